@@ -1,0 +1,1 @@
+"""Machinery shared by the estimators: array namespaces, callbacks, fan-out, validation, kernels."""

@@ -1,0 +1,88 @@
+"""One code path for NumPy, CuPy, torch and array_api_strict.
+
+The only file of the package that names an array library. scikit-learn decides whether arrays are
+dispatched: with ``sklearn.set_config(array_api_dispatch=True)`` the computation stays in the
+namespace and on the device of its input, without it everything is converted to NumPy.
+"""
+
+import array_api_compat
+import array_api_compat.numpy as numpy_namespace
+import numpy as np
+from sklearn import get_config
+
+
+def get_namespace_and_device(*arrays):
+    """Return the array namespace and the device shared by `arrays`.
+
+    Objects that are not arrays (None, lists, data frames) are passed over. Without dispatch the
+    answer is NumPy, and CuPy arrays, which cannot become NumPy arrays by themselves, raise.
+    """
+    dispatch = get_config()["array_api_dispatch"]
+    if not dispatch and any(array_api_compat.is_cupy_array(array) for array in arrays):
+        raise ValueError(
+            "Got a CuPy array while array API dispatch is off. Set the environment variable "
+            "SCIPY_ARRAY_API=1 before Python starts, then call "
+            "sklearn.set_config(array_api_dispatch=True)."
+        )
+    arrays = [array for array in arrays if array_api_compat.is_array_api_obj(array)]
+    if not dispatch or not arrays:
+        return numpy_namespace, "cpu"
+    return array_api_compat.array_namespace(*arrays), array_api_compat.device(arrays[0])
+
+
+def is_numpy(xp):
+    """Whether `xp` is NumPy's namespace."""
+    return xp is np or array_api_compat.is_numpy_namespace(xp)
+
+
+def to_numpy(array):
+    """Return `array` on the host as a NumPy array, without a copy where it already is one."""
+    if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
+        return np.asarray(array)
+    if array_api_compat.is_array_api_strict_namespace(array_api_compat.array_namespace(array)):
+        xp = array_api_compat.array_namespace(array)
+        return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
+    return np.asarray(array_api_compat.to_device(array, "cpu"))
+
+
+def move_to(array, xp, device, dtype=None):
+    """Return `array` (of any namespace) in `xp`, on `device`, as `dtype` (kept where None)."""
+    if array_api_compat.is_array_api_obj(array):
+        same = array_api_compat.array_namespace(array) is xp
+        if same and array_api_compat.device(array) == device:
+            return array if dtype is None else xp.astype(array, dtype, copy=False)
+    return xp.asarray(to_numpy(array), dtype=dtype, device=device)
+
+
+def float_dtype(array, xp):
+    """Return the floating dtype of results computed from `array`: its own, float64 for integers."""
+    return array.dtype if xp.isdtype(array.dtype, "real floating") else xp.float64
+
+
+def column_blocks(X, xp, dtype, *, max_bytes=2**25):
+    """Yield ``(slice, X[:, slice] as dtype)`` so that no float copy of an integer X is made.
+
+    A block holds at most `max_bytes`. Where X already has `dtype`, the blocks are views.
+    """
+    n_samples, n_columns = X.shape
+    width = max(1, int(max_bytes // (8 * max(n_samples, 1))))
+    for start in range(0, n_columns, width):
+        columns = slice(start, min(start + width, n_columns))
+        yield columns, xp.astype(X[:, columns], dtype, copy=False)
+
+
+def check_same_namespace(estimator, X, *, attribute, method):
+    """Raise ValueError where X is not in the namespace and on the device of `estimator`'s fit."""
+    fitted = getattr(estimator, attribute)
+    if not get_config()["array_api_dispatch"]:
+        return
+    xp, device = get_namespace_and_device(X)
+    fitted_xp, fitted_device = get_namespace_and_device(fitted)
+    if (xp is fitted_xp and device == fitted_device) or (is_numpy(xp) and is_numpy(fitted_xp)):
+        return
+    name = type(estimator).__name__
+    raise ValueError(
+        f"Inputs passed to {name}.{method}() must use the same namespace and the same device as "
+        f"those passed to fit(). Got {xp.__name__} on {device}, fitted with "
+        f"{fitted_xp.__name__} on {fitted_device}: move X, or fit again."
+    )

@@ -1,0 +1,57 @@
+"""scikit-learn's callbacks around solvers that are generators."""
+
+
+def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=None):
+    """Run a generator solver under `estimator`'s callbacks and return its last state.
+
+    Parameters
+    ----------
+    estimator : estimator with `sklearn.callback.CallbackSupportMixin`
+        Its calling method is decorated by `sklearn.callback.with_callbacks`.
+    iterations : iterator
+        Yields the solver's state once an iteration and ends when it has converged.
+    max_iter : int
+        At most so many states are taken.
+    X, y : array, optional
+        Training data, handed to callbacks that ask for them.
+    attributes : callable, optional
+        Turns a state into the dict of fitted attributes that an estimator needs to predict, for
+        callbacks that score while fitting.
+
+    Returns
+    -------
+    state : object
+        The last state the solver yielded.
+    n_iter : int
+        How many it yielded.
+
+    Notes
+    -----
+    A callback whose `on_fit_task_end` returns True stops the solver: early stopping.
+    """
+    root = estimator._init_callback_context(max_subtasks=max_iter)
+    root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+    state, n_iter, stopped = None, 0, False
+    while n_iter < max_iter and not stopped:
+        task = root.subcontext(task_name="iteration")
+        task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
+        try:
+            state = next(iterations)
+        except StopIteration:
+            break
+        n_iter += 1
+        stopped = task.call_on_fit_task_end(
+            estimator=estimator,
+            X=X,
+            y=y,
+            reconstruction_attributes=_later(attributes, state),
+        )
+    root.call_on_fit_task_end(
+        estimator=estimator, X=X, y=y, reconstruction_attributes=_later(attributes, state)
+    )
+    return state, n_iter
+
+
+def _later(attributes, state):
+    """Return a call without arguments, made only where a callback asks for the estimator."""
+    return None if attributes is None else lambda: attributes(state)

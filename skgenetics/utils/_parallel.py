@@ -1,0 +1,53 @@
+"""Fan-out over independent units (genes, loci, chains)."""
+
+import pickle
+
+import numpy as np
+from joblib import effective_n_jobs
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from threadpoolctl import threadpool_limits
+
+
+def run_parallel(function, units, *, estimator=None, n_jobs=None, random_state=None):
+    """Yield ``function(estimator, unit, seed)`` for every unit, in the order of `units`.
+
+    Parameters
+    ----------
+    function : callable
+        Module-level function of an estimator (or None), a unit and an integer seed.
+    units : sequence
+        Small descriptions: a worker opens its own reader. Never device arrays.
+    estimator : estimator, optional
+        Pickled once beforehand, since one that cannot be pickled hangs some backends.
+    n_jobs : int or None
+        As in joblib. With more than one job each unit runs on one BLAS thread.
+    random_state : int, RandomState instance or None
+        Source of the seeds, one a unit: results do not depend on `n_jobs`.
+
+    Yields
+    ------
+    result : object
+        What `function` returned.
+    """
+    try:
+        pickle.dumps((function, estimator))
+    except Exception as error:
+        raise TypeError(
+            f"{type(estimator).__name__} cannot be sent to worker processes, since pickling it "
+            f"failed: {error}. Use functions defined in a module, not lambdas, as its parameters."
+        ) from error
+    entropy = check_random_state(random_state).randint(np.iinfo(np.int32).max)
+    sequence = np.random.SeedSequence(entropy)
+    seeds = [int(child.generate_state(1)[0]) for child in sequence.spawn(len(units))]
+    n_threads = 1 if effective_n_jobs(n_jobs) > 1 else None
+    return Parallel(n_jobs=n_jobs, return_as="generator")(
+        delayed(_run_unit)(function, estimator, unit, seed, n_threads)
+        for unit, seed in zip(units, seeds, strict=True)
+    )
+
+
+def _run_unit(function, estimator, unit, seed, n_threads):
+    """Run one unit on `n_threads` BLAS threads (None: as many as there are)."""
+    with threadpool_limits(n_threads):
+        return function(estimator, unit, seed)

@@ -1,0 +1,142 @@
+"""Checks of parameters and data, with errors that say what was got, expected and to do."""
+
+import importlib
+from numbers import Integral, Real
+
+from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils.validation import validate_data
+
+from skgenetics.utils._array_api import get_namespace_and_device, move_to
+
+
+def import_optional(name, *, extra):
+    """Import an optional package, or raise ImportError naming the `extra` that installs it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"{name.split('.')[0]} is needed here and is not installed: "
+            f"pip install 'skgenetics[{extra}]'."
+        ) from error
+
+
+def check_option(value, name, options):
+    """Raise ValueError unless `value` is one of `options`."""
+    if not isinstance(value, str) or value not in options:
+        allowed = ", ".join(repr(option) for option in options)
+        raise ValueError(f"{name} must be one of {allowed}; got {value!r}.")
+
+
+def check_number(value, name, *, integer=False, low=None, high=None, closed="neither"):
+    """Raise unless `value` is a real (or integer) number between `low` and `high`.
+
+    `closed` says which of the two bounds are allowed: "both", "left", "right" or "neither".
+    """
+    if isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {value!r}.")
+    if value != value:
+        raise ValueError(f"{name} must be a number, got NaN.")
+    if low is None and high is None:
+        closed = "both"
+    elif high is None:
+        closed = "left" if closed in ("left", "both") else "neither"
+    elif low is None:
+        closed = "right" if closed in ("right", "both") else "neither"
+    check_scalar(
+        value,
+        name,
+        Integral if integer else Real,
+        min_val=low,
+        max_val=high,
+        include_boundaries=closed,
+    )
+
+
+def check_missing_codes(X, xp):
+    """Raise ValueError where int8 dosages hold negative numbers, which are codes for missing."""
+    if X.dtype != xp.int8:
+        return
+    lowest = int(xp.min(X))
+    if lowest < 0:
+        raise ValueError(
+            f"X holds negative int8 dosages (down to {lowest}), which are codes for missing calls. "
+            "Put skgenetics.preprocessing.GenotypeImputer before this step."
+        )
+
+
+def validate_genotypes(estimator, X, *, reset, allow_nan=False, min_samples=1):
+    """Validate X (n_samples, n_variants) in its own namespace and dtype.
+
+    Integer genotypes stay integers: no float copy is made. Returns ``X, xp, device``.
+    """
+    xp, device = get_namespace_and_device(X)
+    X = validate_data(
+        estimator,
+        X,
+        reset=reset,
+        ensure_all_finite="allow-nan" if allow_nan else True,
+        ensure_min_samples=min_samples,
+    )
+    check_missing_codes(X, xp)
+    return X, xp, device
+
+
+def validate_fit_data(estimator, X, y, *, ndims=(1,), allow_nan=False, min_samples=1):
+    """Validate X (n_samples, n_variants) and a numeric y of any rank in `ndims`.
+
+    X keeps its dtype (int8 genotypes too); y follows X's namespace and device and becomes
+    floating. With `allow_nan`, NaN in y means not observed. Returns ``X, y, xp, device``.
+    """
+    xp, device = get_namespace_and_device(X)
+    target_params = {
+        "ensure_2d": False,
+        "allow_nd": True,
+        "ensure_all_finite": "allow-nan" if allow_nan else True,
+        "input_name": "y",
+    }
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        validate_separately=({"ensure_min_samples": min_samples}, target_params),
+    )
+    check_missing_codes(X, xp)
+    if max(ndims) == 1:
+        y = column_or_1d(y, warn=True)
+    if y.ndim not in ndims:
+        ranks = " or ".join(f"{ndim}-D" for ndim in ndims)
+        raise ValueError(
+            f"y must be {ranks} for {type(estimator).__name__}; got an array of shape {y.shape}."
+        )
+    check_consistent_length(X, y)
+    y_xp, _ = get_namespace_and_device(y)
+    if not y_xp.isdtype(y.dtype, "real floating"):
+        y = y_xp.astype(y, y_xp.float64)
+    y = move_to(y, xp, device)
+    if allow_nan and bool(xp.any(xp.isinf(y))):
+        raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")
+    if allow_nan and bool(xp.all(xp.isnan(y))):
+        raise ValueError("y holds no observed cell: every value is NaN.")
+    return X, y, xp, device
+
+
+def validate_sample_weight(sample_weight, n_samples, xp, device, dtype):
+    """Return frequency weights (n_samples,) in `xp`, or None where none were given."""
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, Real):
+        weight = xp.full((n_samples,), float(sample_weight), dtype=dtype, device=device)
+    else:
+        weight = move_to(sample_weight, xp, device, dtype)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight must have shape ({n_samples},), one weight a sample; "
+            f"got {tuple(weight.shape)}."
+        )
+    if not bool(xp.all(xp.isfinite(weight))):
+        raise ValueError("sample_weight holds NaN or infinity.")
+    if bool(xp.any(weight < 0)):
+        raise ValueError("sample_weight holds a negative weight; weights are frequencies.")
+    if not float(xp.sum(weight)) > 0:
+        raise ValueError("sample_weight sums to 0: no sample is left.")
+    return weight
