@@ -1,0 +1,193 @@
+"""The bundled extract of GEUVADIS: gene expression and genotypes of 358 Europeans."""
+
+from importlib import resources
+from numbers import Integral
+
+import numpy as np
+from scipy.special import ndtri
+from scipy.stats import rankdata
+from sklearn.utils import Bunch, check_scalar
+
+LARGEST_WINDOW = 100_000
+
+
+def rank_normalize(values):
+    """Return the normal scores of the ranks of `values` (n,), ties averaged (Blom's offsets)."""
+    return ndtri((rankdata(values) - 0.375) / (len(values) + 0.25))
+
+
+def load_geuvadis(
+    gene=None, *, window=LARGEST_WINDOW, normalize=True, return_X_y=False, as_frame=False
+):
+    """Load gene expression and nearby genotypes of 358 Europeans (GEUVADIS, chromosome 22).
+
+    A small extract of real data, bundled with the package: 12 genes over the whole range of cis
+    signal, the variants within 100 kb of their starts, and 20 covariates.
+
+    Parameters
+    ----------
+    gene : str or None, default=None
+        Ensembl gene ID, with or without its version. None loads all 12 genes.
+
+    window : int, default=100_000
+        Variants at most this many base pairs from the start of the gene (with None: of any gene)
+        are returned. At most 100,000.
+
+    normalize : bool, default=True
+        Return the normal scores of the ranks of each gene's expression over the 358 people, as eQTL
+        studies do: expression is skewed, and a few extreme people would otherwise decide a
+        least-squares fit. False gives RPKM.
+
+    return_X_y : bool, default=False
+        Return ``(data, target)`` instead of a Bunch.
+
+    as_frame : bool, default=False
+        Return pandas objects: columns are named chromosome_position_ref_alt, rows by sample ID.
+
+    Returns
+    -------
+    data : :class:`~sklearn.utils.Bunch`
+        Dictionary-like, with the attributes
+
+        data : int8 ndarray or DataFrame of shape (358, n_variants)
+            Dosage of the alternate allele: 0, 1 or 2. Nothing is missing.
+        target : float64 ndarray, Series or DataFrame of shape (358,), or (358, 12) for all genes
+            Expression, as normal scores or RPKM.
+        frame : DataFrame or None
+            `data` and `target` side by side, when `as_frame`.
+        feature_names : list of str
+            Names of the variants: chromosome_position_ref_alt.
+        target_names : list of str
+            Ensembl IDs of the genes in `target`, without version.
+        covariates : ndarray or DataFrame of shape (358, 20)
+            Principal components, to be regressed out; named PC1 to PC20.
+        sample_ids : list of str
+            IDs of the people in the 1000 Genomes Project.
+        variants : Bunch of ndarray, or DataFrame, one entry or row per variant
+            chromosome, position (GRCh37, from 1), id, ref, alt, alt_frequency (in these people).
+        genes : Bunch of ndarray, or DataFrame, one entry or row per gene in `target`
+            id, version, chromosome, start (position of transcription start, from 1), strand,
+            signal_rank (1 for the strongest of 608 genes), lead_chi2 (n times the largest r^2 with
+            a variant within 250 kb, covariates regressed out).
+        comparison_genes : list of str
+            Five of the 12 genes, evenly spaced by rank among those with a lead chi2 above 30.
+        build : str
+            "GRCh37".
+        counted_allele : str
+            "alternate": the allele that the dosages count.
+        DESCR : str
+            Description, source and licence of the data.
+
+    (data, target) : tuple if `return_X_y`
+
+    Raises
+    ------
+    ValueError
+        If `gene` is not among the 12, or `window` is not within 1 and 100,000.
+    ImportError
+        If `as_frame` and pandas is not installed.
+
+    Notes
+    -----
+    The genes were picked by their signal in these same people: compare models on them, but do not
+    quote their R2. The genotypes are those of the 1000 Genomes Project, the expression that of
+    Geuvadis (E-GEUV-1); both are open data, taken from the example files of QTLtools.
+
+    References
+    ----------
+    T. Lappalainen et al., "Transcriptome and genome sequencing uncovers functional variation in
+    humans", Nature 501, 2013.
+
+    Examples
+    --------
+    >>> from skgenetics.datasets import load_geuvadis
+    >>> X, y = load_geuvadis("ENSG00000260065", return_X_y=True)
+    >>> X.shape, y.shape
+    ((358, 507), (358,))
+    """
+    check_scalar(window, "window", Integral, min_val=1, max_val=LARGEST_WINDOW)
+    folder = resources.files("skgenetics.datasets") / "data"
+    with (folder / "geuvadis.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        extract = {name: stored[name] for name in stored.files}
+
+    chosen = _find_gene(gene, extract["gene_id"], extract["gene_version"])
+    starts, positions = extract["gene_start"][chosen], extract["variant_position"]
+    near = np.any(np.abs(positions[:, None] - starts) <= window, axis=1)
+    data = np.ascontiguousarray(extract["genotypes"][near].T)
+
+    target = extract["expression"][:, chosen].astype(np.float64)
+    if normalize:
+        target = np.apply_along_axis(rank_normalize, 0, target)
+    genes = Bunch(
+        id=extract["gene_id"][chosen],
+        version=extract["gene_version"][chosen],
+        chromosome=np.full(len(chosen), "22"),
+        start=starts,
+        strand=extract["gene_strand"][chosen],
+        signal_rank=extract["gene_rank"][chosen],
+        lead_chi2=extract["gene_lead_chi2"][chosen],
+    )
+    positions, ref, alt = (
+        positions[near],
+        extract["variant_ref"][near],
+        extract["variant_alt"][near],
+    )
+    feature_names = [f"22_{p}_{r}_{a}" for p, r, a in zip(positions, ref, alt)]
+    variants = Bunch(
+        chromosome=np.full(len(positions), "22"),
+        position=positions,
+        id=np.array(feature_names),
+        ref=ref,
+        alt=alt,
+        alt_frequency=data.mean(axis=0) / 2,
+    )
+    sample_ids, target_names = extract["sample_ids"].tolist(), genes.id.tolist()
+    covariates, frame = extract["covariates"].astype(np.float64), None
+    if gene is not None:
+        target = target[:, 0]
+
+    if as_frame:
+        from skgenetics.utils._validation import import_optional
+
+        pd = import_optional("pandas", extra="dataframe")
+        people = pd.Index(sample_ids, name="sample_id")
+        data = pd.DataFrame(data, index=people, columns=feature_names)
+        frame = pd.concat(
+            [data, pd.DataFrame(target, index=people, columns=target_names)], axis="columns"
+        )
+        target = frame[target_names if gene is None else target_names[0]]
+        names = [f"PC{k + 1}" for k in range(covariates.shape[1])]
+        covariates = pd.DataFrame(covariates, index=people, columns=names)
+        variants, genes = pd.DataFrame(dict(variants)), pd.DataFrame(dict(genes))
+
+    if return_X_y:
+        return data, target
+    return Bunch(
+        data=data,
+        target=target,
+        frame=frame,
+        feature_names=feature_names,
+        target_names=target_names,
+        covariates=covariates,
+        sample_ids=sample_ids,
+        variants=variants,
+        genes=genes,
+        comparison_genes=extract["comparison_genes"].tolist(),
+        build="GRCh37",
+        counted_allele="alternate",
+        DESCR=(folder / "geuvadis.rst").read_text(encoding="utf-8"),
+    )
+
+
+def _find_gene(gene, ids, versions):
+    """Return the indices of the genes asked for: all for None, else the one named `gene`."""
+    if gene is None:
+        return np.arange(len(ids))
+    names = np.char.add(np.char.add(ids, "."), versions.astype(str))
+    (found,) = np.nonzero((ids == gene) | (names == gene))
+    if len(found) == 0:
+        raise ValueError(
+            f"gene {gene!r} is not in the bundled extract of GEUVADIS. "
+            f"Choose one of {', '.join(names)}; the version may be left out."
+        )
+    return found
