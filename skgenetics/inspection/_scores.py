@@ -1,0 +1,196 @@
+"""ScoresDisplay: the scores of several models on several targets."""
+
+import numpy as np
+
+from skgenetics.inspection._style import (
+    EDGE,
+    INK,
+    category_style,
+    new_axes,
+    open_frame,
+    outer_legend,
+)
+
+_METRIC_LABELS = {"R2": "R²"}
+
+
+class ScoresDisplay:
+    """Scores of models on targets (genes, traits), as dots with error bars.
+
+    One row a target, one color and marker a model. Targets and models keep the order in which
+    they first appear.
+
+    Parameters
+    ----------
+    targets : array-like of shape (n_scores,)
+        Name of the target (gene, trait) of each score.
+    models : array-like of shape (n_scores,)
+        Name of the model of each score.
+    mean : array-like of shape (n_scores,)
+        Mean score over the test folds. NaN where a model has none: nothing is drawn.
+    standard_error : array-like of shape (n_scores,), default=None
+        Standard error of the mean, in the units of the score. NaN or None draws no bar.
+    metric : str, default="R2"
+        Name of the score on the horizontal axis.
+
+    Attributes
+    ----------
+    ax_ : matplotlib Axes
+        The axes drawn into, after `plot`.
+    figure_ : matplotlib Figure
+        The figure of `ax_`, after `plot`.
+
+    Raises
+    ------
+    ValueError
+        Where the columns differ in length or are empty, a mean is infinite, a standard error is
+        negative or infinite, or a model has two scores on one target.
+
+    See Also
+    --------
+    LocusDisplay : Picture of one fine-mapped locus.
+
+    Examples
+    --------
+    >>> from skgenetics.inspection import ScoresDisplay
+    >>> display = ScoresDisplay.from_frame(
+    ...     {
+    ...         "target": ["LDL", "LDL"],
+    ...         "model": ["RidgeCV", "FinemapMiXeR"],
+    ...         "mean": [0.21, 0.24],
+    ...         "standard_error": [0.02, 0.02],
+    ...     }
+    ... )
+    >>> display.plot().ax_.get_xlabel()
+    'R² on held-out samples (mean ± standard error)'
+    """
+
+    def __init__(self, targets, models, mean, standard_error=None, *, metric="R2"):
+        self.targets = np.asarray(targets, dtype=str)
+        self.models = np.asarray(models, dtype=str)
+        self.mean = np.asarray(mean, dtype=float)
+        if standard_error is None:
+            standard_error = np.full(self.mean.shape, np.nan)
+        self.standard_error = np.asarray(standard_error, dtype=float)
+        self.metric = metric
+        self._validate()
+
+    @classmethod
+    def from_frame(cls, frame, *, metric="R2"):
+        """Make the display from a tidy table.
+
+        Parameters
+        ----------
+        frame : pandas DataFrame or dict of columns
+            Columns "target", "model", "mean" and, if known, "standard_error"; one row a score.
+        metric : str, default="R2"
+            Name of the score on the horizontal axis.
+
+        Returns
+        -------
+        display : ScoresDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            Where a column is missing, and as the class says.
+        """
+        missing = [name for name in ("target", "model", "mean") if name not in frame]
+        if missing:
+            raise ValueError(
+                f"frame has no column {', '.join(map(repr, missing))}; it needs 'target', 'model', "
+                f"'mean' and may have 'standard_error'. Got {', '.join(map(repr, frame))}."
+            )
+        return cls(
+            frame["target"],
+            frame["model"],
+            frame["mean"],
+            frame.get("standard_error"),
+            metric=metric,
+        )
+
+    def plot(self, ax=None):
+        """Draw the scores.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw into; None makes a figure of a fitting size.
+
+        Returns
+        -------
+        display : ScoresDisplay
+            The display itself, with `ax_` and `figure_`.
+
+        Raises
+        ------
+        ImportError
+            Where matplotlib is not installed; the error names the extra.
+        """
+        targets, row = _codes(self.targets)
+        models, column = _codes(self.models)
+        if ax is None:
+            inches = 0.9 + len(targets) * (0.2 + 0.13 * len(models))
+            ax = new_axes(7.5, max(inches, 1.2 + 0.19 * len(models)))
+        step = 0.8 / len(models)
+        for index, model in enumerate(models):
+            chosen = column == index
+            color, marker = category_style(index)
+            ax.errorbar(
+                self.mean[chosen],
+                row[chosen] + (index - (len(models) - 1) / 2) * step,
+                xerr=self.standard_error[chosen],
+                color=color,
+                marker=marker,
+                markersize=6.5,
+                markeredgecolor=EDGE,
+                markeredgewidth=0.5,
+                linestyle="none",
+                elinewidth=1.3,
+                label=model,
+            )
+        for shaded in range(0, len(targets), 2):
+            ax.axhspan(shaded - 0.5, shaded + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
+        low, high = ax.get_xlim()
+        if low <= 0 <= high:
+            ax.axvline(0, color=INK, linewidth=0.8, zorder=1)
+        ax.set_ylim(len(targets) - 0.5, -0.5)
+        ax.set_yticks(range(len(targets)), targets)
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", color="#DDDDDD", linewidth=0.6)
+        ax.set_axisbelow(True)
+        open_frame(ax, "left")
+        metric = _METRIC_LABELS.get(self.metric, self.metric)
+        spread = " (mean ± standard error)" if np.isfinite(self.standard_error).any() else ""
+        ax.set_xlabel(f"{metric} on held-out samples{spread}")
+        outer_legend(ax)
+        self.ax_, self.figure_ = ax, ax.figure
+        return self
+
+    def _validate(self):
+        """Raise ValueError where the columns do not make one table of scores."""
+        columns = (self.targets, self.models, self.mean, self.standard_error)
+        shapes = [column.shape for column in columns]
+        if len(set(shapes)) > 1 or self.mean.ndim != 1 or self.mean.size == 0:
+            raise ValueError(
+                "targets, models, mean and standard_error must be columns of one length, at least "
+                f"1; got shapes {', '.join(map(str, shapes))}."
+            )
+        if np.isinf(self.mean).any():
+            raise ValueError("mean holds infinity; use NaN where a model has no score.")
+        if np.isinf(self.standard_error).any() or (self.standard_error < 0).any():
+            raise ValueError("standard_error holds infinity or a negative number.")
+        pairs = list(zip(self.targets.tolist(), self.models.tolist()))
+        if len(set(pairs)) < len(pairs):
+            twice = next(pair for pair in pairs if pairs.count(pair) > 1)
+            raise ValueError(
+                f"Model {twice[1]!r} has more than one score on target {twice[0]!r}; "
+                "give one mean over the folds."
+            )
+
+
+def _codes(names):
+    """Return the distinct `names` in order of appearance, and the number of each entry's name."""
+    order = {name: number for number, name in enumerate(dict.fromkeys(names.tolist()))}
+    return list(order), np.array([order[name] for name in names.tolist()])
