@@ -1,5 +1,6 @@
 """Statistical genetics on the scikit-learn API."""
 
 from skgenetics._version import __version__
+from skgenetics.finemapping import FinemapMiXeR
 
-__all__ = ["__version__"]
+__all__ = ["FinemapMiXeR", "__version__"]

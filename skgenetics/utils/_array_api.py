@@ -71,6 +71,11 @@ def column_blocks(X, xp, dtype, *, max_bytes=2**25):
         yield columns, xp.astype(X[:, columns], dtype, copy=False)
 
 
+def matvec(X, vector, xp):
+    """Return X vector for X (n, p) of any real dtype and a floating vector (p,), by blocks."""
+    return sum(block @ vector[columns] for columns, block in column_blocks(X, xp, vector.dtype))
+
+
 def check_same_namespace(estimator, X, *, attribute, method):
     """Raise ValueError where X is not in the namespace and on the device of `estimator`'s fit."""
     fitted = getattr(estimator, attribute)

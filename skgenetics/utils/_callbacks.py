@@ -24,6 +24,8 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
         The last state the solver yielded.
     n_iter : int
         How many it yielded.
+    stopped : bool
+        Whether a callback stopped it.
 
     Notes
     -----
@@ -49,7 +51,7 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
     root.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=_later(attributes, state)
     )
-    return state, n_iter
+    return state, n_iter, stopped
 
 
 def _later(attributes, state):

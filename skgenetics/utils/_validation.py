@@ -92,7 +92,6 @@ def validate_fit_data(estimator, X, y, *, ndims=(1,), allow_nan=False, min_sampl
         "ensure_2d": False,
         "allow_nd": True,
         "ensure_all_finite": "allow-nan" if allow_nan else True,
-        "input_name": "y",
     }
     X, y = validate_data(
         estimator,
@@ -138,5 +137,5 @@ def validate_sample_weight(sample_weight, n_samples, xp, device, dtype):
     if bool(xp.any(weight < 0)):
         raise ValueError("sample_weight holds a negative weight; weights are frequencies.")
     if not float(xp.sum(weight)) > 0:
-        raise ValueError("sample_weight sums to 0: no sample is left.")
+        raise ValueError("Every sample_weight is zero: no sample is left.")
     return weight

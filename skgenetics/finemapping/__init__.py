@@ -1,0 +1,5 @@
+"""Fine-mapping: which variants of a locus have an effect on a trait."""
+
+from skgenetics.finemapping._mixer import FinemapMiXeR
+
+__all__ = ["FinemapMiXeR"]

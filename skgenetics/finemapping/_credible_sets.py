@@ -1,0 +1,83 @@
+"""Credible sets: the fewest variants that hold a causal one with a given probability."""
+
+import numpy as np
+
+from skgenetics.utils._array_api import to_numpy
+
+TIE = 1e-6  # variants this close in probability are one: duplicates stay together
+
+
+def credible_set(weights, ld, *, coverage, min_purity, log10_bf):
+    """Return the smallest set of variants whose `weights` (p,) reach `coverage`, or None.
+
+    None stands for a set that some pair correlates less than `min_purity` in, or for weights that
+    never reach `coverage`. Variants tied with the last one belong to the set too.
+    """
+    order = np.argsort(-weights, kind="stable")
+    reached = np.cumsum(weights[order]) >= coverage
+    if not reached[-1]:
+        return None
+    size = int(np.argmax(reached)) + 1
+    last = weights[order[size - 1]]
+    size = int(np.sum(weights >= last * (1 - TIE)))
+    variants = order[:size]
+    r = np.abs(to_numpy(ld.rows(variants))[:, variants]).astype(float)
+    if r.min() < min_purity:
+        return None
+    pairs = r[np.triu_indices(size, 1)]
+    return {
+        "variants": variants,
+        "alpha": weights[variants],
+        "coverage": float(weights[variants].sum()),
+        "min_abs_r": float(pairs.min()) if size > 1 else 1.0,
+        "mean_abs_r": float(pairs.mean()) if size > 1 else 1.0,
+        "log10_bf": log10_bf,
+    }
+
+
+def sets_of_effects(alpha, log_bf, ld, *, coverage, min_purity):
+    """Return the credible sets of single effects alpha (L, p), each set once, strongest first."""
+    found = {}
+    for effect in np.argsort(-log_bf, kind="stable"):
+        candidate = credible_set(
+            alpha[effect],
+            ld,
+            coverage=coverage,
+            min_purity=min_purity,
+            log10_bf=float(log_bf[effect] / np.log(10)),
+        )
+        if candidate is not None:
+            found.setdefault(tuple(sorted(candidate["variants"])), candidate)
+    return list(found.values())
+
+
+def sets_of_pips(pip, prior, ld, *, coverage, min_purity):
+    """Return credible sets of independent inclusion probabilities pip (p,), prior ones prior (p,).
+
+    The variant of the largest PIP leads; those with |r| >= `min_purity` to it, taken by falling
+    PIP until 1 - prod(1 - PIP) reaches `coverage`, join it; and so on among the remaining.
+    A set's `alpha` are the gains of that probability, variant by variant.
+    """
+    remaining, sets = pip.copy(), []
+    while remaining.sum() >= coverage:  # the probability of any causal variant is below the sum
+        lead = int(np.argmax(remaining))
+        friends = np.abs(to_numpy(ld.rows(np.array([lead])))[0]) >= min_purity
+        friends[lead] = True
+        order = np.argsort(-np.where(friends, remaining, 0.0), kind="stable")
+        gained = np.diff(1 - np.cumprod(1 - np.where(friends, remaining, 0.0)[order]), prepend=0.0)
+        weights = np.zeros_like(pip)
+        weights[order] = gained
+        found = credible_set(weights, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
+        remaining[lead] = 0.0
+        if found is not None:
+            members = found["variants"]
+            found["log10_bf"] = log10_odds(pip[members]) - log10_odds(prior[members])
+            remaining[members] = 0.0
+            sets.append(found)
+    return sets
+
+
+def log10_odds(probability):
+    """Return log10 of the odds that any of independent events of `probability` happens."""
+    log_none = np.sum(np.log1p(-np.minimum(probability, 1 - 1e-16)))
+    return float((np.log(-np.expm1(log_none)) - log_none) / np.log(10))

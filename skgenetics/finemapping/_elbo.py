@@ -1,0 +1,168 @@
+"""The MiXeR model's bound on the evidence of z, and its derivatives.
+
+Source: Supplementary Notes of Finemap-MiXeR (Akdeniz et al., PLoS Genetics 2024), Table 1 and
+equations (29)-(31), corrected. Arrays of variants have shape (..., p): leading axes are starts.
+"""
+
+from typing import NamedTuple
+
+MIN_RESIDUAL_VARIANCE = 1e-4  # a learned s0^2 goes no lower: the data are then predicted exactly
+
+
+class Quadratic(NamedTuple):
+    """log p(z | beta) as a quadratic form: -[z_norm - 2 linear'beta + beta' G beta] / (2 s0^2).
+
+    Both noise models have this form, A = S R being the design of z and S = diag sqrt(N H):
+
+    * noise N(0, s0^2 R):  linear = S z,    G = S R S,    z_norm = z'R^+z, rank = rank(R);
+    * noise N(0, s0^2 I):  linear = S R z,  G = S R R S,  z_norm = z'z,    rank = p.
+    """
+
+    linear: object  # (p,)
+    product: object  # effects (..., p) -> G effects (..., p)
+    diagonal: object  # (p,) of G
+    z_norm: object  # None where it is not needed, s0^2 being held at its first value
+    rank: object
+
+
+def quadratic_form(z, ld, scale, noise, xp, *, n_components=None, with_norm=False):
+    """Return the `Quadratic` of a locus: z (p,), an LD operator, scale = sqrt(N H) (p,).
+
+    n_components : None, int or float
+        The PCA form, equations (36)-(37): R is replaced, in the product G effects alone, by its
+        leading eigenvectors, so many of them, or as many as hold this share of the trace.
+    with_norm : bool
+        Whether z_norm and rank are wanted, as they are where s0^2 is learned.
+    """
+    independent = noise == "independent"
+    spectrum = None
+    if n_components is not None or (with_norm and not independent):
+        spectrum = ld.spectrum()
+
+    def full_product(effects):
+        moved = ld.product(effects * scale)
+        return scale * (ld.product(moved) if independent else moved)
+
+    product = full_product
+    if n_components is not None:
+        values, vectors = spectrum
+        values = values**2 if independent else values
+        count = n_leading(values, n_components, xp)
+        values, vectors = values[:count], vectors[:, :count] * scale[:, None]
+
+        def pca_product(effects):
+            return ((effects @ vectors) * values) @ vectors.T
+
+        product = pca_product
+
+    z_norm, rank = None, None
+    if with_norm and independent:
+        z_norm, rank = float(z @ z), z.shape[0]
+    elif with_norm:
+        z_norm, rank = range_norm(z, *spectrum, xp)
+    if independent:
+        return Quadratic(scale * ld.product(z), product, scale**2 * ld.scores(), z_norm, rank)
+    return Quadratic(scale * z, product, scale**2, z_norm, rank)
+
+
+def n_leading(values, n_components, xp):
+    """Return how many leading `values` (falling) a count or a share of their sum asks for."""
+    if isinstance(n_components, int):
+        return min(n_components, values.shape[0])
+    share = xp.cumulative_sum(values) / xp.sum(values)
+    return min(int(xp.sum(xp.astype(share < n_components, xp.int64))) + 1, values.shape[0])
+
+
+def range_norm(z, values, vectors, xp):
+    """Return z'R^+z and rank(R); raise ValueError where z leaves the range of R."""
+    tolerance = values.shape[0] * float(xp.finfo(values.dtype).eps) * float(values[0])
+    keep = values > max(tolerance, 1e-10 * float(values[0]))
+    rotated = z @ vectors
+    outside = float(z @ z) - float(xp.sum(xp.where(keep, rotated, 0 * rotated) ** 2))
+    slack = max(1e-6, 1e3 * float(xp.finfo(values.dtype).eps))
+    if outside > slack * max(float(z @ z), 1.0):
+        raise ValueError(
+            "residual_variance=None cannot be learned here: z is not in the range of ld "
+            f"(squared length {outside:.3g} of z lies outside it), so the likelihood has no bound. "
+            "Pass ld + lambda I with lambda > 0 (rescaled to a unit diagonal), or give "
+            "residual_variance a number."
+        )
+    inverse = xp.where(keep, 1 / xp.where(keep, values, 1 + 0 * values), 0 * values)
+    return float(xp.sum(rotated**2 * inverse)), int(xp.sum(xp.astype(keep, xp.int64)))
+
+
+def expected_residual(quadratic, moved, mean, variance, xp):
+    """Return E_q of -2 linear'beta + beta' G beta, given moved = G mean; the paper's T_A - z'z."""
+    return xp.sum((moved - 2 * quadratic.linear) * mean + quadratic.diagonal * variance, axis=-1)
+
+
+def log_likelihood(quadratic, residual, residual_variance, xp):
+    """Return E_q log p(z | beta) - log p(z | beta = 0, s0^2 = 1): T1 of the paper.
+
+    `residual` is `expected_residual`. Where z_norm is None, s0^2 is a constant whose own terms are
+    left out, so that the value is relative to beta = 0 at the same s0^2.
+    """
+    value = -residual / (2 * residual_variance)
+    if quadratic.z_norm is None:
+        return value
+    extra = quadratic.z_norm * (1 - 1 / residual_variance)
+    return value + extra / 2 - quadratic.rank * xp.log(residual_variance) / 2
+
+
+def log_sigmoid(logit, xp):
+    """Return log q and log(1 - q) of q = 1 / (1 + exp(-logit))."""
+    log_gate = -xp.log1p(xp.exp(-logit))
+    return log_gate, log_gate - logit
+
+
+def elbo(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_variance, xp):
+    """Return L = T1 - T2 - T3, the bound for q(beta, u) = prod Bern(u|q) N(beta|mean, sd^2).
+
+    Parameters
+    ----------
+    moved, mean, sd, logit : array (..., p)
+        moved = G mean; q = 1 / (1 + exp(-logit)).
+    pi, slab, spike, residual_variance : array (..., 1) or (p,)
+        Prior probability of an effect, variances sigma_beta^2 of the slab and delta^2 of the spike,
+        and s0^2.
+    """
+    residual = expected_residual(quadratic, moved, mean, sd**2, xp)
+    prior = log_prior_ratio(mean, sd, logit, pi=pi, slab=slab, spike=spike, xp=xp)
+    return log_likelihood(quadratic, residual, residual_variance[..., 0], xp) + xp.sum(
+        prior, axis=-1
+    )
+
+
+def log_prior_ratio(mean, sd, logit, *, pi, slab, spike, xp):
+    """Return E_q log p(beta, u) - E_q log q(beta, u) of each variant: -T2 - T3."""
+    log_gate, log_off = log_sigmoid(logit, xp)
+    gate, off = xp.exp(log_gate), xp.exp(log_off)
+    second = mean**2 + sd**2
+    slab_term = xp.log(pi) - log_gate - (xp.log(slab) + second / slab) / 2
+    spike_term = xp.log(1 - pi) - log_off - (xp.log(spike) + second / spike) / 2
+    return gate * slab_term + off * spike_term + xp.log(sd) + 0.5
+
+
+def gradient(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_variance, xp):
+    """Return the derivatives of `elbo` in mean, sd and q, given moved = G mean.
+
+    Table 1 and (31) with their corrections: the mean multiplies its prior precision, and with noise
+    on R the variance's likelihood term is N H in place of sum_j a_ij^2.
+    """
+    log_gate, log_off = log_sigmoid(logit, xp)
+    gate, off = xp.exp(log_gate), xp.exp(log_off)
+    second = mean**2 + sd**2
+    precision = off / spike + gate / slab
+    d_mean = (quadratic.linear - moved) / residual_variance - precision * mean
+    d_sd = 1 / sd - sd * (quadratic.diagonal / residual_variance + precision)
+    d_gate = (
+        xp.log(pi / (1 - pi)) - logit + (xp.log(spike / slab) + second * (1 / spike - 1 / slab)) / 2
+    )
+    return d_mean, d_sd, d_gate
+
+
+def closed_form_prior(mean, sd, gate, xp):
+    """Return the maximizers pi = mean q and sigma_beta^2 = sum q (mean^2 + sd^2) / sum q."""
+    total = xp.sum(gate, axis=-1, keepdims=True)
+    slab = xp.sum(gate * (mean**2 + sd**2), axis=-1, keepdims=True) / total
+    return total / gate.shape[-1], slab

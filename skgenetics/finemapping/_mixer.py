@@ -1,0 +1,529 @@
+"""The FinemapMiXeR estimator."""
+
+import warnings
+from numbers import Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.finemapping._adam import SETTLE, adam, adam_posterior
+from skgenetics.finemapping._credible_sets import sets_of_effects, sets_of_pips
+from skgenetics.finemapping._elbo import quadratic_form, range_norm
+from skgenetics.finemapping._summary import Locus, data_moments, validate_summary
+from skgenetics.finemapping._susie import susie, susie_posterior
+from skgenetics.utils._array_api import (
+    check_same_namespace,
+    column_blocks,
+    float_dtype,
+    matvec,
+    to_numpy,
+)
+from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._validation import (
+    check_number,
+    check_option,
+    import_optional,
+    validate_fit_data,
+    validate_genotypes,
+    validate_sample_weight,
+)
+
+DEFAULTS = {"adam": {"max_iter": 10_000, "tol": 2.5e-3}, "susie": {"max_iter": 100, "tol": 1e-3}}
+
+
+class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+    """Fine-mapping of a locus: which variants of an association have an effect.
+
+    A linear model of one trait on the variants of a locus in which few effects differ from zero:
+    beta_i ~ (1 - pi_1) delta_0 + pi_1 N(0, sigma_beta^2), per counted allele and in units of the
+    trait's standard deviation. :meth:`fit` takes genotypes and the trait, :meth:`fit_summary` the
+    z statistics of an association scan with the LD of its variants.
+
+    Parameters
+    ----------
+    solver : {"auto", "susie", "adam"}, default="auto"
+        "susie": a sum of at most `max_effects` single effects with its own prior on where they
+        are; calibrated, fast, and credible sets directly. "adam": the published Finemap-MiXeR
+        algorithm, gradient ascent on a mean-field bound with a Gaussian spike; overconfident in
+        tight LD, whatever its options. "auto" takes "susie"; `solver_` tells.
+    noise : {"ld", "independent"}, default="ld"
+        Covariance of the noise of z, up to `residual_variance`: the LD matrix, which is right, or
+        the identity, which is what the paper assumes. "independent" needs solver="adam".
+    causal_probability : None, float or array-like of shape (n_variants,), default=None
+        pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
+        a variant. With "susie" the probabilities count relative to each other alone.
+    effect_variance : None, float or array-like of shape (n_variants,), default=None
+        sigma_beta^2, the variance of an effect, in trait variances per squared allele. None:
+        learned ("susie": one variance an effect).
+    residual_variance : None or float, default=1.0
+        sigma_0^2, the variance of the noise of z. 1 holds where the locus explains little of the
+        trait. None: learned, for a locus of large effects and LD of the same people.
+    max_effects : int, default=10
+        Largest number of single effects ("susie").
+    n_components : None, int or float, default=None
+        PCA form of "adam": replace the product with the LD by its leading eigenvectors, so many,
+        or as many as hold this share of the trace. None: the full product.
+    spike_sd : "adaptive" or float, default="adaptive"
+        Standard deviation of the Gaussian that stands for the point mass in "adam". "adaptive":
+        it follows the mean size of the effects, as in the paper.
+    gate_scale : float, default=1.0
+        k_f of the paper: q_i = 1 / (1 + exp(-k_f o_i)) ("adam").
+    learning_rate, beta_1, beta_2, epsilon : float
+        Constants of Adam.
+    n_restarts : int, default=1
+        Starts of "adam", run as one batch; the one of the best bound is kept. The first is the
+        paper's, o = abs(z); in the others each o_i is abs(z_i) times a uniform draw from (0, 2).
+    max_iter : None or int, default=None
+        Largest number of iterations ("adam": 10,000) or sweeps ("susie": 100).
+    tol : None or float, default=None
+        "adam" stops when the PIPs change by less in sum (2.5e-3), "susie" when the bound rises by
+        less (1e-3).
+    coverage : float, default=0.95
+        Probability that a credible set holds a causal variant.
+    min_purity : float, default=0.5
+        Smallest absolute r between two variants of a credible set; others are not reported.
+    random_state : None, int or RandomState, default=None
+        Of the restarts of "adam".
+
+    Attributes
+    ----------
+    pip_ : array of shape (n_variants,)
+        Posterior inclusion probability of each variant. 0 for constant variants.
+    coef_ : array of shape (n_variants,)
+        Posterior mean effect per counted allele, in units of y after :meth:`fit`; in standard
+        deviations of the trait after :meth:`fit_summary` (and of the genotype where
+        heterozygosity was not given).
+    coef_sd_ : array of shape (n_variants,)
+        Posterior standard deviation of the effects, in the same units.
+    intercept_ : float
+        0 after :meth:`fit_summary`.
+    z_ : array of shape (n_variants,)
+        sqrt(N) times the correlation of variant and trait.
+    credible_sets_ : list of dict
+        One a signal: "variants" (column indices, most probable first), "alpha" (their
+        probabilities), "coverage", "min_abs_r", "mean_abs_r", "log10_bf" (Bayes factor of the
+        signal). Variants tied with the last of a set belong to it too.
+    causal_probability_ : float or array of shape (n_variants,)
+        The prior probability given, or the mean PIP.
+    effect_variance_ : float or array of shape (n_variants,)
+        The effect variance given, or the one learned (trait variances per squared allele).
+    residual_variance_ : float
+        sigma_0^2, given or learned.
+    heritability_ : float
+        Of the locus: sum of H_i E[beta_i^2] over variants with an effect, the share of the trait's
+        variance; H is the variance of the genotypes, or the heterozygosity given.
+    solver_ : str
+        The solver that ran.
+    elbo_path_ : list of float
+        Lower bound on the log evidence relative to no effect, after each iteration. With
+        spike_sd="adaptive" the objective itself changes and the trace need not rise.
+    n_iter_ : int
+    converged_ : bool
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has columns, or ld rows, with names.
+
+    References
+    ----------
+    .. [1] Akdeniz et al., "Finemap-MiXeR", PLoS Genetics 2024, supplementary notes. The model;
+       solver="adam" is its algorithm, with corrections.
+    .. [2] Wang et al., "A simple new approach to variable selection in regression", JRSS B 2020,
+       and Zou et al., PLoS Genetics 2022, for summary statistics: solver="susie".
+
+    Examples
+    --------
+    >>> from skgenetics import FinemapMiXeR
+    >>> from skgenetics.datasets import make_genotypes, make_trait
+    >>> X = make_genotypes(500, 200, random_state=0).data
+    >>> y = make_trait(X, n_causal=1, h2=0.2, random_state=0).target
+    >>> model = FinemapMiXeR().fit(X, y)
+    >>> model.pip_.shape
+    (200,)
+    """
+
+    def __init__(
+        self,
+        *,
+        solver="auto",
+        noise="ld",
+        causal_probability=None,
+        effect_variance=None,
+        residual_variance=1.0,
+        max_effects=10,
+        n_components=None,
+        spike_sd="adaptive",
+        gate_scale=1.0,
+        learning_rate=1e-3,
+        beta_1=0.9,
+        beta_2=0.99,
+        epsilon=1e-8,
+        n_restarts=1,
+        max_iter=None,
+        tol=None,
+        coverage=0.95,
+        min_purity=0.5,
+        random_state=None,
+    ):
+        self.solver = solver
+        self.noise = noise
+        self.causal_probability = causal_probability
+        self.effect_variance = effect_variance
+        self.residual_variance = residual_variance
+        self.max_effects = max_effects
+        self.n_components = n_components
+        self.spike_sd = spike_sd
+        self.gate_scale = gate_scale
+        self.learning_rate = learning_rate
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_restarts = n_restarts
+        self.max_iter = max_iter
+        self.tol = tol
+        self.coverage = coverage
+        self.min_purity = min_purity
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        """Declare array API support."""
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fine-map the trait y on the variants X; X itself is the LD panel.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages of the counted allele, 0 to 2, without missing values; int8 is not copied.
+        y : array-like of shape (n_samples,)
+            Trait.
+        sample_weight : array-like of shape (n_samples,), optional
+            Frequencies: weights equal repetition, and their sum is the sample size.
+
+        Returns
+        -------
+        self : FinemapMiXeR
+        """
+        self._check_parameters()
+        X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
+        y = xp.astype(y, float_dtype(X, xp), copy=False)
+        weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
+        moments = data_moments(X, y, weight, xp, device)
+        variance = moments.X_variance
+        locus = Locus(
+            z=moments.z,
+            ld=moments.ld,
+            n_samples=moments.n_samples,
+            heterozygosity=variance,
+            scale=xp.sqrt(moments.n_samples * variance),
+            xp=xp,
+            device=device,
+        )
+        y_mean, y_sd = float(moments.y_mean), float(moments.y_variance) ** 0.5
+        posterior = self._fit_locus(locus, y_sd, moments.X_mean, y_mean, X, y)
+        effects = xp.concat([posterior.mean[None, :], posterior.factors], axis=0)
+        moved = moments.ld.product(effects * locus.scale) * locus.scale
+        quadratic = xp.sum(effects * moved, axis=1)
+        expected = (
+            quadratic[0]
+            - 2 * xp.sum(locus.scale * locus.z * posterior.mean)
+            + xp.sum(locus.scale**2 * posterior.spread)
+            - xp.sum(quadratic[1:])
+        )
+        self._noise_variance = y_sd**2 * max(1 + float(expected) / moments.n_samples, 0.0)
+        self._X_mean = moments.X_mean
+        return self
+
+    @with_callbacks
+    def fit_summary(self, z=None, ld=None, *, n_samples, beta=None, se=None, heterozygosity=None):
+        """Fine-map from summary statistics.
+
+        Parameters
+        ----------
+        z : array-like of shape (n_variants,), optional
+            Wald statistics of the single-variant regressions. May be left out where `beta` and `se`
+            are given.
+        ld : array-like of shape (n_variants, n_variants)
+            Correlations r of the variants, of the people of the scan or others of their ancestry,
+            counting the same alleles as z. Symmetric, with a diagonal of 1.
+        n_samples : float or array-like of shape (n_variants,)
+            People in the scan, or with each variant.
+        beta, se : array-like of shape (n_variants,), optional
+            Effects and standard errors: z = beta / se.
+        heterozygosity : array-like of shape (n_variants,), optional
+            2f(1-f) from the allele frequency f. None: effects are per standard deviation of the
+            genotype.
+
+        Returns
+        -------
+        self : FinemapMiXeR
+
+        Notes
+        -----
+        Each z becomes sqrt(n) cor(x, y) = z sqrt(n / (z^2 + n - 2)) first. Where z and ld are
+        pandas objects, their labels must agree, and become `feature_names_in_`.
+        """
+        self._check_parameters()
+        locus, names = validate_summary(
+            z, ld, n_samples=n_samples, beta=beta, se=se, heterozygosity=heterozygosity
+        )
+        for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
+            vars(self).pop(name, None)
+        self.n_features_in_ = locus.z.shape[0]
+        if names is not None:
+            self.feature_names_in_ = names
+        self._fit_locus(locus, 1.0, 0 * locus.z, 0.0)
+        return self
+
+    def predict(self, X, return_std=False):
+        """Predict the trait as the posterior mean, a polygenic score of the locus.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages of the alleles counted in fit.
+        return_std : bool, default=False
+            Whether to return the standard deviation of the prediction too: of the effects and of
+            the noise. Not after :meth:`fit_summary`, which knows neither mean genotypes nor noise.
+
+        Returns
+        -------
+        y_mean : array of shape (n_samples,)
+        y_std : array of shape (n_samples,)
+            Only with return_std=True.
+        """
+        check_is_fitted(self)
+        check_same_namespace(self, X, attribute="coef_", method="predict")
+        X, xp, _ = validate_genotypes(self, X, reset=False)
+        y_mean = matvec(X, self.coef_, xp) + self.intercept_
+        if not return_std:
+            return y_mean
+        if not hasattr(self, "_X_mean"):
+            raise ValueError(
+                "return_std=True needs the genotypes' means and the noise, which fit_summary does "
+                "not know. Use fit(X, y), or coef_sd_ for the effects."
+            )
+        variance = self._noise_variance + 0 * y_mean
+        common = 0 * y_mean[:, None]
+        for columns, block in column_blocks(X, xp, self.coef_.dtype):
+            centered = block - self._X_mean[columns]
+            variance = variance + (centered * centered) @ self._spread[columns]
+            common = common + centered @ self._factors[:, columns].T
+        variance = variance - xp.sum(common * common, axis=1)
+        return y_mean, xp.sqrt(xp.clip(variance, min=0.0))
+
+    def to_frame(self):
+        """Return a pandas data frame with a row a variant.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Columns variant_id, z, pip, posterior_mean, posterior_sd, cs (number of the credible
+            set from 1, 0 = none) and cs_alpha (probability in that set).
+        """
+        check_is_fitted(self)
+        pandas = import_optional("pandas", extra="dataframe")
+        p = self.n_features_in_
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(p)])
+        number, alpha = np.zeros(p, dtype=int), np.zeros(p)
+        for i, found in reversed(list(enumerate(self.credible_sets_, start=1))):
+            number[found["variants"]] = i
+            alpha[found["variants"]] = found["alpha"]
+        return pandas.DataFrame(
+            {
+                "variant_id": names,
+                "z": to_numpy(self.z_),
+                "pip": to_numpy(self.pip_),
+                "posterior_mean": to_numpy(self.coef_),
+                "posterior_sd": to_numpy(self.coef_sd_),
+                "cs": number,
+                "cs_alpha": alpha,
+            }
+        )
+
+    def _check_parameters(self):
+        """Raise where a parameter is not what the docstring says."""
+        check_option(self.solver, "solver", ("auto", "susie", "adam"))
+        check_option(self.noise, "noise", ("ld", "independent"))
+        if self.noise == "independent" and self.solver != "adam":
+            raise ValueError(
+                f"noise='independent' is the paper's assumption and needs solver='adam'; got "
+                f"solver={self.solver!r}."
+            )
+        if self.residual_variance is not None:
+            check_number(self.residual_variance, "residual_variance", low=0)
+        check_number(self.max_effects, "max_effects", integer=True, low=1, closed="left")
+        if isinstance(self.n_components, (int, np.integer)):
+            check_number(self.n_components, "n_components", integer=True, low=1, closed="left")
+        elif self.n_components is not None:
+            check_number(self.n_components, "n_components", low=0, high=1, closed="right")
+        if self.spike_sd != "adaptive":
+            check_number(self.spike_sd, "spike_sd", low=0)
+        for name in ("gate_scale", "learning_rate", "epsilon"):
+            check_number(getattr(self, name), name, low=0)
+        for name in ("beta_1", "beta_2"):
+            check_number(getattr(self, name), name, low=0, high=1, closed="left")
+        check_number(self.n_restarts, "n_restarts", integer=True, low=1, closed="left")
+        if self.max_iter is not None:
+            check_number(self.max_iter, "max_iter", integer=True, low=1, closed="left")
+        if self.tol is not None:
+            check_number(self.tol, "tol", low=0, closed="left")
+        check_number(self.coverage, "coverage", low=0, high=1)
+        check_number(self.min_purity, "min_purity", low=0, high=1, closed="both")
+
+    def _prior(self, name, locus, high, closed):
+        """Return a prior's parameter, given as a number or (p,), as an array (p,), or None."""
+        values = getattr(self, name)
+        if values is None:
+            return None
+        p = locus.z.shape[0]
+        if isinstance(values, Real):
+            check_number(values, name, low=0, high=high, closed=closed)
+            return np.full(p, float(values))
+        values = np.asarray(to_numpy(values), dtype=float)
+        if values.shape != (p,):
+            raise ValueError(
+                f"{name} must be None, a number, or one value for each of the {p} variants; got "
+                f"shape {values.shape}."
+            )
+        check_number(float(values.min()), f"min({name})", low=0, high=high, closed=closed)
+        check_number(float(values.max()), f"max({name})", low=0, high=high, closed=closed)
+        return values
+
+    def _fit_locus(self, locus, y_sd, X_mean, y_mean, X=None, y=None):
+        """Run the solver, set the fitted attributes and return the `Posterior`."""
+        xp = locus.xp
+        self.solver_ = "susie" if self.solver == "auto" else self.solver
+        start, posterior_of = {
+            "susie": (self._start_susie, susie_posterior),
+            "adam": (self._start_adam, adam_posterior),
+        }[self.solver_]
+        defaults = DEFAULTS[self.solver_]
+        max_iter = defaults["max_iter"] if self.max_iter is None else self.max_iter
+        tol = defaults["tol"] if self.tol is None else self.tol
+        bounds = []
+
+        def traced():
+            for state in start(locus, max_iter, tol):
+                bounds.append(state.bound)
+                yield state
+
+        def attributes(state):
+            posterior = posterior_of(state, locus)
+            coef = posterior.mean * y_sd
+            covariance = posterior.spread - xp.sum(posterior.factors**2, axis=0)
+            pi, slab = self._learned_prior(locus, posterior)
+            return {
+                "z_": locus.z,
+                "pip_": posterior.pip,
+                "coef_": coef,
+                "coef_sd_": y_sd * xp.sqrt(xp.clip(covariance, min=0.0)),
+                "intercept_": y_mean - float(xp.sum(coef * X_mean)),
+                "causal_probability_": pi,
+                "effect_variance_": slab,
+                "residual_variance_": posterior.residual_variance,
+                "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
+                "_spread": y_sd**2 * posterior.spread,
+                "_factors": y_sd * posterior.factors,
+            }
+
+        state, self.n_iter_, stopped = run_solver(
+            self, traced(), max_iter=max_iter, X=X, y=y, attributes=attributes
+        )
+        vars(self).update(attributes(state))
+        self.converged_ = bool(state.converged)
+        limits = {"coverage": self.coverage, "min_purity": self.min_purity}
+        if self.solver_ == "susie":
+            self.elbo_path_ = bounds
+            used = state.strength > 0
+            self.credible_sets_ = sets_of_effects(
+                state.alpha[used], state.log_bf[used], locus.ld, **limits
+            )
+        else:
+            best = int(xp.argmax(state.bound))
+            self.elbo_path_ = [float(bound[best]) for bound in bounds]
+            pip = to_numpy(self.pip_).astype(float)
+            prior = np.broadcast_to(to_numpy(self.causal_probability_), pip.shape)
+            self.credible_sets_ = sets_of_pips(pip, prior, locus.ld, **limits)
+        if not (self.converged_ or stopped):
+            warnings.warn(
+                f"The solver {self.solver_!r} did not converge in {self.n_iter_} iterations. "
+                "Increase max_iter, or tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return posterior_of(state, locus)
+
+    def _learned_prior(self, locus, posterior):
+        """Return pi_1 and sigma_beta^2: as given, or mean PIP and E[beta^2] a causal variant."""
+        total = float(locus.xp.sum(posterior.pip))
+        pi, slab = self.causal_probability, self.effect_variance
+        if pi is None:
+            pi = total / posterior.pip.shape[0]
+        if slab is None:
+            slab = float(locus.xp.sum(posterior.slab_second)) / total if total > 0 else 0.0
+        return tuple(
+            float(value) if isinstance(value, Real) else locus.array(value) for value in (pi, slab)
+        )
+
+    def _start_susie(self, locus, max_iter, tol):
+        """Return the generator of single effects."""
+        z, scale = (to_numpy(values).astype(float) for values in (locus.z, locus.scale))
+        weights = self._prior("causal_probability", locus, 1, "both")
+        if weights is not None and not np.any(weights[scale > 0] > 0):
+            raise ValueError("causal_probability is 0 for every variant that varies.")
+        norm = None
+        if self.residual_variance is None:
+            norm = range_norm(locus.z, *locus.ld.spectrum(), locus.xp)
+        return susie(
+            z,
+            locus.ld,
+            scale,
+            n_effects=min(self.max_effects, z.shape[0]),
+            prior_weights=np.ones_like(z) if weights is None else weights,
+            effect_variance=self._prior("effect_variance", locus, None, "neither"),
+            residual_variance=self.residual_variance,
+            norm=norm,
+            tol=tol,
+        )
+
+    def _start_adam(self, locus, max_iter, tol):
+        """Return the generator of Adam on the bound."""
+        xp = locus.xp
+        pi = self._prior("causal_probability", locus, 1, "neither")
+        slab = self._prior("effect_variance", locus, None, "neither")
+        s0 = self.residual_variance
+        quadratic = quadratic_form(
+            locus.z,
+            locus.ld,
+            locus.scale,
+            self.noise,
+            xp,
+            n_components=self.n_components,
+            with_norm=s0 is None,
+        )
+        factors = np.ones((self.n_restarts, locus.z.shape[0]))
+        factors[1:] = check_random_state(self.random_state).uniform(0, 2, factors[1:].shape)
+        return adam(
+            quadratic,
+            locus.array(factors) * xp.abs(locus.z),
+            pi=None if pi is None else locus.array(pi)[None, :],
+            slab=None if slab is None else locus.array(slab)[None, :],
+            residual_variance=None if s0 is None else locus.array(np.full((1, 1), float(s0))),
+            spike_sd=self.spike_sd,
+            gate_scale=self.gate_scale,
+            learning_rate=self.learning_rate,
+            beta_1=self.beta_1,
+            beta_2=self.beta_2,
+            epsilon=self.epsilon,
+            settle=min(SETTLE, max_iter // 2),
+            tol=tol,
+            xp=xp,
+        )

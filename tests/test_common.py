@@ -1,0 +1,27 @@
+"""scikit-learn's own checks on one instance of every estimator, per solver and model."""
+
+import pytest
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from skgenetics import FinemapMiXeR
+
+ESTIMATORS = [
+    FinemapMiXeR(solver="susie", random_state=0),
+    FinemapMiXeR(solver="susie", residual_variance=None, random_state=0),
+    FinemapMiXeR(solver="adam", learning_rate=0.01, max_iter=500, random_state=0),
+    FinemapMiXeR(
+        solver="adam",
+        noise="independent",
+        n_restarts=2,
+        n_components=1.0,
+        learning_rate=0.01,
+        max_iter=500,
+        random_state=0,
+    ),
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@parametrize_with_checks(ESTIMATORS)
+def test_estimator(estimator, check):
+    check(estimator)
