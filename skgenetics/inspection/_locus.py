@@ -6,6 +6,7 @@ from scipy.stats import norm
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from skgenetics.inspection._genes import lay_out_genes, plot_genes
 from skgenetics.inspection._style import (
     EDGE,
     INK,
@@ -24,7 +25,6 @@ _WIDTH, _HEIGHT = 8.5, 5.4  # inches, without genes
 _LEGEND_INCHES = 1.75
 _GAP_INCHES = 0.15
 _GENE_ROW_INCHES = 0.28
-_LETTER_INCHES = 0.078
 
 
 class LocusDisplay:
@@ -224,7 +224,7 @@ class LocusDisplay:
         x = self.positions / 1e6
         margin = 0.02 * (np.ptp(x) or 0.001)
         limits = x.min() - margin, x.max() + margin
-        genes = _lay_out_genes(self.genes, limits, width * panel_width)
+        genes = lay_out_genes(self.genes, limits, width * panel_width)
         n_rows = 1 + max((row for *_, row in genes), default=-1)
         gene_inches = _GENE_ROW_INCHES * n_rows + 1.5 * _GAP_INCHES if genes else 0.0
         if own_figure:
@@ -240,7 +240,7 @@ class LocusDisplay:
         self._plot_pip(lower, x)
         if genes:
             axes.append(ax.inset_axes([0, 0, panel_width, bottom - gap], sharex=upper))
-            _plot_genes(axes[-1], genes, n_rows)
+            plot_genes(axes[-1], genes, n_rows)
         for panel in axes[:-1]:
             panel.tick_params(labelbottom=False)
         for panel in axes:
@@ -463,41 +463,3 @@ def _spread(x, gap, high):
     moved[order] = np.maximum.accumulate(x[order] - steps) + steps
     moved[order] = np.minimum(moved[order], high - steps[::-1])
     return moved
-
-
-def _lay_out_genes(genes, limits, inches):
-    """Return (gene, left, right, name's x, name's side, row) of genes in view, none overlapping.
-
-    Lengths are in Mb; `inches` is the width of the panel. A name stands at its gene's start.
-    """
-    low, high = limits
-    free_from, placed = [], []
-    for gene in sorted(genes, key=lambda gene: gene["start"]):
-        left, right = gene["start"] / 1e6, gene.get("end", gene["start"]) / 1e6
-        if right < low or left > high:
-            continue
-        left, right = max(left, low), min(right, high)
-        text_width = _LETTER_INCHES * (len(gene["name"]) + 1) * (high - low) / inches
-        text_left = right - text_width if gene.get("strand") == "-" else left
-        text_left = max(low, min(text_left, high - text_width))
-        begin, end = min(left, text_left), max(right, text_left + text_width)
-        row = next((r for r, free in enumerate(free_from) if free <= begin), len(free_from))
-        free_from[row : row + 1] = [end]
-        if gene.get("strand") == "-":
-            placed.append((gene, left, right, text_left + text_width, "right", row))
-        else:
-            placed.append((gene, left, right, text_left, "left", row))
-    return placed
-
-
-def _plot_genes(ax, placed, n_rows):
-    """Draw each gene as a line with an arrowhead at its end, its name above its start."""
-    for gene, left, right, text_x, side, row in placed:
-        marker, tip = {"+": (">", right), "-": ("<", left)}.get(gene.get("strand"), ("|", left))
-        ax.plot([left, right], [row, row], color=INK, linewidth=2, solid_capstyle="butt")
-        ax.plot(tip, row, color=INK, marker=marker, markersize=6)
-        ax.text(text_x, row - 0.25, gene["name"], fontsize="small", ha=side, va="bottom")
-    ax.set_ylim(n_rows - 0.6, -0.95)
-    ax.set_yticks([])
-    ax.set_ylabel("Genes", rotation=0, ha="right", va="center")
-    open_frame(ax, "left")
