@@ -1,0 +1,89 @@
+"""Columns of X named by the user."""
+
+from numbers import Integral
+
+import numpy as np
+
+
+def resolve_columns(columns, n_features, names=None, *, parameter):
+    """Return the positions of `columns`, in the order given.
+
+    Parameters
+    ----------
+    columns : None, str, int, slice or sequence of str or int
+        Names or positions; negative positions count from the end.
+    n_features : int
+        Number of columns of X.
+    names : ndarray of shape (n_features,), default=None
+        Names of the columns, where X has them.
+    parameter : str
+        Whose value `columns` is, for the errors.
+
+    Returns
+    -------
+    list of int
+        Positions between 0 and ``n_features - 1``.
+
+    Raises
+    ------
+    TypeError
+        If `columns` is of another type, or mixes names and positions.
+    ValueError
+        If a name is unknown or ambiguous, a position is out of range, or a column comes twice.
+    """
+    if columns is None:
+        return []
+    if isinstance(columns, slice):
+        for bound in (columns.start, columns.stop):
+            if bound is not None and not (_is_integer(bound) and abs(bound) <= n_features):
+                raise ValueError(
+                    f"{parameter} is {columns!r}; its bounds must be integers between "
+                    f"{-n_features} and {n_features}, since X has n_features={n_features}."
+                )
+        return list(range(n_features)[columns])
+    if isinstance(columns, str | Integral):
+        columns = [columns]
+    columns = list(columns)
+    if all(isinstance(column, str) for column in columns):
+        resolved = [_named(column, names, parameter) for column in columns]
+    elif all(_is_integer(column) for column in columns):
+        resolved = [_position(column, n_features, parameter) for column in columns]
+    else:
+        raise TypeError(
+            f"{parameter} must be names, integers or a slice of integers; got {columns!r}."
+        )
+    if len(set(resolved)) < len(resolved):
+        raise ValueError(f"{parameter} names a column twice: {columns!r}.")
+    return resolved
+
+
+def _is_integer(value):
+    """Whether `value` is an integer and not a boolean."""
+    return isinstance(value, Integral) and not isinstance(value, bool | np.bool)
+
+
+def _position(column, n_features, parameter):
+    """Return a position counted from the start."""
+    if not -n_features <= column < n_features:
+        raise ValueError(
+            f"{parameter} holds column {column}, but X has n_features={n_features}: columns 0 to "
+            f"{n_features - 1}."
+        )
+    return int(column) % n_features
+
+
+def _named(column, names, parameter):
+    """Return the position of the column named `column`."""
+    if names is None:
+        raise ValueError(
+            f"{parameter} holds the name {column!r}, but X has no names of columns. Pass a data "
+            "frame, or integers."
+        )
+    found = np.flatnonzero(names == column)
+    if found.size != 1:
+        problem = "is not a column" if found.size == 0 else f"names {found.size} columns"
+        raise ValueError(
+            f"{parameter} holds {column!r}, which {problem} of X. Its {len(names)} columns are "
+            f"{', '.join(map(str, names[:5]))}{', ...' if len(names) > 5 else ''}."
+        )
+    return int(found[0])

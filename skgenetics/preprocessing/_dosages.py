@@ -1,0 +1,80 @@
+"""Facts about the columns of a genotype matrix, found in blocks of columns.
+
+Dosages count one allele, from 0 to the ploidy. NaN, and any negative number in a matrix of
+integers (-9, -127, -1), is a missing call.
+"""
+
+from typing import Any, NamedTuple
+
+from sklearn.utils.validation import validate_data
+
+from skgenetics.utils._array_api import column_blocks, get_namespace_and_device
+
+
+class DosageSummary(NamedTuple):
+    """Observed dosages of each variant, arrays of shape (n_variants,); 0 where never observed."""
+
+    n_observed: Any
+    total: Any
+    mean: Any
+    variance: Any  # about the mean, divided by n_observed
+    low: Any
+    high: Any
+
+
+def validate_dosages(estimator, X, *, reset):
+    """Validate X, missing calls allowed, in its own dtype. Returns ``X, xp, device``."""
+    xp, device = get_namespace_and_device(X)
+    X = validate_data(estimator, X, reset=reset, ensure_all_finite="allow-nan")
+    return X, xp, device
+
+
+def observed_blocks(X, xp, dtype, *, codes=()):
+    """Yield ``columns, dosages, observed`` by blocks of columns; missing dosages are 0.
+
+    `codes` are further numbers that stand for a missing call.
+    """
+    signed = xp.isdtype(X.dtype, "signed integer")
+    for columns, block in column_blocks(X, xp, dtype):
+        observed = block >= 0 if signed else ~xp.isnan(block)
+        for code in codes:
+            observed = observed & (block != code)
+        yield columns, xp.where(observed, block, 0.0), observed
+
+
+def summarize_dosages(X, xp, device, *, codes=()):
+    """Return the `DosageSummary` of X (n_samples, n_variants), in double precision."""
+    summary = DosageSummary(
+        *(xp.empty((X.shape[1],), dtype=xp.float64, device=device) for _ in DosageSummary._fields)
+    )
+    for columns, block, observed in observed_blocks(X, xp, xp.float64, codes=codes):
+        n_observed = xp.sum(xp.astype(observed, xp.float64), axis=0)
+        denominator = xp.where(n_observed > 0, n_observed, 1.0)
+        total = xp.sum(block, axis=0)
+        mean = total / denominator
+        summary.n_observed[columns] = n_observed
+        summary.total[columns] = total
+        summary.mean[columns] = mean
+        deviation = xp.where(observed, block - mean, 0.0)
+        summary.variance[columns] = xp.sum(deviation * deviation, axis=0) / denominator
+        low = xp.min(xp.where(observed, block, xp.inf), axis=0)
+        high = xp.max(xp.where(observed, block, -xp.inf), axis=0)
+        summary.low[columns] = xp.where(n_observed > 0, low, 0.0)
+        summary.high[columns] = xp.where(n_observed > 0, high, 0.0)
+    return summary
+
+
+def are_dosages(summary, ploidy):
+    """Whether all that was observed of each variant lies between 0 and `ploidy`."""
+    return (summary.low >= 0) & (summary.high <= ploidy)
+
+
+def minor_allele_frequencies(summary, ploidy, xp):
+    """Return the frequency of the rarer allele, NaN for columns that are not dosages.
+
+    The counts are divided once, so that a frequency equal to a threshold compares as equal.
+    """
+    alleles = ploidy * summary.n_observed
+    minor = xp.minimum(summary.total, alleles - summary.total)
+    frequency = minor / xp.where(alleles > 0, alleles, 1.0)
+    return xp.where(are_dosages(summary, ploidy), frequency, xp.nan)

@@ -1,0 +1,143 @@
+"""Mean imputation of missing genotype calls."""
+
+import warnings
+from numbers import Real
+
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.preprocessing._dosages import observed_blocks, summarize_dosages, validate_dosages
+from skgenetics.utils._array_api import check_same_namespace, float_dtype, to_numpy
+
+
+class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Replace missing genotype calls by the mean dosage of the training samples.
+
+    A call is missing where X is NaN, where X holds integers and is negative (-9 and -127 are the
+    usual codes, in any integer dtype), and where it equals one of `missing_codes`. Negative
+    numbers in a matrix of floats are left alone: they belong to standardized data.
+
+    Parameters
+    ----------
+    missing_codes : sequence of numbers, default=()
+        Further numbers that stand for a missing call, in X of any dtype: ``(9,)`` for EIGENSTRAT,
+        ``(3,)`` for raw PLINK bytes, ``(-9,)`` for floats that carry PLINK's code.
+
+    Attributes
+    ----------
+    mean_ : array of shape (n_variants,)
+        Mean dosage of the counted allele in the training samples, over observed calls; 0 for a
+        variant that was never observed.
+    n_features_in_ : int
+        Number of variants.
+    feature_names_in_ : ndarray of shape (n_variants,)
+        Names of the variants, where X has them.
+
+    See Also
+    --------
+    GenotypeScaler : Center and scale dosages.
+
+    Notes
+    -----
+    The output is always new and always floating: floats keep their dtype, integers become float64
+    whether or not a call is missing, so that the dtype does not depend on the data.
+
+    A variant never observed in training is filled with 0, with a warning, so that one such variant
+    does not end a cross-validation fold; `MinorAlleleFrequencyThreshold` before this step removes
+    it.
+
+    Arrays of any namespace and device that scikit-learn dispatches are worked on where they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics.preprocessing import GenotypeImputer
+    >>> X = np.array([[0, 2], [1, -9], [2, 1]], dtype=np.int8)
+    >>> GenotypeImputer().fit_transform(X)
+    array([[0. , 2. ],
+           [1. , 1.5],
+           [2. , 1. ]])
+    """
+
+    def __init__(self, *, missing_codes=()):
+        self.missing_codes = missing_codes
+
+    def fit(self, X, y=None):
+        """Find the mean dosage of each variant.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages, with missing calls.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : GenotypeImputer
+            The fitted imputer.
+
+        Raises
+        ------
+        TypeError
+            If `missing_codes` is not a sequence of numbers.
+        ValueError
+            If X is not numeric or holds infinity.
+
+        Warns
+        -----
+        UserWarning
+            If a variant has no observed call.
+        """
+        if not isinstance(self.missing_codes, tuple | list) or not all(
+            isinstance(code, Real) for code in self.missing_codes
+        ):
+            raise TypeError(
+                "missing_codes must be a tuple or list of numbers, such as (9,); "
+                f"got {self.missing_codes!r}."
+            )
+        X, xp, device = validate_dosages(self, X, reset=True)
+        summary = summarize_dosages(X, xp, device, codes=self.missing_codes)
+        self.mean_ = xp.astype(summary.mean, float_dtype(X, xp))
+        unseen = to_numpy(summary.n_observed) == 0
+        if unseen.any():
+            names = [str(name) for name in self.get_feature_names_out()[unseen]]
+            shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+            warnings.warn(
+                f"{len(names)} of {X.shape[1]} variants have no observed call in the training "
+                f"samples and are filled with 0: {shown}. MinorAlleleFrequencyThreshold before "
+                "this step removes them.",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def transform(self, X):
+        """Fill in missing calls.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages, with missing calls.
+
+        Returns
+        -------
+        array of shape (n_samples, n_variants)
+            A new floating array without missing calls.
+        """
+        check_is_fitted(self)
+        check_same_namespace(self, X, attribute="mean_", method="transform")
+        X, xp, device = validate_dosages(self, X, reset=False)
+        dtype = float_dtype(X, xp)
+        mean = xp.astype(self.mean_, dtype, copy=False)
+        imputed = xp.empty(X.shape, dtype=dtype, device=device)
+        for columns, block, observed in observed_blocks(X, xp, dtype, codes=self.missing_codes):
+            imputed[:, columns] = xp.where(observed, block, mean[columns])
+        return imputed
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.array_api_support = True
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

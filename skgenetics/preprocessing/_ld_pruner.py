@@ -1,0 +1,256 @@
+"""Greedy pruning of variants in linkage disequilibrium."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from scipy.sparse import coo_array
+from sklearn.base import BaseEstimator
+
+from skgenetics.preprocessing._dosages import (
+    minor_allele_frequencies,
+    observed_blocks,
+    summarize_dosages,
+    validate_dosages,
+)
+from skgenetics.preprocessing._selector import VariantSelectorMixin
+from skgenetics.utils._array_api import float_dtype, move_to, to_numpy
+from skgenetics.utils._validation import check_number, check_option
+
+
+class LDPruner(VariantSelectorMixin, BaseEstimator):
+    """Drop variants that are correlated with a variant kept before them, within a window.
+
+    Variants are visited one by one, in the order that `keep` names. A variant still there is kept,
+    and all others in its window with ``|r| > threshold`` are dropped. Any two variants kept within
+    a window then have ``|r| <= threshold``, and each variant dropped has a kept one above it.
+
+    Parameters
+    ----------
+    threshold : float, default=0.99
+        Largest absolute correlation of two kept variants, between 0 and 1 (PLINK's thresholds are
+        its square).
+    window : float, default=None
+        Farthest two variants may be apart to be compared, this distance included: in variants, or
+        in base pairs where `positions` is given. None means 1,000 variants, or 500,000 base pairs.
+    positions : array-like of shape (n_variants,) or dict, default=None
+        Positions in base pairs, ascending within a chromosome; or a dict from the names of X's
+        columns to positions, which still holds after other selectors.
+    chromosomes : array-like of shape (n_variants,) or dict, default=None
+        Chromosome of each variant, given like `positions`; each chromosome in one run of columns.
+        Variants of different chromosomes are not compared. None means that all lie on one.
+    keep : {"first", "maf"}, default="first"
+        Order of the visit: that of the columns, or by descending minor allele frequency, ties in
+        the order of the columns.
+    ploidy : int, default=2
+        Largest dosage, for the minor allele frequency.
+
+    Attributes
+    ----------
+    support_ : boolean array of shape (n_variants,)
+        Which variants are kept.
+    kept_for_ : integer array of shape (n_variants,)
+        For each variant, the column of the kept variant that stands for it: itself where it is
+        kept, else the one that dropped it.
+    n_features_in_ : int
+        Number of variants.
+    feature_names_in_ : ndarray of shape (n_variants,)
+        Names of the variants, where X has them.
+
+    See Also
+    --------
+    MinorAlleleFrequencyThreshold : Drop rare variants first.
+
+    Notes
+    -----
+    r is the correlation of dosages over the training samples, with missing calls (NaN, and negative
+    numbers in a matrix of integers) at the variant's mean. They stay missing in the output. A
+    variant that is constant has r = 0 with all others and is kept. Columns that are not dosages
+    come first under ``keep="maf"``.
+
+    Correlations are products of tiles of columns on X's device, the pairs above the threshold go to
+    the host: time n_samples * n_variants * window, memory the pairs found and two tiles, never a
+    matrix of n_variants squared nor a float copy of X.
+
+    References
+    ----------
+    Purcell et al. (2007). PLINK. American Journal of Human Genetics 81, 559-575. Its
+    ``--indep-pairwise`` prunes likewise.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics.preprocessing import LDPruner
+    >>> X = np.array([[0, 0, 2], [1, 1, 0], [2, 2, 1], [1, 1, 1]], dtype=np.int8)
+    >>> pruner = LDPruner(0.9).fit(X)
+    >>> pruner.get_support()
+    array([ True, False,  True])
+    >>> pruner.kept_for_
+    array([0, 0, 2])
+    """
+
+    def __init__(
+        self,
+        threshold=0.99,
+        *,
+        window=None,
+        positions=None,
+        chromosomes=None,
+        keep="first",
+        ploidy=2,
+    ):
+        self.threshold = threshold
+        self.window = window
+        self.positions = positions
+        self.chromosomes = chromosomes
+        self.keep = keep
+        self.ploidy = ploidy
+
+    def fit(self, X, y=None):
+        """Find which variants to keep.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages, with missing calls.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : LDPruner
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, X holds infinity, `positions` or `chromosomes` do not
+            match the variants of X, or the columns are not sorted by chromosome and position.
+        """
+        check_number(self.threshold, "threshold", low=0, high=1, closed="both")
+        check_option(self.keep, "keep", ("first", "maf"))
+        check_number(self.ploidy, "ploidy", integer=True, low=1, closed="left")
+        window = 1000 if self.positions is None else 500_000
+        if self.window is not None:
+            check_number(self.window, "window", low=0, closed="left")
+            window = self.window
+        X, xp, device = validate_dosages(self, X, reset=True)
+        n_variants = X.shape[1]
+        reach = window_starts(
+            self._aligned("positions", np.arange(n_variants)),
+            self._aligned("chromosomes", np.zeros(n_variants)),
+            window,
+        )
+        summary = summarize_dosages(X, xp, device)
+        order = np.arange(n_variants)
+        if self.keep == "maf":
+            maf = to_numpy(minor_allele_frequencies(summary, self.ploidy, xp))
+            order = np.argsort(np.where(np.isnan(maf), -np.inf, -maf), kind="stable")
+        pairs = correlated_pairs(X, summary, reach, self.threshold, xp, device)
+        kept_for = prune(pairs, order)
+        self.kept_for_ = move_to(kept_for, xp, device)
+        self.support_ = move_to(kept_for == np.arange(n_variants), xp, device)
+        return self
+
+    def _aligned(self, parameter, default):
+        """Return the parameter as an array of one value per column of X."""
+        values = getattr(self, parameter)
+        if values is None:
+            return default
+        if isinstance(values, Mapping):
+            if not hasattr(self, "feature_names_in_"):
+                raise ValueError(
+                    f"{parameter} maps names of variants, but X has no names of columns. Pass a "
+                    "data frame, or one value per column."
+                )
+            unknown = [name for name in self.feature_names_in_ if name not in values]
+            if unknown:
+                raise ValueError(
+                    f"{parameter} has no value for {len(unknown)} columns of X, such as "
+                    f"{unknown[0]!r}."
+                )
+            values = [values[name] for name in self.feature_names_in_]
+        values = to_numpy(values)
+        if values.shape != (self.n_features_in_,):
+            raise ValueError(
+                f"{parameter} must have one value for each of the {self.n_features_in_} variants "
+                f"of X, got shape {values.shape}. After another selector, pass a dict from "
+                "names and use set_output(transform='pandas')."
+            )
+        return values
+
+
+def window_starts(positions, chromosomes, window):
+    """Return, for each variant, the first variant that is compared with it, ascending."""
+    if not np.issubdtype(positions.dtype, np.number) or np.any(positions != positions):
+        raise ValueError("positions must be numbers of base pairs, without missing values.")
+    positions = positions.astype(np.float64)
+    boundary = np.flatnonzero(chromosomes[1:] != chromosomes[:-1]) + 1
+    if len(set(chromosomes.tolist())) != boundary.shape[0] + 1:
+        raise ValueError(
+            "A chromosome comes in several runs of columns: sort the columns of X by chromosome "
+            "and position."
+        )
+    starts = np.empty(positions.shape[0], dtype=np.int64)
+    for begin, end in zip([0, *boundary], [*boundary, positions.shape[0]]):
+        here = positions[begin:end]
+        if np.any(here[1:] < here[:-1]):
+            raise ValueError(
+                "positions descend within a chromosome: sort the columns of X by position, or "
+                "pass chromosomes where X spans several."
+            )
+        starts[begin:end] = begin + np.searchsorted(here, here - window, side="left")
+    return starts
+
+
+def correlated_pairs(X, summary, starts, threshold, xp, device):
+    """Return the pairs ``(i, j)``, i < j, with i from ``starts[j]`` on and |r| > threshold.
+
+    Two host arrays of columns. Missing dosages are at the mean.
+    """
+    dtype = float_dtype(X, xp)
+    n_samples, n_variants = X.shape
+    norm = xp.sqrt(summary.variance * summary.n_observed)
+    varies = summary.low < summary.high
+    inverse = xp.where(varies, 1 / xp.where(varies, norm, 1.0), 0.0)
+
+    def standardized(begin, end):
+        """Return columns of unit length with mean 0."""
+        blocks = []
+        for columns, block, observed in observed_blocks(X[:, begin:end], xp, xp.float64):
+            shifted = xp.where(observed, block - summary.mean[begin:end][columns], 0.0)
+            blocks.append(xp.astype(shifted * inverse[begin:end][columns], dtype, copy=False))
+        return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1)
+
+    width = min(max(2**24 // max(n_samples, 1), 128), 1024)
+    first, second = [], []
+    for begin in range(0, n_variants, width):
+        end = min(begin + width, n_variants)
+        tile = standardized(begin, end)
+        start = move_to(starts[begin:end], xp, device)
+        column = xp.arange(begin, end, device=device)
+        for left in range(int(starts[begin]), end, width):
+            right = min(left + width, end)
+            r = xp.matmul(standardized(left, right).T, tile)
+            row = xp.arange(left, right, device=device)[:, None]
+            linked = (row >= start[None, :]) & (row < column[None, :])
+            linked = linked & (xp.clip(xp.abs(r), max=1.0) > threshold)
+            rows, columns = xp.nonzero(linked)
+            first.append(left + to_numpy(rows))
+            second.append(begin + to_numpy(columns))
+    return np.concatenate(first), np.concatenate(second)
+
+
+def prune(pairs, order):
+    """Return the kept column that stands for each column, visiting them in `order`."""
+    first, second = pairs
+    n_variants = order.shape[0]
+    ends = np.concatenate([first, second]), np.concatenate([second, first])
+    linked = coo_array((np.ones(2 * first.shape[0], dtype=bool), ends), (n_variants, n_variants))
+    linked = linked.tocsr()
+    kept_for = np.full(n_variants, -1, dtype=np.int64)
+    for variant in order:
+        if kept_for[variant] < 0:
+            kept_for[variant] = variant
+            others = linked.indices[linked.indptr[variant] : linked.indptr[variant + 1]]
+            kept_for[others[kept_for[others] < 0]] = variant
+    return kept_for

@@ -1,0 +1,101 @@
+"""Selection of variants by minor allele frequency."""
+
+from sklearn.base import BaseEstimator
+
+from skgenetics.preprocessing._dosages import (
+    minor_allele_frequencies,
+    summarize_dosages,
+    validate_dosages,
+)
+from skgenetics.preprocessing._selector import VariantSelectorMixin
+from skgenetics.utils._array_api import float_dtype
+from skgenetics.utils._validation import check_number
+
+
+class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
+    """Keep variants whose rarer allele is frequent enough in the training samples.
+
+    The frequency of the counted allele is the mean observed dosage over the ploidy; the minor
+    allele frequency is the smaller of that and its complement. Dosages need not be whole numbers.
+
+    Parameters
+    ----------
+    threshold : float, default=0.01
+        Smallest minor allele frequency that is kept, between 0 and 0.5. A variant exactly at the
+        threshold is kept, as in PLINK.
+    ploidy : int, default=2
+        Largest dosage: 2 for diploids; 1 for haploids and inbred lines coded 0 and 1.
+
+    Attributes
+    ----------
+    maf_ : array of shape (n_variants,)
+        Minor allele frequency in the training samples; 0 for a variant that was never observed, NaN
+        for a column that is not a dosage.
+    support_ : boolean array of shape (n_variants,)
+        Which variants are kept.
+    n_features_in_ : int
+        Number of variants.
+    feature_names_in_ : ndarray of shape (n_variants,)
+        Names of the variants, where X has them.
+
+    See Also
+    --------
+    LDPruner : Drop variants that repeat others.
+
+    Notes
+    -----
+    NaN, and negative numbers in a matrix of integers, are missing calls: they are left out of the
+    frequency and pass through `transform`, so that this step may stand before `GenotypeImputer`.
+
+    A column that holds another number below 0 or above `ploidy` in training is not a dosage (a
+    covariate, a standardized variant), has no allele frequency and is kept.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics.preprocessing import MinorAlleleFrequencyThreshold
+    >>> X = np.array([[0, 2, 1], [0, 2, -9], [0, 2, 2], [1, 2, 0]], dtype=np.int8)
+    >>> selector = MinorAlleleFrequencyThreshold(0.125).fit(X)
+    >>> selector.maf_
+    array([0.125, 0.   , 0.5  ])
+    >>> selector.get_support()
+    array([ True, False,  True])
+    """
+
+    def __init__(self, threshold=0.01, *, ploidy=2):
+        self.threshold = threshold
+        self.ploidy = ploidy
+
+    def fit(self, X, y=None):
+        """Find the minor allele frequency of each variant.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages, with missing calls.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        self : MinorAlleleFrequencyThreshold
+            The fitted selector.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of range, X holds infinity, or no variant reaches the threshold.
+        """
+        check_number(self.threshold, "threshold", low=0, high=0.5, closed="both")
+        check_number(self.ploidy, "ploidy", integer=True, low=1, closed="left")
+        X, xp, device = validate_dosages(self, X, reset=True)
+        maf = minor_allele_frequencies(summarize_dosages(X, xp, device), self.ploidy, xp)
+        support = xp.isnan(maf) | (maf >= self.threshold)
+        if not bool(xp.any(support)):
+            raise ValueError(
+                f"No variant has a minor allele frequency of {self.threshold} or more; the largest "
+                f"of {X.shape[1]} is {float(xp.max(maf)):.4g}. Lower the threshold."
+            )
+        self.maf_ = xp.astype(maf, float_dtype(X, xp))
+        self.support_ = support
+        return self

@@ -1,0 +1,75 @@
+"""What the selectors of variants share."""
+
+import numpy as np
+from sklearn.feature_selection import SelectorMixin
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from skgenetics.utils._array_api import (
+    check_same_namespace,
+    get_namespace_and_device,
+    move_to,
+    to_numpy,
+)
+
+
+class VariantSelectorMixin(SelectorMixin):
+    """Selector whose `fit` sets `support_`, a boolean array (n_variants,) in X's namespace."""
+
+    def _get_support_mask(self):
+        """Return the mask on the host, where scikit-learn indexes names with it."""
+        check_is_fitted(self)
+        return to_numpy(self.support_)
+
+    def transform(self, X):
+        """Keep the selected variants.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages.
+
+        Returns
+        -------
+        array of shape (n_samples, n_selected)
+            The selected columns, in their own dtype; missing calls stay missing.
+        """
+        check_is_fitted(self)
+        check_same_namespace(self, X, attribute="support_", method="transform")
+        return super().transform(X)
+
+    def inverse_transform(self, X):
+        """Put selected variants back in their columns; the others are 0.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_selected)
+            Selected variants.
+
+        Returns
+        -------
+        array of shape (n_samples, n_variants)
+            A new array of X's dtype.
+
+        Raises
+        ------
+        ValueError
+            If X has another number of columns than were selected.
+        """
+        n_selected = int(self.get_support().sum())
+        check_same_namespace(self, X, attribute="support_", method="inverse_transform")
+        xp, device = get_namespace_and_device(X)
+        X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
+        if X.shape[1] != n_selected:
+            raise ValueError(
+                f"X has {X.shape[1]} columns, but {type(self).__name__} selected "
+                f"{n_selected} variants."
+            )
+        source = np.maximum(np.cumsum(self.get_support()) - 1, 0)
+        spread = xp.take(X, move_to(source, xp, device), axis=1)
+        return xp.where(self.support_, spread, xp.zeros_like(spread))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.array_api_support = True
+        return tags
