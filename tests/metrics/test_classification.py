@@ -145,6 +145,15 @@ def test_device_arrays():
 
 
 @pytest.mark.parametrize("score", [masked_roc_auc_score, masked_average_precision_score])
+def test_labels_of_weight_zero_are_not_observed(score):
+    y = [[0, 0], [1, 1], [1, 0], [0, 2]]
+    y_score = [[0.1, 0.4], [0.3, 0.2], [0.2, 0.1], [0.4, np.nan]]
+    raw = score(y, y_score, sample_weight=[1, 0, 1, 0], average=None)
+    assert raw[0] == 1
+    assert np.isnan(raw[1])
+
+
+@pytest.mark.parametrize("score", [masked_roc_auc_score, masked_average_precision_score])
 def test_no_task_with_both_labels(score):
     with pytest.warns(UndefinedMetricWarning, match="No task has both labels"):
         assert np.isnan(score([1.0, 1.0, np.nan], [0.1, 0.2, 0.3]))

@@ -91,8 +91,8 @@ def test_average_precision_pools_loci():
 
 
 def test_false_discovery_proportion():
-    causal, pip = [[0, 2], [1]], [[0.9, 0.5, 0.5, 0.1], [0.7, 0.2]]
-    assert false_discovery_proportion(causal, pip) == 2 / 4  # at the threshold counts
+    causal, pip = [[0, 3], [1]], [[0.9, 0.5, 0.5, 0.1], [0.7, 0.2]]
+    assert false_discovery_proportion(causal, pip) == 3 / 4  # at the threshold counts
     assert false_discovery_proportion(causal, pip, threshold=0.8) == 0
     assert false_discovery_proportion(causal, pip, threshold=1) == 0  # no discovery
     assert false_discovery_proportion([], [0.9, 0.1]) == 1

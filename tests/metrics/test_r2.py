@@ -281,7 +281,7 @@ def test_one_sample():
     [
         ({"y_pred": np.zeros((5, 3))}, r"y_true has shape \(5, 2\).*y_pred has shape \(5, 3\)"),
         ({"y_true": np.full((5, 2), np.nan)}, "no observed cell"),
-        ({"sample_weight": np.zeros(5)}, "sums to 0"),
+        ({"sample_weight": np.zeros(5)}, "no sample is left"),
         (
             {"y_true": [[1.0, 2.0], *[[np.nan] * 2] * 4], "sample_weight": [0, 1, 1, 1, 1]},
             "no observed cell with a positive weight",
