@@ -29,7 +29,7 @@ def resolve_columns(columns, n_features, names=None, *, parameter):
     TypeError
         If `columns` is of another type, or mixes names and positions.
     ValueError
-        If a name is unknown or ambiguous, a position is out of range, or a column comes twice.
+        If a name is unknown, a position is out of range, or a column comes twice.
     """
     if columns is None:
         return []
@@ -41,7 +41,7 @@ def resolve_columns(columns, n_features, names=None, *, parameter):
                     f"{-n_features} and {n_features}, since X has n_features={n_features}."
                 )
         return list(range(n_features)[columns])
-    if isinstance(columns, str | Integral):
+    if np.isscalar(columns):
         columns = [columns]
     columns = list(columns)
     if all(isinstance(column, str) for column in columns):
@@ -79,11 +79,9 @@ def _named(column, names, parameter):
             f"{parameter} holds the name {column!r}, but X has no names of columns. Pass a data "
             "frame, or integers."
         )
-    found = np.flatnonzero(names == column)
-    if found.size != 1:
-        problem = "is not a column" if found.size == 0 else f"names {found.size} columns"
+    if column not in names:
         raise ValueError(
-            f"{parameter} holds {column!r}, which {problem} of X. Its {len(names)} columns are "
-            f"{', '.join(map(str, names[:5]))}{', ...' if len(names) > 5 else ''}."
+            f"{parameter} holds {column!r}, which is not a column of X. Its {len(names)} columns "
+            f"are {', '.join(map(str, names[:5]))}{', ...' if len(names) > 5 else ''}."
         )
-    return int(found[0])
+    return list(names).index(column)
