@@ -305,7 +305,10 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
 
         The other columns of an array are views.
         """
-        bounds = [-1, *sorted(self.covariates_), self.n_features_in_]
+        if self.adjust_features:
+            genotypes = X.select_dtypes("int8").to_numpy() if hasattr(X, "iloc") else X
+            if genotypes.shape[1]:
+                check_missing_codes(genotypes, xp)
         if hasattr(X, "iloc"):
             C = check_array(X.iloc[:, self.covariates_], ensure_all_finite="allow-nan")
             others = [X.iloc[:, self._others()]]
@@ -313,6 +316,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
                 others = [check_array(others[0], ensure_all_finite="allow-nan")]
         else:
             C = xp.take(X, xp.asarray(self.covariates_, device=device), axis=1)
+            bounds = [-1, *sorted(self.covariates_), self.n_features_in_]
             others = [X[:, a + 1 : b] for a, b in pairwise(bounds) if a + 1 < b]
         C = xp.astype(C, float_dtype(C, xp))
         missing = to_numpy(xp.any(xp.isnan(C), axis=0))
@@ -325,7 +329,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
 
     def _others(self):
         """Return the positions of the columns that are no covariates."""
-        return [column for column in range(self.n_features_in_) if column not in self.covariates_]
+        return np.delete(np.arange(self.n_features_in_), self.covariates_)
 
     def _names(self, columns, mask):
         """Return the names, or positions, of at most five of the `columns` in `mask`."""
@@ -355,8 +359,6 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
 
     def _fit_features(self, C, others, weight, xp, device):
         """Regress each of the other columns on the covariates."""
-        for part in others:
-            check_missing_codes(part, xp)
         self.feature_coef_, self.feature_intercept_ = regress_blocks(
             make_design(C, weight, xp), others, float_dtype(others[0], xp), xp, device
         )

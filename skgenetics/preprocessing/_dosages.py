@@ -1,11 +1,12 @@
 """Facts about the columns of a genotype matrix, found in blocks of columns.
 
-Dosages count one allele, from 0 to the ploidy. NaN, and any negative number in a matrix of
-integers (-9, -127, -1), is a missing call.
+Dosages count one allele, from 0 to the ploidy. NaN, and any negative number in a matrix or data
+frame column of integers (-9, -127, -1), is a missing call.
 """
 
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skgenetics.utils._array_api import column_blocks, get_namespace_and_device
@@ -25,8 +26,21 @@ class DosageSummary(NamedTuple):
 def validate_dosages(estimator, X, *, reset):
     """Validate X, missing calls allowed, in its own dtype. Returns ``X, xp, device``."""
     xp, device = get_namespace_and_device(X)
+    frame = X
     X = validate_data(estimator, X, reset=reset, ensure_all_finite="allow-nan")
+    if hasattr(frame, "iloc"):
+        mark_missing(X, frame.dtypes)
     return X, xp, device
+
+
+def mark_missing(X, dtypes):
+    """Write NaN for negative integers in X, converted from a data frame of `dtypes`.
+
+    A data frame of integers and floats becomes one array of floats, in which -9 would be data.
+    """
+    if X.dtype.kind == "f":
+        for column in [place for place, dtype in enumerate(dtypes) if dtype.kind == "i"]:
+            X[X[:, column] < 0, column] = np.nan
 
 
 def observed_blocks(X, xp, dtype, *, codes=()):

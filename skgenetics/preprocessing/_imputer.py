@@ -14,8 +14,9 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replace missing genotype calls by the mean dosage of the training samples.
 
     A call is missing where X is NaN, where X holds integers and is negative (-9 and -127 are the
-    usual codes, in any integer dtype), and where it equals one of `missing_codes`. Negative
-    numbers in a matrix of floats are left alone: they belong to standardized data.
+    usual codes, in any integer dtype), and where it equals one of `missing_codes`. Of a data frame
+    that mixes dtypes each column goes by its own. Negative floats are left alone: they belong to
+    standardized data.
 
     Parameters
     ----------

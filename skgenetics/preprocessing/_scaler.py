@@ -1,5 +1,6 @@
 """Centering and scaling of dosages."""
 
+import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -9,7 +10,12 @@ from skgenetics.utils._array_api import (
     float_dtype,
     get_namespace_and_device,
 )
-from skgenetics.utils._validation import check_number, check_option, validate_genotypes
+from skgenetics.utils._validation import (
+    check_missing_codes,
+    check_number,
+    check_option,
+    validate_genotypes,
+)
 
 
 class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -97,7 +103,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_option(self.scale, "scale", ("binomial", "sd"))
         check_number(self.ploidy, "ploidy", integer=True, low=1, closed="left")
-        X, xp, device = validate_genotypes(self, X, reset=True, allow_nan=True)
+        X, xp, device = self._validate(X, reset=True)
         summary = summarize_dosages(X, xp, device)
         scale = xp.sqrt(summary.variance)
         if self.scale == "binomial":
@@ -126,7 +132,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="mean_", method="transform")
-        X, xp, _ = validate_genotypes(self, X, reset=False, allow_nan=True)
+        X, xp, _ = self._validate(X, reset=False)
         scaled = xp.astype(X, float_dtype(X, xp), copy=True)
         varies = self.scale_ > 0
         inverse = xp.where(varies, 1 / xp.where(varies, self.scale_, 1.0), 0.0)
@@ -165,6 +171,14 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         dosages *= xp.astype(self.scale_, dosages.dtype, copy=False)
         dosages += xp.astype(self.mean_, dosages.dtype, copy=False)
         return dosages
+
+    def _validate(self, X, *, reset):
+        """Validate X; int8 columns of a data frame are checked before they become floats."""
+        if hasattr(X, "iloc"):
+            int8 = X.select_dtypes("int8").to_numpy()
+            if int8.size:
+                check_missing_codes(int8, np)
+        return validate_genotypes(self, X, reset=reset, allow_nan=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

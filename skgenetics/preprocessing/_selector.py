@@ -4,6 +4,7 @@ import numpy as np
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from skgenetics.preprocessing._dosages import mark_missing
 from skgenetics.utils._array_api import (
     check_same_namespace,
     get_namespace_and_device,
@@ -31,11 +32,15 @@ class VariantSelectorMixin(SelectorMixin):
         Returns
         -------
         array of shape (n_samples, n_selected)
-            The selected columns, in their own dtype; missing calls stay missing.
+            The selected columns, in their own dtype; missing calls stay missing (as NaN where a
+            data frame of integers and floats becomes an array of floats).
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="support_", method="transform")
-        return super().transform(X)
+        selected = super().transform(X)
+        if hasattr(X, "iloc") and not hasattr(selected, "iloc"):
+            mark_missing(selected, X.dtypes[self.get_support()])
+        return selected
 
     def inverse_transform(self, X):
         """Put selected variants back in their columns; the others are 0.
