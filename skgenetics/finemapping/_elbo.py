@@ -16,6 +16,9 @@ class Quadratic(NamedTuple):
 
     * noise N(0, s0^2 R):  linear = S z,    G = S R S,    z_norm = z'R^+z, rank = rank(R);
     * noise N(0, s0^2 I):  linear = S R z,  G = S R R S,  z_norm = z'z,    rank = p.
+
+    Where the trait y itself is known (in units of its deviation) and the noise is on R, z_norm = N
+    and rank = N make this the likelihood of y, which says more of s0^2 than that of z.
     """
 
     linear: object  # (p,)
@@ -25,19 +28,17 @@ class Quadratic(NamedTuple):
     rank: object
 
 
-def quadratic_form(z, ld, scale, noise, xp, *, n_components=None, with_norm=False):
-    """Return the `Quadratic` of a locus: z (p,), an LD operator, scale = sqrt(N H) (p,).
+def quadratic_form(locus, noise, *, n_components=None, norm=(None, None)):
+    """Return the `Quadratic` of a `Locus`.
 
     n_components : None, int or float
         The PCA form, equations (36)-(37): R is replaced, in the product G effects alone, by its
         leading eigenvectors, so many of them, or as many as hold this share of the trace.
-    with_norm : bool
-        Whether z_norm and rank are wanted, as they are where s0^2 is learned.
+    norm : (float, float)
+        z_norm and rank, needed where s0^2 is learned: see `learning_norm`.
     """
+    z, ld, scale, xp = locus.z, locus.ld, locus.scale, locus.xp
     independent = noise == "independent"
-    spectrum = None
-    if n_components is not None or (with_norm and not independent):
-        spectrum = ld.spectrum()
 
     def full_product(effects):
         moved = ld.product(effects * scale)
@@ -45,7 +46,7 @@ def quadratic_form(z, ld, scale, noise, xp, *, n_components=None, with_norm=Fals
 
     product = full_product
     if n_components is not None:
-        values, vectors = spectrum
+        values, vectors = ld.spectrum()
         values = values**2 if independent else values
         count = n_leading(values, n_components, xp)
         values, vectors = values[:count], vectors[:, :count] * scale[:, None]
@@ -55,14 +56,9 @@ def quadratic_form(z, ld, scale, noise, xp, *, n_components=None, with_norm=Fals
 
         product = pca_product
 
-    z_norm, rank = None, None
-    if with_norm and independent:
-        z_norm, rank = float(z @ z), z.shape[0]
-    elif with_norm:
-        z_norm, rank = range_norm(z, *spectrum, xp)
     if independent:
-        return Quadratic(scale * ld.product(z), product, scale**2 * ld.scores(), z_norm, rank)
-    return Quadratic(scale * z, product, scale**2, z_norm, rank)
+        return Quadratic(scale * ld.product(z), product, scale**2 * ld.scores(), *norm)
+    return Quadratic(scale * z, product, scale**2, *norm)
 
 
 def n_leading(values, n_components, xp):
@@ -71,6 +67,15 @@ def n_leading(values, n_components, xp):
         return min(n_components, values.shape[0])
     share = xp.cumulative_sum(values) / xp.sum(values)
     return min(int(xp.sum(xp.astype(share < n_components, xp.int64))) + 1, values.shape[0])
+
+
+def learning_norm(locus, noise):
+    """Return z_norm and rank of the `Quadratic` of a locus, from which s0^2 can be learned."""
+    if noise == "independent":
+        return float(locus.z @ locus.z), locus.z.shape[0]
+    if locus.trait_known:
+        return locus.n_samples, locus.n_samples
+    return range_norm(locus.z, *locus.ld.spectrum(), locus.xp)
 
 
 def range_norm(z, values, vectors, xp):
@@ -166,3 +171,20 @@ def closed_form_prior(mean, sd, gate, xp):
     total = xp.sum(gate, axis=-1, keepdims=True)
     slab = xp.sum(gate * (mean**2 + sd**2), axis=-1, keepdims=True) / total
     return total / gate.shape[-1], slab
+
+
+def learned_prior(posterior, locus):
+    """Return pi = mean PIP and sigma_beta^2 = E[beta^2; causal] / PIP, summed over variants."""
+    total = float(locus.xp.sum(posterior.pip))
+    slab = float(locus.xp.sum(posterior.slab_second)) / total if total > 0 else 0.0
+    return total / posterior.pip.shape[0], slab
+
+
+def residual_share(posterior, locus):
+    """Return E||y - X beta||^2 / (N var(y)), of the trait whose variance is 1: y's noise."""
+    effects = locus.xp.concat([posterior.mean[None, :], posterior.factors], axis=0)
+    moved = locus.ld.product(effects * locus.scale) * locus.scale
+    quadratic = locus.xp.sum(effects * moved, axis=1)
+    fitted = 2 * locus.xp.sum(locus.scale * locus.z * posterior.mean) - quadratic[0]
+    variance = locus.xp.sum(locus.scale**2 * posterior.spread) - locus.xp.sum(quadratic[1:])
+    return max(1 - float(fitted - variance) / locus.n_samples, 0.0)

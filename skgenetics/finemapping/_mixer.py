@@ -1,19 +1,22 @@
 """The FinemapMiXeR estimator."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._adam import SETTLE, adam, adam_posterior
 from skgenetics.finemapping._credible_sets import sets_of_effects, sets_of_pips
-from skgenetics.finemapping._elbo import quadratic_form, range_norm
-from skgenetics.finemapping._summary import Locus, data_moments, validate_summary
+from skgenetics.finemapping._elbo import (
+    learned_prior,
+    learning_norm,
+    quadratic_form,
+    residual_share,
+)
+from skgenetics.finemapping._summary import data_moments, per_variant, validate_summary
 from skgenetics.finemapping._susie import susie, susie_posterior
 from skgenetics.utils._array_api import (
     check_same_namespace,
@@ -32,6 +35,22 @@ from skgenetics.utils._validation import (
     validate_sample_weight,
 )
 
+COUNT = {"integer": True, "low": 1, "closed": "left"}
+POSITIVE = {"low": 0, "closed": "neither"}
+LIMITS = {
+    "residual_variance": POSITIVE,
+    "max_effects": COUNT,
+    "gate_scale": POSITIVE,
+    "learning_rate": POSITIVE,
+    "beta_1": {"low": 0, "high": 1, "closed": "left"},
+    "beta_2": {"low": 0, "high": 1, "closed": "left"},
+    "epsilon": POSITIVE,
+    "n_restarts": COUNT,
+    "max_iter": COUNT,
+    "tol": {"low": 0, "closed": "left"},
+    "coverage": {"low": 0, "high": 1, "closed": "neither"},
+    "min_purity": {"low": 0, "high": 1, "closed": "both"},
+}
 DEFAULTS = {"adam": {"max_iter": 10_000, "tol": 2.5e-3}, "susie": {"max_iter": 100, "tol": 1e-3}}
 
 
@@ -61,7 +80,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         learned ("susie": one variance an effect).
     residual_variance : None or float, default=1.0
         sigma_0^2, the variance of the noise of z. 1 holds where the locus explains little of the
-        trait. None: learned, for a locus of large effects and LD of the same people.
+        trait. None: learned, for a locus of large effects: from the trait itself in :meth:`fit`,
+        in :meth:`fit_summary` from z alone, which must lie in the range of ld.
     max_effects : int, default=10
         Largest number of single effects ("susie").
     n_components : None, int or float, default=None
@@ -216,28 +236,10 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         y = xp.astype(y, float_dtype(X, xp), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
         moments = data_moments(X, y, weight, xp, device)
-        variance = moments.X_variance
-        locus = Locus(
-            z=moments.z,
-            ld=moments.ld,
-            n_samples=moments.n_samples,
-            heterozygosity=variance,
-            scale=xp.sqrt(moments.n_samples * variance),
-            xp=xp,
-            device=device,
+        posterior = self._fit_locus(
+            moments.locus, moments.y_sd, moments.X_mean, moments.y_mean, X, y
         )
-        y_mean, y_sd = float(moments.y_mean), float(moments.y_variance) ** 0.5
-        posterior = self._fit_locus(locus, y_sd, moments.X_mean, y_mean, X, y)
-        effects = xp.concat([posterior.mean[None, :], posterior.factors], axis=0)
-        moved = moments.ld.product(effects * locus.scale) * locus.scale
-        quadratic = xp.sum(effects * moved, axis=1)
-        expected = (
-            quadratic[0]
-            - 2 * xp.sum(locus.scale * locus.z * posterior.mean)
-            + xp.sum(locus.scale**2 * posterior.spread)
-            - xp.sum(quadratic[1:])
-        )
-        self._noise_variance = y_sd**2 * max(1 + float(expected) / moments.n_samples, 0.0)
+        self._noise_variance = moments.y_sd**2 * residual_share(posterior, moments.locus)
         self._X_mean = moments.X_mean
         return self
 
@@ -357,61 +359,56 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 f"noise='independent' is the paper's assumption and needs solver='adam'; got "
                 f"solver={self.solver!r}."
             )
-        if self.residual_variance is not None:
-            check_number(self.residual_variance, "residual_variance", low=0)
-        check_number(self.max_effects, "max_effects", integer=True, low=1, closed="left")
+        for name, limits in LIMITS.items():
+            if getattr(self, name) is not None:
+                check_number(getattr(self, name), name, **limits)
         if isinstance(self.n_components, (int, np.integer)):
             check_number(self.n_components, "n_components", integer=True, low=1, closed="left")
         elif self.n_components is not None:
             check_number(self.n_components, "n_components", low=0, high=1, closed="right")
         if self.spike_sd != "adaptive":
             check_number(self.spike_sd, "spike_sd", low=0)
-        for name in ("gate_scale", "learning_rate", "epsilon"):
-            check_number(getattr(self, name), name, low=0)
-        for name in ("beta_1", "beta_2"):
-            check_number(getattr(self, name), name, low=0, high=1, closed="left")
-        check_number(self.n_restarts, "n_restarts", integer=True, low=1, closed="left")
-        if self.max_iter is not None:
-            check_number(self.max_iter, "max_iter", integer=True, low=1, closed="left")
-        if self.tol is not None:
-            check_number(self.tol, "tol", low=0, closed="left")
-        check_number(self.coverage, "coverage", low=0, high=1)
-        check_number(self.min_purity, "min_purity", low=0, high=1, closed="both")
 
-    def _prior(self, name, locus, high, closed):
-        """Return a prior's parameter, given as a number or (p,), as an array (p,), or None."""
+    def _prior(self, name, locus, **limits):
+        """Return a prior's parameter as an array (p,) beside z, or None where it is learned."""
         values = getattr(self, name)
         if values is None:
             return None
-        p = locus.z.shape[0]
-        if isinstance(values, Real):
-            check_number(values, name, low=0, high=high, closed=closed)
-            return np.full(p, float(values))
-        values = np.asarray(to_numpy(values), dtype=float)
-        if values.shape != (p,):
-            raise ValueError(
-                f"{name} must be None, a number, or one value for each of the {p} variants; got "
-                f"shape {values.shape}."
-            )
-        check_number(float(values.min()), f"min({name})", low=0, high=high, closed=closed)
-        check_number(float(values.max()), f"max({name})", low=0, high=high, closed=closed)
-        return values
+        return per_variant(values, name, locus.z, locus.xp, locus.device, low=0, **limits)
+
+    def _prior_used(self, name, locus, learned):
+        """Return a prior's parameter as the user gave it, or the one learned."""
+        value = getattr(self, name)
+        if value is None:
+            return learned
+        return float(value) if isinstance(value, Real) else locus.array(value)
 
     def _fit_locus(self, locus, y_sd, X_mean, y_mean, X=None, y=None):
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         xp = locus.xp
         self.solver_ = "susie" if self.solver == "auto" else self.solver
-        start, posterior_of = {
-            "susie": (self._start_susie, susie_posterior),
-            "adam": (self._start_adam, adam_posterior),
+        start, posterior_of, closed = {
+            "susie": (self._start_susie, susie_posterior, "both"),
+            "adam": (self._start_adam, adam_posterior, "neither"),
         }[self.solver_]
         defaults = DEFAULTS[self.solver_]
         max_iter = defaults["max_iter"] if self.max_iter is None else self.max_iter
         tol = defaults["tol"] if self.tol is None else self.tol
+        norm = (None, None)
+        if self.residual_variance is None:
+            norm = learning_norm(locus, self.noise)
+        iterations = start(
+            locus,
+            pi=self._prior("causal_probability", locus, high=1, closed=closed),
+            slab=self._prior("effect_variance", locus, closed="neither"),
+            norm=norm,
+            max_iter=max_iter,
+            tol=tol,
+        )
         bounds = []
 
         def traced():
-            for state in start(locus, max_iter, tol):
+            for state in iterations:
                 bounds.append(state.bound)
                 yield state
 
@@ -419,22 +416,22 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             posterior = posterior_of(state, locus)
             coef = posterior.mean * y_sd
             covariance = posterior.spread - xp.sum(posterior.factors**2, axis=0)
-            pi, slab = self._learned_prior(locus, posterior)
+            pi, slab = learned_prior(posterior, locus)
             return {
                 "z_": locus.z,
                 "pip_": posterior.pip,
                 "coef_": coef,
                 "coef_sd_": y_sd * xp.sqrt(xp.clip(covariance, min=0.0)),
                 "intercept_": y_mean - float(xp.sum(coef * X_mean)),
-                "causal_probability_": pi,
-                "effect_variance_": slab,
+                "causal_probability_": self._prior_used("causal_probability", locus, pi),
+                "effect_variance_": self._prior_used("effect_variance", locus, slab),
                 "residual_variance_": posterior.residual_variance,
                 "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
                 "_spread": y_sd**2 * posterior.spread,
                 "_factors": y_sd * posterior.factors,
             }
 
-        state, self.n_iter_, stopped = run_solver(
+        state, self.n_iter_ = run_solver(
             self, traced(), max_iter=max_iter, X=X, y=y, attributes=attributes
         )
         vars(self).update(attributes(state))
@@ -452,70 +449,40 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             pip = to_numpy(self.pip_).astype(float)
             prior = np.broadcast_to(to_numpy(self.causal_probability_), pip.shape)
             self.credible_sets_ = sets_of_pips(pip, prior, locus.ld, **limits)
-        if not (self.converged_ or stopped):
-            warnings.warn(
-                f"The solver {self.solver_!r} did not converge in {self.n_iter_} iterations. "
-                "Increase max_iter, or tol.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
         return posterior_of(state, locus)
 
-    def _learned_prior(self, locus, posterior):
-        """Return pi_1 and sigma_beta^2: as given, or mean PIP and E[beta^2] a causal variant."""
-        total = float(locus.xp.sum(posterior.pip))
-        pi, slab = self.causal_probability, self.effect_variance
-        if pi is None:
-            pi = total / posterior.pip.shape[0]
-        if slab is None:
-            slab = float(locus.xp.sum(posterior.slab_second)) / total if total > 0 else 0.0
-        return tuple(
-            float(value) if isinstance(value, Real) else locus.array(value) for value in (pi, slab)
+    def _start_susie(self, locus, *, pi, slab, norm, max_iter, tol):
+        """Return the generator of single effects, on the host."""
+        z, scale, weights, slab = (
+            None if array is None else to_numpy(array).astype(float)
+            for array in (locus.z, locus.scale, pi, slab)
         )
-
-    def _start_susie(self, locus, max_iter, tol):
-        """Return the generator of single effects."""
-        z, scale = (to_numpy(values).astype(float) for values in (locus.z, locus.scale))
-        weights = self._prior("causal_probability", locus, 1, "both")
-        if weights is not None and not np.any(weights[scale > 0] > 0):
+        weights = np.ones_like(z) if weights is None else weights
+        if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
             raise ValueError("causal_probability is 0 for every variant that varies.")
-        norm = None
-        if self.residual_variance is None:
-            norm = range_norm(locus.z, *locus.ld.spectrum(), locus.xp)
         return susie(
             z,
             locus.ld,
             scale,
             n_effects=min(self.max_effects, z.shape[0]),
-            prior_weights=np.ones_like(z) if weights is None else weights,
-            effect_variance=self._prior("effect_variance", locus, None, "neither"),
+            prior_weights=weights,
+            effect_variance=slab,
             residual_variance=self.residual_variance,
             norm=norm,
             tol=tol,
         )
 
-    def _start_adam(self, locus, max_iter, tol):
-        """Return the generator of Adam on the bound."""
-        xp = locus.xp
-        pi = self._prior("causal_probability", locus, 1, "neither")
-        slab = self._prior("effect_variance", locus, None, "neither")
-        s0 = self.residual_variance
-        quadratic = quadratic_form(
-            locus.z,
-            locus.ld,
-            locus.scale,
-            self.noise,
-            xp,
-            n_components=self.n_components,
-            with_norm=s0 is None,
-        )
+    def _start_adam(self, locus, *, pi, slab, norm, max_iter, tol):
+        """Return the generator of Adam on the bound, in the namespace of the data."""
+        xp, s0 = locus.xp, self.residual_variance
+        quadratic = quadratic_form(locus, self.noise, n_components=self.n_components, norm=norm)
         factors = np.ones((self.n_restarts, locus.z.shape[0]))
         factors[1:] = check_random_state(self.random_state).uniform(0, 2, factors[1:].shape)
         return adam(
             quadratic,
             locus.array(factors) * xp.abs(locus.z),
-            pi=None if pi is None else locus.array(pi)[None, :],
-            slab=None if slab is None else locus.array(slab)[None, :],
+            pi=None if pi is None else pi[None, :],
+            slab=None if slab is None else slab[None, :],
             residual_variance=None if s0 is None else locus.array(np.full((1, 1), float(s0))),
             spike_sd=self.spike_sd,
             gate_scale=self.gate_scale,

@@ -29,6 +29,7 @@ class Locus(NamedTuple):
     n_samples: object  # a number, or (p,)
     heterozygosity: object  # (p,) H
     scale: object  # (p,) sqrt(N H)
+    trait_known: bool  # z comes from the trait and genotypes themselves
     xp: object
     device: object
 
@@ -136,17 +137,14 @@ class GenotypeLD:
 class Moments(NamedTuple):
     """First and second moments of X (n, p) and y (n,) under frequency weights."""
 
-    n_samples: float
-    X_mean: object
-    X_variance: object
-    y_mean: object
-    y_variance: object
-    z: object
-    ld: object
+    locus: Locus
+    X_mean: object  # (p,)
+    y_mean: float
+    y_sd: float
 
 
 def data_moments(X, y, weight, xp, device):
-    """Return the `Moments` of X and y, with LD dense up to MAX_DENSE_LD variants.
+    """Return the `Moments` of X and y, their LD dense up to MAX_DENSE_LD variants.
 
     Constant columns get variance and z of exactly 0. One pass over X by blocks of columns.
     """
@@ -177,7 +175,9 @@ def data_moments(X, y, weight, xp, device):
     ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device)
     if X.shape[1] <= MAX_DENSE_LD:
         ld = ld.dense()
-    return Moments(n_samples, mean, variance, y_mean, y_variance, z, ld)
+    scale = xp.sqrt(n_samples * variance)
+    locus = Locus(z, ld, n_samples, variance, scale, True, xp, device)
+    return Moments(locus, mean, float(y_mean), float(y_variance) ** 0.5)
 
 
 def reciprocal(values, xp):
@@ -279,6 +279,7 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
         n_samples=n_samples,
         heterozygosity=heterozygosity,
         scale=xp.sqrt(n_samples * heterozygosity),
+        trait_known=False,
         xp=xp,
         device=device,
     )
@@ -293,10 +294,10 @@ def labels(values):
     return np.asarray(index, dtype=object)
 
 
-def per_variant(values, name, z, xp, device, *, low, closed):
-    """Return `values`, a number or (p,), as an array (p,) above `low`."""
+def per_variant(values, name, z, xp, device, *, low, closed, high=None):
+    """Return `values`, a number or (p,), as an array (p,) beside z, all in their interval."""
     if isinstance(values, Real):
-        check_number(values, name, low=low, closed=closed)
+        check_number(values, name, low=low, high=high, closed=closed)
         return float(values) + 0 * z
     values = move_to(values, xp, device, z.dtype)
     if values.shape != z.shape:
@@ -304,8 +305,6 @@ def per_variant(values, name, z, xp, device, *, low, closed):
             f"{name} must be a number or have one value for each of the {z.shape[0]} variants; "
             f"got shape {tuple(values.shape)}."
         )
-    inside = values >= low if closed == "left" else values > low
-    if not bool(xp.all(xp.isfinite(values) & inside)):
-        sign = ">=" if closed == "left" else ">"
-        raise ValueError(f"{name} must be finite and {sign} {low} for every variant.")
+    for extreme in (xp.min(values), xp.max(values)):
+        check_number(float(extreme), f"every {name}", low=low, high=high, closed=closed)
     return values

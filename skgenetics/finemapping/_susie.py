@@ -116,15 +116,15 @@ def susie(z, ld, scale, *, n_effects, prior_weights, effect_variance, residual_v
         sigma_beta^2; None: a variance for each effect, maximizing its evidence.
     residual_variance : None or float
         s0^2; None: learned.
-    norm : None or (float, int)
-        z'R^+z and rank(R), needed where s0^2 is learned.
+    norm : (float, float)
+        z_norm and rank of `Quadratic`, needed where s0^2 is learned.
     tol : float
         Stop when the bound rises by less.
     """
     p = z.shape[0]
     linear, diagonal = scale * z, scale**2
     with np.errstate(divide="ignore"):
-        weights = np.where(scale > 0, prior_weights, 0.0)
+        weights = np.where(scale > 0, prior_weights, 0.0) if np.any(scale > 0) else prior_weights
         log_prior = np.log(weights / np.sum(weights))
     learned = effect_variance is None
     variance = np.ones(p) if learned else effect_variance

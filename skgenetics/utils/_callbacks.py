@@ -1,5 +1,9 @@
 """scikit-learn's callbacks around solvers that are generators."""
 
+import warnings
+
+from sklearn.exceptions import ConvergenceWarning
+
 
 def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=None):
     """Run a generator solver under `estimator`'s callbacks and return its last state.
@@ -9,7 +13,8 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
     estimator : estimator with `sklearn.callback.CallbackSupportMixin`
         Its calling method is decorated by `sklearn.callback.with_callbacks`.
     iterations : iterator
-        Yields the solver's state once an iteration and ends when it has converged.
+        Yields the solver's state once an iteration and ends when it has converged, which the
+        state's attribute `converged` says.
     max_iter : int
         At most so many states are taken.
     X, y : array, optional
@@ -24,12 +29,11 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
         The last state the solver yielded.
     n_iter : int
         How many it yielded.
-    stopped : bool
-        Whether a callback stopped it.
 
     Notes
     -----
-    A callback whose `on_fit_task_end` returns True stops the solver: early stopping.
+    A callback whose `on_fit_task_end` returns True stops the solver: early stopping. A solver that
+    neither converged nor was stopped gives a ConvergenceWarning.
     """
     root = estimator._init_callback_context(max_subtasks=max_iter)
     root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
@@ -51,7 +55,14 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
     root.call_on_fit_task_end(
         estimator=estimator, X=X, y=y, reconstruction_attributes=_later(attributes, state)
     )
-    return state, n_iter, stopped
+    if not (state.converged or stopped):
+        warnings.warn(
+            f"{type(estimator).__name__} did not converge in {n_iter} iterations. Increase "
+            "max_iter, or tol.",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return state, n_iter
 
 
 def _later(attributes, state):

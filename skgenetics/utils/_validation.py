@@ -1,6 +1,7 @@
 """Checks of parameters and data, with errors that say what was got, expected and to do."""
 
 import importlib
+import math
 from numbers import Integral, Real
 
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
@@ -34,8 +35,8 @@ def check_number(value, name, *, integer=False, low=None, high=None, closed="nei
     """
     if isinstance(value, bool):
         raise TypeError(f"{name} must be a number, got {value!r}.")
-    if value != value:
-        raise ValueError(f"{name} must be a number, got NaN.")
+    if isinstance(value, Real) and not math.isfinite(value):
+        raise ValueError(f"{name} must be a finite number, got {value}.")
     if low is None and high is None:
         closed = "both"
     elif high is None:

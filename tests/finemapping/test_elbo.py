@@ -13,9 +13,13 @@ from skgenetics.finemapping._elbo import (
     quadratic_form,
     range_norm,
 )
-from skgenetics.finemapping._summary import DenseLD
+from skgenetics.finemapping._summary import DenseLD, Locus
 from skgenetics.utils._array_api import numpy_namespace as xp
 from tests.oracles.finemapping import design, enumerate_posterior
+
+
+def locus_of(z, R, scale):
+    return Locus(z, DenseLD(R, xp, "cpu"), 1.0, scale**2, scale, False, xp, "cpu")
 
 
 def random_case(seed=0, p=5, noise="ld", **options):
@@ -23,7 +27,10 @@ def random_case(seed=0, p=5, noise="ld", **options):
     X = rng.normal(size=(40, p)) + rng.normal(size=(40, 1))
     R = np.corrcoef(X.T)
     z, scale = 3 * rng.normal(size=p), rng.uniform(2, 6, size=p)
-    quadratic = quadratic_form(z, DenseLD(R, xp, "cpu"), scale, noise, xp, **options)
+    quadratic = quadratic_form(locus_of(z, R, scale), noise, **options)
+    quadratic = quadratic._replace(  # of noise on R, or independent
+        z_norm=z @ np.linalg.solve(R, z) if noise == "ld" else z @ z, rank=p
+    )
     q = {
         "mean": 0.3 * rng.normal(size=(1, p)),
         "sd": rng.uniform(0.05, 0.4, size=(1, p)),
@@ -44,7 +51,7 @@ def bound(quadratic, q, prior):
 
 @pytest.mark.parametrize("noise", ["ld", "independent"])
 def test_the_quadratic_is_the_gaussian_likelihood(noise):
-    z, R, scale, quadratic, *_ = random_case(noise=noise, with_norm=True)
+    z, R, scale, quadratic, *_ = random_case(noise=noise)
     beta = np.random.default_rng(1).normal(size=5)
     A = np.diag(scale) @ R  # z = A'beta + e
     covariance = R if noise == "ld" else np.eye(5)
@@ -58,7 +65,7 @@ def test_the_quadratic_is_the_gaussian_likelihood(noise):
 
 def test_bound_equals_quadrature_for_one_variant():
     z, scale, s0 = np.array([2.5]), np.array([4.0]), 1.3
-    quadratic = quadratic_form(z, DenseLD(np.eye(1), xp, "cpu"), scale, "ld", xp, with_norm=True)
+    quadratic = quadratic_form(locus_of(z, np.eye(1), scale), "ld", norm=(2.5**2, 1))
     mean, sd, gate, pi, slab, spike = 0.4, 0.2, 0.7, 0.1, 0.3, 0.02
 
     def integrand(beta):
@@ -105,7 +112,7 @@ def test_closed_form_prior_is_a_stationary_point(name):
 def test_learned_noise_is_a_stationary_point():
     from skgenetics.finemapping._elbo import expected_residual
 
-    *_, quadratic, q, prior = random_case(with_norm=True)
+    *_, quadratic, q, prior = random_case()
     moved = quadratic.product(q["mean"])
     total = quadratic.z_norm + expected_residual(quadratic, moved, q["mean"], q["sd"] ** 2, xp)
     prior["residual_variance"] = total[:, None] / quadratic.rank + 1e-30j

@@ -17,9 +17,11 @@ from tests.oracles.finemapping import marginal_z, wald_t
 def test_moments_equal_a_loop(locus):
     X, y, _ = locus()
     moments = data_moments(X, y, None, xp, "cpu")
-    np.testing.assert_allclose(moments.z, marginal_z(X.astype(float), y), rtol=1e-10)
-    np.testing.assert_allclose(moments.X_variance, X.astype(float).var(axis=0), rtol=1e-12)
-    np.testing.assert_allclose(moments.ld.matrix, np.corrcoef(X.T.astype(float)), atol=1e-12)
+    np.testing.assert_allclose(moments.locus.z, marginal_z(X.astype(float), y), rtol=1e-10)
+    np.testing.assert_allclose(
+        moments.locus.heterozygosity, X.astype(float).var(axis=0), rtol=1e-12
+    )
+    np.testing.assert_allclose(moments.locus.ld.matrix, np.corrcoef(X.T.astype(float)), atol=1e-12)
 
 
 def test_weights_are_repetition(locus):
@@ -27,9 +29,12 @@ def test_weights_are_repetition(locus):
     weight = np.random.default_rng(0).integers(0, 4, size=60)
     weighted = data_moments(X, y, weight.astype(float), xp, "cpu")
     repeated = data_moments(np.repeat(X, weight, axis=0), np.repeat(y, weight), None, xp, "cpu")
-    for name in ("n_samples", "X_mean", "X_variance", "y_mean", "y_variance", "z"):
+    for name in ("X_mean", "y_mean", "y_sd"):
         np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-10)
-    np.testing.assert_allclose(weighted.ld.matrix, repeated.ld.matrix, atol=1e-12)
+    for name in ("n_samples", "heterozygosity", "z", "scale"):
+        values = getattr(weighted.locus, name), getattr(repeated.locus, name)
+        np.testing.assert_allclose(*values, rtol=1e-10)
+    np.testing.assert_allclose(weighted.locus.ld.matrix, repeated.locus.ld.matrix, atol=1e-12)
 
 
 def test_wald_statistics_become_correlations(locus):
@@ -43,7 +48,7 @@ def test_ld_through_genotypes_equals_dense_ld(locus, n):
     X, y, _ = locus(n=n, p=9, n_causal=1)
     weight = np.linspace(0.5, 2, n)
     X[:, 4] = X[0, 4]  # constant
-    dense = data_moments(X, y, weight, xp, "cpu").ld
+    dense = data_moments(X, y, weight, xp, "cpu").locus.ld
     share = weight / weight.sum()
     mean, sd = share @ X, np.sqrt(share @ X.astype(float) ** 2 - (share @ X) ** 2)
     inverse = np.where(np.arange(9) == 4, 0, 1 / np.where(sd > 1e-9, sd, 1))
@@ -110,8 +115,8 @@ def test_wrong_ld_is_refused(ld, message):
         ({"ld": None}, "needs ld"),
         ({"n_samples": 1}, "n_samples"),
         ({"n_samples": [100, 100]}, r"n_samples .* 3 variants; got shape \(2,\)"),
-        ({"n_samples": [100, 100, 1]}, "n_samples must be finite and > 2"),
-        ({"heterozygosity": [0.1, -0.1, 0.3]}, "heterozygosity must be finite and >= 0"),
+        ({"n_samples": [100, 100, 1]}, "every n_samples == 1.0, must be > 2"),
+        ({"heterozygosity": [0.1, -0.1, 0.3]}, "every heterozygosity == -0.1, must be >= 0"),
     ],
 )
 def test_wrong_summary_statistics_are_refused(changes, message):
