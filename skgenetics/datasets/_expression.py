@@ -1,0 +1,284 @@
+"""Simulated expression of many genes in many tissues, with cis and trans genetics."""
+
+from numbers import Integral, Real
+
+import numpy as np
+from scipy.special import expit
+from sklearn.utils import Bunch, check_array, check_random_state, check_scalar
+
+from skgenetics.datasets._simulation import (
+    check_dosages,
+    check_share,
+    correlation_root,
+    draw_noise,
+    genetic_values,
+)
+
+SIGMOID_SD = 2.0  # of the scores before the sigmoid, enough to bend it
+
+
+def make_expression_tensor(
+    X,
+    *,
+    n_genes=50,
+    n_tissues=5,
+    n_components=3,
+    trans_model="linear",
+    cis_windows=None,
+    cis_window_size=50,
+    n_cis_causal=2,
+    n_trans_causal=10,
+    gene_share=0.3,
+    cis_h2=0.2,
+    trans_h2=0.1,
+    tissue_correlation=0.8,
+    residual_correlation=0.0,
+    tissue_mean_sd=1.0,
+    missing_rate=0.3,
+    random_state=None,
+):
+    """Simulate expression (individual, gene, tissue) by the model of `MILAGERegressor`.
+
+    The expression of a gene in a tissue is an intercept, the effects of a few variants in the cis
+    window of the gene, the effects of factors, each of which depends on a few variants anywhere
+    and acts on many genes, and noise. As in GTEx, a tissue is sampled in some of the individuals
+    only, for all genes or none.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_individuals, n_variants)
+        Complete dosages, none of them constant.
+
+    n_genes : int, default=50
+        Number of genes, J.
+
+    n_tissues : int, default=5
+        Number of tissues, K.
+
+    n_components : int, default=3
+        Number of factors, T.
+
+    trans_model : {"linear", "sigmoid", "tensor"}, default="linear"
+        How factors act. "linear": with their own effect in each gene and tissue; "sigmoid": the
+        same, of factors that are the sigmoid of a linear score; "tensor": with the product of an
+        effect of the gene and an effect of the tissue.
+
+    cis_windows : array-like of int of shape (J, 2), default=None
+        First column of X and the one after the last of the cis window of each gene. None spreads
+        windows of `cis_window_size` columns evenly over X.
+
+    cis_window_size : int, default=50
+        Number of variants in a window when `cis_windows` is None; at most those of X.
+
+    n_cis_causal : int, default=2
+        Number of causal variants in each window (all of it where it is smaller), the same in all
+        tissues.
+
+    n_trans_causal : int, default=10
+        Number of causal variants of each factor.
+
+    gene_share : float, default=0.3
+        Share of the genes that each factor acts on; at least one gene.
+
+    cis_h2, trans_h2 : float, default=0.2 and 0.1
+        Shares of variance within gene and tissue: the variance over all individuals of the cis
+        (trans) part over the sum of the variances of cis part, trans part and noise, each added up
+        over genes and tissues. Exact in the sample; genes and tissues differ.
+
+    tissue_correlation : float or array-like of shape (K, K), default=0.8
+        Correlation of cis and trans effects between tissues.
+
+    residual_correlation : float or array-like of shape (K, K), default=0.0
+        Correlation of the noise of a gene between the tissues of an individual.
+
+    tissue_mean_sd : float, default=1.0
+        Standard deviation of mean expression over genes and tissues; the noise has about 1.
+
+    missing_rate : float or array-like of shape (K,), default=0.3
+        Share of the individuals in which a tissue was not sampled.
+
+    random_state : int, RandomState instance or None, default=None
+        Determines the numbers drawn.
+
+    Returns
+    -------
+    expression : :class:`~sklearn.utils.Bunch`
+        Truths are named as the fitted attributes of `MILAGERegressor`, without the underscore:
+        target = intercept + cis_values + trans_values + noise.
+
+        data : array-like of shape (n_individuals, n_variants)
+            `X` as given.
+        target : ndarray of shape (n_individuals, J, K)
+            Expression, NaN where the tissue was not sampled.
+        complete_target : ndarray of shape (n_individuals, J, K)
+            Expression before any was set to missing.
+        observed : bool ndarray of shape (n_individuals, K)
+            Whether the tissue was sampled.
+        cis_windows : int ndarray of shape (J, 2)
+            Half-open intervals of columns of X.
+        cis_coef : ndarray of shape (K, n_cis)
+            Cis effects per allele (omega), gene after gene.
+        cis_indptr : int ndarray of shape (J + 1,)
+            Gene j has the columns ``cis_indptr[j]:cis_indptr[j + 1]`` of `cis_coef`, one for each
+            variant of its window.
+        variant_coef : ndarray of shape (T, n_variants)
+            Effects of variants on the scores of factors (alpha).
+        variant_intercept : ndarray of shape (T,)
+            Intercept of the scores (a); 0 unless "sigmoid".
+        factors : ndarray of shape (n_individuals, T)
+            The factors, F.
+        factor_loadings : ndarray of shape (K, T, J)
+            Effects of factors on genes (beta); for "tensor" the products of the next two.
+        gene_factors : ndarray of shape (J, T), or None unless "tensor"
+            Effects of the genes (V).
+        tissue_factors : ndarray of shape (K, T), or None unless "tensor"
+            Effects of the tissues (W).
+        intercept : ndarray of shape (K, J)
+            Intercepts.
+        tissue_mean : ndarray of shape (K, J)
+            Mean of `complete_target`.
+        cis_values, trans_values : ndarray of shape (n_individuals, J, K)
+            The two genetic parts, not centered.
+        noise_variance : float
+            Variance of the noise, the same in all genes and tissues.
+
+    Raises
+    ------
+    ValueError
+        If X has missing calls or constant variants, windows are not within X, or a parameter is out
+        of range.
+
+    Examples
+    --------
+    >>> from skgenetics.datasets import make_expression_tensor, make_genotypes
+    >>> X = make_genotypes(random_state=0).data
+    >>> make_expression_tensor(X, n_genes=8, n_tissues=3, random_state=0).target.shape
+    (500, 8, 3)
+    """
+    for name, value in (
+        ("n_genes", n_genes),
+        ("n_tissues", n_tissues),
+        ("n_components", n_components),
+        ("cis_window_size", cis_window_size),
+        ("n_cis_causal", n_cis_causal),
+        ("n_trans_causal", n_trans_causal),
+    ):
+        check_scalar(value, name, Integral, min_val=1)
+    check_scalar(gene_share, "gene_share", Real, min_val=0, max_val=1, include_boundaries="right")
+    check_scalar(tissue_mean_sd, "tissue_mean_sd", Real, min_val=0)
+    check_share(cis_h2, "cis_h2")
+    check_share(trans_h2, "trans_h2")
+    if cis_h2 + trans_h2 >= 1:
+        raise ValueError(f"cis_h2 + trans_h2 must be below 1, got {cis_h2 + trans_h2}.")
+    if trans_model not in ("linear", "sigmoid", "tensor"):
+        raise ValueError(f"trans_model must be linear, sigmoid or tensor, got {trans_model!r}.")
+    missing = np.asarray(missing_rate)
+    if missing.shape not in ((), (n_tissues,)):
+        raise ValueError(
+            f"missing_rate must be a number or have shape ({n_tissues},), got {missing.shape}."
+        )
+    for value in missing.ravel().tolist():
+        check_share(value, "missing_rate")
+    effect_root = correlation_root(tissue_correlation, n_tissues, "tissue_correlation")
+    noise_root = correlation_root(residual_correlation, n_tissues, "residual_correlation")
+    dosages = check_dosages(X)
+    n_individuals, n_variants = dosages.shape
+    if n_trans_causal > n_variants:
+        raise ValueError(f"n_trans_causal is {n_trans_causal}, but X has {n_variants} variants.")
+    windows = _check_windows(cis_windows, cis_window_size, n_genes, n_variants)
+    rng = check_random_state(random_state)
+
+    indptr = np.concatenate([[0], np.cumsum(windows[:, 1] - windows[:, 0])])
+    cis_coef = np.zeros((n_tissues, indptr[-1]))
+    cis = np.empty((n_individuals, n_genes, n_tissues))
+    for j, (first, last) in enumerate(windows):
+        causal = rng.permutation(last - first)[:n_cis_causal]
+        cis_coef[:, indptr[j] + causal] = effect_root @ rng.normal(size=(n_tissues, len(causal)))
+        cis[:, j] = dosages[:, first + causal] @ cis_coef[:, indptr[j] + causal].T
+    scale = np.sqrt(cis_h2 / cis.var(axis=0).mean())
+    cis *= scale
+    cis_coef *= scale
+
+    variant_coef = np.zeros((n_components, n_variants))
+    for effects in variant_coef:
+        effects[rng.permutation(n_variants)[:n_trans_causal]] = rng.normal(size=n_trans_causal)
+    scores = genetic_values(dosages, variant_coef.T)
+    variant_intercept = np.zeros(n_components)
+    rescale = (SIGMOID_SD if trans_model == "sigmoid" else 1.0) / scores.std(axis=0)
+    variant_coef *= rescale[:, None]
+    factors = scores * rescale
+    if trans_model == "sigmoid":
+        variant_intercept -= factors.mean(axis=0)
+        factors = expit(factors + variant_intercept)
+
+    acts_on = np.zeros((n_components, n_genes), dtype=bool)
+    for genes in acts_on:
+        genes[rng.permutation(n_genes)[: max(1, round(gene_share * n_genes))]] = True
+    gene_factors = tissue_factors = None
+    if trans_model == "tensor":
+        gene_factors = acts_on.T * rng.normal(size=(n_genes, n_components))
+        tissue_factors = effect_root @ rng.normal(size=(n_tissues, n_components))
+        loadings = np.einsum("jt,kt->ktj", gene_factors, tissue_factors)
+    else:
+        loadings = np.tensordot(
+            effect_root, rng.normal(size=(n_tissues, n_components, n_genes)) * acts_on, axes=1
+        )
+    trans = np.einsum("it,ktj->ijk", factors, loadings, optimize=True)
+    scale = np.sqrt(trans_h2 / trans.var(axis=0).mean())
+    trans *= scale
+    loadings *= scale
+    if trans_model == "tensor":
+        gene_factors *= scale
+
+    noise_variance = 1 - cis_h2 - trans_h2
+    tissue_mean = rng.normal(scale=tissue_mean_sd, size=(n_tissues, n_genes))
+    intercept = tissue_mean - cis.mean(axis=0).T - trans.mean(axis=0).T
+    complete = cis + trans + intercept.T
+    for j in range(n_genes):
+        complete[:, j] += draw_noise(n_individuals, noise_root, noise_variance, rng)
+
+    observed = np.ones((n_individuals, n_tissues), dtype=bool)
+    for tissue, rate in zip(observed.T, np.broadcast_to(missing, n_tissues)):
+        tissue[rng.permutation(n_individuals)[: int(rate * n_individuals)]] = False
+    return Bunch(
+        data=X,
+        target=np.where(observed[:, None, :], complete, np.nan),
+        complete_target=complete,
+        observed=observed,
+        cis_windows=windows,
+        cis_coef=cis_coef,
+        cis_indptr=indptr,
+        variant_coef=variant_coef,
+        variant_intercept=variant_intercept,
+        factors=factors,
+        factor_loadings=loadings,
+        gene_factors=gene_factors,
+        tissue_factors=tissue_factors,
+        intercept=intercept,
+        tissue_mean=tissue_mean,
+        cis_values=cis,
+        trans_values=trans,
+        noise_variance=noise_variance,
+    )
+
+
+def _check_windows(cis_windows, cis_window_size, n_genes, n_variants):
+    """Return half-open intervals of columns (n_genes, 2): those given, or evenly spread ones."""
+    if cis_windows is None:
+        size = min(cis_window_size, n_variants)
+        first = np.linspace(0, n_variants - size, n_genes).round().astype(int)
+        return np.column_stack([first, first + size])
+    windows = check_array(cis_windows, input_name="cis_windows")
+    if windows.shape != (n_genes, 2) or not np.issubdtype(windows.dtype, np.integer):
+        raise ValueError(
+            f"cis_windows must be integers of shape ({n_genes}, 2), first column and the one after "
+            f"the last, got {windows.dtype} of shape {windows.shape}."
+        )
+    first, last = windows.T
+    (bad,) = np.nonzero((first < 0) | (last <= first) | (last > n_variants))
+    if len(bad):
+        raise ValueError(
+            f"cis_windows of gene {bad[0]} is {windows[bad[0]].tolist()}; a window needs "
+            f"0 <= first < last <= {n_variants}, the number of variants."
+        )
+    return windows
