@@ -1,0 +1,330 @@
+"""The command line."""
+
+import argparse
+import contextlib
+import importlib.util
+import os
+import sys
+import textwrap
+import time
+import traceback
+from pathlib import Path
+
+from skgenetics._version import __version__
+
+OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
+
+_DESCRIPTION = """\
+Compare models that predict traits (or gene expression) from genotypes, by cross-validation.
+
+Alone, it runs on a bundled extract of GEUVADIS: expression of 5 genes in 358 Europeans. With
+--bfile (or --genotypes) and --pheno it runs on your data. People are matched by name. Covariates
+are regressed out of traits and genotypes inside each training fold, and settings of the models are
+chosen inside the training folds, so the scores are those of people that no step has seen.
+"""
+
+_EPILOG = """\
+examples:
+  skgenetics compare
+  skgenetics compare --bfile study --pheno traits.tsv --covar covariates.tsv --out my_run
+  skgenetics compare --bfile study --pheno traits.tsv --pheno-name LDL HDL --extract locus.txt \\
+                     --models RidgeCV FinemapMiXeR --groups FID
+  skgenetics compare --genotypes dosages.csv --pheno traits.csv
+
+files:
+  phenotypes and covariates: separated by spaces, TAB or comma, gzipped or not; a header with
+  #FID IID, or IID, or any name for a first column of IDs; NA and -9 are missing. Covariates may
+  also be one row a covariate and one column a person, as GTEx distributes them.
+  dosages: .csv or .tsv with sample IDs in the first column and one column a variant; or .npz as
+  skgenetics.io.write_genotypes makes it.
+
+scores:
+  R2 is measured against a prediction from the covariates alone. A trait of 0/1 or 1/2 is binary
+  and gets ROC AUC and average precision. "variants used" is the smallest number of variants that
+  hold 95% of a linear model's squared effects per standard deviation; "-" where a model has none.
+
+exit status: 0 all done; 2 bad input, nothing is written; 3 some fits failed, the others are kept.
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
+    def error(self, message):
+        """Exit with status 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def build_parser():
+    """Return the parser of the whole command line."""
+    parser = _Parser(prog="skgenetics", description="Statistical genetics on the scikit-learn API.")
+    parser.add_argument("--version", action="version", version=f"skgenetics {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    compare = commands.add_parser(
+        "compare",
+        help="compare models that predict traits from genotypes",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = compare.add_argument_group("data (none: the bundled extract)")
+    source = data.add_mutually_exclusive_group()
+    source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
+    source.add_argument("--genotypes", metavar="F", help="dosages: .npz, .csv or .tsv")
+    source.add_argument("--pfile", metavar="P", help=argparse.SUPPRESS)
+    source.add_argument("--bgen", metavar="F", help=argparse.SUPPRESS)
+    data.add_argument("--pheno", metavar="F", help="phenotypes, one column a trait")
+    data.add_argument("--pheno-name", metavar="NAME", nargs="+", help="traits to use (all)")
+    data.add_argument("--covar", metavar="F", help="covariates, one column each")
+    data.add_argument("--keep", metavar="F", help="people to use: FID and IID, or IID, a line")
+    data.add_argument("--extract", metavar="F", help="IDs of the variants to use, one a line")
+    data.add_argument(
+        "--maf",
+        metavar="FREQUENCY",
+        type=_frequency,
+        default=0.0,
+        help="leave out variants rarer than this among the people used (0: a variant that does "
+        "not vary is an error)",
+    )
+    data.add_argument(
+        "--groups",
+        metavar="COLUMN",
+        help="column of --pheno or --covar, or FID, whose people stay in one fold (families)",
+    )
+    work = compare.add_argument_group("comparison")
+    work.add_argument(
+        "--models",
+        metavar="MODEL",
+        nargs="+",
+        help="models to compare (all): top-variant, RidgeCV, ElasticNet, FinemapMiXeR, "
+        "HistGradientBoosting, MLP; for binary traits covariates-only, LogisticRegression, "
+        "HistGradientBoosting",
+    )
+    work.add_argument("--folds", type=_at_least(2), default=5, metavar="K", help="folds (5)")
+    work.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="of folds (0)")
+    work.add_argument(
+        "--threads", type=_at_least(1), metavar="N", help="processes that fit models (all cores)"
+    )
+    output = compare.add_argument_group("output")
+    output.add_argument(
+        "--out", metavar="P", default="skgenetics_compare", help="folder (skgenetics_compare)"
+    )
+    output.add_argument(
+        "--save-model",
+        metavar="DIR",
+        help="fit every model to all people too, and write them here (joblib)",
+    )
+    output.add_argument("--debug", action="store_true", help="show tracebacks")
+    compare.set_defaults(run=run_compare, parser=compare)
+    return parser
+
+
+def _at_least(low):
+    """Return a parser of integers from `low`."""
+
+    def integer(text):
+        value = int(text)
+        if not low <= value < 2**31:
+            raise argparse.ArgumentTypeError(f"must be at least {low}, got {text}")
+        return value
+
+    return integer
+
+
+def _frequency(text):
+    """Parse a minor allele frequency."""
+    value = float(text)
+    if not 0 <= value < 0.5:
+        raise argparse.ArgumentTypeError(f"must be from 0 to below 0.5, got {text}")
+    return value
+
+
+def main(arguments=None):
+    """Run the command line and return its exit status."""
+    options = build_parser().parse_args(arguments)
+    name = f"skgenetics {options.command}"
+    try:
+        return options.run(options)
+    except KeyboardInterrupt:
+        sys.stderr.write(f"{name}: interrupted; nothing was written.\n")
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
+    except Exception as error:
+        status = UNEXPECTED
+        sentence = f"unexpected {type(error).__name__}: {_one_line(error)}"
+        if not options.debug:
+            sentence += " (--debug shows where; nothing was written)"
+    if options.debug:
+        traceback.print_exc()
+    sys.stderr.write(f"{name}: {sentence}\n")
+    return status
+
+
+def _one_line(error):
+    """Return an exception's message on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split())
+
+
+class Console:
+    """Prints lines and remembers them for the log."""
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, *lines):
+        """Print lines."""
+        for line in lines:
+            self.lines.append(line)
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def progress(n_fits):
+    """Give a function to call with the name of each finished unit of work.
+
+    A bar on a terminal where rich is installed, otherwise a line whenever the name changes.
+    """
+    if sys.stderr.isatty() and importlib.util.find_spec("rich"):
+        from rich.console import Console as RichConsole
+        from rich.progress import Progress
+
+        with Progress(console=RichConsole(stderr=True), transient=True) as bar:
+            task = bar.add_task("fitting", total=n_fits)
+            yield lambda name: bar.update(task, advance=1, description=name)
+        return
+    start, done, last = time.perf_counter(), 0, None
+
+    def report(name):
+        nonlocal done, last
+        if last not in (None, name):
+            seconds = time.perf_counter() - start
+            sys.stderr.write(f"  {last} done: {done} of {n_fits} fits, {seconds:.0f} s\n")
+        done, last = done + 1, name
+
+    yield report
+
+
+def _check_options(options):
+    """Exit with status 2 where options do not go together."""
+    error = options.parser.error
+    for name, meaning in (("pfile", "PLINK 2"), ("bgen", "BGEN")):
+        if getattr(options, name):
+            path = getattr(options, name)
+            error(
+                f"--{name}: {meaning} files cannot be read yet; make PLINK 1 files of them "
+                f"(plink2 --{name} {path} --make-bed --out study) and give --bfile study"
+            )
+    own = options.bfile or options.genotypes
+    if own and not options.pheno:
+        error("--pheno is missing: a file with the traits of the people in the genotypes")
+    if not own:
+        for name in ("pheno", "pheno_name", "covar", "keep", "extract", "groups", "maf"):
+            if getattr(options, name):
+                error(f"--{name.replace('_', '-')} needs --bfile or --genotypes")
+    if options.covar and Path(options.covar).resolve() == Path(options.pheno).resolve():
+        error("--covar and --pheno are one file: a trait would be its own covariate; make two")
+
+
+def _model_names(chosen, known):
+    """Return the models asked for, under their names in the tables."""
+    if chosen is None:
+        return known
+    by_word = {name.lower().replace(" ", "-"): name for name in known}
+    words = [word for text in chosen for word in text.split(",") if word]
+    for word in words:
+        if word.lower() not in by_word:
+            raise ValueError(
+                f"--models: there is no {word!r}; choose from "
+                f"{', '.join(name.replace(' ', '-') for name in known)}."
+            )
+    return [by_word[word.lower()] for word in words]
+
+
+def run_compare(options):
+    """Run ``skgenetics compare``."""
+    _check_options(options)
+    from threadpoolctl import threadpool_limits
+
+    from skgenetics._compare import MODELS, compare_models
+    from skgenetics._compare_data import load_bundled, load_files
+    from skgenetics._compare_report import (
+        RESULT_FILES,
+        Scores,
+        credible_set_lines,
+        save_models,
+        write_results,
+    )
+    from skgenetics.io import atomic_folder
+
+    names = _model_names(options.models, MODELS)
+    n_jobs = options.threads or len(os.sched_getaffinity(0))
+    console = Console()
+    console.say(f"skgenetics compare {__version__}")
+    if options.bfile or options.genotypes:
+        study = load_files(options)
+    else:
+        study = load_bundled(folds=options.folds, seed=options.seed)
+    console.say(*study.lines, "")
+    for task in study.tasks:
+        if not set(task.models(None, 0)) & set(names):
+            kind = "binary" if task.binary else "quantitative"
+            raise ValueError(
+                f"--models: none of those asked for is for a {kind} trait such as {task.name}."
+            )
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(atomic_folder(options.out, replaces=RESULT_FILES))
+        model_folder = options.save_model and stack.enter_context(atomic_folder(options.save_model))
+        stack.enter_context(threadpool_limits(n_jobs))
+        n_fits, fits = compare_models(
+            study.tasks, names, n_jobs=n_jobs, seed=options.seed, keep_all=bool(options.save_model)
+        )
+        results = []
+        with progress(n_fits) as report:
+            for result in fits:
+                results.append(result)
+                report(result.task)
+        failed = [result for result in results if result.error]
+        if len(failed) == len(results):
+            raise ValueError(f"Every fit failed. {failed[0].model}: {failed[0].error}")
+
+        metrics = dict.fromkeys(metric for task in study.tasks for metric in task.metrics())
+        scores = [Scores(study, results, metric) for metric in metrics]
+        for score in scores:
+            console.say(*score.table(study.unit), score.closing_sentence(), "")
+        mixers = {
+            result.task: result.estimator
+            for result in results
+            if result.model == "FinemapMiXeR" and result.estimator is not None
+        }
+        if mixers:
+            console.say(*credible_set_lines(study, mixers))
+        console.say(*_summarize("Note", results, lambda result: result.warnings))
+        files, notes = write_results(folder, study, scores, mixers)
+        console.say(*notes, f"Wrote {options.out.rstrip('/')}/: {', '.join(files)}")
+        if model_folder:
+            save_models(model_folder, study, results)
+            count = len(list(model_folder.iterdir()))
+            console.say(f"Wrote {options.save_model.rstrip('/')}/: {count} models")
+        failures = _summarize("Failed", results, lambda result: [result.error or ""])
+        console.lines += failures
+        sys.stderr.writelines(line + "\n" for line in failures)
+        (folder / "compare.log").write_text("\n".join(console.lines) + "\n", encoding="utf-8")
+    return SOME_FAILED if failed else OK
+
+
+def _summarize(word, results, messages_of):
+    """Return a line for each message of a model, with how many of its fits gave it."""
+    counts, totals = {}, {}
+    for result in results:
+        totals[result.model] = totals.get(result.model, 0) + 1
+        for message in filter(None, messages_of(result)):
+            key = result.model, message
+            counts[key] = counts.get(key, 0) + 1
+    return [
+        f"{word}: {model}, {count} of {totals[model]} fits: {textwrap.shorten(message, 200)}"
+        for (model, message), count in counts.items()
+    ]

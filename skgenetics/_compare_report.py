@@ -1,0 +1,311 @@
+"""Model comparison: what is printed and written."""
+
+import gzip
+import re
+from pathlib import Path
+
+import joblib
+import numpy as np
+from scipy.stats import norm
+
+from skgenetics._compare import inner_model
+from skgenetics._version import __version__
+from skgenetics.inspection import LocusDisplay, ScoresDisplay
+from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._validation import import_optional
+
+RESULT_FILES = (
+    *("comparison.csv", "credible_sets.tsv", "variants.tsv.gz"),
+    *("scores*.png", "locus_*.png", "compare.log"),
+)
+_WIDEST_LOCUS = 6_000_000
+_FLOAT = "%.7g"
+_SET_COLUMNS = [
+    *("locus", "cs", "chromosome", "start", "end", "size", "coverage", "min_abs_r", "mean_abs_r"),
+    *("log10_bf", "lead_variant_id", "lead_rsid", "lead_pip", "low_purity"),
+]
+
+
+class Scores:
+    """Scores (task, model, fold) of one metric, with what the table says about them."""
+
+    def __init__(self, study, results, metric):
+        self.metric = metric
+        self.tasks = [task for task in study.tasks if metric in task.metrics()]
+        found = {(r.task, r.model, r.fold): r for r in results if r.fold is not None}
+        names = {task.name for task in self.tasks}
+        self.models = list(dict.fromkeys(model for task, model, _ in found if task in names))
+        self.n_folds = 1 + max(fold for *_, fold in found)
+        shape = (len(self.tasks), len(self.models), self.n_folds)
+        self.scores, self.n_used, self.seconds = (np.full(shape, np.nan) for _ in range(3))
+        for t, task in enumerate(self.tasks):
+            for m, model in enumerate(self.models):
+                for fold in range(self.n_folds):
+                    result = found.get((task.name, model, fold))
+                    if result is not None and result.error is None:
+                        self.scores[t, m, fold] = result.scores[metric]
+                        self.n_used[t, m, fold] = result.n_used
+                        self.seconds[t, m, fold] = result.seconds
+
+    def mean_and_error(self):
+        """Return mean and standard error over folds, arrays (tasks, models)."""
+        return _mean_and_error(self.scores)
+
+    def table(self, unit):
+        """Return the lines of the printed table."""
+        first = max(17, *(len(task.name) + 2 for task in self.tasks))
+        widths = [max(14, len(model) + 2) for model in self.models]
+        label = self.metric[0].upper() + self.metric[1:]
+        title = f"{label} on people not used for training (standard error over folds)"
+
+        def row(name, count, cells):
+            cells = "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            start = f"{name.ljust(first)}{count:>8}" if count else name.ljust(first + 8)
+            return f"{start}   {cells}".rstrip()
+
+        mean, error = self.mean_and_error()
+        lines = [title, row(unit, "variants", self.models)]
+        for t, task in enumerate(self.tasks):
+            cells = [_cell(*pair) for pair in zip(mean[t], error[t], strict=True)]
+            lines.append(row(task.name, f"{task.genotypes.shape[1]:,}", cells))
+        if len(self.tasks) > 1:
+            overall = _mean_and_error(self.scores.mean(axis=0))
+            lines.append(row("mean", "", [_cell(*pair) for pair in zip(*overall, strict=True)]))
+        used = [_median(self.n_used[:, m]) for m in range(len(self.models))]
+        lines.append(row("variants used (median)", "", used))
+        seconds = [f"{np.nansum(self.seconds[:, m]):.1f}" for m in range(len(self.models))]
+        lines.append(row("seconds, all folds", "", seconds))
+        return lines
+
+    def closing_sentence(self):
+        """Return who beats whom beyond two standard errors of the fold-paired differences."""
+        scores = np.moveaxis(self.scores, 1, 0).reshape(len(self.models), -1)  # by task and fold
+        beaten = {}
+        for loser, low in zip(self.models, scores, strict=True):
+            winners = []
+            for winner, high in zip(self.models, scores, strict=True):
+                difference = (high - low)[np.isfinite(high - low)]
+                if len(difference) > 1:
+                    mean, error = _mean_and_error(difference)
+                    if mean > 2 * error and mean > 0:
+                        winners.append(winner)
+            if winners:
+                beaten.setdefault(tuple(winners), []).append(loser)
+        if len(self.models) < 2:
+            return "One model only: nothing to compare."
+        if not beaten:
+            return (
+                f"No model beats another in {self.metric} beyond two standard errors of the "
+                "fold-paired differences."
+            )
+        wins = "; ".join(
+            f"{_join(winners)} beat{'s' * (len(winners) == 1)} {_join(losers)}"
+            for winners, losers in beaten.items()
+        )
+        return (
+            f"Beyond two standard errors of the fold-paired differences in {self.metric}: "
+            f"{wins}; no other pair differs."
+        )
+
+    def frame(self):
+        """Return a tidy table, one row a task and model."""
+        pd = import_optional("pandas", extra="dataframe")
+        mean, error = self.mean_and_error()
+        rows = []
+        for t, task in enumerate(self.tasks):
+            for m, model in enumerate(self.models):
+                row = {
+                    "target": task.name,
+                    "n_people": len(task.y),
+                    "n_variants": task.genotypes.shape[1],
+                    "model": model,
+                    "metric": self.metric,
+                    "mean": mean[t, m],
+                    "standard_error": error[t, m],
+                }
+                row |= {f"fold_{k + 1}": self.scores[t, m, k] for k in range(self.n_folds)}
+                row |= {
+                    "variants_used": np.median(self.n_used[t, m]),
+                    "seconds": self.seconds[t, m].sum(),
+                }
+                rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def _mean_and_error(scores):
+    """Return mean and standard error over the last axis."""
+    return scores.mean(axis=-1), scores.std(axis=-1, ddof=1) / np.sqrt(scores.shape[-1])
+
+
+def _cell(mean, error):
+    """Return ``0.673 (.025)``."""
+    return f"{mean:.3f} ({error:.3f})".replace("(0.", "(.") if np.isfinite(mean) else "failed"
+
+
+def _median(n_used):
+    """Return the median number of variants, "-" where a model does not say."""
+    return f"{np.nanmedian(n_used):.0f}" if np.isfinite(n_used).any() else "-"
+
+
+def _join(names):
+    """Return names in a sentence."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def credible_set_lines(study, fits):
+    """Return the printed table of credible sets; `fits` are fitted pipelines by task."""
+    first = max(16, *(len(task.name) for task in study.tasks))
+    names = [str(name) for task in study.tasks for name in task.genotypes.variants["variant_id"]]
+    width = max(12, *(len(name) for name in names)) + 2
+    header = f"{study.unit.ljust(first)} set  variants  {'lead variant'.ljust(width)} PIP   min |r|"
+    lines = ["Credible sets (95%), all people", header]
+    for task in study.tasks:
+        if task.name not in fits:
+            continue
+        model = inner_model(fits[task.name])
+        pip, variants = to_numpy(model.pip_), task.genotypes.variants["variant_id"]
+        for number, found in enumerate(model.credible_sets_, start=1):
+            lead = found["variants"][0]
+            lines.append(
+                f"{task.name.ljust(first)} {number:>3}  {len(found['variants']):>8}  "
+                f"{variants.iloc[lead].ljust(width)}{pip[lead]:4.2f}   {found['min_abs_r']:6.3f}"
+            )
+        if not model.credible_sets_:
+            lines.append(f"{task.name.ljust(first)}   0  (no signal is narrowed down to a set)")
+    return lines
+
+
+def variants_frame(task, estimator):
+    """Return the table of variants of one task, GWAS-SSF names first."""
+    model, names = inner_model(estimator), task.genotypes.variants
+    frequency = np.nanmean(task.X(slice(None))[:, : len(names)], axis=0) / 2
+    table = model.to_frame()
+    result = names[["chromosome", "position", "effect_allele", "other_allele"]].rename(
+        columns={"position": "base_pair_location"}
+    )
+    result.insert(0, "locus", task.name)
+    identifier = names["variant_id"]
+    result["rsid"] = identifier.where(identifier.str.startswith("rs"), "NA")
+    result["variant_id"] = identifier
+    result["effect_allele_frequency"] = frequency
+    result["z"] = table["z"].to_numpy()
+    result["p_value"] = 2 * norm.sf(np.abs(result["z"]))
+    result["n"] = len(task.y)
+    for column in ("pip", "posterior_mean", "posterior_sd", "cs", "cs_alpha"):
+        result[column] = table[column].to_numpy()
+    result["flag"] = "NA"
+    return result
+
+
+def credible_sets_frame(task, estimator):
+    """Return the table of credible sets of one task."""
+    pd = import_optional("pandas", extra="dataframe")
+    model, names = inner_model(estimator), task.genotypes.variants
+    pip, rows = to_numpy(model.pip_), []
+    for number, found in enumerate(model.credible_sets_, start=1):
+        members = names.iloc[found["variants"]]
+        lead = members.iloc[0]
+        rows.append(
+            {
+                "locus": task.name,
+                "cs": number,
+                "chromosome": lead["chromosome"],
+                "start": members["position"].min(),
+                "end": members["position"].max(),
+                "size": len(members),
+                "coverage": found["coverage"],
+                "min_abs_r": found["min_abs_r"],
+                "mean_abs_r": found["mean_abs_r"],
+                "log10_bf": found["log10_bf"],
+                "lead_variant_id": lead["variant_id"],
+                "lead_rsid": lead["variant_id"] if lead["variant_id"].startswith("rs") else "NA",
+                "lead_pip": pip[found["variants"][0]],
+                "low_purity": found["min_abs_r"] < model.min_purity,
+            }
+        )
+    return pd.DataFrame(rows, columns=_SET_COLUMNS)
+
+
+def write_results(folder, study, scores, fits):
+    """Write tables and pictures to `folder`; return their names, and notes to print."""
+    pd = import_optional("pandas", extra="dataframe")
+    comparison = pd.concat([score.frame() for score in scores])
+    comparison.to_csv(folder / "comparison.csv", index=False, float_format=_FLOAT)
+    names = ["comparison.csv"]
+    tasks = [task for task in study.tasks if task.name in fits]
+    if tasks:
+        first_line = f"##skgenetics={__version__} build={study.build} effect_allele=counted\n"
+        for name, make in (
+            ("credible_sets.tsv", credible_sets_frame),
+            ("variants.tsv.gz", variants_frame),
+        ):
+            table = pd.concat([make(task, fits[task.name]) for task in tasks])
+            text = first_line + table.to_csv(
+                sep="\t", index=False, na_rep="NA", float_format=_FLOAT
+            )
+            data = text.encode()
+            if name.endswith(".gz"):
+                data = gzip.compress(data, mtime=0)
+            (folder / name).write_bytes(data)
+            names.append(name)
+    try:
+        import_optional("matplotlib", extra="plots")
+    except ImportError as error:
+        return names, [f"No pictures: {error}"]
+    for score in scores:
+        name = "scores.png" if len(scores) == 1 else f"scores_{_file_name(score.metric)}.png"
+        ScoresDisplay.from_frame(score.frame(), metric=score.metric).plot().figure_.savefig(
+            folder / name, dpi=150, bbox_inches="tight"
+        )
+        names.append(name)
+    notes = []
+    for task in tasks:
+        variants = task.genotypes.variants
+        if variants["position"].isna().any():
+            notes = ["No locus pictures: the variants have no positions."]
+        elif variants["chromosome"].nunique() > 1 or np.ptp(variants["position"]) > _WIDEST_LOCUS:
+            notes = ["No locus pictures: the variants lie in more than one locus (see --extract)."]
+        else:
+            _draw_locus(folder, study, task, fits[task.name])
+            if f"locus_<{study.unit}>.png" not in names:
+                names.append(f"locus_<{study.unit}>.png")
+    return names, notes
+
+
+def _draw_locus(folder, study, task, estimator):
+    """Write the picture of one locus."""
+    variants = task.genotypes.variants
+    LocusDisplay.from_estimator(
+        inner_model(estimator),
+        positions=variants["position"].to_numpy(dtype=np.int64),
+        X=task.genotypes[:, :],
+        genes=task.gene,
+        chromosome=variants["chromosome"].iloc[0],
+        build=None if study.build == "unknown" else study.build,
+        title=task.name,
+    ).plot().figure_.savefig(
+        folder / f"locus_{_file_name(task.name)}.png", dpi=150, bbox_inches="tight"
+    )
+
+
+def save_models(folder, study, results):
+    """Write every model fitted to all people, with the names of its columns."""
+    tasks = {task.name: task for task in study.tasks}
+    for result in results:
+        if result.estimator is None:
+            continue
+        task = tasks[result.task]
+        content = {
+            "estimator": result.estimator,
+            "variants": task.genotypes.variants,
+            "n_covariates": task.covariates.shape[1],
+            "skgenetics": __version__,
+        }
+        joblib.dump(
+            content, Path(folder) / f"{_file_name(task.name)}.{_file_name(result.model)}.joblib"
+        )
+
+
+def _file_name(name):
+    """Return `name` with only what every file system takes."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name)

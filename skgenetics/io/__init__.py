@@ -1,0 +1,19 @@
+"""Readers and writers: genotypes, phenotype and covariate tables, and matching people by name."""
+
+from skgenetics.io._genotypes import Genotypes, read_genotypes, write_genotypes
+from skgenetics.io._matching import match_samples
+from skgenetics.io._plink import read_plink
+from skgenetics.io._tables import read_list, read_table
+from skgenetics.io._writing import atomic_folder, atomic_path
+
+__all__ = [
+    "Genotypes",
+    "atomic_folder",
+    "atomic_path",
+    "match_samples",
+    "read_genotypes",
+    "read_list",
+    "read_plink",
+    "read_table",
+    "write_genotypes",
+]

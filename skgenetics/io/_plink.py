@@ -1,0 +1,136 @@
+"""PLINK 1 binary genotypes, through bed-reader."""
+
+from pathlib import Path
+
+import numpy as np
+
+from skgenetics.io._genotypes import Genotypes, sample_index
+from skgenetics.io._tables import read_lines
+from skgenetics.utils._validation import import_optional
+
+_MAGIC = b"\x6c\x1b\x01"
+
+
+class _Bed:
+    """A .bed file that is opened anew at every read, so that it pickles."""
+
+    def __init__(self, path, shape, num_threads):
+        self.path, self.shape, self.num_threads = path, shape, num_threads
+
+    def __getitem__(self, key):
+        rows, columns = (np.ravel(index) for index in key)
+        bed_reader = import_optional("bed_reader", extra="plink")
+        n_samples, n_variants = self.shape
+        with bed_reader.open_bed(
+            self.path, iid_count=n_samples, sid_count=n_variants, properties=_NO_PROPERTIES
+        ) as bed:
+            return bed.read(
+                index=(rows, columns), dtype="int8", order="C", num_threads=self.num_threads
+            )
+
+
+# bed-reader need not read .fam and .bim again
+_NO_PROPERTIES = dict.fromkeys(
+    ("fid", "iid", "father", "mother", "sex", "pheno")
+    + ("chromosome", "sid", "cm_position", "bp_position", "allele_1", "allele_2")
+)
+
+
+def read_plink(prefix, *, num_threads=1):
+    """Open PLINK 1 files: ``prefix.bed``, ``.bim`` and ``.fam``.
+
+    Parameters
+    ----------
+    prefix : path-like
+        The common beginning of the three names; the name of the .bed will do too.
+    num_threads : int
+        Threads that bed-reader decodes with.
+
+    Returns
+    -------
+    genotypes : Genotypes
+        int8 dosages, read when sliced. A1 of the .bim (its fifth column) is counted and is the
+        effect allele; missing calls are -127. Variants named "." get chr_pos_A2_A1.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where one of the three files is missing.
+    ValueError
+        Where the .bed is not in variant-major PLINK 1 format, or its size does not fit the numbers
+        of people and variants in .fam and .bim: ``3 + ceil(n / 4) * p`` bytes.
+    """
+    import_optional("bed_reader", extra="plink")
+    pd = import_optional("pandas", extra="dataframe")
+    prefix = Path(prefix)
+    if prefix.suffix == ".bed":
+        prefix = prefix.with_suffix("")
+    bed, bim, fam = (prefix.with_name(prefix.name + ending) for ending in (".bed", ".bim", ".fam"))
+    for path in (bed, bim, fam):
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"There is no file {path}: PLINK 1 data are three files, "
+                f"{bed.name}, {bim.name} and {fam.name}."
+            )
+    people, variants = _columns(fam), _columns(bim)
+    _check_bed(bed, len(people), len(variants))
+
+    chromosome, name, _, position, a1, a2 = (list(column) for column in zip(*variants, strict=True))
+    for row, value in enumerate(position):
+        if not value.isdecimal():
+            raise ValueError(
+                f"{bim.name}, row {row + 1}: the position of {name[row]} is {value!r}; "
+                "expected a whole number."
+            )
+    frame = pd.DataFrame(
+        {
+            "chromosome": chromosome,
+            "position": pd.array([int(value) for value in position], dtype="Int64"),
+            "variant_id": [
+                f"{c}_{p}_{other}_{effect}" if i == "." else i
+                for c, p, i, effect, other in zip(chromosome, position, name, a1, a2, strict=True)
+            ],
+            "effect_allele": a1,
+            "other_allele": a2,
+        }
+    )
+    return Genotypes(
+        _Bed(str(bed), (len(people), len(variants)), num_threads),
+        sample_index([row[0] for row in people], [row[1] for row in people]),
+        frame,
+        counted_allele=f"A1 of {bim.name}",
+        source=bed.name,
+    )
+
+
+def _columns(path):
+    """Return the rows of a .fam or .bim, each of six fields."""
+    rows = [line.split() for line in read_lines(path) if line.strip()]
+    if not rows:
+        raise ValueError(f"{path.name} is empty.")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != 6:
+            raise ValueError(f"{path.name}, row {number} has {len(row)} fields; expected 6.")
+    return rows
+
+
+def _check_bed(path, n_samples, n_variants):
+    """Raise ValueError unless the .bed begins and is as long as it must be."""
+    with open(path, "rb") as file:
+        magic = file.read(3)
+    if magic[:2] != _MAGIC[:2]:
+        raise ValueError(
+            f"{path.name} is not a PLINK 1 .bed: it begins with the bytes {magic.hex()} and not "
+            f"with {_MAGIC.hex()}."
+        )
+    if magic != _MAGIC:
+        raise ValueError(
+            f"{path.name} is a sample-major .bed of an old PLINK: rewrite it with plink --make-bed."
+        )
+    size, expected = path.stat().st_size, 3 + -(-n_samples // 4) * n_variants
+    if size != expected:
+        problem = "it is truncated" if size < expected else "it is too long"
+        raise ValueError(
+            f"{path.name} has {size} bytes, but {n_samples} people in the .fam and {n_variants} "
+            f"variants in the .bim need {expected}: {problem}, or the files are not of one set."
+        )

@@ -1,0 +1,233 @@
+"""Text tables of people: phenotypes, covariates, lists of IDs."""
+
+import csv
+import gzip
+import re
+from pathlib import Path
+
+import numpy as np
+
+from skgenetics.utils._validation import check_option, import_optional
+
+MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "na", ".", "-9")
+_COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)
+
+
+def read_lines(path):
+    """Return the lines of a text file, gzipped or not, without byte-order mark and line ends."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    data = path.read_bytes()
+    try:
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+        return data.decode("utf-8-sig").splitlines()
+    except (OSError, EOFError) as error:
+        raise ValueError(f"{path.name} is a damaged gzip file: {error}.") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
+
+
+def read_rows(path):
+    """Return the header and the rows of a table, each a list of as many fields as the header."""
+    name = Path(path).name
+    lines = [line for line in read_lines(path) if line.strip() and not line.startswith("##")]
+    if not lines:
+        raise ValueError(f"{name} is empty; expected a header line and one row a person.")
+    delimiter = next((mark for mark in "\t," if mark in lines[0]), None)
+    if delimiter is None:
+        header, *rows = [line.split() for line in lines]
+    else:
+        header, *rows = [
+            [field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter)
+        ]
+    if not rows:
+        raise ValueError(f"{name} has a header line only; expected one row a person.")
+    for number, row in enumerate(rows, start=1):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{name}: row {number} (ID {row[0]}) has {len(row)} fields, the header has "
+                f"{len(header)}. Fields are separated by TAB, comma or spaces, one way in a file."
+            )
+    repeated = {column for column in header if header.count(column) > 1}
+    if repeated:
+        raise ValueError(f"{name} has more than one column named {sorted(repeated)[0]!r}.")
+    return header, rows
+
+
+def parse_numbers(cells, row_names, column_names, source):
+    """Return strings (rows, columns) as float64; words for missing and -9 become NaN."""
+    missing = np.isin(cells, MISSING_WORDS)
+    try:
+        values = np.where(missing, "nan", cells).astype(np.float64)
+    except ValueError:
+        values = None
+    if values is None or np.isinf(values).any():
+        for row, column in np.argwhere(~missing):
+            if not _is_number(cells[row, column]):
+                raise ValueError(
+                    f"{source}: column {column_names[column]!r} of {row_names[row]} is "
+                    f"{str(cells[row, column])!r}; expected a number (missing: NA or -9)."
+                ) from None
+    values[values == -9] = np.nan
+    return values
+
+
+def _is_number(text):
+    """Whether `text` is a finite number."""
+    try:
+        return bool(np.isfinite(float(text)))
+    except ValueError:
+        return False
+
+
+def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), samples=None):
+    """Read phenotypes or covariates of people, or a list of people.
+
+    Parameters
+    ----------
+    path : path-like
+        Separated by whitespace, TAB or comma, gzipped or not, with a header: ``#FID IID``,
+        ``FID IID``, ``IID``, or any other name for a first column of IDs.
+    kind : {"phenotypes", "covariates", "people"}
+        Covariate tables of GTEx, FastQTL and QTLtools (one row a covariate, one column a person)
+        are recognized and transposed. A list of "people" holds FID and IID, or IID alone, and
+        needs no header.
+    columns : list of str, optional
+        The columns to read; by default all.
+    text_columns : sequence of str
+        Columns kept as text, such as families.
+    samples : pandas.MultiIndex, optional
+        The people known from the genotypes, which tell a transposed table for certain.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        Indexed by (FID, IID), FID "0" where the file has none; float64, with NaN for NA and -9,
+        and text for `text_columns`.
+
+    Raises
+    ------
+    ValueError
+        Where the file is empty, has no header, has text in a column of numbers (named with the
+        person and the value), or a person twice.
+    """
+    pd = import_optional("pandas", extra="dataframe")
+    check_option(kind, "kind", ("phenotypes", "covariates", "people"))
+    name = Path(path).name
+    if kind == "people":
+        return pd.DataFrame(index=_people(path, name))
+    header, rows = read_rows(path)
+    if kind == "covariates" and _is_transposed(header, rows, samples):
+        header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
+    ids = _id_columns(header)
+    _check_header(header[len(ids) :], name)
+    index = _index([[row[i] for i in ids] for row in rows], name)
+
+    available = [column for column in header if header.index(column) not in ids]
+    wanted = available if columns is None else [*columns]
+    for column in (*wanted, *text_columns):
+        if column not in available:
+            raise ValueError(
+                f"{name} has no column {column!r}; it has {_shorten(available)} (besides the IDs)."
+            )
+    numeric = [column for column in wanted if column not in text_columns]
+    if not numeric and not text_columns:
+        raise ValueError(f"{name} has IDs only; expected at least one more column.")
+    positions = [header.index(column) for column in numeric]
+    cells = np.array([[row[i] for i in positions] for row in rows], dtype=str)
+    row_names = index.get_level_values("IID")
+    table = pd.DataFrame(
+        parse_numbers(cells, row_names, numeric, name), index=index, columns=numeric
+    )
+    for column in text_columns:
+        table[column] = [row[header.index(column)] for row in rows]
+    return table
+
+
+def read_list(path):
+    """Read the first word of every line, such as variant IDs to keep.
+
+    Parameters
+    ----------
+    path : path-like
+        Text, gzipped or not.
+
+    Returns
+    -------
+    names : list of str
+        In the order of the file.
+    """
+    names = [line.split()[0] for line in read_lines(path) if line.strip()]
+    if not names:
+        raise ValueError(f"{Path(path).name} is empty; expected one name a line.")
+    return names
+
+
+def _people(path, name):
+    """Return the index of a list of people, with or without a header."""
+    rows = [re.split(r"[\s,]+", line.strip()) for line in read_lines(path) if line.strip()]
+    if rows and rows[0][0] in ("#FID", "FID", "#IID", "IID"):
+        header, *rows = rows
+        ids = _id_columns(header)
+    else:
+        ids = (0, 1) if rows and len(rows[0]) > 1 else (0,)
+    if not rows:
+        raise ValueError(f"{name} is empty; expected FID and IID, or IID, on every line.")
+    if any(len(row) <= max(ids) for row in rows):
+        raise ValueError(f"{name}: every line must hold {'FID and IID' if ids[1:] else 'an IID'}.")
+    return _index([[row[i] for i in ids] for row in rows], name)
+
+
+def _id_columns(header):
+    """Return where FID and IID, or the IDs alone, stand in a header."""
+    names = [column.lstrip("#").upper() for column in header]
+    if names[:2] == ["FID", "IID"]:
+        return (0, 1)
+    return (names.index("IID"),) if "IID" in names else (0,)
+
+
+def _index(ids, name):
+    """Return the MultiIndex (FID, IID), or raise where a person comes twice or has no name."""
+    pd = import_optional("pandas", extra="dataframe")
+    pairs = [("0", row[0]) if len(row) == 1 else tuple(row) for row in ids]
+    seen = set()
+    for number, pair in enumerate(pairs, start=1):
+        if pair[1] in ("", "NA"):
+            raise ValueError(f"{name}: row {number} has no ID.")
+        if pair in seen:
+            raise ValueError(
+                f"{name}: ID {pair[1]} comes more than once (again in row {number}); "
+                "expected one row a person."
+            )
+        seen.add(pair)
+    return pd.MultiIndex.from_tuples(pairs, names=["FID", "IID"])
+
+
+def _is_transposed(header, rows, samples):
+    """Whether rows are covariates and columns are people."""
+    first_column = [row[0] for row in rows]
+    if samples is not None:
+        known = set(samples.get_level_values("IID"))
+        across, down = known.intersection(header), known.intersection(first_column)
+        if "IID" not in header and (across or down):
+            return len(across) > len(down)
+    named = [bool(_COVARIATE_NAME.match(value)) for value in first_column]
+    return header[0].lower() in ("", "id", "sampleid", "covariate") and any(named)
+
+
+def _check_header(columns, name):
+    """Raise ValueError where the first line looks like data."""
+    numbers = [column for column in columns if _is_number(column)]
+    if numbers:
+        raise ValueError(
+            f"{name} has no header: its first line holds {numbers[0]!r} where the name of a column "
+            "is expected (#FID IID name ..., or IID name ...)."
+        )
+
+
+def _shorten(names, limit=8):
+    """Return the first names in a sentence."""
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
