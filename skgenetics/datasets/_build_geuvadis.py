@@ -97,4 +97,5 @@ def build(source, output):
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: python -m skgenetics.datasets._build_geuvadis SOURCE_FOLDER [OUTPUT]")
-    build(sys.argv[1], (sys.argv[2:] or [Path(__file__).parent / "data" / "geuvadis.npz"])[0])
+    bundled = Path(__file__).parent / "data" / "geuvadis.npz"
+    build(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else bundled)

@@ -28,7 +28,7 @@ def make_genotypes(
     genetic_positions=None,
     recombination_rate=1.0,
     hotspot_spacing=20_000,
-    effective_size=5_000,
+    effective_size=4_000,
     mutation_rate=2e-4,
     min_maf=0.05,
     missing_rate=0.0,
@@ -40,7 +40,7 @@ def make_genotypes(
     Every haplotype of the sample is a mosaic of founder haplotypes, which are themselves made by
     successive copying with recombination and one mutation per variant. With the default values the
     decay of r^2 with distance and the spectrum of allele frequencies follow those of 358 Europeans
-    (`load_geuvadis`): mean r^2 within 0.06 at any distance.
+    (`load_geuvadis`): mean r^2 is within 0.05 at any distance.
 
     Parameters
     ----------
@@ -67,7 +67,7 @@ def make_genotypes(
         Recombination is gathered in hotspots about this many base pairs apart (increments of the
         genetic map are gamma distributed). 0 spreads it evenly.
 
-    effective_size : float, default=5_000
+    effective_size : float, default=4_000
         Effective population size; a larger one has shorter LD.
 
     mutation_rate : float, default=2e-4

@@ -84,6 +84,7 @@ def make_trait(X, *, n_causal=5, h2=0.5, effects=None, frequency_exponent=0.0, r
     rng = check_random_state(random_state)
     if effects is None:
         coef, genetic = draw_additive(dosages, n_causal, h2, frequency_exponent, rng)
+        residual_variance = 1.0 - h2
     else:
         coef = check_array(effects, ensure_2d=False, dtype=float, input_name="effects")
         if coef.shape != (dosages.shape[1],):
@@ -95,7 +96,7 @@ def make_trait(X, *, n_causal=5, h2=0.5, effects=None, frequency_exponent=0.0, r
             raise ValueError(f"h2={h2} cannot be reached: h2 is 0 if and only if all effects are.")
         genetic = genetic_values(dosages, coef)
         genetic -= genetic.mean()
-    residual_variance = genetic.var() * (1 - h2) / h2 if h2 else 1.0
+        residual_variance = genetic.var() * (1 - h2) / h2 if h2 else 1.0
     noise = draw_noise(len(dosages), np.eye(1), residual_variance, rng)
     return Bunch(
         data=X,
@@ -234,9 +235,8 @@ def make_multitrait(
     scale = asked[reached].mean() / explained[reached].mean() if reached.any() else 1.0
     coef *= np.sqrt(scale)
     genetic *= np.sqrt(scale)
-    explained *= scale
     residual_variance = np.ones(n_traits)
-    residual_variance[reached] = (explained * (1 - asked))[reached] / asked[reached]
+    residual_variance[reached] = (explained * (1 - asked))[reached] * (scale / asked[reached])
     complete = genetic + draw_noise(len(dosages), root, residual_variance, rng)
     target = complete.copy()
     for trait in target.T:
