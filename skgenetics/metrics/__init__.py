@@ -8,12 +8,12 @@ into the `scoring` parameter of :class:`sklearn.model_selection.GridSearchCV` an
 as ``multioutput="variance_weighted"``, are bound by :func:`sklearn.metrics.make_scorer`.
 """
 
-from ._classification import (
+from skgenetics.metrics._classification import (
     masked_accuracy_score,
     masked_average_precision_score,
     masked_roc_auc_score,
 )
-from ._finemapping import (
+from skgenetics.metrics._finemapping import (
     credible_set_coverage,
     credible_set_power,
     credible_set_summary,
@@ -21,10 +21,10 @@ from ._finemapping import (
     pip_average_precision,
     pip_calibration_curve,
 )
-from ._incremental import incremental_r2_score, incremental_roc_auc_score
-from ._liability import liability_r2_score, observed_to_liability_r2
-from ._r2 import masked_r2_score
-from ._scorers import (
+from skgenetics.metrics._incremental import incremental_r2_score, incremental_roc_auc_score
+from skgenetics.metrics._liability import liability_r2_score, observed_to_liability_r2
+from skgenetics.metrics._r2 import masked_r2_score
+from skgenetics.metrics._scorers import (
     masked_accuracy_scorer,
     masked_average_precision_scorer,
     masked_r2_scorer,

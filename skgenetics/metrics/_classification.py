@@ -6,9 +6,8 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from skgenetics.metrics._validation import check_same_shape, host_array, host_weights
 from skgenetics.utils._array_api import to_numpy
-
-from ._validation import check_same_shape, host_array, host_weights
 
 
 def masked_accuracy_score(y_true, y_pred, *, sample_weight=None):

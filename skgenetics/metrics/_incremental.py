@@ -8,7 +8,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from ._validation import host_array, observed_rows
+from skgenetics.metrics._validation import host_array, observed_rows
 
 
 def _standardized_design(covariates, prediction, rows):

@@ -6,9 +6,8 @@ import numpy as np
 from scipy.special import ndtri
 from sklearn.exceptions import UndefinedMetricWarning
 
+from skgenetics.metrics._validation import observed_rows
 from skgenetics.utils._validation import check_number
-
-from ._validation import observed_rows
 
 
 def observed_to_liability_r2(r2, *, prevalence, case_fraction):

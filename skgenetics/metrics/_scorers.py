@@ -2,12 +2,12 @@
 
 from sklearn.metrics import make_scorer
 
-from ._classification import (
+from skgenetics.metrics._classification import (
     masked_accuracy_score,
     masked_average_precision_score,
     masked_roc_auc_score,
 )
-from ._r2 import masked_r2_score
+from skgenetics.metrics._r2 import masked_r2_score
 
 # decision_function first: scikit-learn reads predict_proba of two tasks as that of two classes.
 _RANKING = ("decision_function", "predict_proba")

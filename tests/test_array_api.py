@@ -1,0 +1,101 @@
+"""Every estimator gives on other array libraries the values it gives on NumPy."""
+
+import numpy as np
+import pytest
+from sklearn import config_context
+
+from skgenetics import FinemapMiXeR
+from skgenetics.utils._array_api import to_numpy
+
+# the paper's algorithm is stopped long before it converges: the iterates themselves are compared
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+ESTIMATORS = {
+    "susie": FinemapMiXeR(solver="susie"),
+    "susie, noise learned": FinemapMiXeR(solver="susie", residual_variance=None),
+    "susie, given prior": FinemapMiXeR(
+        solver="susie", causal_probability=np.linspace(0.1, 0.3, 8), effect_variance=0.05
+    ),
+    "adam": FinemapMiXeR(solver="adam", max_iter=300),
+    "adam, independent": FinemapMiXeR(
+        solver="adam",
+        noise="independent",
+        causal_probability=0.1,
+        effect_variance=np.full(8, 0.05),
+        n_restarts=2,
+        max_iter=200,
+        random_state=0,
+    ),
+    "adam, PCA": FinemapMiXeR(solver="adam", n_components=5, max_iter=300),
+}
+
+
+@pytest.fixture(params=["array_api_strict", "array_api_strict device1", "torch", "cupy"])
+def asarray(request):
+    """A function from NumPy arrays to an array library."""
+    name, _, device = request.param.partition(" ")
+    xp = pytest.importorskip(name)
+    if name == "cupy" and xp.cuda.runtime.getDeviceCount() == 0:
+        pytest.skip("no CUDA device")
+    options = {"device": xp.Device(device)} if device else {}
+    return lambda array: xp.asarray(array, **options)
+
+
+def data():
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(200, 8)) + rng.normal(size=(200, 1))
+    X = (latent > -0.5).astype(np.int8) + (latent > 0.8).astype(np.int8)
+    y = 0.6 * X[:, 1] - 0.4 * X[:, 5] + rng.normal(size=200)
+    return X, y
+
+
+def assert_same(value, expected, like, rtol):
+    """`value` has the library and device of `like`, and the values of `expected`."""
+    assert type(value) is type(like)
+    assert value.device == like.device
+    np.testing.assert_allclose(to_numpy(value), expected, rtol=rtol, atol=rtol)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32", "float64"])
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_values_equal_numpy(asarray, name, dtype):
+    X, y = data()
+    X = X.astype(dtype)
+    estimator = ESTIMATORS[name]
+    expected = estimator.fit(X, y)
+    expected_attributes = {k: v for k, v in vars(expected).items() if k.endswith("_")}
+    expected_prediction = expected.predict(X)
+    X_xp, y_xp = asarray(X), asarray(y)
+    rtol = 2e-3 if dtype == "float32" else 1e-7
+    with config_context(array_api_dispatch=True):
+        estimator.fit(X_xp, y_xp)
+        prediction = estimator.predict(X_xp)
+        score = estimator.score(X_xp, y_xp)
+        assert_same(prediction, expected_prediction, X_xp, rtol)
+        for key, value in expected_attributes.items():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                assert_same(getattr(estimator, key), value, X_xp, rtol)
+            elif isinstance(value, float):
+                np.testing.assert_allclose(getattr(estimator, key), value, rtol=rtol, atol=rtol)
+    assert isinstance(score, float)
+    sets = expected_attributes["credible_sets_"]
+    assert len(estimator.credible_sets_) == len(sets)
+    for ours, theirs in zip(estimator.credible_sets_, sets, strict=True):
+        assert set(ours["variants"]) == set(theirs["variants"])
+        assert isinstance(ours["alpha"], np.ndarray)  # lists and their contents stay on the host
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_summary_statistics_and_deviations_equal_numpy(asarray, name):
+    X, y = data()
+    X = X.astype(float)
+    R = np.corrcoef(X.T)
+    z = np.sqrt(200) * np.array([np.corrcoef(x, y)[0, 1] for x in X.T])
+    estimator = ESTIMATORS[name]
+    expected_pip = estimator.fit_summary(z, R, n_samples=200).pip_
+    expected_std = estimator.fit(X, y).predict(X, return_std=True)[1]
+    with config_context(array_api_dispatch=True):
+        estimator.fit_summary(asarray(z), asarray(R), n_samples=200)
+        assert_same(estimator.pip_, expected_pip, asarray(R), 1e-7)
+        std = estimator.fit(asarray(X), asarray(y)).predict(asarray(X), return_std=True)[1]
+        assert_same(std, expected_std, asarray(X), 1e-7)

@@ -1,0 +1,79 @@
+"""Fan-out, callbacks and compiled kernels."""
+
+import numpy as np
+import pytest
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator
+from threadpoolctl import threadpool_info
+
+from skgenetics.utils._numba import kernel
+from skgenetics.utils._parallel import run_parallel
+
+
+def draw(estimator, unit, seed):
+    return unit, float(np.random.default_rng(seed).normal()), get_config()["assume_finite"]
+
+
+def blas_threads(estimator, unit, seed):
+    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+
+class Unpicklable(BaseEstimator):
+    def __init__(self, function=None):
+        self.function = function
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_order_seeds_and_configuration_do_not_depend_on_jobs(n_jobs):
+    with config_context(assume_finite=True):
+        results = list(run_parallel(draw, ["a", "b", "c"], n_jobs=n_jobs, random_state=0))
+    assert [unit for unit, _, _ in results] == ["a", "b", "c"]
+    assert all(finite for _, _, finite in results)
+    draws = [value for _, value, _ in results]
+    assert len(set(draws)) == 3
+    np.testing.assert_array_equal(
+        draws, [value for _, value, _ in run_parallel(draw, ["a", "b", "c"], random_state=0)]
+    )
+    other = [value for _, value, _ in run_parallel(draw, ["a", "b", "c"], random_state=1)]
+    assert not set(other) & set(draws)
+
+
+def test_several_jobs_run_on_one_blas_thread_each():
+    for threads in run_parallel(blas_threads, [0, 1], n_jobs=2):
+        assert set(threads) == {1}
+
+
+def test_unpicklable_estimator_is_refused_before_any_work():
+    with pytest.raises(TypeError, match=r"Unpicklable cannot be sent .* not lambdas"):
+        run_parallel(draw, [1], estimator=Unpicklable(lambda x: x))
+
+
+@kernel
+def total_of(values):
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def test_kernels_take_read_only_arrays_and_keep_their_python():
+    values = np.arange(4.0)
+    values.flags.writeable = False
+    assert total_of(values) == total_of.py_func(values) == 6
+    assert total_of(values.astype(np.float32)) == 6
+
+
+def test_kernels_compile_without_a_folder_to_cache_in(monkeypatch):
+    import numba
+
+    calls = []
+
+    def njit(**options):
+        calls.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return lambda function: function
+
+    monkeypatch.setattr(numba, "njit", njit)
+    assert kernel(lambda x: x + 1)(2) == 3
+    assert calls == [{"nogil": True, "cache": True}, {"nogil": True}]

@@ -1,0 +1,103 @@
+"""Checks of parameters and data."""
+
+import numpy as np
+import pytest
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import DataConversionWarning
+
+from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.utils._validation import (
+    check_number,
+    check_option,
+    import_optional,
+    validate_fit_data,
+    validate_genotypes,
+    validate_sample_weight,
+)
+
+
+def test_optional_package_names_its_extra():
+    assert import_optional("math", extra="none").sqrt(4) == 2
+    with pytest.raises(
+        ImportError, match=r"nowhere is needed .* pip install 'skgenetics\[plots\]'"
+    ):
+        import_optional("nowhere.at_all", extra="plots")
+
+
+def test_options_and_numbers():
+    check_option("a", "kind", ("a", "b"))
+    with pytest.raises(ValueError, match="kind must be one of 'a', 'b'; got 3"):
+        check_option(3, "kind", ("a", "b"))
+    check_number(0, "tol", low=0, closed="left")
+    check_number(np.float32(0.5), "share", low=0, high=1)
+    for value, options in [
+        (0, {"low": 0}),
+        (-1, {"low": 0, "closed": "left"}),
+        (1, {"low": 0, "high": 1}),
+        (2, {"high": 1, "closed": "both"}),
+        (float("inf"), {"low": 0}),
+        (float("nan"), {}),
+    ]:
+        with pytest.raises(ValueError, match="share"):
+            check_number(value, "share", **options)
+    for value in ("1", None, True, [1]):
+        with pytest.raises(TypeError, match="share"):
+            check_number(value, "share")
+    with pytest.raises(TypeError, match="count"):
+        check_number(1.5, "count", integer=True)
+
+
+def test_int8_genotypes_are_not_copied():
+    X = np.ones((4, 3), dtype=np.int8)
+    checked, _, device = validate_genotypes(BaseEstimator(), X, reset=True)
+    assert np.shares_memory(checked, X)
+    assert checked.dtype == np.int8
+    assert device == "cpu"
+    checked, *_ = validate_fit_data(BaseEstimator(), X, np.arange(4.0))
+    assert np.shares_memory(checked, X)
+
+
+@pytest.mark.parametrize("shape", [(4,), (4, 2), (4, 2, 3)])
+def test_targets_of_every_rank_with_missing_cells(shape):
+    y = np.arange(np.prod(shape), dtype=float).reshape(shape)
+    y[0] = np.nan
+    X = np.ones((4, 2))
+    options = {"ndims": (1, 2, 3), "allow_nan": True}
+    _, checked, *_ = validate_fit_data(BaseEstimator(), X, y, **options)
+    np.testing.assert_array_equal(checked, y)
+    _, whole, *_ = validate_fit_data(BaseEstimator(), X, np.ones(shape, dtype=int), **options)
+    assert whole.dtype == np.float64
+    with pytest.raises(ValueError, match="no observed cell"):
+        validate_fit_data(BaseEstimator(), X, np.full(shape, np.nan), **options)
+    with pytest.raises(ValueError, match="infinity"):
+        validate_fit_data(BaseEstimator(), X, np.full(shape, np.inf), **options)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        validate_fit_data(BaseEstimator(), X[:3], y, **options)
+
+
+def test_wrong_rank_is_named():
+    X = np.ones((4, 2))
+    with pytest.raises(ValueError, match=r"must be 1-D or 2-D .* shape \(4, 1, 1\)"):
+        validate_fit_data(BaseEstimator(), X, np.ones((4, 1, 1)), ndims=(1, 2))
+    with pytest.warns(DataConversionWarning):
+        _, y, *_ = validate_fit_data(BaseEstimator(), X, np.ones((4, 1)))
+    assert y.shape == (4,)
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1, 2], r"shape \(3,\), one weight a sample; got \(2,\)"),
+        ([1, np.nan, 1], "NaN or infinity"),
+        ([1, -1, 1], "negative weight"),
+        ([0, 0, 0], "Every sample_weight is zero"),
+    ],
+)
+def test_wrong_weights_are_refused(weight, message):
+    with pytest.raises(ValueError, match=message):
+        validate_sample_weight(weight, 3, xp, "cpu", np.float64)
+
+
+def test_weights_may_be_none_or_one_number():
+    assert validate_sample_weight(None, 3, xp, "cpu", np.float64) is None
+    assert validate_sample_weight(2, 3, xp, "cpu", np.float64).tolist() == [2, 2, 2]
