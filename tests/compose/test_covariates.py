@@ -201,6 +201,22 @@ def test_missing_cells_each_target_on_its_observed_samples(shape, weighted):
         assert_allclose(model.target_mean_.reshape(-1)[t], mean)
 
 
+def test_a_target_observed_with_weight_zero_alone_is_not_observed():
+    G, C, y = make_data()
+    weight = np.where(np.arange(len(y)) < 20, 0.0, 1.0)
+    Y = np.column_stack([y, np.where(weight == 0, y, np.nan)])
+
+    class WeightedRecorder(Recorder):
+        def fit(self, X, y, sample_weight):
+            return super().fit(X, y)
+
+    model = CovariateAdjustedRegressor(WeightedRecorder(), covariates=[0, 1, 2])
+    model.fit(np.column_stack([C, G]), Y, sample_weight=weight)
+    assert_array_equal(model.target_mean_[1], 0)
+    assert_array_equal(model.target_coef_[:, 1], 0)
+    assert_array_equal(model.regressor_.y_[:, 1], Y[:, 1])
+
+
 def test_exhausted_target_warns():
     G, C, y = make_data()
     Y = np.column_stack([y, np.where(np.arange(len(y)) < 4, y, np.nan)])
