@@ -10,7 +10,16 @@ from skgenetics.utils._array_api import to_numpy
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-ESTIMATORS = {
+
+def one_trait():
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(200, 8)) + rng.normal(size=(200, 1))
+    X = (latent > -0.5).astype(np.int8) + (latent > 0.8).astype(np.int8)
+    y = 0.6 * X[:, 1] - 0.4 * X[:, 5] + rng.normal(size=200)
+    return X, y
+
+
+FINEMAPPING = {
     "susie": FinemapMiXeR(solver="susie"),
     "susie, noise learned": FinemapMiXeR(solver="susie", residual_variance=None),
     "susie, given prior": FinemapMiXeR(
@@ -30,6 +39,10 @@ ESTIMATORS = {
 }
 
 
+# name: (estimator, function that makes X (int8) and y); later estimators add theirs
+CASES = {name: (estimator, one_trait) for name, estimator in FINEMAPPING.items()}
+
+
 @pytest.fixture(params=["array_api_strict", "array_api_strict device1", "torch", "cupy"])
 def asarray(request):
     """A function from NumPy arrays to an array library."""
@@ -41,14 +54,6 @@ def asarray(request):
     return lambda array: xp.asarray(array, **options)
 
 
-def data():
-    rng = np.random.default_rng(0)
-    latent = rng.normal(size=(200, 8)) + rng.normal(size=(200, 1))
-    X = (latent > -0.5).astype(np.int8) + (latent > 0.8).astype(np.int8)
-    y = 0.6 * X[:, 1] - 0.4 * X[:, 5] + rng.normal(size=200)
-    return X, y
-
-
 def assert_same(value, expected, like, rtol):
     """`value` has the library and device of `like`, and the values of `expected`."""
     assert type(value) is type(like)
@@ -57,11 +62,11 @@ def assert_same(value, expected, like, rtol):
 
 
 @pytest.mark.parametrize("dtype", ["int8", "float32", "float64"])
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", CASES)
 def test_values_equal_numpy(asarray, name, dtype):
-    X, y = data()
+    estimator, make_data = CASES[name]
+    X, y = make_data()
     X = X.astype(dtype)
-    estimator = ESTIMATORS[name]
     expected = estimator.fit(X, y)
     expected_attributes = {k: v for k, v in vars(expected).items() if k.endswith("_")}
     expected_prediction = expected.predict(X)
@@ -78,20 +83,19 @@ def test_values_equal_numpy(asarray, name, dtype):
             elif isinstance(value, float):
                 np.testing.assert_allclose(getattr(estimator, key), value, rtol=rtol, atol=rtol)
     assert isinstance(score, float)
-    sets = expected_attributes["credible_sets_"]
-    assert len(estimator.credible_sets_) == len(sets)
-    for ours, theirs in zip(estimator.credible_sets_, sets, strict=True):
+    sets = expected_attributes.get("credible_sets_", [])
+    for ours, theirs in zip(getattr(estimator, "credible_sets_", []), sets, strict=True):
         assert set(ours["variants"]) == set(theirs["variants"])
         assert isinstance(ours["alpha"], np.ndarray)  # lists and their contents stay on the host
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", FINEMAPPING)
 def test_summary_statistics_and_deviations_equal_numpy(asarray, name):
-    X, y = data()
+    X, y = one_trait()
     X = X.astype(float)
     R = np.corrcoef(X.T)
     z = np.sqrt(200) * np.array([np.corrcoef(x, y)[0, 1] for x in X.T])
-    estimator = ESTIMATORS[name]
+    estimator = FINEMAPPING[name]
     expected_pip = estimator.fit_summary(z, R, n_samples=200).pip_
     expected_std = estimator.fit(X, y).predict(X, return_std=True)[1]
     with config_context(array_api_dispatch=True):
