@@ -148,15 +148,15 @@ def main(arguments=None):
     except KeyboardInterrupt:
         sys.stderr.write(f"{name}: interrupted; nothing was written.\n")
         return 130
-    except (ValueError, OSError, ImportError) as error:
-        status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
     except Exception as error:
-        status = UNEXPECTED
-        sentence = f"unexpected {type(error).__name__}: {_one_line(error)}"
-        if not options.debug:
+        if options.debug:
+            traceback.print_exc()
+        if isinstance(error, (ValueError, OSError, ImportError)):
+            status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
+        else:
+            status = UNEXPECTED
+            sentence = f"unexpected {type(error).__name__}: {_one_line(error)}"
             sentence += " (--debug shows where; nothing was written)"
-    if options.debug:
-        traceback.print_exc()
     sys.stderr.write(f"{name}: {sentence}\n")
     return status
 

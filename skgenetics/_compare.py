@@ -85,11 +85,11 @@ def classifiers(n_variants, cv, seed):
     leaves the covariates nearly free.
     """
     search = partial(GridSearchCV, cv=cv, error_score="raise", scoring="neg_log_loss")
-    covariates = make_column_transformer((StandardScaler(), slice(n_variants, None)))
+    variants = slice(0, n_variants)
     shrink = FunctionTransformer(_multiply, kw_args={"factor": n_variants**-0.5})
+    covariates = make_column_transformer(("drop", variants), remainder=StandardScaler())
     both = make_column_transformer(
-        (make_pipeline(StandardScaler(), shrink), slice(0, n_variants)),
-        (StandardScaler(), slice(n_variants, None)),
+        (make_pipeline(StandardScaler(), shrink), variants), remainder=StandardScaler()
     )
     trees = HistGradientBoostingClassifier(
         max_iter=50, max_features=0.2, early_stopping=False, random_state=seed

@@ -135,7 +135,7 @@ def load_files(options):
 
     complete = covariates.notna().all(axis=1).to_numpy()
     if groups is not None:
-        complete &= ~np.isin(groups, ("", "NA", "-9"))
+        complete = complete & ~np.isin(groups, ("", "NA", "-9"))
     people = np.flatnonzero(complete)
     if len(people) < len(complete):
         lines.append(

@@ -249,14 +249,13 @@ def write_results(folder, study, scores, fits):
             (folder / name).write_bytes(data)
             names.append(name)
     try:
-        import_optional("matplotlib", extra="plots")
+        pyplot = import_optional("matplotlib.pyplot", extra="plots")
     except ImportError as error:
         return names, [f"No pictures: {error}"]
+    pyplot.switch_backend("agg")
     for score in scores:
         name = "scores.png" if len(scores) == 1 else f"scores_{_file_name(score.metric)}.png"
-        ScoresDisplay.from_frame(score.frame(), metric=score.metric).plot().figure_.savefig(
-            folder / name, dpi=150, bbox_inches="tight"
-        )
+        _save(ScoresDisplay.from_frame(score.frame(), metric=score.metric), folder / name, pyplot)
         names.append(name)
     notes = []
     for task in tasks:
@@ -266,16 +265,24 @@ def write_results(folder, study, scores, fits):
         elif variants["chromosome"].nunique() > 1 or np.ptp(variants["position"]) > _WIDEST_LOCUS:
             notes = ["No locus pictures: the variants lie in more than one locus (see --extract)."]
         else:
-            _draw_locus(folder, study, task, fits[task.name])
+            display = _locus_display(study, task, fits[task.name])
+            _save(display, folder / f"locus_{_file_name(task.name)}.png", pyplot)
             if f"locus_<{study.unit}>.png" not in names:
                 names.append(f"locus_<{study.unit}>.png")
     return names, notes
 
 
-def _draw_locus(folder, study, task, estimator):
-    """Write the picture of one locus."""
+def _save(display, path, pyplot):
+    """Draw a display into a file."""
+    figure = display.plot().figure_
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    pyplot.close(figure)
+
+
+def _locus_display(study, task, estimator):
+    """Return the picture of one locus."""
     variants = task.genotypes.variants
-    LocusDisplay.from_estimator(
+    return LocusDisplay.from_estimator(
         inner_model(estimator),
         positions=variants["position"].to_numpy(dtype=np.int64),
         X=task.genotypes[:, :],
@@ -283,8 +290,6 @@ def _draw_locus(folder, study, task, estimator):
         chromosome=variants["chromosome"].iloc[0],
         build=None if study.build == "unknown" else study.build,
         title=task.name,
-    ).plot().figure_.savefig(
-        folder / f"locus_{_file_name(task.name)}.png", dpi=150, bbox_inches="tight"
     )
 
 

@@ -1,0 +1,273 @@
+"""The command on small files: what it computes, prints and writes."""
+
+import gzip
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.model_selection import KFold
+
+from tests.cli.conftest import N_PEOPLE, N_VARIANTS, write_traits
+
+pd = pytest.importorskip("pandas")
+
+FILES = "--bfile study --pheno traits.tsv --pheno-name height --out run"
+QUICK = f"{FILES} --models top-variant RidgeCV"
+
+
+def read(name):
+    return pd.read_csv(f"run/{name}")
+
+
+def residual(C_train, a_train, C_test, a_test):
+    """Residuals of columns of training and test people, regressed on training people."""
+    one, two = (np.column_stack([np.ones(len(C)), C]) for C in (C_train, C_test))
+    coef = np.linalg.lstsq(one, a_train, rcond=None)[0]
+    return a_train - one @ coef, a_test - two @ coef
+
+
+@pytest.mark.parametrize("with_covariates", [True, False])
+def test_r2_of_the_top_variant_is_that_of_least_squares_by_hand(study, compare, with_covariates):
+    words = ["--covar", "covariates.csv"] if with_covariates else []
+    status, printed, errors = compare(*words, text=FILES + " --models top-variant --seed 3")
+    assert status == 0, errors
+    X, y = study["X"].astype(float), study["y"]
+    C = study["C"] if with_covariates else np.empty((N_PEOPLE, 0))
+    expected = []
+    for train, test in KFold(5, shuffle=True, random_state=3).split(X):
+        X1, X2 = residual(C[train], X[train], C[test], X[test])
+        y1, y2 = residual(C[train], y[train], C[test], y[test])
+        lead = np.argmax([abs(np.corrcoef(column, y1)[0, 1]) for column in X1.T])
+        slope, intercept = np.polyfit(X1[:, lead], y1, 1)
+        error = y2 - intercept - slope * X2[:, lead]
+        expected.append(1 - (error @ error) / (y2 @ y2))
+    row = read("comparison.csv").iloc[0]
+    np.testing.assert_allclose(
+        row[[f"fold_{k}" for k in range(1, 6)]].tolist(), expected, atol=2e-6
+    )
+    assert row["variants_used"] == 1
+    mean, error = np.mean(expected), np.std(expected, ddof=1) / 5**0.5
+    assert f"{mean:.3f} ({error:.3f})".replace("(0.", "(.") in printed
+
+
+def test_order_of_the_files_does_not_matter(study, compare):
+    tables = []
+    for order in (np.arange(N_PEOPLE), np.arange(N_PEOPLE)[::-1]):
+        write_traits(order, study["y"], study["case"])
+        assert compare(text=QUICK)[0] == 0
+        tables.append(read("comparison.csv").drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_every_model_and_every_table(study, compare):
+    status, printed, errors = compare(
+        text=f"{FILES} --covar covariates.csv --folds 2 --save-model models"
+    )
+    assert status == 0, errors
+    assert "2-fold cross-validation over people" in printed
+    head = next(line for line in printed.splitlines() if line.startswith("trait  "))
+    assert head.split()[-1] == "MLP"
+    for word in ("top variant", "RidgeCV", "ElasticNet", "FinemapMiXeR", "HistGradientBoosting"):
+        assert word in head
+    assert printed.rstrip().splitlines()[-2].startswith("Wrote run/: comparison.csv, credible_sets")
+    assert Path("run/compare.log").read_text() == printed
+    assert sorted(os.listdir("run")) == [
+        *("compare.log", "comparison.csv", "credible_sets.tsv"),
+        *("locus_height.png", "scores.png", "variants.tsv.gz"),
+    ]
+    assert sorted(os.listdir()) == [
+        *("covariates.csv", "models", "run", "study.bed", "study.bim", "study.fam", "traits.tsv"),
+    ]
+    with gzip.open("run/variants.tsv.gz", "rt") as file:
+        assert file.readline() == "##skgenetics=0.1.0 build=unknown effect_allele=counted\n"
+        variants = pd.read_csv(file, sep="\t", keep_default_na=False)
+    assert " ".join(variants.columns) == (
+        "locus chromosome base_pair_location effect_allele other_allele rsid variant_id "
+        "effect_allele_frequency z p_value n pip posterior_mean posterior_sd cs cs_alpha flag"
+    )
+    assert variants["variant_id"].tolist() == [f"rs{j}" for j in range(N_VARIANTS)]
+    np.testing.assert_allclose(
+        variants["effect_allele_frequency"], study["X"].mean(axis=0) / 2, rtol=1e-6
+    )
+    X, y = (residual(study["C"], a, study["C"], a)[0] for a in (study["X"], study["y"]))
+    z = [np.sqrt(N_PEOPLE) * np.corrcoef(column, y)[0, 1] for column in X.T]
+    np.testing.assert_allclose(variants["z"], z, rtol=1e-5)
+    sets = pd.read_csv("run/credible_sets.tsv", sep="\t", comment="#")
+    assert " ".join(sets.columns) == (
+        "locus cs chromosome start end size coverage min_abs_r mean_abs_r log10_bf "
+        "lead_variant_id lead_rsid lead_pip low_purity"
+    )
+    assert sets.loc[0, "lead_variant_id"] == "rs5"  # the causal variant
+
+    saved = joblib.load("models/height.RidgeCV.joblib")
+    names = [f"rs{j}" for j in range(N_VARIANTS)] + ["age", "pc"]
+    assert saved["estimator"].feature_names_in_.tolist() == names
+    people = pd.DataFrame(np.hstack([study["X"], study["C"]]), columns=names)
+    assert np.corrcoef(saved["estimator"].predict(people), study["y"])[0, 1] > 0.5
+    assert len(os.listdir("models")) == 6
+
+
+def test_binary_trait(study, compare):
+    status, printed, errors = compare(
+        text="--bfile study --pheno traits.tsv --pheno-name illness --covar covariates.csv "
+        "--out run --folds 2"
+    )
+    assert status == 0, errors
+    assert f"binary, {study['case'].sum()} cases" in printed
+    assert "ROC AUC on people not used" in printed
+    assert "Average precision on people not used" in printed
+    table = read("comparison.csv")
+    assert table["model"].unique().tolist() == [
+        *("covariates only", "LogisticRegression", "HistGradientBoosting")
+    ]
+    assert table.query("model == 'LogisticRegression'")["mean"].gt(0.5).all()
+    assert sorted(os.listdir("run")) == [
+        *("compare.log", "comparison.csv", "scores_ROC_AUC.png", "scores_average_precision.png")
+    ]
+
+
+def test_dosages_from_text_missing_calls_and_several_traits(study, compare):
+    X = study["X"].astype(object)
+    X[::7, 2] = "NA"
+    frame = pd.DataFrame(X, columns=[f"1_{1000 * (j + 1)}_C_A" for j in range(N_VARIANTS)])
+    frame.insert(0, "id", [f"I{i}" for i in range(N_PEOPLE)])
+    frame.to_csv("dosages.csv", index=False)
+    status, _, errors = compare(
+        text="--genotypes dosages.csv --pheno traits.tsv --pheno-name height illness --out run "
+        "--models RidgeCV,LogisticRegression"
+    )
+    assert status == 0, errors
+    assert read("comparison.csv")["target"].tolist() == ["height", "illness", "illness"]
+
+
+def test_people_and_variants_are_chosen_and_counted(study, compare):
+    with open("people.txt", "w") as file:
+        file.writelines(f"F{i // 3} I{i}\n" for i in range(60))
+        file.write("F99 I999\n")
+    with open("variants.txt", "w") as file:
+        file.write("rs2\nrs5\nrs8\nrs77\n")
+    lines = Path("covariates.csv").read_text().splitlines()
+    with open("covariates.csv", "w") as file:
+        file.write("\n".join(lines[:1] + [line for line in lines if not line.startswith("I1,")]))
+    kept = [line for line in lines if line.startswith(("IID", *(f"I{i}," for i in range(2, 90))))]
+    with open("covariates.csv", "w") as file:
+        file.write("\n".join(kept) + "\nI0,NA,1\n")
+    status, printed, errors = compare(
+        text=f"{QUICK} --covar covariates.csv --keep people.txt --extract variants.txt"
+    )
+    assert status == 0, errors
+    assert "90 in study.bed, 90 in traits.tsv (--pheno), 89 in covariates.csv (--covar)" in printed
+    assert "61 in people.txt (--keep); 59 are in all of them" in printed
+    assert "31 of study.bed" in printed
+    assert "1 more without all covariates" in printed
+    assert "3 of the 4 in variants.txt are in study.bed" in printed
+    assert read("comparison.csv")[["n_people", "n_variants"]].to_numpy().tolist() == [[58, 3]] * 2
+
+
+@pytest.mark.parametrize("column", ["cage", "FID"])
+def test_groups_stay_together(study, compare, column, monkeypatch):
+    import skgenetics._compare as module
+
+    seen = []
+    original = module._fit_and_score
+    monkeypatch.setattr(
+        module, "_fit_and_score", lambda task, *rest: (seen.append(task), original(task, *rest))
+    )
+    status, printed, errors = compare(text=f"{QUICK} --groups {column}")
+    assert status == 0, errors
+    assert f"over groups of people ({column})" in printed
+    family = np.arange(N_PEOPLE) // 3
+    for task in seen:
+        for group in np.unique(family):
+            assert len(set(task.fold[family == group])) == 1
+
+
+def test_twins_in_different_folds_are_noticed(tmp_path, monkeypatch, compare):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.4, (60, 400))
+    X[30:36] = X[:6]
+    names = [f"I{i}" for i in range(60)]
+    np.savez("x.npz", genotypes=X.astype(np.int8), sample_ids=names)
+    with open("t.csv", "w") as file:
+        file.write("IID,t,family\n")
+        file.writelines(f"I{i},{rng.normal()},{i % 30}\n" for i in range(60))
+    words = "--genotypes x.npz --pheno t.csv --pheno-name t --models top-variant --out run"
+    status, printed, errors = compare(text=words)
+    assert status == 0, errors
+    assert "pairs of relatives (genotype correlation above" in printed
+    assert "--groups COLUMN" in printed
+    assert "relatives" not in compare(text=words + " --groups family")[1]
+
+
+def test_help_teaches_and_the_module_runs():
+    done = subprocess.run(
+        [sys.executable, "-m", "skgenetics", "compare", "--help"], capture_output=True, text=True
+    )
+    assert done.returncode == 0
+    for word in ("--bfile", "--pheno", "--groups", "exit status", "examples:"):
+        assert word in done.stdout
+
+
+def test_a_terminal_gets_a_bar(study, compare, monkeypatch):
+    pytest.importorskip("rich")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    status, _, errors = compare(text=QUICK)
+    assert status == 0, errors
+    assert "fits" not in errors
+
+
+def test_windows_of_1000_genomes(shared, tmp_path, monkeypatch, compare):
+    from skgenetics.io import read_plink
+
+    monkeypatch.chdir(tmp_path)
+    genotypes = read_plink(shared / "data" / "kg1000_windows" / "kg489")
+    columns = np.flatnonzero(genotypes.variants["chromosome"] == "5")[200:350]
+    X = genotypes[:, columns].astype(float)
+    causal = int(np.argmax(X.std(axis=0)))
+    rng = np.random.default_rng(1)
+    y = X[:, causal] / X[:, causal].std() + rng.normal(size=len(X))
+    people = genotypes.samples.get_level_values("IID")
+    with open("traits.txt", "w") as file:
+        file.write("IID trait\n")
+        file.writelines(f"{people[i]} {y[i]}\n" for i in rng.permutation(len(X)))
+    names = genotypes.variants["variant_id"].iloc[columns]
+    (tmp_path / "variants.txt").write_text("\n".join(names))
+    status, printed, errors = compare(
+        text=f"--bfile {shared}/data/kg1000_windows/kg489 --pheno traits.txt "
+        "--extract variants.txt --models top-variant,RidgeCV,FinemapMiXeR --out run"
+    )
+    assert status == 0, errors
+    assert "489 are in all of them" in printed
+    table = read("comparison.csv").set_index("model")
+    assert (
+        table["mean"].between(0.35, 0.6).all()
+    )  # the variant explains half; by order it would be 0
+    sets = pd.read_csv("run/credible_sets.tsv", sep="\t", comment="#")
+    variants = pd.read_csv("run/variants.tsv.gz", sep="\t", comment="#")
+    members = variants.loc[variants["cs"] > 0, "variant_id"]
+    assert names.iloc[causal] in set(members)
+    assert sets["size"].sum() == len(members)
+
+
+@pytest.mark.slow
+def test_the_bundled_data(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "skgenetics", "compare", "--threads", "2"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "this uses the bundled GEUVADIS extract" in done.stdout
+    table = pd.read_csv(tmp_path / "skgenetics_compare" / "comparison.csv")
+    assert table["target"].nunique() == 5
+    assert table["model"].nunique() == 6
+    means = table.groupby("model")["mean"].mean()
+    assert means["FinemapMiXeR"] > means["top variant"] > 0.2
+    assert len(list((tmp_path / "skgenetics_compare").glob("locus_*.png"))) == 5

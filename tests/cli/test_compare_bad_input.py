@@ -1,0 +1,199 @@
+"""Bad input: one sentence, exit status 2, no traceback, no file left behind."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pandas")
+
+FILES = "--bfile study --pheno traits.tsv --pheno-name height --out run --models top-variant"
+
+
+def swap(name, old, new, count=1):
+    """Replace bytes of a file."""
+    with open(name, "rb") as file:
+        data = file.read()
+    assert old in data
+    with open(name, "wb") as file:
+        file.write(data.replace(old, new, count))
+
+
+def rename_everyone():
+    with open("traits.tsv") as file:
+        lines = file.read().splitlines()
+    with open("traits.tsv", "w") as file:
+        file.write("\n".join([lines[0]] + ["x" + line.replace("I", "J") for line in lines[1:]]))
+
+
+def repeat_a_person():
+    with open("traits.tsv") as file:
+        lines = file.read().splitlines()
+    with open("traits.tsv", "w") as file:
+        file.write("\n".join([*lines, lines[5]]))
+
+
+def cut_the_bed():
+    with open("study.bed", "rb+") as file:
+        file.truncate(100)
+
+
+def set_dosages(column, code):
+    """Write one byte, four people, over a whole variant."""
+    with open("study.bed", "rb+") as file:
+        file.seek(3 + 23 * column)
+        file.write(bytes([code]) * 23)
+
+
+def set_trait(value):
+    with open("traits.tsv") as file:
+        rows = [line.split("\t") for line in file.read().splitlines()]
+    with open("traits.tsv", "w") as file:
+        for row in rows:
+            row[2] = row[2] if row[2] == "height" else value
+            file.write("\t".join(row) + "\n")
+
+
+def write_npz(code):
+    values = np.random.default_rng(0).binomial(2, 0.4, (90, 6)).astype(np.int8)
+    values[4, 2] = code
+    np.savez("x.npz", genotypes=values, sample_ids=[f"I{i}" for i in range(90)])
+
+
+NPZ = FILES.replace("--bfile study", "--genotypes x.npz")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words", "message"),
+    [
+        (rename_everyone, FILES, "Nobody is in all of study.bed (90 people, first I0), traits.tsv"),
+        (repeat_a_person, FILES, "comes more than once"),
+        (lambda: swap("study.fam", b"F0 I1 ", b"F0 I0 "), FILES, "study.bed: ID F0 I0 comes more"),
+        (lambda: swap("traits.tsv", b"F0\tI0\t", b"F7\tI0\t"), FILES, "I0 is in family F0"),
+        (cut_the_bed, FILES, "it is truncated"),
+        (lambda: os.remove("study.bim"), FILES, "no file study.bim"),
+        (lambda: os.remove("study.bed"), FILES, "no file study.bed"),
+        (lambda: swap("study.bed", b"\x6c\x1b\x01", b"\x6c\x1b\x00"), FILES, "sample-major"),
+        (lambda: swap("traits.tsv", b"\t-", b"\ttall-"), FILES, "column 'height' of I"),
+        (lambda: set_trait("1.5"), FILES, "Trait height is 1.5 for everyone"),
+        (lambda: set_trait("NA"), FILES, "Trait height has a value for 0 of the 90 people"),
+        (lambda: set_dosages(3, 0xFF), FILES, "1 of 12 variants do not vary"),
+        (
+            lambda: set_dosages(0, 0x55),
+            FILES,
+            "(1 have no call at all; first: rs0): leave them out",
+        ),
+        (lambda: write_npz(3), NPZ, "dosage of variant variant2 in sample I4 is 3"),
+        (lambda: write_npz(-1), NPZ, "dosage of variant variant2 in sample I4 is -1"),
+        (lambda: None, FILES + " --maf 0.49", "None of 12 variants has a minor allele frequency"),
+        (lambda: None, FILES + " --extract traits.tsv", "None of the 31 variants in traits.tsv"),
+        (lambda: None, FILES + " --keep nobody.txt", "no file nobody.txt"),
+        (lambda: None, FILES + " --groups tribe", "there is no column 'tribe'"),
+        (lambda: None, FILES + " --folds 40", "40 folds need at least 160"),
+        (lambda: None, FILES + " --folds 1", "must be at least 2"),
+        (lambda: None, FILES + " --maf .7", "must be from 0 to below 0.5"),
+        (lambda: None, FILES + ",forest", "there is no 'forest'; choose from top-variant"),
+        (lambda: None, FILES.replace("top-variant", "LogisticRegression"), "for a quantitative"),
+        (lambda: None, FILES.replace("height", "LDL"), "no column 'LDL'; it has height, illness"),
+        (lambda: None, FILES + " --covar traits.tsv", "--covar and --pheno are one file"),
+        (lambda: None, FILES + " --out traits.tsv", "it is a file, not a folder"),
+        (lambda: None, "--bfile study", "--pheno is missing"),
+        (lambda: None, "--pheno traits.tsv", "--pheno needs --bfile or --genotypes"),
+        (lambda: None, "--keep people.txt", "--keep needs --bfile or --genotypes"),
+        (lambda: None, "--pfile study --pheno traits.tsv", "PLINK 2 files cannot be read yet"),
+        (lambda: None, "--bgen x.bgen --pheno traits.tsv", "BGEN files cannot be read yet"),
+        (lambda: None, "--bfile study --genotypes x.npz", "not allowed with"),
+        (lambda: None, "--no-such-flag", "unrecognized arguments"),
+    ],
+)
+def test_bad_input(study, compare, spoil, words, message):
+    spoil()
+    before = sorted(os.listdir())
+    status, _, errors = compare(text=words)
+    assert status == 2
+    assert errors.startswith("skgenetics")
+    assert message in errors
+    assert errors.count("\n") == 1
+    assert "Traceback" not in errors
+    assert sorted(os.listdir()) == before
+
+
+def test_maf_leaves_out_what_does_not_vary(study, compare):
+    set_dosages(3, 0xFF)
+    set_dosages(0, 0x55)
+    status, printed, errors = compare(text=FILES + " --maf 0.01")
+    assert status == 0, errors
+    assert "2 variants left out by --maf 0.01" in printed
+    assert "10 variants" in printed
+
+
+def broken_regressors(original, folds):
+    """Return the models with one more, which fails in some folds."""
+    from sklearn.dummy import DummyRegressor
+
+    class Fails(DummyRegressor):
+        def fit(self, X, y):
+            if len(y) in folds:
+                raise ZeroDivisionError("the sky\nfell")
+            return super().fit(X, y)
+
+    return lambda *arguments: {**original(*arguments), "RidgeCV": Fails()}
+
+
+def test_some_fits_fail(study, compare, monkeypatch):
+    import skgenetics._compare as module
+
+    monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, {60}))
+    words = FILES + " RidgeCV --folds 4"  # training folds of 67, 67, 68 and 68
+    status, _, errors = compare(text=words)
+    assert status == 0, errors
+    monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, {67}))
+    status, printed, errors = compare(text=words)
+    assert status == 3
+    assert "Failed: RidgeCV, 2 of 4 fits: ZeroDivisionError: the sky fell" in errors
+    assert "Traceback" not in errors
+    row = next(line for line in printed.splitlines() if line.startswith("height  "))
+    assert row.rstrip().endswith("failed")
+    assert os.path.exists("run/comparison.csv")
+    assert "the sky fell" in Path("run/compare.log").read_text()
+
+
+def test_every_fit_fails(study, compare, monkeypatch):
+    import skgenetics._compare as module
+
+    monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, range(100)))
+    before = sorted(os.listdir())
+    status, _, errors = compare(text=FILES.replace("top-variant", "RidgeCV"))
+    assert status == 2
+    assert errors.splitlines()[-1].startswith(
+        "skgenetics compare: error: Every fit failed. RidgeCV"
+    )
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "sentence"),
+    [
+        (KeyError("x"), 1, "unexpected KeyError: 'x' (--debug shows where; nothing was written)"),
+        (KeyboardInterrupt(), 130, "interrupted; nothing was written."),
+        (PermissionError(13, "Permission denied", "run"), 2, "error: Permission denied: run"),
+    ],
+)
+def test_other_errors(study, compare, monkeypatch, error, status, sentence):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr("skgenetics._compare_report.write_results", fail)
+    before = sorted(os.listdir())
+    got, _, errors = compare(text=FILES)
+    assert got == status
+    assert errors == f"skgenetics compare: {sentence}\n"
+    assert sorted(os.listdir()) == before
+
+
+def test_debug_shows_the_traceback(study, compare):
+    cut_the_bed()
+    status, _, errors = compare(text=FILES + " --debug")
+    assert status == 2
+    assert "Traceback" in errors

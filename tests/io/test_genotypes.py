@@ -1,0 +1,101 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from skgenetics.io import read_genotypes, read_plink, write_genotypes
+
+
+def test_text_dosages(write):
+    path = write("id,22_100_A_G,rs7\nx,0,1.5\ny,NA,2\nz,-9,0\n", "dosages.csv")
+    genotypes = read_genotypes(path)
+    np.testing.assert_array_equal(genotypes[:, :], [[0, 1.5], [np.nan, 2], [np.nan, 0]])
+    assert genotypes.samples.get_level_values("IID").tolist() == ["x", "y", "z"]
+    first, second = genotypes.variants.to_dict("records")
+    assert first == {
+        "chromosome": "22",
+        "position": 100,
+        "variant_id": "22_100_A_G",
+        "effect_allele": "G",
+        "other_allele": "A",
+    }
+    assert second["variant_id"] == "rs7"
+    assert genotypes.variants["position"].isna().tolist() == [False, True]
+
+
+def test_hard_calls_become_int8_and_gzip_is_read(tmp_path):
+    path = tmp_path / "calls.tsv.gz"
+    path.write_bytes(gzip.compress(b"IID\tv1\tv2\na\t0\t2\nb\t-9\t1\n"))
+    values = read_genotypes(path)[:, :]
+    assert values.dtype == np.int8
+    np.testing.assert_array_equal(values, [[0, 2], [-127, 1]])
+
+
+def test_npz_round_trip(plink_prefix, tmp_path):
+    pytest.importorskip("bed_reader")
+    genotypes = read_plink(plink_prefix)
+    write_genotypes(tmp_path / "copy.npz", genotypes)
+    again = read_genotypes(tmp_path / "copy.npz")
+    np.testing.assert_array_equal(again[:, :], genotypes[:, :])
+    assert again.samples.equals(genotypes.samples)
+    assert again.variants.equals(genotypes.variants)
+    assert again.counted_allele == genotypes.counted_allele
+
+
+def test_npz_of_floats_with_missing_codes(tmp_path):
+    np.savez(tmp_path / "x.npz", genotypes=[[0.5, -9.0], [np.nan, 2.0]], sample_ids=["a", "b"])
+    genotypes = read_genotypes(tmp_path / "x.npz")
+    np.testing.assert_array_equal(genotypes[:, :], [[0.5, np.nan], [np.nan, 2.0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("id,v\n", "header line only"),
+        ("id\na\n", "one column only"),
+        ("id,v\na,3\n", "dosage of variant v in sample a is 3; expected 0 to 2"),
+        ("id,v\na,-1\n", "dosage of variant v in sample a is -1"),
+        ("id,v\na,A/G\n", "column 'v' of a is 'A/G'; expected a number"),
+        ("id,v\na,inf\n", "column 'v' of a is 'inf'"),
+        ("id,v,v\na,1,2\n", "more than one column named 'v'"),
+        ("id,v,w\na,1\n", r"row 1 \(ID a\) has 2 fields, the header has 3"),
+    ],
+)
+def test_bad_text(write, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_genotypes(write(text, "dosages.csv"))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"G": np.zeros((2, 2))}, "holds G, but not 'genotypes'"),
+        ({"genotypes": np.zeros((2, 2))}, "but not 'sample_ids'"),
+        ({"genotypes": np.zeros((2, 2)), "sample_ids": ["a"]}, r"sample_ids .* need \(2,\)"),
+        (
+            {"genotypes": np.zeros((2, 2)), "sample_ids": ["a", "b"], "variant_ids": ["v"]},
+            r"variant_ids .* has shape \(1,\)",
+        ),
+        ({"genotypes": np.zeros(2), "sample_ids": ["a", "b"]}, "got float64 of shape"),
+        (
+            {"genotypes": np.array([[0], [9]], np.int8), "sample_ids": ["a", "b"]},
+            "sample b is 9",
+        ),
+    ],
+)
+def test_bad_npz(tmp_path, arrays, message):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(ValueError, match=message):
+        read_genotypes(tmp_path / "x.npz")
+
+
+def test_damaged_or_other_files(write, tmp_path):
+    with pytest.raises(ValueError, match=r"not a readable \.npz"):
+        read_genotypes(write("text", "x.npz"))
+    with pytest.raises(ValueError, match=r"expected \.npz, \.csv or \.tsv"):
+        read_genotypes(write("text", "x.vcf"))
+    with pytest.raises(FileNotFoundError, match=r"no file .*none\.csv"):
+        read_genotypes(tmp_path / "none.csv")
+    with pytest.raises(ValueError, match=r"writes \.npz"):
+        write_genotypes(tmp_path / "x.csv", None)

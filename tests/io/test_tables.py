@@ -1,0 +1,126 @@
+import gzip
+
+import numpy as np
+import pytest
+
+from skgenetics.io import read_list, read_table
+
+pd = pytest.importorskip("pandas")
+
+BODY = "F1 a 1.5 NA\nF1 b -9 2\nF2 c 3e-1 .\n"
+
+
+def samples(*iids):
+    return pd.MultiIndex.from_arrays([["0"] * len(iids), list(iids)], names=["FID", "IID"])
+
+
+@pytest.mark.parametrize("separator", [" ", "   ", "\t", ","])
+@pytest.mark.parametrize("header", ["#FID IID t u", "FID IID t u", "fid iid t u"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_every_layout_gives_the_same_table(write, separator, header, end, mark):
+    text = mark + f"{header}\n{BODY}".replace(" ", separator).replace("\n", end)
+    table = read_table(write(text))
+    assert table.index.tolist() == [("F1", "a"), ("F1", "b"), ("F2", "c")]
+    assert table.columns.tolist() == ["t", "u"]
+    np.testing.assert_array_equal(table, [[1.5, np.nan], [np.nan, 2], [0.3, np.nan]])
+
+
+@pytest.mark.parametrize("header", ["IID", "#IID", "person"])
+def test_one_column_of_ids(write, header):
+    table = read_table(write(f"{header}\tt\na\t1\nb\t2\n"))
+    assert table.index.tolist() == [("0", "a"), ("0", "b")]
+    assert table["t"].tolist() == [1.0, 2.0]
+
+
+def test_iid_need_not_come_first_and_gzip_is_read(tmp_path):
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"t,IID\n1,a\n2,b\n"))
+    assert read_table(path)["t"].to_dict() == {("0", "a"): 1.0, ("0", "b"): 2.0}
+
+
+def test_columns_are_chosen_and_other_text_is_left_alone(write):
+    path = write("IID,t,remark,cage\na,1,tired,c1\nb,2,,c2\n")
+    table = read_table(path, columns=["t"], text_columns=["cage"])
+    assert table["t"].tolist() == [1.0, 2.0]
+    assert table["cage"].tolist() == ["c1", "c2"]
+    assert "remark" not in table
+
+
+@pytest.mark.parametrize("first", ["ID", "id", "SampleID"])
+@pytest.mark.parametrize("known", [True, False])
+def test_transposed_covariates(write, first, known):
+    path = write(f"{first}\tGTEX-A\tGTEX-B\tGTEX-C\nPC1\t.1\t.2\t.3\nsex\t1\t2\t2\n")
+    people = samples("GTEX-B", "GTEX-C", "GTEX-Z") if known else None
+    table = read_table(path, kind="covariates", samples=people)
+    assert table.index.get_level_values("IID").tolist() == ["GTEX-A", "GTEX-B", "GTEX-C"]
+    np.testing.assert_array_equal(table, [[0.1, 1], [0.2, 2], [0.3, 2]])
+
+
+def test_transposed_people_with_numbers_for_names(write):
+    path = write("id 1001 1002\nage 40 50\n")
+    table = read_table(path, kind="covariates", samples=samples("1001", "1002"))
+    assert table["age"].to_dict() == {("0", "1001"): 40.0, ("0", "1002"): 50.0}
+
+
+def test_upright_covariates_stay_upright(write):
+    path = write("ID PC1 PC2\na 1 2\nb 3 4\n")
+    for people in (samples("a", "b"), None):
+        assert read_table(path, kind="covariates", samples=people).columns.tolist() == [
+            "PC1",
+            "PC2",
+        ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a\nb\n", "0 a\n0 b\n", "#FID IID\n0 a\n0 b\n", "IID\na\nb\n", "#IID SEX\na 1\nb 2\n"]
+)
+def test_people(write, text):
+    table = read_table(write(text), kind="people")
+    assert table.index.tolist() == [("0", "a"), ("0", "b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("\n \n", "is empty"),
+        ("IID t\n", "header line only"),
+        ("IID\na\n", "IDs only"),
+        ("IID t\na 1\nb tall\n", "column 't' of b is 'tall'; expected a number"),
+        ("IID t\na 1\nb inf\n", "column 't' of b is 'inf'"),
+        ("IID t\na 1\na 2\n", "ID a comes more than once"),
+        ("F1 a 1.5\nF1 b 2\n", "has no header: its first line holds '1.5'"),
+        ("IID t u\na 1 2\nb 1\n", r"row 2 \(ID b\) has 2 fields, the header has 3"),
+        ("IID t t\na 1 2\n", "more than one column named 't'"),
+        ("IID,t\n,1\n", "row 1 has no ID"),
+    ],
+)
+def test_bad_phenotypes(write, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(write(text))
+
+
+def test_other_bad_input(write, tmp_path):
+    with pytest.raises(ValueError, match=r"no column 'LDL'; it has t \(besides the IDs\)"):
+        read_table(write("IID t\na 1\n"), columns=["LDL"])
+    with pytest.raises(FileNotFoundError, match=r"no file .*none\.txt"):
+        read_table(tmp_path / "none.txt")
+    with pytest.raises(ValueError, match="not a text file in UTF-8"):
+        read_table(write("IID t\nJos\xe9 1\n", encoding="latin-1"))
+    damaged = tmp_path / "t.gz"
+    damaged.write_bytes(gzip.compress(b"IID t\na 1\n" * 50)[:-12])
+    with pytest.raises(ValueError, match="damaged gzip"):
+        read_table(damaged)
+    with pytest.raises(ValueError, match="kind must be one of"):
+        read_table(damaged, kind="phenotype")
+    with pytest.raises(ValueError, match="ID a comes more than once"):
+        read_table(write("a\na\n"), kind="people")
+    with pytest.raises(ValueError, match="must hold FID and IID"):
+        read_table(write("F a\nb\n"), kind="people")
+
+
+def test_list(write):
+    assert read_list(write("rs1 x\n\nrs2\r\n")) == ["rs1", "rs2"]
+    with pytest.raises(ValueError, match="is empty"):
+        read_list(write("\n"))
