@@ -3,7 +3,6 @@
 import argparse
 import contextlib
 import importlib.util
-import os
 import sys
 import textwrap
 import time
@@ -247,6 +246,7 @@ def _model_names(chosen, known):
 def run_compare(options):
     """Run ``skgenetics compare``."""
     _check_options(options)
+    from joblib import effective_n_jobs
     from threadpoolctl import threadpool_limits
 
     from skgenetics._compare import MODELS, compare_models
@@ -261,7 +261,7 @@ def run_compare(options):
     from skgenetics.io import atomic_folder
 
     names = _model_names(options.models, MODELS)
-    n_jobs = options.threads or len(os.sched_getaffinity(0))
+    n_jobs = options.threads or effective_n_jobs(-1)
     console = Console()
     console.say(f"skgenetics compare {__version__}")
     if options.bfile or options.genotypes:

@@ -224,8 +224,9 @@ def _fit_and_score(task, model, fold, seed, unit_seed, result):
     X = task.X(train)
     if fold is None:  # a model that is kept knows the names of its columns
         pd = import_optional("pandas", extra="dataframe")
-        names = [*task.genotypes.variants["variant_id"], *task.covariate_names]
-        X = pd.DataFrame(X, columns=names)
+        names = pd.Series([*task.genotypes.variants["variant_id"], *task.covariate_names])
+        repeat = names.groupby(names).cumcount()
+        X = pd.DataFrame(X, columns=names.where(repeat == 0, names + "." + repeat.astype(str)))
         estimator.set_output(transform="pandas")
     estimator.fit(X, y)
     if model != "covariates only":

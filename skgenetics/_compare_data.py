@@ -299,8 +299,10 @@ def _related(task, seed):
     rows = np.sort(rng.permutation(n_people)[:_MAX_PEOPLE_RELATED])
     columns = np.linspace(0, n_variants - 1, min(n_variants, _MAX_VARIANTS_RELATED)).astype(int)
     X = task.genotypes[rows, columns].astype(np.float32)
-    X[X < 0] = np.nan
-    X = np.nan_to_num((X - np.nanmean(X, axis=0)) / np.maximum(np.nanstd(X, axis=0), 1e-6))
+    known = X >= 0
+    mean = np.where(known, X, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    X = np.where(known, X - mean, 0)
+    X /= np.maximum(X.std(axis=0), 1e-6)
     X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-6)
     first, second = np.triu_indices(len(rows), k=1)
     r = (X @ X.T)[first, second]

@@ -122,7 +122,7 @@ def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), sample
     if kind == "covariates" and _is_transposed(header, rows, samples):
         header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
     ids = _id_columns(header)
-    _check_header(header[len(ids) :], name)
+    _check_header(header, name)
     index = _index([[row[i] for i in ids] for row in rows], name)
 
     available = [column for column in header if header.index(column) not in ids]
@@ -217,10 +217,10 @@ def _is_transposed(header, rows, samples):
     return header[0].lower() in ("", "id", "sampleid", "covariate") and any(named)
 
 
-def _check_header(columns, name):
-    """Raise ValueError where the first line looks like data."""
-    numbers = [column for column in columns if _is_number(column)]
-    if numbers:
+def _check_header(header, name):
+    """Raise ValueError where the first line looks like data: it names no IID, and holds numbers."""
+    numbers = [column for column in header[1:] if _is_number(column)]
+    if numbers and "IID" not in [column.lstrip("#").upper() for column in header]:
         raise ValueError(
             f"{name} has no header: its first line holds {numbers[0]!r} where the name of a column "
             "is expected (#FID IID name ..., or IID name ...)."

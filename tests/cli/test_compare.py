@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import KFold
 
+from skgenetics._cli import main
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS, write_traits
 
 pd = pytest.importorskip("pandas")
@@ -202,6 +203,43 @@ def test_twins_in_different_folds_are_noticed(tmp_path, monkeypatch, compare):
     assert "pairs of relatives (genotype correlation above" in printed
     assert "--groups COLUMN" in printed
     assert "relatives" not in compare(text=words + " --groups family")[1]
+
+
+def test_results_do_not_depend_on_the_number_of_processes(study, capsys):
+    tables = []
+    for threads in ("1", "2"):
+        words = f"compare {FILES} --models RidgeCV,MLP --folds 2 --threads {threads}".split()
+        assert main(words) == 0
+        tables.append(read("comparison.csv").drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def test_variants_that_do_not_vary_in_a_training_fold(study, compare):
+    """What covariates leave of them is rounding, which must not be scaled up to 1."""
+    X = study["X"].copy()
+    X[:, [2, 7]] = [0, 2]
+    X[[4, 9], [2, 7]] = 1
+    names = np.array([f"I{i}" for i in range(N_PEOPLE)])
+    np.savez("x.npz", genotypes=X, sample_ids=names)
+    status, _, errors = compare(
+        text="--genotypes x.npz --pheno traits.tsv --covar covariates.csv --pheno-name height "
+        "--out run"
+    )
+    assert status == 0, errors
+    table = read("comparison.csv")
+    assert (table.filter(like="fold_") > -0.5).all(axis=None)
+
+
+def test_equal_names_of_variants(study, compare):
+    lines = Path("study.bim").read_text().replace("rs1\t", "rs0\t").replace("rs4\t", "rs3\t")
+    Path("study.bim").write_text(lines)
+    status, _, errors = compare(
+        text="--bfile study --pheno traits.tsv --pheno-name height illness --out run --folds 2 "
+        "--save-model models --models RidgeCV,FinemapMiXeR,LogisticRegression"
+    )
+    assert status == 0, errors
+    names = joblib.load("models/height.RidgeCV.joblib")["estimator"].feature_names_in_
+    assert names[:6].tolist() == ["rs0", "rs0.1", "rs2", "rs3", "rs3.1", "rs5"]
 
 
 def test_help_teaches_and_the_module_runs():

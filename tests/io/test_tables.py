@@ -39,6 +39,10 @@ def test_iid_need_not_come_first_and_gzip_is_read(tmp_path):
     assert read_table(path)["t"].to_dict() == {("0", "a"): 1.0, ("0", "b"): 2.0}
 
 
+def test_traits_may_be_named_by_numbers(write):
+    assert read_table(write("FID IID 30780\nf a 3.1\n"))["30780"].tolist() == [3.1]
+
+
 def test_columns_are_chosen_and_other_text_is_left_alone(write):
     path = write("IID,t,remark,cage\na,1,tired,c1\nb,2,,c2\n")
     table = read_table(path, columns=["t"], text_columns=["cage"])
