@@ -4,6 +4,7 @@ import importlib
 import math
 from numbers import Integral, Real
 
+import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.validation import validate_data
 
@@ -55,7 +56,7 @@ def check_number(value, name, *, integer=False, low=None, high=None, closed="nei
 
 def check_missing_codes(X, xp):
     """Raise ValueError where int8 dosages hold negative numbers, which are codes for missing."""
-    if X.dtype != xp.int8:
+    if X.dtype != xp.int8 or 0 in X.shape:
         return
     lowest = int(xp.min(X))
     if lowest < 0:
@@ -65,12 +66,19 @@ def check_missing_codes(X, xp):
         )
 
 
+def check_frame_codes(X):
+    """Check the int8 columns of a data frame, which other columns would turn into floats."""
+    if hasattr(X, "select_dtypes"):
+        check_missing_codes(X.select_dtypes("int8").to_numpy(), np)
+
+
 def validate_genotypes(estimator, X, *, reset, allow_nan=False, min_samples=1):
     """Validate X (n_samples, n_variants) in its own namespace and dtype.
 
     Integer genotypes stay integers: no float copy is made. Returns ``X, xp, device``.
     """
     xp, device = get_namespace_and_device(X)
+    check_frame_codes(X)
     X = validate_data(
         estimator,
         X,
@@ -89,6 +97,7 @@ def validate_fit_data(estimator, X, y, *, ndims=(1,), allow_nan=False, min_sampl
     floating. With `allow_nan`, NaN in y means not observed. Returns ``X, y, xp, device``.
     """
     xp, device = get_namespace_and_device(X)
+    check_frame_codes(X)
     target_params = {
         "ensure_2d": False,
         "allow_nd": True,

@@ -101,3 +101,12 @@ def test_wrong_weights_are_refused(weight, message):
 def test_weights_may_be_none_or_one_number():
     assert validate_sample_weight(None, 3, xp, "cpu", np.float64) is None
     assert validate_sample_weight(2, 3, xp, "cpu", np.float64).tolist() == [2, 2, 2]
+
+
+def test_missing_codes_are_seen_in_mixed_data_frames():
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame({"a": np.array([0, 1, -9], dtype=np.int8), "b": [0.5, 1.0, 2.0]})
+    with pytest.raises(ValueError, match=r"negative int8 dosages \(down to -9\)"):
+        validate_genotypes(BaseEstimator(), frame, reset=True)
+    frame["a"] = frame["a"].abs()
+    validate_fit_data(BaseEstimator(), frame, np.ones(3))
