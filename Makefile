@@ -35,7 +35,8 @@ docs: $(VENV)/.installed-dev  ## Build the documentation into doc/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html doc doc/_build/html
 
 bench: $(VENV)/.installed-dev  ## Run the benchmarks once
-	cd benchmarks && $(abspath $(BIN))/asv run --python=same --quick --show-stderr
+	cd benchmarks && $(abspath $(BIN))/asv machine --yes
+	cd benchmarks && OMP_NUM_THREADS=1 $(abspath $(BIN))/asv run --python=same --quick --show-stderr
 
 clean:  ## Remove what the other commands made, except the virtual environment
 	rm -rf doc/_build doc/generated doc/auto_examples doc/sg_execution_times.rst

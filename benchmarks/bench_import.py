@@ -1,0 +1,23 @@
+"""Time to import the package."""
+
+import subprocess
+import sys
+import time
+
+
+def seconds_to_import(module):
+    """Return the seconds a fresh interpreter takes to import `module`, start of Python included."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", f"import {module}"], check=True)
+    return time.perf_counter() - start
+
+
+class Import:
+    """Against scikit-learn's linear models, which the package needs anyway."""
+
+    def track_times_sklearn_linear_model(self):
+        ours, rival = [], []
+        for _ in range(5):  # alternating, so that a busy machine slows both
+            rival.append(seconds_to_import("sklearn.linear_model"))
+            ours.append(seconds_to_import("skgenetics"))
+        return min(ours) / min(rival)
