@@ -8,16 +8,9 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.finemapping._adam import SETTLE, adam, adam_posterior
-from skgenetics.finemapping._credible_sets import sets_of_effects, sets_of_pips
-from skgenetics.finemapping._elbo import (
-    learned_prior,
-    learning_norm,
-    quadratic_form,
-    residual_share,
-)
+from skgenetics.finemapping._elbo import learned_prior, learning_norm, residual_share
+from skgenetics.finemapping._solvers import SOLVERS, Problem
 from skgenetics.finemapping._summary import data_moments, per_variant, validate_summary
-from skgenetics.finemapping._susie import susie, susie_posterior
 from skgenetics.utils._array_api import (
     check_same_namespace,
     column_blocks,
@@ -51,7 +44,6 @@ LIMITS = {
     "coverage": {"low": 0, "high": 1, "closed": "neither"},
     "min_purity": {"low": 0, "high": 1, "closed": "both"},
 }
-DEFAULTS = {"adam": {"max_iter": 10_000, "tol": 2.5e-3}, "susie": {"max_iter": 100, "tol": 1e-3}}
 
 
 class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -352,7 +344,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _check_parameters(self):
         """Raise where a parameter is not what the docstring says."""
-        check_option(self.solver, "solver", ("auto", "susie", "adam"))
+        check_option(self.solver, "solver", ("auto", *SOLVERS))
         check_option(self.noise, "noise", ("ld", "independent"))
         if self.noise == "independent" and self.solver != "adam":
             raise ValueError(
@@ -387,33 +379,28 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         xp = locus.xp
         self.solver_ = "susie" if self.solver == "auto" else self.solver
-        start, posterior_of, closed = {
-            "susie": (self._start_susie, susie_posterior, "both"),
-            "adam": (self._start_adam, adam_posterior, "neither"),
-        }[self.solver_]
-        defaults = DEFAULTS[self.solver_]
-        max_iter = defaults["max_iter"] if self.max_iter is None else self.max_iter
-        tol = defaults["tol"] if self.tol is None else self.tol
-        norm = (None, None)
-        if self.residual_variance is None:
-            norm = learning_norm(locus, self.noise)
-        iterations = start(
-            locus,
-            pi=self._prior("causal_probability", locus, high=1, closed=closed),
+        solver = SOLVERS[self.solver_]
+        learns_noise = self.residual_variance is None
+        problem = Problem(
+            locus=locus,
+            pi=self._prior("causal_probability", locus, high=1, closed="both"),
             slab=self._prior("effect_variance", locus, closed="neither"),
-            norm=norm,
-            max_iter=max_iter,
-            tol=tol,
+            residual_variance=self.residual_variance,
+            norm=learning_norm(locus, self.noise) if learns_noise else (None, None),
+            max_iter=solver.max_iter if self.max_iter is None else self.max_iter,
+            tol=solver.tol if self.tol is None else self.tol,
+            rng=check_random_state(self.random_state),
+            options=self.get_params(deep=False),
         )
         bounds = []
 
         def traced():
-            for state in iterations:
-                bounds.append(state.bound)
+            for state in solver.start(problem):
+                bounds.append(np.atleast_1d(to_numpy(state.bound)))
                 yield state
 
         def attributes(state):
-            posterior = posterior_of(state, locus)
+            posterior = solver.posterior(state, locus)
             coef = posterior.mean * y_sd
             covariance = posterior.spread - xp.sum(posterior.factors**2, axis=0)
             pi, slab = learned_prior(posterior, locus)
@@ -432,65 +419,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             }
 
         state, self.n_iter_ = run_solver(
-            self, traced(), max_iter=max_iter, X=X, y=y, attributes=attributes
+            self, traced(), max_iter=problem.max_iter, X=X, y=y, attributes=attributes
         )
         vars(self).update(attributes(state))
         self.converged_ = bool(state.converged)
-        limits = {"coverage": self.coverage, "min_purity": self.min_purity}
-        if self.solver_ == "susie":
-            self.elbo_path_ = bounds
-            used = state.strength > 0
-            self.credible_sets_ = sets_of_effects(
-                state.alpha[used], state.log_bf[used], locus.ld, **limits
-            )
-        else:
-            best = int(xp.argmax(state.bound))
-            self.elbo_path_ = [float(bound[best]) for bound in bounds]
-            pip = to_numpy(self.pip_).astype(float)
-            prior = np.broadcast_to(to_numpy(self.causal_probability_), pip.shape)
-            self.credible_sets_ = sets_of_pips(pip, prior, locus.ld, **limits)
-        return posterior_of(state, locus)
-
-    def _start_susie(self, locus, *, pi, slab, norm, max_iter, tol):
-        """Return the generator of single effects, on the host."""
-        z, scale, weights, slab = (
-            None if array is None else to_numpy(array).astype(float)
-            for array in (locus.z, locus.scale, pi, slab)
-        )
-        weights = np.ones_like(z) if weights is None else weights
-        if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
-            raise ValueError("causal_probability is 0 for every variant that varies.")
-        return susie(
-            z,
-            locus.ld,
-            scale,
-            n_effects=min(self.max_effects, z.shape[0]),
-            prior_weights=weights,
-            effect_variance=slab,
-            residual_variance=self.residual_variance,
-            norm=norm,
-            tol=tol,
-        )
-
-    def _start_adam(self, locus, *, pi, slab, norm, max_iter, tol):
-        """Return the generator of Adam on the bound, in the namespace of the data."""
-        xp, s0 = locus.xp, self.residual_variance
-        quadratic = quadratic_form(locus, self.noise, n_components=self.n_components, norm=norm)
-        factors = np.ones((self.n_restarts, locus.z.shape[0]))
-        factors[1:] = check_random_state(self.random_state).uniform(0, 2, factors[1:].shape)
-        return adam(
-            quadratic,
-            locus.array(factors) * xp.abs(locus.z),
-            pi=None if pi is None else pi[None, :],
-            slab=None if slab is None else slab[None, :],
-            residual_variance=None if s0 is None else locus.array(np.full((1, 1), float(s0))),
-            spike_sd=self.spike_sd,
-            gate_scale=self.gate_scale,
-            learning_rate=self.learning_rate,
-            beta_1=self.beta_1,
-            beta_2=self.beta_2,
-            epsilon=self.epsilon,
-            settle=min(SETTLE, max_iter // 2),
-            tol=tol,
-            xp=xp,
-        )
+        best = int(np.argmax(bounds[-1]))  # of several starts
+        self.elbo_path_ = [float(bound[best]) for bound in bounds]
+        self.credible_sets_ = solver.credible_sets(state, problem)
+        return solver.posterior(state, locus)

@@ -1,0 +1,111 @@
+"""How each solver meets the estimator: its start, its posterior and its credible sets."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skgenetics.finemapping._adam import SETTLE, adam, adam_posterior
+from skgenetics.finemapping._credible_sets import sets_of_effects, sets_of_pips
+from skgenetics.finemapping._elbo import learned_prior, quadratic_form
+from skgenetics.finemapping._summary import Locus
+from skgenetics.finemapping._susie import susie, susie_posterior
+from skgenetics.utils._array_api import to_numpy
+
+
+class Problem(NamedTuple):
+    """A locus and what was asked about it."""
+
+    locus: Locus
+    pi: Any  # (p,) beside z, or None: learned
+    slab: Any  # (p,) beside z, or None: learned
+    residual_variance: float | None  # None: learned
+    norm: tuple  # z_norm and rank of `Quadratic`, where the noise is learned
+    max_iter: int
+    tol: float
+    rng: np.random.RandomState
+    options: dict[str, Any]  # the estimator's parameters
+
+
+class Solver(NamedTuple):
+    """One solver. Its states have the attributes `bound` and `converged`."""
+
+    start: Callable  # problem -> generator of states
+    posterior: Callable  # state, locus -> Posterior
+    credible_sets: Callable  # state, problem -> list of dict
+    max_iter: int
+    tol: float
+
+
+def host(*arrays):
+    """Return `arrays` on the host in double precision; None stays None."""
+    return tuple(None if array is None else to_numpy(array).astype(float) for array in arrays)
+
+
+def limits(problem):
+    """Return the arguments that every credible set obeys."""
+    return {name: problem.options[name] for name in ("coverage", "min_purity")}
+
+
+def start_susie(problem):
+    """Return the sweeps of a sum of single effects."""
+    locus = problem.locus
+    z, scale, weights, slab = host(locus.z, locus.scale, problem.pi, problem.slab)
+    weights = np.ones_like(z) if weights is None else weights
+    if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
+        raise ValueError("causal_probability is 0 for every variant that varies.")
+    return susie(
+        z,
+        locus.ld,
+        scale,
+        n_effects=min(problem.options["max_effects"], z.shape[0]),
+        prior_weights=weights,
+        effect_variance=slab,
+        residual_variance=problem.residual_variance,
+        norm=problem.norm,
+        tol=problem.tol,
+    )
+
+
+def susie_sets(state, problem):
+    """Return the credible sets of the effects that are left."""
+    used = state.strength > 0
+    alpha, log_bf = state.alpha[used], state.log_bf[used]
+    return sets_of_effects(alpha, log_bf, problem.locus.ld, **limits(problem))
+
+
+def start_adam(problem):
+    """Return the iterations of the paper's algorithm, in the namespace of the data."""
+    locus, options, s0 = problem.locus, problem.options, problem.residual_variance
+    if problem.pi is not None and not bool(locus.xp.all((problem.pi > 0) & (problem.pi < 1))):
+        raise ValueError("solver='adam' needs every causal_probability to be > 0 and < 1.")
+    n_components = options["n_components"]
+    factors = np.ones((options["n_restarts"], locus.z.shape[0]))
+    factors[1:] = problem.rng.uniform(0, 2, factors[1:].shape)
+    constants = ("spike_sd", "gate_scale", "learning_rate", "beta_1", "beta_2", "epsilon")
+    return adam(
+        quadratic_form(locus, options["noise"], n_components=n_components, norm=problem.norm),
+        locus.array(factors) * locus.xp.abs(locus.z),
+        pi=None if problem.pi is None else problem.pi[None, :],
+        slab=None if problem.slab is None else problem.slab[None, :],
+        residual_variance=None if s0 is None else locus.array(np.full((1, 1), float(s0))),
+        **{name: options[name] for name in constants},
+        settle=min(SETTLE, problem.max_iter // 2),
+        tol=problem.tol,
+        xp=locus.xp,
+    )
+
+
+def adam_sets(state, problem):
+    """Return the credible sets of the mean-field PIPs."""
+    posterior = adam_posterior(state, problem.locus)
+    pip, prior = host(posterior.pip, problem.pi)
+    if prior is None:
+        prior = np.full_like(pip, learned_prior(posterior, problem.locus)[0])
+    return sets_of_pips(pip, prior, problem.locus.ld, **limits(problem))
+
+
+SOLVERS = {
+    "susie": Solver(start_susie, susie_posterior, susie_sets, max_iter=100, tol=1e-3),
+    "adam": Solver(start_adam, adam_posterior, adam_sets, max_iter=10_000, tol=2.5e-3),
+}
