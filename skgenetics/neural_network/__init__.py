@@ -1,0 +1,1 @@
+"""Interpretable networks of genotypes for one or many traits."""
