@@ -314,10 +314,11 @@ def _related(task, seed):
             "families, name them with --groups."
         ]
     fold = task.fold[rows]
-    split = (r > threshold) & (fold[first] != fold[second])
-    if not split.any():
+    n_split = int(((r > threshold) & (fold[first] != fold[second])).sum())
+    if not n_split:
         return []
+    pairs = "1 pair of relatives is" if n_split == 1 else f"{n_split:,} pairs of relatives are"
     return [
-        f"Warning: {split.sum():,} pairs of relatives (genotype correlation above {threshold:.2f}) "
-        "are split across folds, which flatters every model: name families with --groups COLUMN."
+        f"Warning: {pairs} split across folds (genotype correlation above {threshold:.2f}), which "
+        "flatters every model: name families with --groups COLUMN."
     ]

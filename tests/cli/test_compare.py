@@ -200,7 +200,7 @@ def test_twins_in_different_folds_are_noticed(tmp_path, monkeypatch, compare):
     words = "--genotypes x.npz --pheno t.csv --pheno-name t --models top-variant --out run"
     status, printed, errors = compare(text=words)
     assert status == 0, errors
-    assert "pairs of relatives (genotype correlation above" in printed
+    assert "pairs of relatives are split across folds" in printed
     assert "--groups COLUMN" in printed
     assert "relatives" not in compare(text=words + " --groups family")[1]
 
