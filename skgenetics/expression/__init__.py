@@ -1,0 +1,1 @@
+"""Expression across tissues: cis and trans genetics."""
