@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from skgenetics.neural_network._network import Network, fold, forward, loss_and_gradient, task_logit
+from skgenetics.neural_network._network import fold, forward, loss_and_gradient, task_logit
 from skgenetics.utils._array_api import numpy_namespace as xp
-from tests.oracles.lina_naive import load_reference, reference_names
+from tests.oracles.lina_naive import load_reference, random_network, reference_names
 
 
 @pytest.mark.parametrize("name", reference_names())
@@ -56,15 +56,6 @@ def plain_loss(network, Z, Y, cells, share, loss, slope, alpha, masks):
         value = np.sum(cells * (logit - Y) ** 2)
     distance = np.where((h - 1).real > 0, h - 1, 1 - h)
     return value + alpha * np.sum(share[:, None] * distance) / Z.shape[1]
-
-
-def random_network(rng, sizes, d, batch_norm):
-    draw = lambda *shape: rng.normal(size=shape) / np.sqrt(shape[0])  # noqa: E731
-    weights = [draw(a, b) for a, b in zip(sizes, sizes[1:])]
-    biases = [draw(b) for b in sizes[1:]]
-    extra = [1 + 0.2 * draw(b) for b in sizes[1:]] if batch_norm else []
-    shifts = [0.3 * draw(b) for b in sizes[1:]] if batch_norm else []
-    return Network(weights, biases, draw(d, sizes[0]), draw(d), extra, shifts)
 
 
 @pytest.mark.parametrize("loss", ["binary", "multiclass", "squared"])

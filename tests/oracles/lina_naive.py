@@ -1,5 +1,7 @@
 """Networks with derivatives by automatic differentiation, and naive derivatives of our own."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from skgenetics.neural_network._network import Network
@@ -16,3 +18,52 @@ def load_reference(shared, name):
     weights = [case[f"W{i}"] for i in range(depth)]
     biases = [case[f"b{i}"] for i in range(depth)]
     return Network(weights, biases, case["K"], case["B"], [], []), float(case["alpha"]), case
+
+
+def random_network(rng, sizes, d, batch_norm=False):
+    """Return a network of Gaussian weights; `sizes` starts and ends with the number of features."""
+
+    def draw(*shape):
+        return rng.normal(size=shape) / np.sqrt(shape[0])
+
+    weights = [draw(a, b) for a, b in pairwise(sizes)]
+    biases = [draw(b) for b in sizes[1:]]
+    scales = [1 + 0.2 * draw(b) for b in sizes[1:]] if batch_norm else []
+    shifts = [0.3 * draw(b) for b in sizes[1:]] if batch_norm else []
+    return Network(weights, biases, draw(d, sizes[0]), draw(d), scales, shifts)
+
+
+def naive_logit(network, slope, x, center):
+    """Return the logits (d,) of one sample, real or complex, from the definition."""
+    h = x
+    for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
+        h = h @ W + b
+        if i + 1 < len(network.weights):
+            h = np.where(h.real > 0, h, slope * h)
+    return network.task_coef @ (h * (x - center)) + network.task_intercept
+
+
+def naive_gates(network, slope, x):
+    """Return the derivative of each hidden layer's activation at one sample."""
+    gates, h = [], x
+    for W, b in zip(network.weights[:-1], network.biases[:-1], strict=True):
+        o = h @ W + b
+        gates.append(np.where(o > 0, 1.0, slope))
+        h = np.where(o > 0, o, slope * o)
+    return gates
+
+
+def naive_second_order(network, slope, x):
+    """Return S (d, m, m) of one sample, k_pj da_j/dx_i + k_pi da_i/dx_j, pair by pair."""
+    J = np.eye(len(x))
+    for W, gate in zip(network.weights[:-1], naive_gates(network, slope, x), strict=True):
+        J = (J @ W) * gate
+    J = J @ network.weights[-1]  # J_ij = da_j / dx_i
+    K = network.task_coef
+    m = len(x)
+    S = np.empty((len(K), m, m))
+    for p in range(len(K)):
+        for i in range(m):
+            for j in range(m):
+                S[p, i, j] = K[p, j] * J[i, j] + K[p, i] * J[j, i]
+    return S
