@@ -5,6 +5,7 @@ of the individuals sampled there. Where a tissue is sampled for all genes or non
 is one group and one block a tissue. Sums over blocks are sums over observed cells, without masks.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ def make_targets(y, weight, xp, device):
     _, label = np.unique(patterns, axis=0, return_inverse=True)
     order = np.argsort(label, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(label))])
-    groups = [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:])]
+    groups = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
 
     def array(values):
         return move_to(values, xp, device)

@@ -1,0 +1,293 @@
+r"""The cis stage: expression of a gene on the variants around it, in all tissues at once.
+
+For a gene observed in M tissues by N weighted cells, with n = N / M, the effects omega (p, K) and
+intercepts minimize over the observed cells
+
+.. math::
+
+    \frac{1}{2n} \sum_{ik\ \mathrm{observed}} w_i (y_{ik} - b_k - x_i \omega_k)^2 + \alpha P(\omega)
+
+with P the sum over variants of the norm of their effects over tissues ("group_lasso"), the sum of
+absolute values ("lasso"), or half the sum of squares ("ridge"). Where every individual is observed
+in every tissue this is `MultiTaskLasso`, `Lasso`, and `Ridge` with alpha times n. Source: step 1 of
+Yang, Pe'er, Pe'er, on observed cells.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._numba import kernel
+from skgenetics.utils._parallel import run_parallel
+
+CHUNK = 64  # genes a unit of work
+N_ALPHAS = 16
+N_FOLDS = 5
+MAX_SWEEPS = 1000
+
+
+class CisEffects(NamedTuple):
+    """Nonzero effects of all genes."""
+
+    coef: np.ndarray  # (K, nnz)
+    variants: np.ndarray  # (nnz,) columns of X
+    indptr: np.ndarray  # (J + 1,)
+    intercept: np.ndarray  # (K, J)
+    alpha: float
+
+
+@kernel
+def descend(X, W, mean, scale, residual, coef, strength, grouped, tol, max_sweeps):
+    """Coordinate descent on the variants of a gene; writes coef and residual, returns the sweeps.
+
+    Parameters
+    ----------
+    X : array (p, I)
+    W : array (I, K)
+        Weights, 0 where not observed.
+    mean, scale : array (p, K)
+        Weighted mean of each variant, and its weighted sum of squares about it.
+    residual : array (I, K)
+        Weights times residuals, whose columns sum to 0.
+    coef : array (p, K)
+    strength : float
+        n alpha.
+    grouped : bool
+        Whether the effects of a variant are shrunken together.
+    tol : float
+        Stop where no variant moves the fitted values by more than this sum of squares.
+    """
+    p, n = X.shape
+    n_tissues = W.shape[1]
+    linear = np.empty(n_tissues)
+    step = np.empty(n_tissues)
+    active_only = False
+    for sweep in range(max_sweeps):
+        largest = 0.0
+        for s in range(p):
+            if active_only:
+                used = False
+                for k in range(n_tissues):
+                    used = used or coef[s, k] != 0.0
+                if not used:
+                    continue
+            for k in range(n_tissues):
+                linear[k] = scale[s, k] * coef[s, k]
+            for i in range(n):
+                x = X[s, i]
+                if x != 0.0:
+                    for k in range(n_tissues):
+                        linear[k] += x * residual[i, k]
+            norm = 0.0
+            for k in range(n_tissues):
+                if scale[s, k] <= 0.0:
+                    linear[k] = 0.0
+                norm += linear[k] ** 2
+            norm = np.sqrt(norm)
+            t = 0.0  # norm of the new effects
+            if grouped and norm > strength > 0.0:
+                # solve sum_k (linear_k / (scale_k t + strength))^2 = 1 by Newton's method
+                for _ in range(50):
+                    value, slope = 0.0, 0.0
+                    for k in range(n_tissues):
+                        below = scale[s, k] * t + strength
+                        value += (linear[k] / below) ** 2
+                        slope += linear[k] ** 2 * scale[s, k] / below**3
+                    move = value * (np.sqrt(value) - 1.0) / slope
+                    t += move
+                    if abs(move) <= 1e-13 * t:
+                        break
+            moved = 0.0
+            for k in range(n_tissues):
+                if scale[s, k] <= 0.0:
+                    new = 0.0
+                elif strength == 0.0:
+                    new = linear[k] / scale[s, k]
+                elif grouped:
+                    new = linear[k] * t / (scale[s, k] * t + strength)
+                else:
+                    new = max(abs(linear[k]) - strength, 0.0) / scale[s, k]
+                    if linear[k] < 0:
+                        new = -new
+                step[k] = new - coef[s, k]
+                coef[s, k] = new
+                moved += scale[s, k] * step[k] ** 2
+            if moved > 0.0:
+                for i in range(n):
+                    x = X[s, i]
+                    for k in range(n_tissues):
+                        residual[i, k] -= W[i, k] * (x - mean[s, k]) * step[k]
+                largest = max(largest, moved)
+        if largest <= tol:
+            if not active_only:
+                return sweep + 1
+            active_only = False
+        else:
+            active_only = True
+    return max_sweeps
+
+
+def variant_moments(X, W):
+    """Return mean and sum of squares about it (p, K) of variants X (p, I) under weights (I, K)."""
+    total = np.maximum(W.sum(axis=0), 1e-300)
+    mean = X @ W / total
+    scale = (X**2) @ W - total * mean**2
+    scale[scale <= 1e-10 * ((X**2) @ W)] = 0.0  # constant in the tissue
+    return mean, scale
+
+
+def fit_path(X, y, W, alphas, penalty, *, tol=1e-8):
+    """Yield effects (p, K) and intercepts (K,) at each of the falling `alphas`.
+
+    Parameters
+    ----------
+    X : array (p, I), C-contiguous
+    y : array (I, K)
+        Finite; cells of weight 0 do not count.
+    W : array (I, K)
+    """
+    n = W.sum() / max(np.count_nonzero(W.any(axis=0)), 1)
+    total = np.maximum(W.sum(axis=0), 1e-300)
+    y_mean = np.sum(W * y, axis=0) / total
+    mean, scale = variant_moments(X, W)
+    if penalty == "ridge":
+        factors = [
+            np.linalg.svd(np.sqrt(W[:, k]) * (X - mean[:, k, None]), full_matrices=False)
+            for k in range(W.shape[1])
+        ]
+        for alpha in alphas:
+            coef = np.zeros((X.shape[0], W.shape[1]))
+            for k, (left, values, right) in enumerate(factors):
+                rotated = right @ (np.sqrt(W[:, k]) * (y[:, k] - y_mean[k]))
+                shrunken = values / np.maximum(values**2 + n * alpha, 1e-300)
+                coef[:, k] = left @ (shrunken * rotated)
+            yield coef, y_mean - np.sum(mean * coef, axis=0)
+        return
+    residual = W * (y - y_mean)
+    limit = tol * np.sum(residual * (y - y_mean))
+    coef = np.zeros((X.shape[0], W.shape[1]))
+    for alpha in alphas:
+        descend(
+            X, W, mean, scale, residual, coef, n * alpha, penalty == "group_lasso", limit,
+            MAX_SWEEPS,
+        )  # fmt: skip
+        yield coef.copy(), y_mean - np.sum(mean * coef, axis=0)
+
+
+def largest_alpha(X, y, W, penalty):
+    """Return the smallest alpha that gives no effect; for ridge, the variance of the variants."""
+    n = W.sum() / max(np.count_nonzero(W.any(axis=0)), 1)
+    mean, scale = variant_moments(X, W)
+    if X.shape[0] == 0:
+        return 0.0
+    if penalty == "ridge":
+        return scale.sum() / max(W.sum(), 1e-300)
+    y_mean = np.sum(W * y, axis=0) / np.maximum(W.sum(axis=0), 1e-300)
+    linear = (X @ (W * (y - y_mean))) * (scale > 0)
+    size = np.linalg.norm(linear, axis=1) if penalty == "group_lasso" else np.abs(linear)
+    return float(np.max(size) / n)
+
+
+def gene_data(X, y, weight, columns, impute):
+    """Return the variants (p, I), the filled expression (I, K) and its weights, of one gene."""
+    X = np.ascontiguousarray(to_numpy(X[:, columns]).T, dtype=np.float64)
+    observed = ~np.isnan(y)
+    if impute == "mean" and observed.any():  # as in the paper: missing tissues count as observed
+        cells = weight[:, None] * observed
+        fill = np.sum(cells * np.where(observed, y, 0.0)) / cells.sum()
+        return X, np.where(observed, y, fill), np.repeat(weight[:, None], y.shape[1], axis=1)
+    return X, np.where(observed, y, 0.0), weight[:, None] * observed
+
+
+def _fit_genes(_, unit, seed):
+    """Return nonzero effects, their variants and the intercepts of each gene of a chunk."""
+    X, y, weight, windows, penalty, impute, alpha = unit
+    found = []
+    for j, columns in enumerate(windows):
+        window, values, W = gene_data(X, y[:, j], weight, columns, impute)
+        coef, intercept = next(fit_path(window, values, W, [alpha], penalty))
+        used = np.flatnonzero(np.any(coef != 0, axis=1))
+        found.append((coef[used], np.arange(X.shape[1])[columns][used], intercept))
+    return found
+
+
+def _validate_genes(_, unit, seed):
+    """Return the squared error on held-out individuals at each alpha, summed over a chunk."""
+    X, y, weight, windows, penalty, impute, alphas, fold = unit
+    errors = np.zeros(len(alphas))
+    for j, columns in enumerate(windows):
+        window, values, W = gene_data(X, y[:, j], weight, columns, impute)
+        truth = weight[:, None] * ~np.isnan(y[:, j])
+        for f in range(fold.max() + 1):
+            test = (fold == f)[:, None]
+            path = fit_path(window, values, W * ~test, alphas, penalty, tol=1e-5)
+            for a, (coef, intercept) in enumerate(path):
+                error = values - window.T @ coef - intercept
+                errors[a] += np.sum(truth * test * error**2)
+    return errors
+
+
+def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_state):
+    """Return the `CisEffects` of all genes.
+
+    Parameters
+    ----------
+    X : array (I, S)
+        Genotypes of any real dtype and namespace.
+    y : array (I, J, K), on the host, NaN where not observed
+    weight : array (I,), on the host
+    windows : list of slice or integer array
+        Columns of X of each gene.
+    alpha : None or float
+        None: one strength for all genes, which predicts held-out individuals best in 5 folds.
+    random_state : RandomState
+        Of the folds.
+    """
+    n, n_genes, n_tissues = y.shape
+    chunks = [slice(a, min(a + CHUNK, n_genes)) for a in range(0, n_genes, CHUNK)]
+
+    def units(*rest):
+        return [
+            (X, y[:, genes], weight, windows[genes], penalty, impute, *rest) for genes in chunks
+        ]
+
+    if alpha is None:
+        top = [
+            largest_alpha(*gene_data(X, y[:, j], weight, columns, impute), penalty)
+            for j, columns in enumerate(windows)
+        ]
+        if penalty == "ridge":
+            alphas = np.mean(top) * np.geomspace(10, 1e-3, N_ALPHAS)
+        else:
+            alphas = np.max(top) * np.geomspace(1, 0.02, N_ALPHAS)
+        fold = random_state.permutation(n) % min(N_FOLDS, n)
+        errors = sum(run_parallel(_validate_genes, units(alphas, fold), n_jobs=n_jobs))
+        alpha = float(alphas[np.argmin(errors)])
+    genes = [
+        gene for chunk in run_parallel(_fit_genes, units(alpha), n_jobs=n_jobs) for gene in chunk
+    ]
+    return CisEffects(
+        coef=np.concatenate([coef for coef, _, _ in genes]).T,
+        variants=np.concatenate([variants for _, variants, _ in genes]),
+        indptr=np.cumsum([0] + [len(variants) for _, variants, _ in genes]),
+        intercept=np.column_stack([intercept for _, _, intercept in genes]),
+        alpha=float(alpha),
+    )
+
+
+def predict_cis(X, coef, variants, indptr, xp):
+    """Return the cis part (n, J, K), without intercepts.
+
+    coef : array (K, nnz)
+    variants : integer array (nnz,)
+    indptr : list of int
+    """
+    n_tissues = coef.shape[0]
+    parts = []
+    for start, stop in pairwise(indptr):
+        block = xp.take(X, variants[start:stop], axis=1)
+        own = coef[:, start:stop]
+        parts.append(xp.astype(block, coef.dtype, copy=False) @ own.T)
+    return xp.stack(parts, axis=1) if parts else xp.zeros((X.shape[0], 0, n_tissues))

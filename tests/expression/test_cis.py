@@ -1,0 +1,131 @@
+"""The cis stage against scikit-learn on complete data, and against optimality conditions."""
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
+
+from skgenetics.expression._cis import fit_cis, fit_path, largest_alpha, predict_cis
+from tests.oracles.expression_kkt import kkt_residual
+
+PENALTIES = ["group_lasso", "lasso", "ridge"]
+
+
+def solve(X, y, weight, alpha, penalty):
+    W = weight[:, None] * ~np.isnan(y)
+    rows = np.ascontiguousarray(X.T, dtype=float)
+    return next(fit_path(rows, np.nan_to_num(y), W, [alpha], penalty, tol=1e-18))
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("alpha", [0.02, 0.1])
+def test_complete_tissues_equal_scikit_learn(tensor, penalty, alpha):
+    X, y = tensor(pattern="none")
+    y = y[:, 0]
+    model = {
+        "group_lasso": MultiTaskLasso(alpha=alpha, tol=1e-12, max_iter=100_000),
+        "lasso": Lasso(alpha=alpha, tol=1e-12, max_iter=100_000),
+        "ridge": Ridge(alpha=alpha * len(y)),
+    }[penalty].fit(X, y)
+    coef, intercept = solve(X, y, np.ones(len(y)), alpha, penalty)
+    np.testing.assert_allclose(coef.T, model.coef_, atol=1e-6)
+    np.testing.assert_allclose(intercept, model.intercept_, atol=1e-6)
+    if penalty == "group_lasso":
+        zero = np.all(model.coef_ == 0, axis=0)
+        assert zero.any() == (alpha == 0.1)
+        np.testing.assert_array_equal(np.all(coef == 0, axis=1), zero)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("pattern", ["samples", "cells"])
+def test_solutions_on_observed_cells_are_optimal(tensor, penalty, pattern):
+    X, y = tensor(pattern=pattern)
+    weight = np.random.default_rng(0).integers(1, 4, size=len(y)).astype(float)
+    coef, intercept = solve(X, y[:, 0], weight, 0.06, penalty)
+    assert kkt_residual(X, y[:, 0], weight, coef, intercept, 0.06, penalty) < 1e-7
+    assert np.any(coef != 0)
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_weights_are_repetitions(tensor, penalty):
+    X, y = tensor(pattern="cells")
+    weight = np.random.default_rng(0).integers(0, 3, size=len(y))
+    ours = solve(X, y[:, 0], weight.astype(float), 0.05, penalty)
+    X2, y2 = np.repeat(X, weight, axis=0), np.repeat(y[:, 0], weight, axis=0)
+    for a, b in zip(ours, solve(X2, y2, np.ones(len(y2)), 0.05, penalty)):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.mark.parametrize("penalty", ["group_lasso", "lasso"])
+def test_the_largest_alpha_is_the_first_without_effects(tensor, penalty):
+    X, y = tensor(pattern="samples")
+    y, weight = y[:, 0], np.ones(len(y))
+    W = 1.0 * ~np.isnan(y)
+    alpha = largest_alpha(np.ascontiguousarray(X.T, dtype=float), np.nan_to_num(y), W, penalty)
+    assert not solve(X, y, weight, alpha * 1.0001, penalty)[0].any()
+    assert solve(X, y, weight, alpha * 0.99, penalty)[0].any()
+
+
+def test_a_variant_constant_in_a_tissue_has_no_effect_there(tensor):
+    X, y = tensor(pattern="samples")
+    y = y[:, 0]
+    X[~np.isnan(y[:, 1]), 3] = 1
+    y += 3 * X[:, 3, None]
+    coef, intercept = solve(X, y, np.ones(len(y)), 0.01, "group_lasso")
+    assert coef[3, 1] == 0
+    assert coef[3].any()
+    assert kkt_residual(X, y, np.ones(len(y)), coef, intercept, 0.01, "group_lasso") < 1e-7
+
+
+def fit(X, y, windows, penalty="group_lasso", alpha=None, impute=None, n_jobs=None):
+    return fit_cis(
+        X, y, np.ones(len(y)), windows, penalty=penalty, alpha=alpha, impute=impute,
+        n_jobs=n_jobs, random_state=np.random.RandomState(0),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+def test_windows_hold_the_effects(tensor, n_jobs):
+    X, y = tensor(n=80, n_genes=3, pattern="samples")
+    y[:, 0] += 4 * X[:, 4, None]
+    y[:, 2] -= 4 * X[:, 20, None]
+    effects = fit(X, y, [slice(0, 10), slice(5, 5), np.array([20, 25])], n_jobs=n_jobs)
+    assert 4 in effects.variants[: effects.indptr[1]]
+    assert effects.indptr[1] == effects.indptr[2]
+    assert set(effects.variants[effects.indptr[2] :]) <= {20, 25}
+    cis = predict_cis(X, effects.coef, effects.variants, effects.indptr.tolist(), np)
+    cis += effects.intercept.T
+    np.testing.assert_array_equal(cis[:, 1], np.broadcast_to(cis[0, 1], (80, 3)))
+    for j in (0, 2):
+        for k in range(3):
+            seen = ~np.isnan(y[:, j, k])
+            assert np.corrcoef(cis[seen, j, k], y[seen, j, k])[0, 1] > 0.8
+            np.testing.assert_allclose(cis[seen, j, k].mean(), y[seen, j, k].mean())
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+def test_validation_chooses_little_shrinkage_for_strong_effects(tensor, penalty):
+    X, y = tensor(n=80, n_genes=4, pattern="samples")
+    windows = [slice(0, 10)] * 4
+    weak = fit(X, y, windows, penalty)
+    strong = fit(X, y + 5 * X[:, 3, None, None], windows, penalty)
+    noise = np.random.default_rng(5).normal(size=y.shape)
+    none = fit(X, np.where(np.isnan(y), np.nan, noise), windows, penalty)
+    limits = [
+        max(
+            largest_alpha(X[:, w].T.astype(float), np.nan_to_num(z), 1.0 * ~np.isnan(z), penalty)
+            for w, z in zip(windows, t.transpose(1, 0, 2))
+        )
+        for t in (y, y + 5 * X[:, 3, None, None], np.where(np.isnan(y), np.nan, noise))
+    ]
+    assert strong.alpha / limits[1] < min(weak.alpha / limits[0], none.alpha / limits[2])
+
+
+def test_filling_missing_tissues_shrinks_the_intercepts(tensor):
+    X, y = tensor(n=200, n_genes=1, pattern="samples")
+    y[:, 0, 0] += 10
+    observed = fit(X, y, [slice(0, 5)], alpha=10.0)
+    filled = fit(X, y, [slice(0, 5)], alpha=10.0, impute="mean")
+    np.testing.assert_allclose(observed.intercept[:, 0], np.nanmean(y[:, 0], axis=0))
+    assert filled.intercept[0, 0] < observed.intercept[0, 0] - 1
+    complete = np.where(np.isnan(y), np.nanmean(y), y)
+    np.testing.assert_allclose(filled.intercept[:, 0], complete[:, 0].mean(axis=0))
