@@ -25,6 +25,8 @@ FINEMAPPING = {
     "susie, given prior": FinemapMiXeR(
         solver="susie", causal_probability=np.linspace(0.1, 0.3, 8), effect_variance=0.05
     ),
+    "gibbs": FinemapMiXeR(solver="gibbs", n_draws=100, random_state=0),
+    "cavi": FinemapMiXeR(solver="cavi", n_restarts=3, random_state=0),
     "adam": FinemapMiXeR(solver="adam", max_iter=300),
     "adam, independent": FinemapMiXeR(
         solver="adam",

@@ -124,6 +124,7 @@ def adam_posterior(state, locus):
         mean=mean,
         spread=sd**2,
         factors=mean[None, :][:0, :],
+        factor_weights=mean[:0],
         slab_second=pip * (mean**2 + sd**2),
         residual_variance=float(s0[min(best, s0.shape[0] - 1), 0]),
     )

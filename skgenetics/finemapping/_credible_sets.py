@@ -77,6 +77,38 @@ def sets_of_pips(pip, prior, ld, *, coverage, min_purity):
     return sets
 
 
+def sets_of_draws(places, pip, prior, ld, *, coverage, min_purity):
+    """Return credible sets of draws: places (k, m) holds the causal variants of each, then -1.
+
+    The variant of the largest PIP leads. In each draw the causal variant that correlates most with
+    the lead, absolute r >= `min_purity`, is this signal's; its distribution over draws is `alpha`,
+    of which the set is the smallest part to reach `coverage`. A causal variant serves one set.
+    """
+    places, remaining, sets = places.copy(), pip.copy(), []
+    rows = np.arange(len(places))
+    while remaining.sum() >= coverage:
+        lead = int(np.argmax(remaining))
+        r = np.abs(to_numpy(ld.rows(np.array([lead])))[0])
+        r[lead] = 1.0
+        remaining[lead] = 0.0
+        if pip[r >= min_purity].sum() < coverage:
+            continue
+        affinity = np.where(places >= 0, r[places], -1.0)
+        nearest = np.argmax(affinity, axis=1)
+        found = affinity[rows, nearest] >= min_purity
+        here = places[rows, nearest]
+        alpha = np.bincount(here[found], minlength=len(pip)) / len(places)
+        candidate = credible_set(alpha, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
+        if candidate is not None:
+            members = candidate["variants"]
+            share = min(candidate["coverage"], 1 - 0.5 / len(places))
+            candidate["log10_bf"] = log10_odds(np.array([share])) - log10_odds(prior[members])
+            remaining[members] = 0.0
+            places[rows[found], nearest[found]] = -1
+            sets.append(candidate)
+    return sets
+
+
 def log10_odds(probability):
     """Return log10 of the odds that any of independent events of `probability` happens."""
     log_none = np.sum(np.log1p(-np.minimum(probability, 1 - 1e-16)))

@@ -186,5 +186,6 @@ def residual_share(posterior, locus):
     moved = locus.ld.product(effects * locus.scale) * locus.scale
     quadratic = locus.xp.sum(effects * moved, axis=1)
     fitted = 2 * locus.xp.sum(locus.scale * locus.z * posterior.mean) - quadratic[0]
-    variance = locus.xp.sum(locus.scale**2 * posterior.spread) - locus.xp.sum(quadratic[1:])
+    variance = locus.xp.sum(locus.scale**2 * posterior.spread)
+    variance = variance + locus.xp.sum(posterior.factor_weights * quadratic[1:])
     return max(1 - float(fitted - variance) / locus.n_samples, 0.0)

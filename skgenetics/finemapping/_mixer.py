@@ -39,6 +39,8 @@ LIMITS = {
     "beta_2": {"low": 0, "high": 1, "closed": "left"},
     "epsilon": POSITIVE,
     "n_restarts": COUNT,
+    "n_draws": COUNT,
+    "n_chains": COUNT,
     "max_iter": COUNT,
     "tol": {"low": 0, "closed": "left"},
     "coverage": {"low": 0, "high": 1, "closed": "neither"},
@@ -56,11 +58,14 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    solver : {"auto", "susie", "adam"}, default="auto"
+    solver : {"auto", "susie", "gibbs", "cavi", "adam"}, default="auto"
         "susie": a sum of at most `max_effects` single effects with its own prior on where they
-        are; calibrated, fast, and credible sets directly. "adam": the published Finemap-MiXeR
-        algorithm, gradient ascent on a mean-field bound with a Gaussian spike; overconfident in
-        tight LD, whatever its options. "auto" takes "susie"; `solver_` tells.
+        are; calibrated, fast, and credible sets directly. "gibbs": samples the model above, point
+        mass included; calibrated, and slower. "cavi": coordinate ascent on a mean-field bound of
+        it from many starts, weighted; a single start is overconfident in LD. "adam": the
+        published Finemap-MiXeR algorithm, gradient ascent on a mean-field bound with a Gaussian
+        spike; overconfident in LD, whatever its options. "auto" takes "susie"; `solver_` tells.
+        "gibbs" and "cavi" form the LD matrix, whatever its size.
     noise : {"ld", "independent"}, default="ld"
         Covariance of the noise of z, up to `residual_variance`: the LD matrix, which is right, or
         the identity, which is what the paper assumes. "independent" needs solver="adam".
@@ -69,7 +74,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         a variant. With "susie" the probabilities count relative to each other alone.
     effect_variance : None, float or array-like of shape (n_variants,), default=None
         sigma_beta^2, the variance of an effect, in trait variances per squared allele. None:
-        learned ("susie": one variance an effect).
+        learned ("susie": one variance an effect; "gibbs": drawn with the effects).
     residual_variance : None or float, default=1.0
         sigma_0^2, the variance of the noise of z. 1 holds where the locus explains little of the
         trait. None: learned, for a locus of large effects: from the trait itself in :meth:`fit`,
@@ -86,20 +91,24 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         k_f of the paper: q_i = 1 / (1 + exp(-k_f o_i)) ("adam").
     learning_rate, beta_1, beta_2, epsilon : float
         Constants of Adam.
-    n_restarts : int, default=1
-        Starts of "adam", run as one batch; the one of the best bound is kept. The first is the
-        paper's, o = abs(z); in the others each o_i is abs(z_i) times a uniform draw from (0, 2).
+    n_restarts : None or int, default=None
+        Starts. "adam" (1): run as one batch, the one of the best bound is kept; the first is the
+        paper's, o = abs(z), in the others each o_i is abs(z_i) times a uniform draw from (0, 2).
+        "cavi" (30): from no effects, visiting the variants in another order each; those that end
+        apart are weighted by their bounds.
+    n_draws, n_chains : int, default=1000, 2
+        Sweeps kept of a chain, after a quarter as many that are not, and chains ("gibbs").
     max_iter : None or int, default=None
-        Largest number of iterations ("adam": 10,000) or sweeps ("susie": 100).
+        Largest number of iterations ("adam": 10,000) or sweeps ("cavi": 500, "susie": 100).
     tol : None or float, default=None
-        "adam" stops when the PIPs change by less in sum (2.5e-3), "susie" when the bound rises by
-        less (1e-3).
+        "adam" stops when the PIPs change by less in sum (2.5e-3), "cavi" and "susie" when the bound
+        rises by less (1e-3).
     coverage : float, default=0.95
         Probability that a credible set holds a causal variant.
     min_purity : float, default=0.5
         Smallest absolute r between two variants of a credible set; others are not reported.
     random_state : None, int or RandomState, default=None
-        Of the restarts of "adam".
+        Of the restarts, and of the draws of "gibbs".
 
     Attributes
     ----------
@@ -120,7 +129,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         probabilities), "coverage", "min_abs_r", "mean_abs_r", "log10_bf" (Bayes factor of the
         signal). Variants tied with the last of a set belong to it too.
     causal_probability_ : float or array of shape (n_variants,)
-        The prior probability given, or the mean PIP.
+        The prior probability given, or the mean PIP. The mean PIP of "cavi" is biased low.
     effect_variance_ : float or array of shape (n_variants,)
         The effect variance given, or the one learned (trait variances per squared allele).
     residual_variance_ : float
@@ -132,8 +141,14 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         The solver that ran.
     elbo_path_ : list of float
         Lower bound on the log evidence relative to no effect, after each iteration. With
-        spike_sd="adaptive" the objective itself changes and the trace need not rise.
+        spike_sd="adaptive" the objective itself changes and the trace need not rise. Empty for
+        "gibbs".
+    diagnostics_ : dict
+        Of "gibbs", else empty: "rhat" and "effective_size" of the number of causal variants and of
+        the variance they explain (the worse), and "pip_gap", the largest difference of a PIP
+        between chains. An R-hat above 1.1 or a gap above 0.1 gives a ConvergenceWarning.
     n_iter_ : int
+        Iterations or sweeps; blocks of 50 sweeps for "gibbs".
     converged_ : bool
     n_features_in_ : int
     feature_names_in_ : ndarray of str
@@ -173,7 +188,9 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         beta_1=0.9,
         beta_2=0.99,
         epsilon=1e-8,
-        n_restarts=1,
+        n_restarts=None,
+        n_draws=1000,
+        n_chains=2,
         max_iter=None,
         tol=None,
         coverage=0.95,
@@ -194,6 +211,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.beta_2 = beta_2
         self.epsilon = epsilon
         self.n_restarts = n_restarts
+        self.n_draws = n_draws
+        self.n_chains = n_chains
         self.max_iter = max_iter
         self.tol = tol
         self.coverage = coverage
@@ -310,7 +329,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             centered = block - self._X_mean[columns]
             variance = variance + (centered * centered) @ self._spread[columns]
             common = common + centered @ self._factors[:, columns].T
-        variance = variance - xp.sum(common * common, axis=1)
+        variance = variance + (common * common) @ self._factor_weights
         return y_mean, xp.sqrt(xp.clip(variance, min=0.0))
 
     def to_frame(self):
@@ -387,7 +406,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             slab=self._prior("effect_variance", locus, closed="neither"),
             residual_variance=self.residual_variance,
             norm=learning_norm(locus, self.noise) if learns_noise else (None, None),
-            max_iter=solver.max_iter if self.max_iter is None else self.max_iter,
+            max_iter=solver.max_iter(self.get_params(deep=False)),
             tol=solver.tol if self.tol is None else self.tol,
             rng=check_random_state(self.random_state),
             options=self.get_params(deep=False),
@@ -402,13 +421,13 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         def attributes(state):
             posterior = solver.posterior(state, locus)
             coef = posterior.mean * y_sd
-            covariance = posterior.spread - xp.sum(posterior.factors**2, axis=0)
+            shared = posterior.factor_weights @ posterior.factors**2
             pi, slab = learned_prior(posterior, locus)
             return {
                 "z_": locus.z,
                 "pip_": posterior.pip,
                 "coef_": coef,
-                "coef_sd_": y_sd * xp.sqrt(xp.clip(covariance, min=0.0)),
+                "coef_sd_": y_sd * xp.sqrt(xp.clip(posterior.spread + shared, min=0.0)),
                 "intercept_": y_mean - float(xp.sum(coef * X_mean)),
                 "causal_probability_": self._prior_used("causal_probability", locus, pi),
                 "effect_variance_": self._prior_used("effect_variance", locus, slab),
@@ -416,14 +435,22 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
                 "_spread": y_sd**2 * posterior.spread,
                 "_factors": y_sd * posterior.factors,
+                "_factor_weights": posterior.factor_weights,
             }
 
         state, self.n_iter_ = run_solver(
-            self, traced(), max_iter=problem.max_iter, X=X, y=y, attributes=attributes
+            self,
+            traced(),
+            max_iter=problem.max_iter,
+            X=X,
+            y=y,
+            attributes=attributes,
+            remedy=solver.remedy,
         )
         vars(self).update(attributes(state))
         self.converged_ = bool(state.converged)
+        self.diagnostics_ = getattr(state, "diagnostics", {})
         best = int(np.argmax(bounds[-1]))  # of several starts
-        self.elbo_path_ = [float(bound[best]) for bound in bounds]
+        self.elbo_path_ = [float(bound[best]) for bound in bounds if np.isfinite(bound[best])]
         self.credible_sets_ = solver.credible_sets(state, problem)
         return solver.posterior(state, locus)

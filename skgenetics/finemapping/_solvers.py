@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skgenetics.finemapping._adam import SETTLE, adam, adam_posterior
-from skgenetics.finemapping._credible_sets import sets_of_effects, sets_of_pips
+from skgenetics.finemapping._cavi import cavi, cavi_posterior, distinct_modes
+from skgenetics.finemapping._credible_sets import sets_of_draws, sets_of_effects, sets_of_pips
 from skgenetics.finemapping._elbo import learned_prior, quadratic_form
+from skgenetics.finemapping._gibbs import BLOCK, gibbs, gibbs_posterior
 from skgenetics.finemapping._summary import Locus
 from skgenetics.finemapping._susie import susie, susie_posterior
 from skgenetics.utils._array_api import to_numpy
@@ -33,8 +35,9 @@ class Solver(NamedTuple):
     start: Callable  # problem -> generator of states
     posterior: Callable  # state, locus -> Posterior
     credible_sets: Callable  # state, problem -> list of dict
-    max_iter: int
+    max_iter: Callable  # the estimator's parameters -> int
     tol: float
+    remedy: str = "Increase max_iter, or tol."  # where it does not converge
 
 
 def host(*arrays):
@@ -80,7 +83,7 @@ def start_adam(problem):
     if problem.pi is not None and not bool(locus.xp.all((problem.pi > 0) & (problem.pi < 1))):
         raise ValueError("solver='adam' needs every causal_probability to be > 0 and < 1.")
     n_components = options["n_components"]
-    factors = np.ones((options["n_restarts"], locus.z.shape[0]))
+    factors = np.ones((options["n_restarts"] or 1, locus.z.shape[0]))
     factors[1:] = problem.rng.uniform(0, 2, factors[1:].shape)
     constants = ("spike_sd", "gate_scale", "learning_rate", "beta_1", "beta_2", "epsilon")
     return adam(
@@ -99,13 +102,94 @@ def start_adam(problem):
 def adam_sets(state, problem):
     """Return the credible sets of the mean-field PIPs."""
     posterior = adam_posterior(state, problem.locus)
-    pip, prior = host(posterior.pip, problem.pi)
-    if prior is None:
-        prior = np.full_like(pip, learned_prior(posterior, problem.locus)[0])
+    pip, prior = host(posterior.pip)[0], prior_of(posterior, problem)
     return sets_of_pips(pip, prior, problem.locus.ld, **limits(problem))
 
 
+def prior_of(posterior, problem):
+    """Return the prior probabilities (p,) on the host: given, or the mean PIP."""
+    if problem.pi is not None:
+        return host(problem.pi)[0]
+    return np.full(posterior.pip.shape[0], learned_prior(posterior, problem.locus)[0])
+
+
+def start_cavi(problem):
+    """Return the sweeps of coordinate ascent; the first start visits variants by falling z^2."""
+    locus = problem.locus
+    z, scale, pi, slab = host(locus.z, locus.scale, problem.pi, problem.slab)
+    n_starts = problem.options["n_restarts"] or 30
+    orders = np.array(
+        [np.argsort(-np.abs(z), kind="stable")]
+        + [problem.rng.permutation(z.shape[0]) for _ in range(n_starts - 1)]
+    )
+    return cavi(
+        z,
+        to_numpy(locus.ld.dense().matrix),
+        scale,
+        orders,
+        pi=pi,
+        slab=slab,
+        residual_variance=problem.residual_variance,
+        norm=problem.norm,
+        tol=problem.tol,
+    )
+
+
+def cavi_sets(state, problem):
+    """Return the credible sets of draws from the mixture of modes."""
+    posterior = cavi_posterior(state, problem.locus)
+    modes, weights = distinct_modes(state)
+    chosen = problem.rng.choice(modes, size=2000, p=weights)
+    causal = problem.rng.uniform(size=(2000, state.gate.shape[1])) < state.gate[chosen]
+    width = max(int(causal.sum(axis=1).max()), 1)
+    order = np.argsort(~causal, axis=1, kind="stable")[:, :width]
+    places = np.where(np.take_along_axis(causal, order, axis=1), order, -1)
+    pip = host(posterior.pip)[0]
+    prior = prior_of(posterior, problem)
+    return sets_of_draws(places, pip, prior, problem.locus.ld, **limits(problem))
+
+
+def start_gibbs(problem):
+    """Return the blocks of sweeps of the sampler."""
+    locus, options = problem.locus, problem.options
+    z, scale, pi, slab = host(locus.z, locus.scale, problem.pi, problem.slab)
+    return gibbs(
+        z,
+        to_numpy(locus.ld.dense().matrix),
+        scale,
+        pi=pi,
+        slab=slab,
+        residual_variance=problem.residual_variance,
+        norm=problem.norm,
+        n_draws=options["n_draws"],
+        n_chains=options["n_chains"],
+        rng=problem.rng,
+    )
+
+
+def gibbs_sets(state, problem):
+    """Return the credible sets of the draws."""
+    posterior = gibbs_posterior(state, problem.locus)
+    places = state.places.reshape(-1, state.places.shape[-1])
+    pip, prior = host(posterior.pip)[0], prior_of(posterior, problem)
+    return sets_of_draws(places, pip, prior, problem.locus.ld, **limits(problem))
+
+
+def at_most(default):
+    """Return the reader of `max_iter` for a solver whose own limit is `default`."""
+    return lambda options: default if options["max_iter"] is None else options["max_iter"]
+
+
 SOLVERS = {
-    "susie": Solver(start_susie, susie_posterior, susie_sets, max_iter=100, tol=1e-3),
-    "adam": Solver(start_adam, adam_posterior, adam_sets, max_iter=10_000, tol=2.5e-3),
+    "susie": Solver(start_susie, susie_posterior, susie_sets, at_most(100), 1e-3),
+    "gibbs": Solver(
+        start_gibbs,
+        gibbs_posterior,
+        gibbs_sets,
+        lambda options: -(-options["n_draws"] // BLOCK),
+        0.0,
+        "The chains disagree (see diagnostics_): increase n_draws.",
+    ),
+    "cavi": Solver(start_cavi, cavi_posterior, cavi_sets, at_most(500), 1e-3),
+    "adam": Solver(start_adam, adam_posterior, adam_sets, at_most(10_000), 2.5e-3),
 }

@@ -39,12 +39,13 @@ class Locus(NamedTuple):
 
 
 class Posterior(NamedTuple):
-    """What a solver says of the effects: covariance diag(spread) - factors'factors."""
+    """What a solver says of the effects: Cov = diag(spread) + factors' diag(weights) factors."""
 
     pip: object  # (p,)
     mean: object  # (p,)
     spread: object  # (p,)
     factors: object  # (k, p)
+    factor_weights: object  # (k,)
     slab_second: object  # (p,) E[beta^2; the variant has an effect]
     residual_variance: float
 
@@ -54,6 +55,10 @@ class DenseLD:
 
     def __init__(self, matrix, xp, device):
         self.matrix, self.xp, self.device = matrix, xp, device
+
+    def dense(self):
+        """Return itself."""
+        return self
 
     def rows(self, variants):
         """Return R[variants, :] (k, p), for host integers `variants`."""
@@ -90,7 +95,7 @@ class GenotypeLD:
             yield columns, centered * self.root_weight[:, None]
 
     def dense(self):
-        """Return Z'Z (p, p) by blocks."""
+        """Return Z'Z (p, p) by blocks, as a DenseLD."""
         p = self.mean.shape[0]
         matrix = self.xp.empty((p, p), dtype=self.mean.dtype, device=self.device)
         for rows, left in self.blocks():

@@ -172,6 +172,7 @@ def susie_posterior(state, locus):
         mean=locus.array(np.sum(alpha * mean, axis=0)),
         spread=second,
         factors=locus.array(alpha * mean),
+        factor_weights=locus.array(-np.ones(len(alpha))),
         slab_second=second,
         residual_variance=float(state.residual_variance),
     )

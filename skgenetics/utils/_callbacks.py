@@ -5,7 +5,16 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 
 
-def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=None):
+def run_solver(
+    estimator,
+    iterations,
+    *,
+    max_iter,
+    X=None,
+    y=None,
+    attributes=None,
+    remedy="Increase max_iter, or tol.",
+):
     """Run a generator solver under `estimator`'s callbacks and return its last state.
 
     Parameters
@@ -22,6 +31,8 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
     attributes : callable, optional
         Turns a state into the dict of fitted attributes that an estimator needs to predict, for
         callbacks that score while fitting.
+    remedy : str
+        Second sentence of the warning given where the solver does not converge.
 
     Returns
     -------
@@ -57,8 +68,7 @@ def run_solver(estimator, iterations, *, max_iter, X=None, y=None, attributes=No
     )
     if not (state.converged or stopped):
         warnings.warn(
-            f"{type(estimator).__name__} did not converge in {n_iter} iterations. Increase "
-            "max_iter, or tol.",
+            f"{type(estimator).__name__} did not converge in {n_iter} iterations. {remedy}",
             ConvergenceWarning,
             stacklevel=2,
         )

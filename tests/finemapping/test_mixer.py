@@ -232,7 +232,10 @@ def test_to_frame_numbers_the_sets(locus):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"solver": "SuSiE"}, "solver must be one of 'auto', 'susie', 'adam'; got 'SuSiE'"),
+        (
+            {"solver": "SuSiE"},
+            "solver must be one of 'auto', 'susie', 'gibbs', 'cavi', 'adam'; got 'SuSiE'",
+        ),
         ({"noise": "iid"}, "noise must be one of"),
         ({"noise": "independent"}, "needs solver='adam'"),
         ({"residual_variance": 0}, "residual_variance"),

@@ -1,0 +1,173 @@
+"""The sampler: against enumeration, hyperpriors included."""
+
+import numpy as np
+import pytest
+from scipy.stats import beta as beta_distribution
+from scipy.stats import chi2
+from sklearn.exceptions import ConvergenceWarning
+
+from skgenetics import FinemapMiXeR
+from skgenetics.finemapping._credible_sets import sets_of_draws
+from skgenetics.finemapping._gibbs import (
+    BLOCK,
+    HYPER_DEGREES,
+    HYPER_Z2,
+    chain_diagnostics,
+    effective_size,
+    gibbs,
+)
+from skgenetics.finemapping._summary import DenseLD
+from skgenetics.utils._array_api import numpy_namespace as xp
+from tests.oracles.finemapping import enumerate_posterior
+
+
+def blocks(p, r, n_blocks=2):
+    """LD of equal blocks in each of which all variants correlate r."""
+    size = p // n_blocks
+    R = np.eye(p)
+    for start in range(0, p, size):
+        R[start : start + size, start : start + size] = r
+    np.fill_diagonal(R, 1)
+    return R
+
+
+def sample(z, R, scale, *, n_draws=4000, n_chains=2, seed=0, **options):
+    settings = {"pi": None, "slab": None, "residual_variance": 1.0, "norm": (None, None)}
+    rng = np.random.RandomState(seed)
+    options = settings | options
+    states = gibbs(z, R, scale, n_draws=n_draws, n_chains=n_chains, rng=rng, **options)
+    return list(states)[-1]
+
+
+@pytest.mark.parametrize(("r", "tolerance"), [(0.3, 0.01), (0.7, 0.01), (0.95, 0.03), (1.0, 0.03)])
+def test_pips_and_means_equal_enumeration(r, tolerance):
+    p, scale = 10, np.full(10, 30.0)
+    z = blocks(p, r) @ np.eye(p)[[1, 6]].T @ np.array([4.0, -3.0]) + 0.3 * np.sin(np.arange(p))
+    options = {"pi": np.linspace(0.05, 0.2, p), "slab": np.full(p, 0.02)}
+    state = sample(z, blocks(p, r), scale, **options)
+    _, pip, mean = enumerate_posterior(z, blocks(p, r), scale, pi=options["pi"], slab=0.02)
+    np.testing.assert_allclose(state.pip.mean(axis=0), pip, atol=tolerance)
+    np.testing.assert_allclose(state.first.mean(axis=0), mean, atol=0.01)
+    assert state.converged
+
+
+def test_learned_prior_integrates_over_its_hyperprior():
+    p, scale = 4, np.full(4, 20.0)
+    R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])
+    state = sample(z, R, scale, n_draws=20_000)
+    pis = (np.arange(40) + 0.5) / 40
+    quantiles = (np.arange(60) + 0.5) / 60
+    pi_grid = beta_distribution.ppf(pis, 1, p)  # equal weights at the priors' quantiles
+    slab_grid = HYPER_DEGREES * (HYPER_Z2 / 400) / chi2.ppf(quantiles, HYPER_DEGREES)
+    cells = [
+        enumerate_posterior(z, R, scale, pi=pi, slab=slab)[:2]
+        for pi in pi_grid
+        for slab in slab_grid
+    ]
+    weights = np.exp([evidence for evidence, _ in cells])
+    expected = np.average([pip for _, pip in cells], axis=0, weights=weights)
+    np.testing.assert_allclose(state.pip.mean(axis=0), expected, atol=0.012)
+
+
+def test_noise_is_drawn_from_its_conditional():
+    rng = np.random.default_rng(0)
+    R, scale = np.eye(30), np.full(30, 20.0)
+    z = rng.normal(size=30) * np.sqrt(2.0)
+    state = sample(
+        z, R, scale, pi=np.full(30, 1e-12), slab=np.full(30, 0.1),
+        residual_variance=None, norm=(z @ z, 30),
+    )  # fmt: skip
+    drawn = state.trace[..., 2]  # no effect at all: inverse gamma(15, z'z / 2)
+    np.testing.assert_allclose(drawn.mean(), z @ z / 28, rtol=0.02)
+
+
+def test_the_seed_decides_and_variants_of_scale_zero_stay_out():
+    R, scale = blocks(6, 0.9), np.array([20.0, 20, 0, 20, 20, 20])
+    z = np.array([4.0, 3.8, 0, 0.5, 0.1, -0.3])
+    first, again, other = (sample(z, R, scale, n_draws=200, seed=seed).pip for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, again)
+    assert np.any(first != other)
+    assert np.all(first[:, 2] == 0)
+
+
+def test_states_come_once_a_block():
+    state_count = len(
+        list(
+            gibbs(
+                np.zeros(3),
+                np.eye(3),
+                np.ones(3),
+                pi=None,
+                slab=None,
+                residual_variance=1.0,
+                norm=(None, None),
+                n_draws=3 * BLOCK + 1,
+                n_chains=1,
+                rng=np.random.RandomState(0),
+            )
+        )
+    )
+    assert state_count == 4
+
+
+def test_effective_size_of_autoregressions():
+    rng = np.random.default_rng(0)
+    for rho in (0.0, 0.5, 0.9):
+        chains = np.zeros((2, 20_000))
+        noise = rng.normal(size=chains.shape)
+        for t in range(1, chains.shape[1]):
+            chains[:, t] = rho * chains[:, t - 1] + noise[:, t]
+        expected = 40_000 * (1 - rho) / (1 + rho)
+        np.testing.assert_allclose(effective_size(chains), expected, rtol=0.15)
+
+
+def test_disagreeing_chains_are_seen():
+    rng = np.random.default_rng(0)
+    trace = rng.normal(size=(2, 500, 3))
+    assert chain_diagnostics(trace, np.zeros((2, 4)))["rhat"] < 1.05
+    trace[1] += 2
+    assert chain_diagnostics(trace, np.zeros((2, 4)))["rhat"] > 1.3
+    assert chain_diagnostics(trace, np.array([[0.1, 0.9], [0.2, 0.3]]))["pip_gap"] == (
+        pytest.approx(0.6)
+    )
+    assert chain_diagnostics(np.ones((2, 10, 3)), np.zeros((2, 1)))["rhat"] == 1
+
+
+def test_too_few_draws_warn_and_name_the_parameter():
+    R = blocks(40, 0.999)
+    z = np.full(40, 4.0)
+    with pytest.warns(ConvergenceWarning, match=r"chains disagree .* increase n_draws"):
+        FinemapMiXeR(solver="gibbs", n_draws=2, n_chains=8, random_state=3).fit_summary(
+            z, R, n_samples=4000
+        )
+
+
+def test_sets_of_draws_by_hand():
+    R = np.eye(5)
+    R[0, 1] = R[1, 0] = 0.9
+    R[2, 3] = R[3, 2] = 0.8
+    ld = DenseLD(R, xp, "cpu")
+    places = np.array([[0, 2], [1, 2], [0, 3], [0, -1]] * 25)
+    pip = np.array([0.75, 0.25, 0.5, 0.25, 0.0])
+    found = sets_of_draws(places, pip, np.full(5, 0.2), ld, coverage=0.9, min_purity=0.5)
+    assert [one["variants"].tolist() for one in found] == [[0, 1]]  # the other reaches .75
+    assert found[0]["coverage"] == pytest.approx(1)
+    found = sets_of_draws(places, pip, np.full(5, 0.2), ld, coverage=0.7, min_purity=0.5)
+    assert [one["variants"].tolist() for one in found] == [[0], [2, 3]]
+    assert found[1]["coverage"] == pytest.approx(0.75)
+    odds, prior = 0.75 / 0.25, (1 - 0.8**2) / 0.8**2
+    assert found[1]["log10_bf"] == pytest.approx(np.log10(odds / prior))
+
+
+def test_signals_are_found_with_sets_and_variance(locus):
+    X, y, causal = locus(n=2000, p=20, seed=3)
+    model = FinemapMiXeR(solver="gibbs", random_state=0).fit(X, y)
+    assert set(np.flatnonzero(model.pip_ > 0.9)) == set(causal)
+    assert {int(found["variants"][0]) for found in model.credible_sets_} == set(causal)
+    assert model.diagnostics_["effective_size"] > 100
+    assert model.elbo_path_ == []
+    explained = np.var(X[:, causal] @ np.full(2, 0.35)) / np.var(y)
+    np.testing.assert_allclose(model.heritability_, explained, rtol=0.5)
+    _, std = model.predict(X, return_std=True)
+    susie = FinemapMiXeR(solver="susie").fit(X, y)
+    np.testing.assert_allclose(std, susie.predict(X, return_std=True)[1], rtol=0.02)
