@@ -1,8 +1,8 @@
 """Coordinate ascent on the bound with the exact spike and slab, from many starts.
 
 q(beta, u) = prod Bern(u_i | q_i) q(beta_i | u_i): N(mean_i, variance_i) where u_i = 1, and 0 where
-u_i = 0, the point mass itself, which the paper's algorithm replaces by a Gaussian. One start keeps one variant
-of a clump in high LD, so the modes that many starts find are weighted by their bounds.
+u_i = 0, the point mass itself, which the paper's algorithm replaces by a Gaussian. One start keeps
+one variant of a clump in high LD, so the modes that many starts find are weighted by their bounds.
 """
 
 from typing import NamedTuple
