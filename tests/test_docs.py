@@ -1,0 +1,44 @@
+"""The code of README, documentation and docstrings runs, and prints what it says."""
+
+import contextlib
+import doctest
+import importlib
+import io
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import skgenetics
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [*sorted((ROOT / "doc").glob("*.rst")), *sorted((ROOT / "doc" / "guide").glob("*.rst"))]
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(skgenetics.__path__, "skgenetics.")
+    if info.name != "skgenetics.__main__"
+]
+FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+def test_readme_prints_what_it_says():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
+    assert len(blocks) == text.count("```python")
+    namespace = {}
+    for code, expected in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "README.md", "exec"), namespace)
+        assert printed.getvalue() == expected
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_page(page):
+    assert doctest.testfile(str(page), module_relative=False, optionflags=FLAGS).failed == 0
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name):
+    assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
