@@ -263,9 +263,12 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         z : array-like of shape (n_variants,), optional
             Wald statistics of the single-variant regressions. May be left out where `beta` and `se`
             are given.
-        ld : array-like of shape (n_variants, n_variants)
-            Correlations r of the variants, of the people of the scan or others of their ancestry,
-            counting the same alleles as z. Symmetric, with a diagonal of 1.
+        ld : array, sparse matrix or data frame
+            LD of the variants, of the people of the scan or others of their ancestry, counting the
+            same alleles as z: the correlations r (n_variants, n_variants), symmetric with a
+            diagonal of 1, dense or `scipy.sparse`; or a factor F (n_variants, k) of r = F F'; or
+            the genotypes of a reference panel (n_people, n_variants), int8 without a float copy,
+            whose r is never formed ("cavi" and "gibbs" form it). A square array is always r.
         n_samples : float or array-like of shape (n_variants,)
             People in the scan, or with each variant.
         beta, se : array-like of shape (n_variants,), optional
@@ -281,7 +284,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Notes
         -----
         Each z becomes sqrt(n) cor(x, y) = z sqrt(n / (z^2 + n - 2)) first. Where z and ld are
-        pandas objects, their labels must agree, and become `feature_names_in_`.
+        pandas objects, the index of z and the columns of ld must agree, and become
+        `feature_names_in_`.
         """
         self._check_parameters()
         locus, names = validate_summary(

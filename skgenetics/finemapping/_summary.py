@@ -9,11 +9,14 @@ from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
+import scipy.sparse
 
+from skgenetics.finemapping._ld import GenotypeLD, column_moments, make_ld
 from skgenetics.utils._array_api import (
-    column_blocks,
+    float_dtype,
     get_namespace_and_device,
     move_to,
+    numpy_namespace,
     to_numpy,
 )
 from skgenetics.utils._validation import check_number
@@ -25,7 +28,7 @@ class Locus(NamedTuple):
     """A locus as the solvers see it; arrays in the namespace of the data."""
 
     z: object  # (p,)
-    ld: object  # DenseLD or GenotypeLD
+    ld: object  # one of _ld.py
     n_samples: object  # a number, or (p,)
     heterozygosity: object  # (p,) H
     scale: object  # (p,) sqrt(N H)
@@ -48,95 +51,6 @@ class Posterior(NamedTuple):
     factor_weights: object  # (k,)
     slab_second: object  # (p,) E[beta^2; the variant has an effect]
     residual_variance: float
-
-
-class DenseLD:
-    """LD as a symmetric matrix (p, p)."""
-
-    def __init__(self, matrix, xp, device):
-        self.matrix, self.xp, self.device = matrix, xp, device
-
-    def dense(self):
-        """Return itself."""
-        return self
-
-    def rows(self, variants):
-        """Return R[variants, :] (k, p), for host integers `variants`."""
-        return self.xp.take(self.matrix, move_to(variants, self.xp, self.device), axis=0)
-
-    def product(self, effects):
-        """Return R effects for effects (..., p)."""
-        return effects @ self.matrix
-
-    def scores(self):
-        """Return the LD scores sum_j r_ij^2 (p,)."""
-        return self.xp.sum(self.matrix * self.matrix, axis=1)
-
-    def spectrum(self):
-        """Return eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
-        values, vectors = self.xp.linalg.eigh(self.matrix)
-        return self.xp.flip(values), self.xp.flip(vectors, axis=1)
-
-
-class GenotypeLD:
-    """LD of genotypes X, R = Z'Z with Z (n, p) the weighted, standardized X, which is not formed.
-
-    X keeps its dtype; blocks of its columns are converted when they are needed.
-    """
-
-    def __init__(self, X, mean, inverse_sd, root_weight, xp, device):
-        self.X, self.mean, self.inverse_sd, self.root_weight = X, mean, inverse_sd, root_weight
-        self.xp, self.device = xp, device
-
-    def blocks(self):
-        """Yield column slices and the blocks Z[:, slice]."""
-        for columns, block in column_blocks(self.X, self.xp, self.mean.dtype):
-            centered = (block - self.mean[columns]) * self.inverse_sd[columns]
-            yield columns, centered * self.root_weight[:, None]
-
-    def dense(self):
-        """Return Z'Z (p, p) by blocks, as a DenseLD."""
-        p = self.mean.shape[0]
-        matrix = self.xp.empty((p, p), dtype=self.mean.dtype, device=self.device)
-        for rows, left in self.blocks():
-            for columns, right in self.blocks():
-                if columns.start >= rows.start:
-                    block = left.T @ right
-                    matrix[rows, columns] = block
-                    matrix[columns, rows] = block.T
-        return DenseLD(matrix, self.xp, self.device)
-
-    def rows(self, variants):
-        """Return R[variants, :] (k, p), for host integers `variants`."""
-        index = move_to(variants, self.xp, self.device)
-        chosen = self.xp.astype(self.xp.take(self.X, index, axis=1), self.mean.dtype)
-        chosen = (chosen - self.xp.take(self.mean, index)) * self.xp.take(self.inverse_sd, index)
-        chosen = (chosen * self.root_weight[:, None]).T
-        return self.xp.concat([chosen @ block for _, block in self.blocks()], axis=1)
-
-    def product(self, effects):
-        """Return R effects for effects (..., p): two products with Z."""
-        scores = sum(effects[..., columns] @ block.T for columns, block in self.blocks())
-        return self.xp.concat([scores @ block for _, block in self.blocks()], axis=-1)
-
-    def scores(self):
-        """Return the LD scores sum_j r_ij^2 (p,): squared norms of Z (Z'Z)."""
-        kernel = self.kernel()
-        return self.xp.concat(
-            [self.xp.sum(block * (kernel @ block), axis=0) for _, block in self.blocks()]
-        )
-
-    def spectrum(self):
-        """Return the positive eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
-        values, vectors = self.xp.linalg.eigh(self.kernel())
-        keep = values > values[-1] * self.mean.shape[0] * self.xp.finfo(values.dtype).eps
-        values, vectors = self.xp.flip(values[keep]), self.xp.flip(vectors[:, keep], axis=1)
-        loadings = [block.T @ vectors for _, block in self.blocks()]
-        return values, self.xp.concat(loadings, axis=0) / self.xp.sqrt(values)
-
-    def kernel(self):
-        """Return Z Z' (n, n)."""
-        return sum(block @ block.T for _, block in self.blocks())
 
 
 class Moments(NamedTuple):
@@ -165,17 +79,9 @@ def data_moments(X, y, weight, xp, device):
     eps = float(xp.finfo(dtype).eps)
     if float(y_variance) <= (10 * eps * abs(float(y_mean))) ** 2:
         y_variance = 0 * y_variance
-    means, variances, covariances = [], [], []
-    for _, block in column_blocks(X, xp, dtype):
-        mean = share @ block
-        centered = block - mean
-        variance = share @ (centered * centered)
-        means.append(mean)
-        variances.append(xp.where(variance > (10 * eps * mean) ** 2, variance, 0 * variance))
-        covariances.append((share * y_centered) @ centered)
-    mean, variance = xp.concat(means), xp.concat(variances)
+    mean, variance, covariance = column_moments(X, share, xp, y_centered)
     inverse_sd = reciprocal(xp.sqrt(variance), xp)
-    z = n_samples**0.5 * xp.concat(covariances) * inverse_sd
+    z = n_samples**0.5 * covariance * inverse_sd
     z = z * reciprocal(xp.sqrt(y_variance), xp)
     ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device)
     if X.shape[1] <= MAX_DENSE_LD:
@@ -199,70 +105,30 @@ def wald_to_correlation_z(wald, n_samples):
     return wald * (n_samples / (wald**2 + n_samples - 2)) ** 0.5
 
 
-def check_ld(ld, n_variants, xp):
-    """Raise ValueError unless `ld` is a correlation matrix (n_variants, n_variants).
-
-    Finiteness, symmetry and range are checked by blocks of rows, in O(p^2) time and without a
-    matrix of the size of `ld`. Whether it is positive semi-definite is not: that costs O(p^3).
-    """
-    if ld.ndim != 2 or ld.shape != (n_variants, n_variants):
-        raise ValueError(
-            f"ld must be a square matrix with one row for each of the {n_variants} z statistics; "
-            f"got an array of shape {tuple(ld.shape)}."
-        )
-    tolerance = max(1e-6, 100 * float(xp.finfo(ld.dtype).eps))
-    width = max(1, 2**22 // n_variants)
-    for start in range(0, n_variants, width):
-        rows = slice(start, min(start + width, n_variants))
-        block = ld[rows, :]
-        if not bool(xp.all(xp.isfinite(block))):
-            raise ValueError(
-                "ld holds NaN or infinity. Monomorphic variants have no correlation: remove them "
-                "from z and ld."
-            )
-        asymmetry = float(xp.max(xp.abs(block - ld[:, rows].T)))
-        if asymmetry > tolerance:
-            raise ValueError(
-                f"ld must be symmetric; entries (i, j) and (j, i) differ by up to {asymmetry:.2g}. "
-                "A triangle must be completed: ld + ld.T with the diagonal counted once."
-            )
-        largest = float(xp.max(xp.abs(block)))
-        if largest > 1 + tolerance:
-            raise ValueError(
-                f"ld must hold correlations r between -1 and 1; got |r| up to {largest:.6g}. "
-                "A covariance matrix must be divided by the standard deviations first."
-            )
-    diagonal = to_numpy(xp.linalg.diagonal(ld))
-    wrong = np.flatnonzero(np.abs(diagonal - 1) > max(tolerance, 1e-4))
-    if wrong.size:
-        raise ValueError(
-            f"ld must have 1 on its diagonal; entry {wrong[0]} is {diagonal[wrong[0]]:.6g} "
-            f"({wrong.size} such entries). r^2, covariances and half-diagonal triangles are not LD."
-        )
-
-
 def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
     """Return the `Locus` of summary statistics and the variants' names (or None)."""
     if (z is None) == (beta is None) or (beta is None) != (se is None):
         raise ValueError("fit_summary needs either z, or both beta and se.")
     if ld is None:
         raise ValueError("fit_summary needs ld, the LD matrix (n_variants, n_variants).")
-    names, ld_names = labels(beta if z is None else z), labels(ld)
+    names, ld_names = labels(beta if z is None else z, "index"), labels(ld, "columns")
     if names is not None and ld_names is not None and not np.array_equal(names, ld_names):
         raise ValueError(
             "z and ld name different variants, or the same in another order. Align them first, "
             "as in ld.loc[z.index, z.index]."
         )
-    xp, device = get_namespace_and_device(ld)
-    ld = move_to(ld, xp, device)
-    if not xp.isdtype(ld.dtype, "real floating"):
-        ld = xp.astype(ld, xp.float64)
+    if scipy.sparse.issparse(ld):
+        xp, device, dtype = numpy_namespace, "cpu", np.float64
+    else:
+        xp, device = get_namespace_and_device(ld)
+        ld = move_to(ld, xp, device)
+        dtype = float_dtype(ld, xp)
     if z is None:
         beta, se = to_numpy(beta), to_numpy(se)
         if beta.shape != se.shape or not np.all(se > 0):
             raise ValueError("beta and se must have one shape, and every se must be positive.")
         z = beta / se
-    z = move_to(z, xp, device, ld.dtype)
+    z = move_to(z, xp, device, dtype)
     if z.ndim != 1 or z.shape[0] == 0:
         raise ValueError(f"z must have shape (n_variants,); got {tuple(z.shape)}.")
     wrong = np.flatnonzero(~np.isfinite(to_numpy(z)))
@@ -271,7 +137,7 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
             f"z holds NaN or infinity for {wrong.size} variants, the first at index {wrong[0]}: "
             "remove those variants from z and ld."
         )
-    check_ld(ld, z.shape[0], xp)
+    ld = make_ld(ld, z.shape[0], xp, device)
     n_samples = per_variant(n_samples, "n_samples", z, xp, device, low=2, closed="neither")
     if heterozygosity is None:
         heterozygosity = 1.0
@@ -280,7 +146,7 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
     )
     locus = Locus(
         z=wald_to_correlation_z(z, n_samples),
-        ld=DenseLD(ld, xp, device),
+        ld=ld,
         n_samples=n_samples,
         heterozygosity=heterozygosity,
         scale=xp.sqrt(n_samples * heterozygosity),
@@ -291,12 +157,12 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
     return locus, ld_names if names is None else names
 
 
-def labels(values):
-    """Return the row labels of a pandas object, where they are all str, as an array, or None."""
-    index = getattr(values, "index", None)
-    if index is None or callable(index) or not all(isinstance(label, str) for label in index):
+def labels(values, name):
+    """Return the labels `name` of a pandas object, where all are str, as an array, or None."""
+    found = getattr(values, name, None)
+    if found is None or callable(found) or not all(isinstance(label, str) for label in found):
         return None
-    return np.asarray(index, dtype=object)
+    return np.asarray(found, dtype=object)
 
 
 def per_variant(values, name, z, xp, device, *, low, closed, high=None):

@@ -8,7 +8,7 @@ from skgenetics.finemapping._credible_sets import (
     sets_of_effects,
     sets_of_pips,
 )
-from skgenetics.finemapping._summary import DenseLD
+from skgenetics.finemapping._ld import DenseLD
 from skgenetics.utils._array_api import numpy_namespace as xp
 
 R = np.array(

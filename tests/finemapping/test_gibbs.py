@@ -16,7 +16,7 @@ from skgenetics.finemapping._gibbs import (
     effective_size,
     gibbs,
 )
-from skgenetics.finemapping._summary import DenseLD
+from skgenetics.finemapping._ld import DenseLD
 from skgenetics.utils._array_api import numpy_namespace as xp
 from tests.oracles.finemapping import enumerate_posterior
 

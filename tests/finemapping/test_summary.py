@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._summary import (
-    GenotypeLD,
-    check_ld,
-    data_moments,
-    wald_to_correlation_z,
-)
+from skgenetics.finemapping._ld import GenotypeLD, check_ld
+from skgenetics.finemapping._summary import data_moments, wald_to_correlation_z
 from skgenetics.utils._array_api import numpy_namespace as xp
 from tests.oracles.finemapping import marginal_z, wald_t
 
@@ -87,8 +83,8 @@ def ld_with(i, j, value, *, symmetric=True):
 @pytest.mark.parametrize(
     ("ld", "message"),
     [
-        (np.eye(4), r"one row for each of the 3 z statistics; got an array of shape \(4, 4\)"),
-        (np.eye(3)[:2], r"got an array of shape \(2, 3\)"),
+        (np.eye(4), r"one row for each of the 3 z statistics .*\(4, 4\)"),
+        (np.eye(4)[:2], r"got an array of shape \(2, 4\)"),
         (ld_with(0, 1, 0.3, symmetric=False), "must be symmetric; .* differ by up to 0.3"),
         (ld_with(0, 1, np.nan), "NaN or infinity"),
         (ld_with(0, 1, -1.2), r"between -1 and 1; got \|r\| up to 1.2"),

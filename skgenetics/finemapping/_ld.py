@@ -1,0 +1,288 @@
+"""LD in its forms: a matrix, a sparse matrix, a factor, genotypes; and LD shrunk to the identity.
+
+Each form has the same methods, so that no solver asks which it is: `rows`, `product`, `scores`,
+`spectrum` and `dense`. Only `dense` makes a p x p matrix that was not there.
+"""
+
+import numpy as np
+import scipy.sparse
+
+from skgenetics.utils._array_api import column_blocks, float_dtype, move_to, to_numpy
+from skgenetics.utils._validation import check_missing_codes
+
+MAX_CACHE_BYTES = 2**28
+
+
+class DenseLD:
+    """LD as a symmetric matrix (p, p)."""
+
+    def __init__(self, matrix, xp, device):
+        self.matrix, self.xp, self.device = matrix, xp, device
+
+    def dense(self):
+        """Return itself."""
+        return self
+
+    def rows(self, variants):
+        """Return R[variants, :] (k, p), for host integers `variants`."""
+        return self.xp.take(self.matrix, move_to(variants, self.xp, self.device), axis=0)
+
+    def product(self, effects):
+        """Return R effects for effects (..., p)."""
+        return effects @ self.matrix
+
+    def scores(self):
+        """Return the LD scores sum_j r_ij^2 (p,)."""
+        return self.xp.sum(self.matrix * self.matrix, axis=1)
+
+    def spectrum(self):
+        """Return eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
+        values, vectors = self.xp.linalg.eigh(self.matrix)
+        return self.xp.flip(values), self.xp.flip(vectors, axis=1)
+
+
+class GenotypeLD:
+    """LD of genotypes X, R = Z'Z with Z (n, p) the weighted, standardized X, which is not formed.
+
+    X keeps its dtype; blocks of its columns are converted when they are needed. Rows of R that were
+    asked for are kept, up to MAX_CACHE_BYTES: a solver comes back to those of the likely variants.
+    """
+
+    def __init__(self, X, mean, inverse_sd, root_weight, xp, device):
+        self.X, self.mean, self.inverse_sd, self.root_weight = X, mean, inverse_sd, root_weight
+        self.xp, self.device, self.cache = xp, device, {}
+
+    def blocks(self):
+        """Yield column slices and the blocks Z[:, slice]."""
+        for columns, block in column_blocks(self.X, self.xp, self.mean.dtype):
+            centered = (block - self.mean[columns]) * self.inverse_sd[columns]
+            yield columns, centered * self.root_weight[:, None]
+
+    def dense(self):
+        """Return Z'Z (p, p) by blocks, as a DenseLD."""
+        p = self.mean.shape[0]
+        matrix = self.xp.empty((p, p), dtype=self.mean.dtype, device=self.device)
+        for rows, left in self.blocks():
+            for columns, right in self.blocks():
+                if columns.start >= rows.start:
+                    block = left.T @ right
+                    matrix[rows, columns] = block
+                    matrix[columns, rows] = block.T
+        return DenseLD(matrix, self.xp, self.device)
+
+    def rows(self, variants):
+        """Return R[variants, :] (k, p), for host integers `variants`."""
+        cached = self.cache
+        missing = [variant for variant in variants.tolist() if variant not in cached]
+        if (len(cached) + len(missing)) * self.mean.shape[0] * 8 > MAX_CACHE_BYTES:
+            cached.clear()
+            missing = variants.tolist()
+        if missing:
+            cached.update(zip(missing, self.compute_rows(np.array(missing)), strict=True))
+        if not len(variants):
+            return self.xp.empty((0, self.mean.shape[0]), dtype=self.mean.dtype, device=self.device)
+        return self.xp.stack([cached[variant] for variant in variants.tolist()])
+
+    def compute_rows(self, variants):
+        """Return R[variants, :] as a list of arrays (p,)."""
+        index = move_to(variants, self.xp, self.device)
+        chosen = self.xp.astype(self.xp.take(self.X, index, axis=1), self.mean.dtype)
+        chosen = (chosen - self.xp.take(self.mean, index)) * self.xp.take(self.inverse_sd, index)
+        chosen = (chosen * self.root_weight[:, None]).T
+        rows = self.xp.concat([chosen @ block for _, block in self.blocks()], axis=1)
+        return [rows[k, :] for k in range(rows.shape[0])]
+
+    def product(self, effects):
+        """Return R effects for effects (..., p): two products with Z."""
+        scores = sum(effects[..., columns] @ block.T for columns, block in self.blocks())
+        return self.xp.concat([scores @ block for _, block in self.blocks()], axis=-1)
+
+    def scores(self):
+        """Return the LD scores sum_j r_ij^2 (p,): squared norms of Z (Z'Z)."""
+        kernel = self.kernel()
+        return self.xp.concat(
+            [self.xp.sum(block * (kernel @ block), axis=0) for _, block in self.blocks()]
+        )
+
+    def spectrum(self):
+        """Return the positive eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
+        values, vectors = self.xp.linalg.eigh(self.kernel())
+        keep = values > values[-1] * self.mean.shape[0] * self.xp.finfo(values.dtype).eps
+        values, vectors = self.xp.flip(values[keep]), self.xp.flip(vectors[:, keep], axis=1)
+        loadings = [block.T @ vectors for _, block in self.blocks()]
+        return values, self.xp.concat(loadings, axis=0) / self.xp.sqrt(values)
+
+    def kernel(self):
+        """Return Z Z' (n, n)."""
+        return sum(block @ block.T for _, block in self.blocks())
+
+
+class SparseLD:
+    """LD as a `scipy.sparse` matrix (p, p), on the host: a band, or blocks."""
+
+    device = "cpu"
+
+    def __init__(self, matrix):
+        self.matrix = scipy.sparse.csr_array(matrix)
+
+    def dense(self):
+        """Return the LD as a DenseLD."""
+        return DenseLD(self.matrix.toarray(), np, "cpu")
+
+    def rows(self, variants):
+        """Return R[variants, :] (k, p)."""
+        return self.matrix[variants].toarray()
+
+    def product(self, effects):
+        """Return R effects for effects (..., p)."""
+        return (self.matrix @ effects.T).T
+
+    def scores(self):
+        """Return the LD scores sum_j r_ij^2 (p,)."""
+        return self.matrix.multiply(self.matrix).sum(axis=1)
+
+    def spectrum(self):
+        """Return eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
+        return self.dense().spectrum()
+
+
+class ShrunkLD:
+    """(1 - share) R + share I: LD of a panel that is not the people of the scan."""
+
+    def __init__(self, ld, share, xp, device):
+        self.ld, self.share, self.xp, self.device = ld, share, xp, device
+
+    def dense(self):
+        """Return the LD as a DenseLD."""
+        matrix = (1 - self.share) * self.ld.dense().matrix
+        eye = self.xp.eye(matrix.shape[0], dtype=matrix.dtype, device=self.device)
+        return DenseLD(matrix + self.share * eye, self.xp, self.device)
+
+    def rows(self, variants):
+        """Return the rows of `variants` (k, p), for host integers."""
+        rows = (1 - self.share) * self.ld.rows(variants)
+        own = np.arange(rows.shape[1]) == np.asarray(variants)[:, None]
+        return rows + self.share * move_to(own, self.xp, self.device, rows.dtype)
+
+    def product(self, effects):
+        """Return the product with effects (..., p)."""
+        return (1 - self.share) * self.ld.product(effects) + self.share * effects
+
+    def scores(self):
+        """Return the LD scores (p,); the diagonal of R is 1."""
+        return (1 - self.share) ** 2 * (self.ld.scores() - 1) + 1
+
+    def spectrum(self):
+        """Return eigenvalues (p,), falling, and eigenvectors (p, p)."""
+        return self.dense().spectrum()
+
+
+def panel_ld(X, xp, device):
+    """Return the `GenotypeLD` of a reference panel's genotypes X (n, p)."""
+    dtype = float_dtype(X, xp)
+    share = xp.full((X.shape[0],), 1 / X.shape[0], dtype=dtype, device=device)
+    mean, variance, _ = column_moments(X, share, xp)
+    constant = np.flatnonzero(to_numpy(variance) == 0)
+    if constant.size:
+        raise ValueError(
+            f"{constant.size} variants do not vary in the panel given as ld, the first at index "
+            f"{constant[0]}: their LD is unknown. Remove them from z and ld."
+        )
+    return GenotypeLD(X, mean, 1 / xp.sqrt(variance), xp.sqrt(share), xp, device)
+
+
+def factor_ld(factor, xp, device):
+    """Return the LD F F' of a factor F (p, k) whose rows have length 1."""
+    lengths = xp.sum(factor * factor, axis=1)
+    if float(xp.max(xp.abs(lengths - 1))) > 1e-4:
+        raise ValueError(
+            "The rows of a low-rank factor given as ld must have length 1, so that F F' has a "
+            "diagonal of 1; divide each row by its length."
+        )
+    p, k = factor.shape
+    zeros = xp.zeros((p,), dtype=factor.dtype, device=device)
+    ones = xp.ones((k,), dtype=factor.dtype, device=device)
+    return GenotypeLD(factor.T, zeros, 1 + zeros, ones, xp, device)
+
+
+def column_moments(X, share, xp, y_centered=None):
+    """Return mean, variance and covariance with y of X's columns, of weights `share` (n,).
+
+    Constant columns get a variance of exactly 0. One pass over X by blocks of columns.
+    """
+    means, variances, covariances = [], [], []
+    eps = float(xp.finfo(share.dtype).eps)
+    for _, block in column_blocks(X, xp, share.dtype):
+        mean = share @ block
+        centered = block - mean
+        variance = share @ (centered * centered)
+        means.append(mean)
+        variances.append(xp.where(variance > (10 * eps * mean) ** 2, variance, 0 * variance))
+        if y_centered is not None:
+            covariances.append((share * y_centered) @ centered)
+    covariance = xp.concat(covariances) if covariances else None
+    return xp.concat(means), xp.concat(variances), covariance
+
+
+def make_ld(ld, n_variants, xp, device):
+    """Return the LD of `ld` in any of its forms, checked against `n_variants`."""
+    if scipy.sparse.issparse(ld):
+        check_ld(ld.tocsr(), n_variants, np)
+        return SparseLD(ld)
+    if ld.ndim == 2 and ld.shape[0] != ld.shape[1]:
+        if not bool(xp.all(xp.isfinite(ld))):
+            raise ValueError("ld holds NaN or infinity: impute the panel's genotypes first.")
+        if ld.shape[1] == n_variants:
+            check_missing_codes(ld, xp)
+            return panel_ld(ld, xp, device)
+        if ld.shape[0] == n_variants:
+            return factor_ld(ld, xp, device)
+    if not xp.isdtype(ld.dtype, "real floating"):
+        ld = xp.astype(ld, xp.float64)
+    check_ld(ld, n_variants, xp)
+    return DenseLD(ld, xp, device)
+
+
+def check_ld(ld, n_variants, xp):
+    """Raise ValueError unless `ld` is a correlation matrix (n_variants, n_variants).
+
+    Finiteness, symmetry and range are checked by blocks of rows, in O(p^2) time and without a
+    matrix of the size of `ld`. Whether it is positive semi-definite is not: that costs O(p^3).
+    """
+    if ld.ndim != 2 or ld.shape != (n_variants, n_variants):
+        raise ValueError(
+            f"ld must be a square matrix with one row for each of the {n_variants} z statistics "
+            "(or a panel's genotypes with one column each, or a factor with one row each); got an "
+            f"array of shape {tuple(ld.shape)}."
+        )
+    tolerance = max(1e-6, 100 * float(xp.finfo(ld.dtype).eps))
+    width = max(1, 2**22 // n_variants)
+    for start in range(0, n_variants, width):
+        rows = slice(start, min(start + width, n_variants))
+        block, across = ld[rows, :], ld[:, rows].T
+        if scipy.sparse.issparse(ld):
+            block, across = block.toarray(), across.toarray()
+        if not bool(xp.all(xp.isfinite(block))):
+            raise ValueError(
+                "ld holds NaN or infinity. Monomorphic variants have no correlation: remove them "
+                "from z and ld."
+            )
+        asymmetry = float(xp.max(xp.abs(block - across)))
+        if asymmetry > tolerance:
+            raise ValueError(
+                f"ld must be symmetric; entries (i, j) and (j, i) differ by up to {asymmetry:.2g}. "
+                "A triangle must be completed: ld + ld.T with the diagonal counted once."
+            )
+        largest = float(xp.max(xp.abs(block)))
+        if largest > 1 + tolerance:
+            raise ValueError(
+                f"ld must hold correlations r between -1 and 1; got |r| up to {largest:.6g}. "
+                "A covariance matrix must be divided by the standard deviations first."
+            )
+    diagonal = ld.diagonal() if scipy.sparse.issparse(ld) else to_numpy(xp.linalg.diagonal(ld))
+    wrong = np.flatnonzero(np.abs(diagonal - 1) > max(tolerance, 1e-4))
+    if wrong.size:
+        raise ValueError(
+            f"ld must have 1 on its diagonal; entry {wrong[0]} is {diagonal[wrong[0]]:.6g} "
+            f"({wrong.size} such entries). r^2, covariances and half-diagonal triangles are not LD."
+        )

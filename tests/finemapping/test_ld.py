@@ -1,0 +1,121 @@
+"""Every form of LD acts like the dense matrix it stands for."""
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from skgenetics import FinemapMiXeR
+from skgenetics.finemapping import _ld
+from skgenetics.finemapping._ld import DenseLD, ShrunkLD, SparseLD, factor_ld, panel_ld
+from skgenetics.utils._array_api import numpy_namespace as xp
+
+P = 9
+
+
+def genotypes(n=40):
+    rng = np.random.default_rng(0)
+    latent = rng.normal(size=(n, P)) + rng.normal(size=(n, 1))
+    return (latent > -0.5).astype(np.int8) + (latent > 0.8).astype(np.int8)
+
+
+def forms():
+    X = genotypes()
+    R = np.corrcoef(X.T)
+    values, vectors = np.linalg.eigh(R)
+    band = np.where(np.abs(np.subtract.outer(range(P), range(P))) < 3, 0.2, 0.0)
+    np.fill_diagonal(band, 1)
+    shrunk = 0.7 * R + 0.3 * np.eye(P)
+    return {
+        "panel": (panel_ld(X, xp, "cpu"), R),
+        "few people": (panel_ld(X[:6], xp, "cpu"), np.corrcoef(X[:6].T)),
+        "factor": (factor_ld(vectors * np.sqrt(values), xp, "cpu"), R),
+        "sparse": (SparseLD(scipy.sparse.coo_matrix(band)), band),
+        "shrunk": (ShrunkLD(DenseLD(R, xp, "cpu"), 0.3, xp, "cpu"), shrunk),
+        "shrunk panel": (ShrunkLD(panel_ld(X, xp, "cpu"), 0.3, xp, "cpu"), shrunk),
+    }
+
+
+@pytest.mark.parametrize("name", forms())
+def test_forms_act_like_their_matrix(name):
+    ld, R = forms()[name]
+    effects = np.random.default_rng(1).normal(size=(3, P))
+    np.testing.assert_allclose(ld.dense().matrix, R, atol=1e-10)
+    np.testing.assert_allclose(ld.product(effects), effects @ R, atol=1e-10)
+    np.testing.assert_allclose(ld.product(effects[0]), R @ effects[0], atol=1e-10)
+    np.testing.assert_allclose(ld.scores(), np.sum(R**2, axis=1), atol=1e-10)
+    for index in ([4, 0], [0, 5, 5], []):
+        index = np.array(index, dtype=int)
+        np.testing.assert_allclose(ld.rows(index), R[index], atol=1e-10)
+    values, vectors = ld.spectrum()
+    assert np.all(np.diff(values) <= 1e-12)
+    np.testing.assert_allclose((vectors * values) @ vectors.T, R, atol=1e-9)
+
+
+def test_rows_are_computed_once_and_forgotten_when_they_are_many(monkeypatch):
+    ld = panel_ld(genotypes(), xp, "cpu")
+    asked = []
+    compute = ld.compute_rows
+    monkeypatch.setattr(
+        ld, "compute_rows", lambda rows: asked.append(rows.tolist()) or compute(rows)
+    )
+    ld.rows(np.array([1, 2]))
+    ld.rows(np.array([2, 3, 1]))
+    assert asked == [[1, 2], [3]]
+    monkeypatch.setattr(_ld, "MAX_CACHE_BYTES", 3 * P * 8)
+    rows = ld.rows(np.array([2, 5]))
+    assert asked[-1] == [2, 5]
+    assert set(ld.cache) == {2, 5}
+    np.testing.assert_allclose(rows, np.corrcoef(genotypes().T)[[2, 5]], atol=1e-10)
+
+
+@pytest.mark.parametrize("solver", ["susie", "cavi", "gibbs"])
+@pytest.mark.parametrize("form", ["panel", "factor", "sparse"])
+def test_posterior_does_not_depend_on_the_form(solver, form):
+    X = genotypes(200)
+    R = np.corrcoef(X.T)
+    values, vectors = np.linalg.eigh(R)
+    z = R[2] * 6 + 0.3 * np.sin(np.arange(P))
+    given = {
+        "panel": X,
+        "factor": np.column_stack([vectors * np.sqrt(values), np.zeros(P)]),
+        "sparse": scipy.sparse.csr_array(R),
+    }
+    options = {"solver": solver, "random_state": 0}
+    dense = FinemapMiXeR(**options).fit_summary(z, R, n_samples=900)
+    other = FinemapMiXeR(**options).fit_summary(z, given[form], n_samples=900)
+    np.testing.assert_allclose(other.pip_, dense.pip_, atol=1e-6)
+    assert [one["variants"].tolist() for one in other.credible_sets_] == [
+        one["variants"].tolist() for one in dense.credible_sets_
+    ]
+
+
+def test_wrong_forms_are_refused():
+    X, z = genotypes(), np.zeros(P)
+    constant = X.copy()
+    constant[:, 3] = 1
+    coded = X.copy()
+    coded[0, 0] = -9
+    holes = X.astype(float)
+    holes[0, 0] = np.nan
+    skew = scipy.sparse.csr_array(np.eye(P) + np.eye(P, k=1) * 0.2)
+    for ld, message in [
+        (constant, "1 variants do not vary in the panel given as ld, the first at index 3"),
+        (coded, "negative int8 dosages"),
+        (holes, "ld holds NaN or infinity: impute"),
+        (np.ones((P, 3)), "rows of a low-rank factor .* must have length 1"),
+        (skew, "ld must be symmetric"),
+        (scipy.sparse.csr_array(0.5 * np.eye(P)), "1 on its diagonal; entry 0 is 0.5"),
+        (X[:, :4], r"got an array of shape \(40, 4\)"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            FinemapMiXeR().fit_summary(z, ld, n_samples=100)
+
+
+def test_panel_frames_bring_their_names():
+    pd = pytest.importorskip("pandas")
+    names = [f"1_{i}_A_G" for i in range(P)]
+    panel = pd.DataFrame(genotypes(), columns=names)
+    model = FinemapMiXeR().fit_summary(np.zeros(P), panel, n_samples=100)
+    assert model.feature_names_in_.tolist() == names
+    with pytest.raises(ValueError, match="Align them first"):
+        FinemapMiXeR().fit_summary(pd.Series(np.zeros(P), index=names[::-1]), panel, n_samples=100)
