@@ -1,6 +1,8 @@
 """Pictures of fitted models and of their scores."""
 
+from skgenetics.inspection._bilrp import bilrp, relevance
 from skgenetics.inspection._locus import LocusDisplay
 from skgenetics.inspection._scores import ScoresDisplay
+from skgenetics.inspection._similarity import SimilarityExplanation
 
-__all__ = ["LocusDisplay", "ScoresDisplay"]
+__all__ = ["LocusDisplay", "ScoresDisplay", "SimilarityExplanation", "bilrp", "relevance"]

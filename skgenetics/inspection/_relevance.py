@@ -1,0 +1,188 @@
+"""Layer-wise relevance propagation through piecewise-linear networks, batched.
+
+Source: Bach et al., PLoS ONE 2015 (LRP); Montavon et al., Pattern Recognition 2017 (w^2, z^B);
+Eberle et al., IEEE TPAMI 2020 (BiLRP and its factors). Bias of every layer is one more input.
+
+Shapes: n samples, h explained outputs, one layer of `inputs` units and `outputs` units.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Layer(NamedTuple):
+    """One layer a -> z where z > 0, slope z elsewhere, with z = a W + b; homogeneous for b = 0."""
+
+    weight: object  # (inputs, outputs)
+    bias: object  # (outputs,)
+    slope: float  # 0 ReLU, 1 identity, between them leaky ReLU
+
+
+class Share(NamedTuple):
+    """What reaches the units of a layer: input j sends sum_t gain_tj weight_tjk, the bias `bias_k`.
+
+    Relevance is divided among the senders in proportion. `units` says where the share holds.
+    """
+
+    terms: list  # of (gain (n or 1, inputs), weight (inputs, outputs))
+    bias: object  # (outputs,)
+    units: object = None  # (n, outputs), boolean; None: everywhere
+
+
+class Explanation(NamedTuple):
+    """First-order relevance of samples: each of `path` plus the biases above sums to `values`."""
+
+    values: object  # (n, h), what is explained
+    path: list  # R_jm of the inputs (n, h, d), then of each layer's outputs, values_m delta_km last
+    biases: object  # (n, h, n_layers); (n, h, 0) where they are not reported
+
+
+def forward(layers, X, xp):
+    """Return the activations, X first and phi(X) last, and the values z before each activation."""
+    activations, preactivations = [X], []
+    for layer in layers:
+        z = activations[-1] @ layer.weight + layer.bias
+        preactivations.append(z)
+        activations.append(z if layer.slope == 1 else xp.where(z > 0, z, layer.slope * z))
+    return activations, preactivations
+
+
+def positive(array, xp):
+    """Return max(array, 0)."""
+    return xp.where(array > 0, array, xp.zeros_like(array))
+
+
+def shares(rule, layer, a, z, *, gamma, bounds, xp):
+    """Return the `Share` of each kind of unit of a layer, by the propagation rule.
+
+    * "lrp0", "epsilon": a_j w_jk, bias b_k;
+    * "gamma": the contributions of the sign of z_k are enlarged, a_j w_jk + gamma max(a_j w_jk, 0)
+      where z_k > 0 (with a >= 0 this is a_j rho(w_jk), rho(w) = w + gamma max(w, 0)), and min in
+      place of max elsewhere, so that the denominator is never closer to 0 than z_k;
+    * "w2": w_jk^2, bias b_k^2;
+    * "zb": a_j w_jk - low_j max(w_jk, 0) - high_j min(w_jk, 0), bias max(b_k, 0).
+    """
+    weight, bias = layer.weight, layer.bias
+    if rule == "w2":
+        return [Share([(xp.ones_like(a[:1, :]), weight**2)], bias**2)]
+    if rule in ("lrp0", "epsilon"):
+        return [Share([(a, weight)], bias)]
+    upper, bias_upper = positive(weight, xp), positive(bias, xp)
+    lower, bias_lower = weight - upper, bias - bias_upper
+    if rule == "zb":
+        low, high = bounds
+        return [Share([(a - low, upper), (a - high, lower)], bias_upper)]
+    raised, lowered = weight + gamma * upper, weight + gamma * lower
+    above = positive(a, xp)
+    below = a - above
+    return [
+        Share([(above, raised), (below, lowered)], bias + gamma * bias_upper, z > 0),
+        Share([(above, lowered), (below, raised)], bias + gamma * bias_lower, z <= 0),
+    ]
+
+
+def propagate(relevance, share, *, epsilon, xp):
+    """Send relevance (n, h, outputs) one layer down by a `Share`.
+
+    Returns the relevance of the inputs (n, h, inputs), None where there is none to send, and that
+    of the bias (n, h). What `epsilon` takes into the denominator is lost; it is 0 but for one rule.
+    """
+    n, h, width = relevance.shape
+    total = sum(gain @ weight for gain, weight in share.terms) + share.bias
+    if epsilon:
+        total = xp.where(total < 0, total - epsilon, total + epsilon)
+    # nothing is divided by 0, and nothing stabilized, which would break conservation
+    divided = total != 0 if share.units is None else share.units & (total != 0)
+    ones = xp.ones_like(total)
+    inverse = xp.where(divided, ones / xp.where(divided, total, ones), xp.zeros_like(total))
+    ratio = xp.reshape(relevance * inverse[:, None, :], (n * h, width))
+    received = None
+    if not bool(xp.any(ratio != 0)):
+        return received, xp.reshape(ratio @ share.bias, (n, h))
+    for gain, weight in share.terms:
+        if not bool(xp.any(gain != 0)):
+            continue
+        moved = xp.reshape(ratio @ weight.T, (n, h, weight.shape[0]))
+        moved *= gain[:, None, :]
+        received = moved if received is None else received + moved
+    return received, xp.reshape(ratio @ share.bias, (n, h))
+
+
+def explain(layers, X, top, rules, *, gamma, epsilon, bounds, report_bias, xp):
+    """Return the `Explanation` of the outputs of a network.
+
+    Parameters
+    ----------
+    layers : list of Layer
+    X : array (n, d)
+    top : function from phi (n, h) to the values to explain (n, h)
+        phi itself, or phi over its length.
+    rules : list of str
+        A rule a layer, input first.
+    gamma, epsilon, bounds : float, float, (low, high)
+        Constants of the rules; low and high are numbers or (d,).
+    report_bias : bool
+        False leaves the biases in the denominators and does not return their share.
+    """
+    activations, preactivations = forward(layers, X, xp)
+    values = top(activations[-1])
+    n, h = values.shape
+    like = {"dtype": values.dtype, "device": values.device}
+    path, biases = [values[:, None, :] * xp.eye(h, **like)], []
+    for layer, rule, a, z in reversed(list(zip(layers, rules, activations, preactivations))):
+        received, from_bias = None, xp.zeros_like(values)
+        for share in shares(rule, layer, a, z, gamma=gamma, bounds=bounds, xp=xp):
+            stabilizer = epsilon if rule == "epsilon" else 0.0
+            sent, bias = propagate(path[0], share, epsilon=stabilizer, xp=xp)
+            from_bias = from_bias + bias
+            if sent is not None:
+                received = sent if received is None else received + sent
+        if received is None:
+            received = xp.zeros((n, h, layer.weight.shape[0]), **like)
+        path.insert(0, received)
+        biases.insert(0, from_bias)
+    biases = xp.stack(biases, axis=-1)
+    return Explanation(values, path, biases if report_bias else biases[:, :, :0])
+
+
+def top_products(left, right, k):
+    """Return the k pairs (j, j') of largest abs(left_j . right_j'), and their products.
+
+    Exact. By abs(left_j . right_j') <= |left_j| |right_j'|, only pairs whose bound reaches the k-th
+    best so far are computed, a block at a time; ties go to the smaller j, then j', of those found.
+
+    Parameters
+    ----------
+    left, right : ndarray (h, d), (h, d')
+    k : int
+
+    Returns
+    -------
+    pairs : ndarray of int (k, 2), products : ndarray (k,)
+    """
+    left_norm, right_norm = np.linalg.norm(left, axis=0), np.linalg.norm(right, axis=0)
+    left_order, right_order = np.argsort(-left_norm), np.argsort(-right_norm)
+    sorted_right, slack = right[:, right_order], 1 + 8 * len(left) * np.finfo(left.dtype).eps
+    reach = right_norm[right_order] * slack
+    height = max(1, 2**22 // right.shape[1])
+    pairs, products = np.empty((0, 2), dtype=np.intp), np.empty(0, dtype=left.dtype)
+    threshold = 0.0
+    for start in range(0, len(left_order), height):
+        rows = left_order[start : start + height]
+        width = np.searchsorted(-left_norm[rows[0]] * reach, -threshold, side="right")
+        if width == 0:
+            break
+        block = left[:, rows].T @ sorted_right[:, :width]
+        size = np.abs(block).ravel()
+        found = np.flatnonzero(size >= threshold)
+        if found.size > k:
+            found = found[np.argpartition(size[found], -k)[-k:]]
+        row, column = np.divmod(found, width)
+        pairs = np.r_[pairs, np.c_[rows[row], right_order[column]]]
+        products = np.r_[products, block.ravel()[found]]
+        best = np.lexsort((pairs[:, 1], pairs[:, 0], -np.abs(products)))[:k]
+        pairs, products = pairs[best], products[best]
+        if len(products) == k:
+            threshold = abs(products[-1])
+    return pairs, products
