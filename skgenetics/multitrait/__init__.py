@@ -1,0 +1,1 @@
+"""Multivariate regression of many traits with a mixture prior shared between them."""

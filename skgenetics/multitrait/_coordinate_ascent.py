@@ -1,0 +1,308 @@
+"""Coordinate ascent on the bound of the multivariate mixture regression.
+
+Source: "M&M ASH model and inference" (2016), equations (17)-(22), corrected, in the eigenbasis of
+the prior's covariances. Rows of Y are N(B'x, Sigma); a row beta_p of B has the prior
+sum_t pi_t N(0, V_t) and the posterior q(beta_p) = sum_t alpha_pt N(mu_pt, S_pt). Everything is
+*whitened* in the kernel: multiplied by Sigma^-1/2, so that the noise has the covariance I.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import numpy as np
+
+from skgenetics.multitrait._priors import Components, Prior
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.utils._numba import kernel
+
+INNER_STEPS = 10  # EM steps of the mixture weights between two sweeps
+
+
+@kernel
+def update_block(
+    gram, score, squared_norm, log_weights, basis, values, first, scales, has_null,
+    learn_covariance, effects, alpha, own, evidence, moments,
+):  # fmt: skip
+    """Update the variants of a block one after the other, in whitened space.
+
+    With z = Q g and w_l the scales, log BF_kl = sum_m [w lam z^2 / (1 + d w lam)
+    - log(1 + d w lam)] / 2 over the eigenvectors m of covariance k; mu_kl = Q_k'(a_l z) and
+    S_kl = Q_k' diag(a_l) Q_k with a_ml = w_l lam_m / (1 + d w_l lam_m).
+
+    Parameters
+    ----------
+    gram : array (b, b)
+        X_B' X_B, in the metric of the samples.
+    score : array (b, J)
+        X_B' R with the residual R before the block; overwritten.
+    squared_norm : array (b,)
+        d, the diagonal of gram.
+    log_weights : array (T,)
+        log pi, the null first where there is one.
+    basis, values, first, scales :
+        See `skgenetics.multitrait._priors.Components`.
+    has_null, learn_covariance : bool
+    effects : array (b, J)
+        r, posterior means; updated.
+    alpha, own, evidence : array (b, T), (b, J), (b,)
+        Written: responsibilities, g = x_p'R_(-p), log sum_t pi_t BF_pt.
+    moments : array (sum of squared ranks,)
+        Covariance k has its block of rank_k^2; sum_p d_p sum_l alpha_pkl (m m' + diag a), where
+        m = a z, is added in the eigenbasis where learn_covariance.
+    """
+    n_block, n_traits = effects.shape
+    n_vectors, n_scales = values.shape[0], scales.shape[0]
+    n_covariances = first.shape[0] - 1
+    start = 1 if has_null else 0
+    basis_t = np.ascontiguousarray(basis.T)
+    shrink = np.empty((n_vectors, n_scales))
+    log_det = np.empty((n_covariances, n_scales))
+    z, s = np.empty(n_vectors), np.empty(n_vectors)
+    mean, mixed = np.empty(n_traits), np.empty(n_vectors)
+    d_known = -1.0
+    for i in range(n_block):
+        d = squared_norm[i]
+        if d != d_known:
+            d_known = d
+            for k in range(n_covariances):
+                for c in range(n_scales):
+                    product, total = 1.0, 0.0
+                    for m in range(first[k], first[k + 1]):
+                        variance = scales[c] * values[m]
+                        product *= 1.0 + d * variance
+                        shrink[m, c] = variance / (1.0 + d * variance)
+                        if product > 1e200:
+                            total += np.log(product)
+                            product = 1.0
+                    log_det[k, c] = -0.5 * (total + np.log(product))
+        for j in range(n_traits):
+            own[i, j] = score[i, j] + d * effects[i, j]
+        z[:] = 0.0
+        for j in range(n_traits):
+            g = own[i, j]
+            for m in range(n_vectors):
+                z[m] += basis_t[j, m] * g
+
+        weight = alpha[i]
+        weight[:] = log_weights
+        for k in range(n_covariances):
+            part = weight[start + k * n_scales : start + (k + 1) * n_scales]
+            for c in range(n_scales):
+                part[c] += log_det[k, c]
+            for m in range(first[k], first[k + 1]):
+                half = 0.5 * z[m] * z[m]
+                for c in range(n_scales):
+                    part[c] += half * shrink[m, c]
+        largest = weight.max()
+        total = 0.0
+        for t in range(weight.shape[0]):
+            weight[t] = np.exp(weight[t] - largest)
+            total += weight[t]
+        evidence[i] = largest + np.log(total)
+        for t in range(weight.shape[0]):
+            weight[t] /= total
+
+        mean[:] = 0.0
+        for k in range(n_covariances):
+            part = weight[start + k * n_scales : start + (k + 1) * n_scales]
+            for m in range(first[k], first[k + 1]):
+                factor = 0.0
+                for c in range(n_scales):
+                    factor += part[c] * shrink[m, c]
+                s[m] = factor * z[m]
+                for j in range(n_traits):
+                    mean[j] += basis[m, j] * s[m]
+        for j in range(n_traits):
+            mean[j], effects[i, j] = mean[j] - effects[i, j], mean[j]
+        for q in range(i + 1, n_block):
+            r = gram[i, q]
+            for j in range(n_traits):
+                score[q, j] -= r * mean[j]
+
+        if learn_covariance:
+            offset = 0
+            for k in range(n_covariances):
+                low, rank = first[k], first[k + 1] - first[k]
+                for c in range(n_scales):
+                    share = d * weight[start + k * n_scales + c]
+                    if share > 1e-16 * d:
+                        for m in range(rank):
+                            mixed[m] = shrink[low + m, c] * z[low + m]
+                        for m in range(rank):
+                            row = offset + m * rank
+                            scaled = share * mixed[m]
+                            for other in range(rank):
+                                moments[row + other] += scaled * mixed[other]
+                            moments[row + m] += share * shrink[low + m, c]
+                offset += rank * rank
+
+
+class Posterior(NamedTuple):
+    """q(B); rows of variants that do not vary stay as they were made."""
+
+    effects: np.ndarray  # (P, J) r, posterior means
+    alpha: np.ndarray  # (P, T) responsibilities
+    own: np.ndarray  # (P, J) g = x_p'R_(-p), which q(beta_p) was made of
+    evidence: np.ndarray  # (P,) log sum_t pi_t BF_pt
+
+
+class State(NamedTuple):
+    """After a sweep: the posterior and the parameters that the sweep used, with their bound."""
+
+    posterior: Posterior
+    weights: np.ndarray  # (T,) pi
+    covariance: ResidualCovariance  # Sigma
+    components: Components
+    bound: float
+    converged: bool
+
+
+def empty_posterior(n_variants, n_traits, n_weights, effects=None):
+    """Return the `Posterior` that a solver starts from."""
+    start = np.zeros((n_variants, n_traits)) if effects is None else effects.copy()
+    return Posterior(
+        start,
+        np.zeros((n_variants, n_weights)),
+        np.zeros((n_variants, n_traits)),
+        np.zeros(n_variants),
+    )
+
+
+def sweep(design, components, weights, covariance, posterior, *, learn_covariance):
+    """Update every variant of `posterior` and `design` once; return the bound's terms.
+
+    Returns
+    -------
+    gain : float
+        sum_p [log sum_t pi_t BF_pt - g_p.r_p + d_p |r_p|^2 / 2], whitened.
+    spread : array (J, J) or None
+        sum_p d_p Var_q(beta_p), where learn_covariance.
+    """
+    basis, values, first, scales, has_null = components
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(weights)
+    whitener, root = covariance.whitener, covariance.root
+    moments = np.zeros(int(np.sum(np.diff(first) ** 2)) if learn_covariance else 0)
+    for block, gram in zip(design.blocks, design.grams, strict=True):
+        columns = design.columns(block)
+        d = design.squared_norm[block]
+        before = posterior.effects[block]
+        effects = before @ whitener
+        score = design.score(columns) @ whitener
+        alpha = np.empty((d.shape[0], weights.shape[0]))
+        own, evidence = np.empty_like(effects), np.empty_like(d)
+        update_block(
+            gram, score, d, log_weights, basis, values, first, scales, has_null, learn_covariance,
+            effects, alpha, own, evidence, moments,
+        )  # fmt: skip
+        after = effects @ root
+        design.move(columns, after - before)
+        posterior.effects[block] = after
+        posterior.alpha[block] = alpha
+        posterior.own[block] = own @ root
+        posterior.evidence[block] = evidence
+
+    d = design.squared_norm
+    effects = posterior.effects
+    square = effects.T @ (d[:, None] * effects)
+    inverse = covariance.inverse
+    gain = np.sum(posterior.evidence)
+    gain += np.sum(square * inverse) / 2 - np.sum(effects * (posterior.own @ inverse))
+    if not learn_covariance:
+        return float(gain), None
+    second, offset = np.zeros_like(square), 0
+    for low, high in pairwise(first):
+        rank = high - low
+        inner = moments[offset : offset + rank**2].reshape(rank, rank)
+        second += basis[low:high].T @ inner @ basis[low:high]
+        offset += rank**2
+    return float(gain), root @ second @ root - square
+
+
+def updated_weights(alpha, weights, design):
+    """Return pi after one EM step, and after `INNER_STEPS` of them at fixed likelihoods.
+
+    The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step multiplies rho by
+    mean_p alpha_pt / (pi_t sum_s alpha_ps rho_s).
+    """
+    if design.n_used == 0:
+        return weights, weights
+    present = weights > 1e-290
+    safe = np.where(present, weights, 1.0)
+    ratio, plain = np.where(present, 1.0, 0.0), None
+    for _ in range(INNER_STEPS):
+        total = alpha @ ratio
+        total[~design.used] = np.inf
+        ratio = ratio * (alpha.T @ (1 / total)) / (safe * design.n_used)
+        new = weights * ratio
+        plain = new / new.sum() if plain is None else plain
+    return plain, new / new.sum()
+
+
+def coordinate_ascent(
+    design, prior: Prior, *, weights, learn_weights, covariance, covariance_step, tol, effects=None
+):
+    """Yield a `State` a sweep, of a bound that never falls.
+
+    Parameters
+    ----------
+    design : GenotypeDesign or SummaryDesign
+        The data; it holds the residual, which the sweeps update.
+    prior : Prior
+        Covariances and scales of the mixture.
+    weights : array (T,)
+        pi to start from, or to hold.
+    learn_weights : bool
+        EM, accelerated: several inner steps between sweeps. A step after which the bound is lower
+        is undone and replaced by one step of EM, which cannot lower it.
+    covariance : ResidualCovariance
+        Sigma to start from, or to hold.
+    covariance_step : None or callable
+        C (J, J), N -> `ResidualCovariance` that maximizes the bound given C.
+    tol : float
+        Stop when the bound rises by less.
+    effects : array (P, J), optional
+        Posterior means to start from; 0 where left out.
+    """
+    n_traits = covariance.matrix.shape[0]
+    posterior = empty_posterior(design.squared_norm.shape[0], n_traits, len(weights), effects)
+    design.start(posterior.effects)
+    components = prior.whitened(covariance)
+    constant = design.log_normalizer
+
+    def step(weights, covariance, components):
+        """Sweep once; return the bound and C."""
+        imputed, log_imputed = design.impute(covariance)
+        gain, spread = sweep(
+            design, components, weights, covariance, posterior,
+            learn_covariance=covariance_step is not None,
+        )  # fmt: skip
+        square = design.square()
+        bound = (
+            constant
+            - (design.n_samples * covariance.log_det + np.sum(square * covariance.inverse)) / 2
+        )
+        bound += gain + log_imputed - covariance.penalty
+        spread = 0.0 if spread is None else (spread + spread.T) / 2
+        return float(bound), (square + spread + imputed) / design.n_samples
+
+    bound, fallback = -np.inf, None
+    while True:
+        if fallback is not None:
+            saved = posterior.effects.copy(), design.save()
+        value, moment = step(weights, covariance, components)
+        if fallback is not None and value < bound:
+            posterior.effects[:] = saved[0]
+            design.restore(saved[1])
+            weights = fallback
+            value, moment = step(weights, covariance, components)
+        converged = value - bound < tol
+        bound = value
+        yield State(posterior, weights, covariance, components, bound, converged)
+        if converged:
+            return
+        if covariance_step is not None:
+            covariance = covariance_step(moment, design.n_samples)
+            components = prior.whitened(covariance)
+        if learn_weights:
+            fallback, weights = updated_weights(posterior.alpha, weights, design)

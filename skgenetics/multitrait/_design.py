@@ -1,0 +1,145 @@
+"""The data as coordinate ascent sees them: blocks of variants and the residual they move.
+
+With E = Y - XB and Q the inverse of the rows' covariance (frequency weights counted), a block needs
+its Gram matrix X_B'QX_B and score X_B'QE: products with X, done where X is. Both then go to the
+host. Summary statistics give the same two from X'X and X'Y.
+"""
+
+import numpy as np
+
+from skgenetics.utils._array_api import move_to, to_numpy
+
+BLOCK = 128  # variants updated between two products with X
+WIDE_BLOCK = 512  # likewise where a product with an n x n matrix comes on top
+
+
+class GenotypeDesign:
+    """Genotypes X (n, P), kept in their dtype, and traits Y (n, J).
+
+    Parameters
+    ----------
+    X : array (n, P)
+    Y : array (n, J), on the host
+        Traits, centered where X is; missing cells hold any number.
+    mean, inverse_sd : array (P,), on the host
+        Taken from and multiplied with the columns of X; inverse_sd is 0 where they do not vary.
+    squared_norm : array (P,)
+        d_p = x_p'Wx_p without a background.
+    weight : array (n,) or None
+        Positive frequency weights.
+    centered : bool
+        Whether an intercept is fitted: X and Y have the weighted mean 0.
+    background : Background or None
+        Covariance of the rows other than I.
+    missing : MissingCells or None
+    order : array (P,) of int, or None
+        Order of the updates; None: that of the columns.
+    """
+
+    def __init__(
+        self, X, Y, *, mean, inverse_sd, squared_norm, weight, centered, background, missing, order,
+        xp, device,
+    ):  # fmt: skip
+        self.X, self.xp, self.device = X, xp, device
+        self.centered, self.background, self.missing = centered, background, missing
+        self.mean, self.inverse_sd = self.array(mean), self.array(inverse_sd)
+        self.host_weight = np.ones(Y.shape[0]) if weight is None else weight
+        self.weight = None if weight is None else self.array(weight)[:, None]
+        self.Y = self.array(Y)
+        self.n_samples = float(self.host_weight.sum())
+        self.used = inverse_sd > 0
+        self.n_used = int(self.used.sum())
+        self.precision = None if background is None else self.array(background.precision)
+        order = np.arange(X.shape[1]) if order is None else order
+        order = order[self.used[order]]
+        width = BLOCK if background is None else WIDE_BLOCK
+        self.blocks = [
+            contiguous(order[start : start + width]) for start in range(0, len(order), width)
+        ]
+        self.squared_norm, self.grams = squared_norm, []
+        if background is not None:
+            self.squared_norm = squared_norm.copy()
+        for block in self.blocks:
+            columns = self.columns(block)
+            gram = to_numpy(columns.T @ self.weigh(self.precise(columns)))
+            if background is not None:
+                self.squared_norm[block] = np.diag(gram)
+            self.grams.append(np.ascontiguousarray(gram))
+        log_det = 0.0 if background is None else background.log_det
+        n_traits = Y.shape[1]
+        self.log_normalizer = -n_traits * (self.n_samples * np.log(2 * np.pi) + log_det) / 2
+
+    def array(self, values):
+        """Return host `values` beside X, in double precision."""
+        return move_to(values, self.xp, self.device, self.xp.float64)
+
+    def columns(self, block):
+        """Return the standardized columns of a block (n, b)."""
+        if isinstance(block, slice):
+            chosen, mean, inverse_sd = self.X[:, block], self.mean[block], self.inverse_sd[block]
+        else:
+            index = move_to(block, self.xp, self.device)
+            chosen = self.xp.take(self.X, index, axis=1)
+            mean, inverse_sd = self.xp.take(self.mean, index), self.xp.take(self.inverse_sd, index)
+        chosen = self.xp.astype(chosen, self.xp.float64, copy=False) - mean
+        chosen *= inverse_sd
+        return chosen
+
+    def weigh(self, values):
+        """Return W values (n, ...)."""
+        return values if self.weight is None else self.weight * values
+
+    def precise(self, values):
+        """Return W^-1 Q values (n, ...), of values of the weighted mean 0 where centered."""
+        return values if self.precision is None else self.precision @ values
+
+    def start(self, effects):
+        """Set the residual that belongs to `effects` (P, J)."""
+        self.residual = self.Y + 0.0
+        if np.any(effects):
+            for block in self.blocks:
+                self.residual -= self.columns(block) @ self.array(effects[block])
+        self.refined = self.precise(self.residual)
+
+    def score(self, columns):
+        """Return X_B'QE on the host."""
+        return to_numpy(columns.T @ self.weigh(self.refined))
+
+    def move(self, columns, change):
+        """Change the effects of a block by `change` (b, J)."""
+        moved = columns @ self.array(change)
+        self.residual = self.residual - moved
+        self.refined = (
+            self.residual if self.precision is None else self.refined - self.precise(moved)
+        )
+
+    def square(self):
+        """Return E'QE (J, J) on the host."""
+        square = to_numpy(self.residual.T @ self.weigh(self.refined))
+        return (square + square.T) / 2
+
+    def impute(self, covariance):
+        """Fill the missing cells; return their covariance, summed, and their part of the bound."""
+        if self.missing is None:
+            return 0.0, 0.0
+        residual, refined, *result = self.missing.impute(
+            to_numpy(self.residual), to_numpy(self.refined), covariance.matrix, self
+        )
+        self.residual, self.refined = self.array(residual), self.array(refined)
+        return result
+
+    def save(self):
+        """Return what `restore` brings back."""
+        return self.residual, self.refined
+
+    def restore(self, saved):
+        """Undo what happened since `save`."""
+        self.residual, self.refined = saved
+
+
+def contiguous(indices):
+    """Return `indices` as a slice where they are consecutive, else as they are."""
+    first, last = int(indices[0]), int(indices[-1])
+    if np.all(np.diff(indices) == 1):
+        return slice(first, last + 1)
+    return indices

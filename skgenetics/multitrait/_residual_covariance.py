@@ -1,0 +1,74 @@
+"""The covariance Sigma of the traits' noise: its forms, and their exact M-steps.
+
+Each step maximizes -N/2 [log|Sigma| + tr(Sigma^-1 C)] over its form, C = (1/N) E_q[(Y - XB)'(Y -
+XB)] being the expected residual covariance, with the posterior covariance of B and of the missing
+cells. Eigenvalues stay above `FLOOR`, in units of the traits' variances, for collinear traits.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+FLOOR = 1e-4
+
+
+class ResidualCovariance(NamedTuple):
+    """Sigma, with what the sweeps need of it."""
+
+    matrix: np.ndarray  # (J, J)
+    root: np.ndarray  # Sigma^1/2, symmetric
+    whitener: np.ndarray  # Sigma^-1/2
+    inverse: np.ndarray
+    log_det: float
+    factors: np.ndarray | None  # (J, q) W of sigma^2 I + WW'
+    noise: float | None  # sigma^2
+    penalty: float  # taken from the bound for the parameters of a rank that is learned
+
+
+def residual_covariance(matrix, *, factors=None, noise=None, penalty=0.0):
+    """Return the `ResidualCovariance` of a symmetric positive definite matrix (J, J)."""
+    values, vectors = np.linalg.eigh(matrix)
+    root = (vectors * np.sqrt(values)) @ vectors.T
+    whitener = (vectors / np.sqrt(values)) @ vectors.T
+    inverse = (vectors / values) @ vectors.T
+    log_det = float(np.sum(np.log(values)))
+    return ResidualCovariance(matrix, root, whitener, inverse, log_det, factors, noise, penalty)
+
+
+def full_step(moment, n_samples):
+    """Return Sigma = C."""
+    values, vectors = np.linalg.eigh(moment)
+    if values[0] < FLOOR:
+        moment = (vectors * np.maximum(values, FLOOR)) @ vectors.T
+    return residual_covariance(moment)
+
+
+def diagonal_step(moment, n_samples):
+    """Return Sigma = diag(C)."""
+    return residual_covariance(np.diag(np.maximum(np.diag(moment), FLOOR)))
+
+
+def low_rank_step(moment, n_samples, *, rank):
+    """Return Sigma = sigma^2 I + WW' of so many factors; None: the rank of the best BIC.
+
+    With C = U L U', sigma^2 is the mean of the J - rank smallest eigenvalues and
+    W = U_q (L_q - sigma^2)^1/2 (Tipping and Bishop 1999). A rank that is learned costs log(N) / 2 a
+    free parameter, which is taken from the bound.
+    """
+    n_traits = moment.shape[0]
+    values, vectors = np.linalg.eigh(moment)
+    values, vectors = np.maximum(values[::-1], FLOOR), vectors[:, ::-1]
+    best = None
+    for q in range(max(n_traits, 1)) if rank is None else [rank]:
+        noise = float(np.mean(values[q:]))
+        # tr(Sigma^-1 C) = J at every rank
+        log_det = np.sum(np.log(values[:q])) + (n_traits - q) * np.log(noise)
+        n_parameters = n_traits * q - q * (q - 1) / 2 + 1
+        penalty = 0.0 if rank is not None else n_parameters * np.log(n_samples) / 2
+        objective = -n_samples * log_det / 2 - penalty
+        if best is None or objective > best[0]:
+            best = objective, q, noise, penalty
+    _, q, noise, penalty = best
+    factors = vectors[:, :q] * np.sqrt(values[:q] - noise)
+    matrix = factors @ factors.T + noise * np.eye(n_traits)
+    return residual_covariance(matrix, factors=factors, noise=noise, penalty=penalty)

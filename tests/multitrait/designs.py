@@ -1,0 +1,78 @@
+"""Data for the solvers, without the estimator around them."""
+
+import numpy as np
+
+from skgenetics.multitrait._coordinate_ascent import coordinate_ascent
+from skgenetics.multitrait._design import GenotypeDesign
+from skgenetics.multitrait._missing import MissingCells
+from skgenetics.multitrait._polygenic import Relationship
+from skgenetics.multitrait._priors import make_prior
+from skgenetics.multitrait._residual_covariance import residual_covariance
+from skgenetics.utils._array_api import numpy_namespace as xp
+
+
+def make_design(X, Y, *, sd=None, weight=None, delta=0.0, centered=False, order=None):
+    """A design of X (n, P), divided by sd, and Y with NaN; centered where asked for."""
+    n, p = X.shape
+    w = np.ones(n) if weight is None else weight
+    observed = ~np.isnan(Y)
+    mean = w @ X / w.sum() if centered else np.zeros(p)
+    filled = np.where(observed, Y, 0.0)
+    if centered:
+        filled = np.where(observed, filled - w @ filled / (w @ observed), 0.0)
+    inverse_sd = np.ones(p) if sd is None else 1 / sd
+    options = {
+        "mean": mean,
+        "inverse_sd": inverse_sd,
+        "squared_norm": w @ ((X - mean) * inverse_sd) ** 2,
+        "weight": weight,
+        "centered": centered,
+        "missing": None if observed.all() else MissingCells(observed, w),
+        "order": order,
+        "xp": xp,
+        "device": "cpu",
+    }
+    design = GenotypeDesign(X, filled, background=None, **options)
+    if delta:
+        background = Relationship(design).background(delta)
+        design = GenotypeDesign(X, filled, background=background, **options)
+    return design
+
+
+def run(design, covariances, scales, sigma, weights, *, n_sweeps=None, tol=1e-12, **options):
+    """All states of coordinate ascent, and the bounds of each."""
+    prior = make_prior(covariances, scales, range(len(covariances)), has_null=True)
+    settings = {"learn_weights": False, "covariance_step": None} | options
+    solver = coordinate_ascent(
+        design,
+        prior,
+        weights=weights,
+        covariance=residual_covariance(sigma),
+        tol=-np.inf if n_sweeps else tol,
+        **settings,
+    )
+    bounds = []
+    for state in solver:
+        bounds.append(state.bound)
+        if len(bounds) == (n_sweeps or 3000):
+            break
+    return state, np.array(bounds)
+
+
+def random_problem(seed, n=30, p=8, n_traits=3, *, missing=0.0, orthogonal=False):
+    """X, Y, U of ranks 1 to J, scales, pi and Sigma."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, p)) + 0.7 * rng.normal(size=(n, 1))
+    if orthogonal:
+        X = 2 * np.linalg.qr(X)[0]
+    B = rng.normal(size=(p, n_traits)) * (rng.random((p, 1)) < 0.4)
+    Y = X @ B + rng.normal(size=(n, n_traits))
+    if missing:
+        Y[rng.random(Y.shape) < missing] = np.nan
+        Y[0] = 1.0
+    factors = [rng.normal(size=(n_traits, rank)) for rank in {1, max(1, n_traits - 1)}]
+    U = np.stack([F @ F.T for F in factors] + [np.eye(n_traits)])
+    scales = np.array([0.05, 0.5])
+    A = rng.normal(size=(n_traits, n_traits))
+    sigma = A @ A.T / n_traits + 0.5 * np.eye(n_traits)
+    return X, Y, U, scales, rng.dirichlet(np.ones(2 * len(U) + 1)), sigma
