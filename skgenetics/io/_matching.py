@@ -1,5 +1,7 @@
 """Matching people by name, never by order."""
 
+from itertools import combinations
+
 import numpy as np
 
 
@@ -80,20 +82,18 @@ def _check_families(sources, positions):
 
     A family "0", or one that repeats the IID, says nothing.
     """
-    known = None
+    families = {}
     for name, rows in positions.items():
         index = sources[name][rows]
         fid = np.array(index.get_level_values("FID"), dtype=object)
         iid = np.array(index.get_level_values("IID"), dtype=object)
         fid[(fid == "0") | (fid == iid)] = ""
-        if known is None:
-            known, first = fid, name
-            continue
-        clash = np.flatnonzero((known != "") & (fid != "") & (known != fid))
+        families[name] = fid
+    for (one, first), (other, second) in combinations(families.items(), 2):
+        clash = np.flatnonzero((first != "") & (second != "") & (first != second))
         if len(clash):
             row = clash[0]
             raise ValueError(
-                f"{iid[row]} is in family {known[row]} in {first} and in family {fid[row]} in "
-                f"{name}: make them agree, or leave out the FID column."
+                f"{iid[row]} is in family {first[row]} in {one} and in family {second[row]} in "
+                f"{other}: make them agree, or leave out the FID column."
             )
-        known = np.where(known == "", fid, known)

@@ -9,9 +9,11 @@ from pathlib import Path
 import joblib
 import numpy as np
 import pytest
+from scipy.stats import chi2
 from sklearn.model_selection import KFold
 
 from skgenetics._cli import main
+from skgenetics.finemapping import FinemapMiXeR
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS, write_traits
 
 pd = pytest.importorskip("pandas")
@@ -31,25 +33,42 @@ def residual(C_train, a_train, C_test, a_test):
     return a_train - one @ coef, a_test - two @ coef
 
 
+def write_npz(X):
+    """Write dosages of the people of the study to x.npz."""
+    names = np.array([f"I{i}" for i in range(N_PEOPLE)])
+    np.savez("x.npz", genotypes=X.astype(np.int8), sample_ids=names)
+
+
 @pytest.mark.parametrize("with_covariates", [True, False])
-def test_r2_of_the_top_variant_is_that_of_least_squares_by_hand(study, compare, with_covariates):
-    words = ["--covar", "covariates.csv"] if with_covariates else []
-    status, printed, errors = compare(*words, text=FILES + " --models top-variant --seed 3")
-    assert status == 0, errors
+@pytest.mark.parametrize("missing", [True, False])
+def test_r2_of_the_top_variant_is_that_of_least_squares_by_hand(
+    study, compare, with_covariates, missing
+):
     X, y = study["X"].astype(float), study["y"]
     C = study["C"] if with_covariates else np.empty((N_PEOPLE, 0))
+    if missing:
+        X[::3, 5] = np.nan
+        X[1::4, 2] = np.nan
+    write_npz(np.where(np.isnan(X), -127, X))
+    words = ["--covar", "covariates.csv"] if with_covariates else []
+    status, printed, errors = compare(
+        *words,
+        text="--genotypes x.npz --pheno traits.tsv --pheno-name height --out run "
+        "--models top-variant --seed 3",
+    )
+    assert status == 0, errors
     expected = []
     for train, test in KFold(5, shuffle=True, random_state=3).split(X):
-        X1, X2 = residual(C[train], X[train], C[test], X[test])
+        full = np.where(np.isnan(X), np.nanmean(X[train], axis=0), X)
+        X1, X2 = residual(C[train], full[train], C[test], full[test])
         y1, y2 = residual(C[train], y[train], C[test], y[test])
         lead = np.argmax([abs(np.corrcoef(column, y1)[0, 1]) for column in X1.T])
         slope, intercept = np.polyfit(X1[:, lead], y1, 1)
         error = y2 - intercept - slope * X2[:, lead]
         expected.append(1 - (error @ error) / (y2 @ y2))
     row = read("comparison.csv").iloc[0]
-    np.testing.assert_allclose(
-        row[[f"fold_{k}" for k in range(1, 6)]].tolist(), expected, atol=2e-6
-    )
+    got = row[[f"fold_{k}" for k in range(1, 6)]].tolist()
+    np.testing.assert_allclose(got, expected, atol=2e-6)
     assert row["variants_used"] == 1
     mean, error = np.mean(expected), np.std(expected, ddof=1) / 5**0.5
     assert f"{mean:.3f} ({error:.3f})".replace("(0.", "(.") in printed
@@ -97,6 +116,7 @@ def test_every_model_and_every_table(study, compare):
     X, y = (residual(study["C"], a, study["C"], a)[0] for a in (study["X"], study["y"]))
     z = [np.sqrt(N_PEOPLE) * np.corrcoef(column, y)[0, 1] for column in X.T]
     np.testing.assert_allclose(variants["z"], z, rtol=1e-5)
+    np.testing.assert_allclose(variants["p_value"], chi2.sf(np.square(z), 1), rtol=1e-4)
     sets = pd.read_csv("run/credible_sets.tsv", sep="\t", comment="#")
     assert " ".join(sets.columns) == (
         "locus cs chromosome start end size coverage min_abs_r mean_abs_r log10_bf "
@@ -110,6 +130,8 @@ def test_every_model_and_every_table(study, compare):
     people = pd.DataFrame(np.hstack([study["X"], study["C"]]), columns=names)
     assert np.corrcoef(saved["estimator"].predict(people), study["y"])[0, 1] > 0.5
     assert len(os.listdir("models")) == 6
+    finemap = joblib.load("models/height.FinemapMiXeR.joblib")["estimator"][-1].regressor_
+    assert finemap.get_params() == FinemapMiXeR().get_params()  # its defaults, not a search
 
 
 def test_binary_trait(study, compare):
@@ -169,22 +191,96 @@ def test_people_and_variants_are_chosen_and_counted(study, compare):
     assert read("comparison.csv")[["n_people", "n_variants"]].to_numpy().tolist() == [[58, 3]] * 2
 
 
-@pytest.mark.parametrize("column", ["cage", "FID"])
-def test_groups_stay_together(study, compare, column, monkeypatch):
+@pytest.fixture
+def splits(monkeypatch):
+    """The tasks, and the inner splits of every fit, as (task, fold) and (train, test) pairs."""
     import skgenetics._compare as module
 
     seen = []
-    original = module._fit_and_score
+
+    def spy(task, model, fold, *rest):
+        train = np.flatnonzero(task.fold != fold)
+        seen.append((task, train, []))
+        original(task, model, fold, *rest)
+
+    def models(n_variants, cv, seed):
+        if cv is not None:
+            seen[-1][2].extend(cv)
+        return regressors(n_variants, cv, seed)
+
+    original, regressors = module._fit_and_score, module.regressors
+    classifiers = module.classifiers
+    monkeypatch.setattr(module, "_fit_and_score", spy)
+    monkeypatch.setattr(module, "regressors", models)
     monkeypatch.setattr(
-        module, "_fit_and_score", lambda task, *rest: (seen.append(task), original(task, *rest))
+        module,
+        "classifiers",
+        lambda n, cv, seed: (cv and seen[-1][2].extend(cv), classifiers(n, cv, seed))[1],
     )
-    status, printed, errors = compare(text=f"{QUICK} --groups {column}")
+    return seen
+
+
+def add_family_to_covariates():
+    """Move the families to the covariates, as text."""
+    table = pd.read_csv("covariates.csv")
+    table["family"] = "c" + (table["IID"].str[1:].astype(int) // 3).astype(str)
+    table.to_csv("covariates.csv", index=False)
+
+
+@pytest.mark.parametrize("column", ["cage", "FID", "family"])
+def test_groups_stay_together(study, compare, column, splits):
+    add_family_to_covariates()
+    words = ["--covar", "covariates.csv"] if column == "family" else []
+    status, printed, errors = compare(*words, text=f"{QUICK} --groups {column}")
     assert status == 0, errors
     assert f"over groups of people ({column})" in printed
     family = np.arange(N_PEOPLE) // 3
-    for task in seen:
-        for group in np.unique(family):
-            assert len(set(task.fold[family == group])) == 1
+    assert len(splits) == 10
+    for task, train, inner in splits:
+        assert task.covariates.shape[1] == 2 * bool(words)
+        assert all(len(set(task.fold[family == group])) == 1 for group in range(30))
+        assert len(inner) == 3
+        for first, second in inner:
+            assert not set(family[train[first]]) & set(family[train[second]])
+
+
+def test_people_without_a_group_are_left_out(study, compare, splits):
+    text = Path("traits.tsv").read_text().replace("\tc7\n", "\tNA\n")
+    Path("traits.tsv").write_text(text)
+    status, printed, errors = compare(text=f"{QUICK} --groups cage")
+    assert status == 0, errors
+    assert "3 more without all covariates and a group" in printed
+    assert len(splits[0][0].y) == 87
+
+
+def test_cases_are_spread_evenly(study, compare, splits):
+    status, _, errors = compare(
+        text="--bfile study --pheno traits.tsv --pheno-name illness --out run "
+        "--models LogisticRegression"
+    )
+    assert status == 0, errors
+    for task, train, inner in splits:
+        cases = [task.y[task.fold == k].sum() for k in range(5)]
+        assert max(cases) - min(cases) <= 1
+        cases = [task.y[train[second]].sum() for _, second in inner]
+        assert max(cases) - min(cases) <= 1
+
+
+def test_two_values_other_than_a_code_are_a_quantity(study, compare):
+    write_traits(range(N_PEOPLE), 3.0 * study["case"], study["case"])
+    status, printed, errors = compare(text=QUICK)
+    assert status == 0, errors
+    assert "height: quantitative, 90 people" in printed
+
+
+def test_more_than_one_locus_has_no_picture(study, compare):
+    text = Path("study.bim").read_text().replace("1\trs11\t", "2\trs11\t")
+    Path("study.bim").write_text(text)
+    status, printed, errors = compare(text=f"{FILES} --models FinemapMiXeR")
+    assert status == 0, errors
+    assert "the variants lie in more than one locus" in printed
+    assert "locus_" not in printed
+    assert not list(Path("run").glob("locus_*"))
 
 
 def test_twins_in_different_folds_are_noticed(tmp_path, monkeypatch, compare):
@@ -216,11 +312,11 @@ def test_results_do_not_depend_on_the_number_of_processes(study, capsys):
 
 def test_variants_that_do_not_vary_in_a_training_fold(study, compare):
     """What covariates leave of them is rounding, which must not be scaled up to 1."""
-    X = study["X"].copy()
-    X[:, [2, 7]] = [0, 2]
-    X[[4, 9], [2, 7]] = 1
-    names = np.array([f"I{i}" for i in range(N_PEOPLE)])
-    np.savez("x.npz", genotypes=X, sample_ids=names)
+    write_npz(study["X"])
+    table = pd.read_csv("covariates.csv", index_col="IID")
+    table["like_a_variant"] = pd.Series(study["X"][:, 8], [f"I{i}" for i in range(N_PEOPLE)])
+    table.loc["I10", "like_a_variant"] += 1
+    table.to_csv("covariates.csv")
     status, _, errors = compare(
         text="--genotypes x.npz --pheno traits.tsv --covar covariates.csv --pheno-name height "
         "--out run"

@@ -1,10 +1,12 @@
 """Bad input: one sentence, exit status 2, no traceback, no file left behind."""
 
 import os
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.dummy import DummyRegressor
 
 pytest.importorskip("pandas")
 
@@ -130,7 +132,6 @@ def test_maf_leaves_out_what_does_not_vary(study, compare):
 
 def broken_regressors(original, folds):
     """Return the models with one more, which fails in some folds."""
-    from sklearn.dummy import DummyRegressor
 
     class Fails(DummyRegressor):
         def fit(self, X, y):
@@ -157,6 +158,24 @@ def test_some_fits_fail(study, compare, monkeypatch):
     assert row.rstrip().endswith("failed")
     assert os.path.exists("run/comparison.csv")
     assert "the sky fell" in Path("run/compare.log").read_text()
+
+
+def test_warnings_of_fits_are_counted(study, compare, monkeypatch):
+    import skgenetics._compare as module
+
+    class Warns(DummyRegressor):
+        def fit(self, X, y):
+            warnings.warn("a remark", UserWarning, stacklevel=1)
+            return super().fit(X, y)
+
+    original = module.regressors
+    monkeypatch.setattr(
+        module, "regressors", lambda *arguments: {**original(*arguments), "MLP": Warns()}
+    )
+    status, printed, errors = compare(text=FILES + ",MLP")
+    assert status == 0, errors
+    assert "Note: MLP, 5 of 5 fits: a remark" in printed
+    assert errors == ""
 
 
 def test_every_fit_fails(study, compare, monkeypatch):

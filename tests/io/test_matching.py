@@ -46,6 +46,8 @@ def test_families_that_say_nothing_do_not_stand_in_the_way():
         x=people(("0", "a"), ("0", "b")), y=people(("b", "b"), ("a", "a")), z=people("a", "b")
     )
     assert positions["y"].tolist() == [1, 0]
+    positions, _ = match_samples(x=people(("F1", "a")), y=people(("a", "a")))
+    assert positions["y"].tolist() == [0]
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,10 @@ def test_families_that_say_nothing_do_not_stand_in_the_way():
         (
             {"x": people(("A", "1")), "z": people("1"), "y": people(("B", "1"))},
             "1 is in family A in x and in family B in y",
+        ),
+        (
+            {"x": people("1"), "z": people(("A", "1")), "y": people(("B", "1"))},
+            "1 is in family A in z and in family B in y",
         ),
     ],
 )

@@ -33,6 +33,10 @@ def test_one_column_of_ids(write, header):
     assert table["t"].tolist() == [1.0, 2.0]
 
 
+def test_minus_nine_is_missing_however_it_is_written(write):
+    assert read_table(write("IID t\na -9.0\nb 1\nc -9\n"))["t"].isna().tolist() == [1, 0, 1]
+
+
 def test_iid_need_not_come_first_and_gzip_is_read(tmp_path):
     path = tmp_path / "t.csv.gz"
     path.write_bytes(gzip.compress(b"t,IID\n1,a\n2,b\n"))
