@@ -1,5 +1,6 @@
 """Fine-mapping: which variants of a locus have an effect on a trait."""
 
+from skgenetics.finemapping._loci import finemap_loci
 from skgenetics.finemapping._mixer import FinemapMiXeR
 
-__all__ = ["FinemapMiXeR"]
+__all__ = ["FinemapMiXeR", "finemap_loci"]

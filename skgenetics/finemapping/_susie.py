@@ -48,48 +48,61 @@ def fit_single_effect(
     variance : array (p,)
         Effect variances, up to the strength.
     low, high : float
-        Interval of the log strength searched by golden section; no search where low == high.
+        Interval of the log strength that is searched; none where low == high.
     previous : float
-        Strength of the last sweep: kept where the search finds nothing better.
+        Strength of the last sweep, from which the search starts: kept where it finds no better.
     """
     p = residual.shape[0]
 
-    def log_evidence(strength):
-        largest = -np.inf
+    def evidence(log_strength):
+        # the log evidence and its first two derivatives in log strength
+        strength, largest = np.exp(log_strength), -np.inf
         for i in range(p):
             w = strength * variance[i]
             mean[i] = 0.5 * residual[i] * residual[i] * w / (1.0 + w * precision[i]) + log_prior[i]
             largest = max(largest, mean[i])
-        total = 0.0
+        total, slope, curvature = 0.0, 0.0, 0.0
         for i in range(p):
             w = strength * variance[i]
-            total += np.exp(mean[i] - largest) / np.sqrt(1.0 + w * precision[i])
-        return largest + np.log(total)
+            kept = 1.0 / (1.0 + w * precision[i])
+            weight = np.exp(mean[i] - largest) * np.sqrt(kept)
+            signal = residual[i] * residual[i] * w * kept * kept
+            first = 0.5 * (signal - w * precision[i] * kept)
+            second = 0.5 * (signal * (2.0 * kept - 1.0) - w * precision[i] * kept * kept)
+            total += weight
+            slope += weight * first
+            curvature += weight * (second + first * first)
+        slope /= total
+        return largest + np.log(total), slope, curvature / total - slope * slope
 
     if low == high:
         strength = np.exp(low)
-        log_bf = log_evidence(strength)
+        log_bf = evidence(low)[0]
     else:
         strength, log_bf = 0.0, 0.0
         if previous > 0.0:
-            value = log_evidence(previous)
+            log_strength = np.log(previous)
+        else:  # where the strongest variant alone would have it
+            strongest = np.argmax(residual * residual * variance + log_prior)
+            log_strength = np.log(
+                max((residual[strongest] / max(precision[strongest], 1e-300)) ** 2, 1e-300)
+                / variance[strongest]
+            )
+        log_strength = min(max(log_strength, low), high)
+        while True:  # Newton's steps, halving the interval where they leave it
+            value, slope, curvature = evidence(log_strength)
             if value > log_bf:
-                strength, log_bf = previous, value
-        golden = 0.6180339887498949
-        left, right = high - golden * (high - low), low + golden * (high - low)
-        at_left, at_right = log_evidence(np.exp(left)), log_evidence(np.exp(right))
-        while high - low > 1e-3:
-            if at_left > at_right:
-                high, right, at_right = right, left, at_left
-                left = high - golden * (high - low)
-                at_left = log_evidence(np.exp(left))
+                strength, log_bf = np.exp(log_strength), value
+            if slope > 0.0:
+                low = log_strength
             else:
-                low, left, at_left = left, right, at_right
-                right = low + golden * (high - low)
-                at_right = log_evidence(np.exp(right))
-        if max(at_left, at_right) > log_bf:
-            strength = np.exp(left if at_left > at_right else right)
-            log_bf = max(at_left, at_right)
+                high = log_strength
+            step = log_strength - slope / curvature if curvature < 0.0 else low - 1.0
+            if step <= low or step >= high:
+                step = 0.5 * (low + high)
+            if abs(step - log_strength) < 1e-4:
+                break
+            log_strength = step
     for i in range(p):
         w = strength * variance[i]
         shrunk = w / (1.0 + w * precision[i])

@@ -87,6 +87,7 @@ def ld_with(i, j, value, *, symmetric=True):
         (np.eye(4)[:2], r"got an array of shape \(2, 4\)"),
         (ld_with(0, 1, 0.3, symmetric=False), "must be symmetric; .* differ by up to 0.3"),
         (ld_with(0, 1, np.nan), "NaN or infinity"),
+        (ld_with(0, 1, np.inf), "NaN or infinity"),
         (ld_with(0, 1, -1.2), r"between -1 and 1; got \|r\| up to 1.2"),
         (ld_with(2, 2, 0.5), "1 on its diagonal; entry 2 is 0.5"),
     ],
