@@ -1,0 +1,397 @@
+"""Many loci: fine-mapped side by side, written as they finish, gathered in one result."""
+
+import gzip
+import json
+import os
+import re
+import time
+import warnings
+import zlib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import joblib
+import numpy as np
+from scipy.special import erfc
+from sklearn.base import clone
+from sklearn.callback import with_callbacks
+from sklearn.exceptions import FitFailedWarning
+from sklearn.utils import Bunch
+
+import skgenetics
+from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._parallel import run_parallel
+from skgenetics.utils._validation import import_optional
+
+REGION = ("chromosome", "start", "end")
+TABLES = {  # columns and dtypes of the result; names of GWAS-SSF where it has one
+    "loci": {
+        "locus": "string",
+        "chromosome": "string",
+        "start": "Int64",
+        "end": "Int64",
+        "n_variants": "Int64",
+        "n_sets": "Int64",
+        "expected_causal": "float64",
+        "h2": "float64",
+        "solver": "string",
+        "converged": "boolean",
+        "ld_mismatch": "boolean",
+        "status": "string",
+        "message": "string",
+        "seconds": "float64",
+    },
+    "credible_sets": {
+        "locus": "string",
+        "cs": "int64",
+        "chromosome": "string",
+        "start": "Int64",
+        "end": "Int64",
+        "size": "int64",
+        "coverage": "float64",
+        "min_abs_r": "float64",
+        "mean_abs_r": "float64",
+        "log10_bf": "float64",
+        "lead_variant_id": "string",
+        "lead_rsid": "string",
+        "lead_pip": "float64",
+        "low_purity": "bool",
+    },
+    "variants": {
+        "locus": "string",
+        "chromosome": "string",
+        "base_pair_location": "Int64",
+        "effect_allele": "string",
+        "other_allele": "string",
+        "rsid": "string",
+        "variant_id": "string",
+        "effect_allele_frequency": "float64",
+        "z": "float64",
+        "p_value": "float64",
+        "n": "float64",
+        "pip": "float64",
+        "posterior_mean": "float64",
+        "posterior_sd": "float64",
+        "cs": "int64",
+        "cs_alpha": "float64",
+        "flag": "string",
+    },
+}
+GIVEN = {  # what the caller may know of the variants
+    name: TABLES["variants"][name]
+    for name in ("chromosome", "base_pair_location", "effect_allele", "other_allele", "rsid")
+    + ("variant_id", "effect_allele_frequency", "p_value", "flag")
+}
+
+
+def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None, callbacks=()):
+    """Fine-map many loci from summary statistics.
+
+    Parameters
+    ----------
+    loci : sequence of dict
+        One a locus:
+
+        * "name": str, unique;
+        * the arguments of :meth:`FinemapMiXeR.fit_summary`: "z", "ld", "n_samples" and others;
+        * "variants", optional: data frame or dict of columns, a row a variant in the order of z.
+          Taken from it: chromosome, base_pair_location (or position), effect_allele,
+          other_allele, rsid, variant_id, effect_allele_frequency, p_value, flag. Without
+          variant_id it is chromosome_position_other_effect;
+        * "params", optional: dict of parameters of `estimator` for this locus, such as
+          causal_probability (n_variants,);
+        * "chromosome", "start", "end", optional: of the region; else those of its variants;
+        * "open", optional: callable without arguments that returns a dict of these items, which
+          add to the others. It runs where the locus is fitted, so that data are read when they are
+          needed and not sent to other processes: ``functools.partial(read_locus, path, start)``.
+    estimator : FinemapMiXeR
+        Cloned for each locus, with a seed of its own.
+    n_jobs : int or None, default=None
+        Loci at a time, as in joblib; with more than one, each runs on one BLAS thread. Other
+        backends by ``joblib.parallel_config``: dask workers need one thread each, since warnings
+        are recorded by process.
+    output : path-like, default=None
+        Folder in which each locus is written when it is done, one file a locus. A later call with
+        this folder reads loci of the same name, description, estimator and seed instead of
+        fitting them, after an interruption too; failed ones are tried again. What "open" reads is
+        taken to be unchanged. Workers on other machines must see this folder.
+    random_state : int, RandomState instance or None, default=None
+        Source of the seeds. None: the estimator's.
+    callbacks : sequence of callbacks, default=()
+        Of :mod:`sklearn.callback`, such as ``ProgressBar()``: each locus is one task, and its row
+        of the table `loci` is the `metadata` when the task ends. Callbacks set on `estimator` see
+        the fits themselves.
+
+    Returns
+    -------
+    result : :class:`~sklearn.utils.Bunch`
+        Data frames, in the order of `loci`:
+
+        loci : a row a locus
+            locus, chromosome, start, end, n_variants, n_sets, expected_causal (sum of the PIPs),
+            h2, solver, converged, ld_mismatch (missing where not assessed), status ("ok" or
+            "failed"), message (the warnings, or why it failed), seconds.
+        credible_sets : a row a set
+            locus, cs (its number in the locus), chromosome, start, end, size, coverage, min_abs_r,
+            mean_abs_r, log10_bf, lead_variant_id, lead_rsid, lead_pip, low_purity.
+        variants : a row a variant
+            locus, chromosome, base_pair_location, effect_allele, other_allele, rsid, variant_id,
+            effect_allele_frequency, z (as given), p_value, n, pip, posterior_mean, posterior_sd,
+            cs (0 = none), cs_alpha, flag.
+
+    Raises
+    ------
+    ValueError
+        Where `loci` is empty or names are missing or not unique.
+    TypeError
+        Where `estimator` cannot fit summary statistics, or cannot be pickled.
+
+    Warns
+    -----
+    FitFailedWarning
+        Where loci failed. They have no rows in `credible_sets` and `variants`; the others are kept.
+
+    Notes
+    -----
+    Apart from `seconds`, results do not depend on `n_jobs`, on the order in which loci finish, or
+    on interruptions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics import FinemapMiXeR
+    >>> from skgenetics.finemapping import finemap_loci
+    >>> ld = np.array([[1.0, 0.6, 0.1], [0.6, 1.0, 0.1], [0.1, 0.1, 1.0]])
+    >>> loci = [
+    ...     {"name": "first", "z": [8.0, 4.0, 0.5], "ld": ld, "n_samples": 10_000},
+    ...     {"name": "second", "z": [1.0, 0.2, -0.4], "ld": ld, "n_samples": 10_000},
+    ... ]
+    >>> result = finemap_loci(loci, FinemapMiXeR())
+    >>> result.loci[["locus", "n_variants", "n_sets", "status"]]
+        locus  n_variants  n_sets status
+    0   first           3       1     ok
+    1  second           3       0     ok
+    """
+    pandas = import_optional("pandas", extra="dataframe")
+    loci = _check_loci(loci)
+    if not hasattr(estimator, "fit_summary"):
+        raise TypeError(
+            f"estimator must fit summary statistics, as FinemapMiXeR() does; got {estimator!r}."
+        )
+    if output is not None:
+        output = Path(output).absolute()
+        if output.exists() and not output.is_dir():
+            raise NotADirectoryError(f"output must be a folder; {output} is a file.")
+        output.mkdir(parents=True, exist_ok=True)
+    if random_state is None:
+        random_state = estimator.get_params(deep=False)["random_state"]
+    results = run_parallel(
+        _finemap_locus,
+        [(locus, output, random_state is not None) for locus in loci],
+        estimator=estimator,
+        n_jobs=n_jobs,
+        random_state=random_state,
+    )
+    results = _gather(clone(estimator).set_callbacks(*callbacks), results, len(loci))
+    result = Bunch(
+        **{
+            name: pandas.concat([tables[name] for tables in results], ignore_index=True)
+            for name in TABLES
+        }
+    )
+    failed = result.loci[result.loci["status"] == "failed"]
+    if len(failed):
+        warnings.warn(
+            f"{len(failed)} of {len(loci)} loci failed; the first is {failed['locus'].iloc[0]!r}: "
+            f"{failed['message'].iloc[0]} The others are kept; see the column message of loci.",
+            FitFailedWarning,
+            stacklevel=2,
+        )
+    return result
+
+
+def _check_loci(loci):
+    """Return `loci` as a list, or raise where one is not a dict with a name of its own."""
+    loci = list(loci)
+    if not loci:
+        raise ValueError("loci is empty: nothing to fine-map.")
+    for place, locus in enumerate(loci):
+        if not isinstance(locus, Mapping) or not isinstance(locus.get("name"), str):
+            raise ValueError(
+                f"loci must be dicts with a 'name' (str) each; got {type(locus).__name__} "
+                f"without one at position {place}."
+            )
+    twice = [name for name, count in Counter(locus["name"] for locus in loci).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"Names of loci must be unique; {len(twice)} occur more than once, the first is "
+            f"{twice[0]!r}. Name them by their region, as in 'chr1:1000-2000'."
+        )
+    return loci
+
+
+@with_callbacks
+def _gather(estimator, results, n_loci):
+    """Return the list of `results`, each a task of the callbacks of `estimator`."""
+    context = estimator._init_callback_context(task_name="loci", max_subtasks=n_loci)
+    context.call_on_fit_task_begin(estimator=estimator)
+    gathered = []
+    for tables in results:
+        task = context.subcontext(task_name="locus")
+        task.call_on_fit_task_begin(estimator=estimator)
+        gathered.append(tables)
+        row = tables["loci"].iloc[0].to_dict()
+        task.call_on_fit_task_end(estimator=estimator, metadata=row)
+    context.call_on_fit_task_end(estimator=estimator)
+    return gathered
+
+
+def _finemap_locus(estimator, unit, seed):
+    """Return the tables of one locus: those written before, or those of a new fit."""
+    description, folder, seeded = unit
+    name, path, key = description["name"], None, None
+    start = time.perf_counter()
+    row = {"locus": name, "status": "failed", **{part: description.get(part) for part in REGION}}
+    found: dict = {"credible_sets": [], "variants": []}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            if folder is not None:
+                path = folder / _file_name(name)
+                fit = (type(estimator), estimator.get_params(deep=False), seed if seeded else None)
+                inputs = (skgenetics.__version__, fit, dict(description))
+                key = joblib.hash(inputs, coerce_mmap=True)
+                written = _read(path, key)
+                if written is not None:
+                    return written
+            model = clone(estimator).set_params(random_state=seed)
+            row, found = _fit(model, dict(description), row)
+            messages = [str(warning.message) for warning in caught if _matters(warning)]
+        except Exception as error:  # one bad locus must not end the others
+            messages = [f"{type(error).__name__}: {error}"]
+    row["message"] = " ".join(dict.fromkeys(" ".join(text.split()) for text in messages))
+    row["seconds"] = time.perf_counter() - start
+    tables = {kind: _frame(rows, kind) for kind, rows in {"loci": [row], **found}.items()}
+    if path is not None and row["status"] == "ok":
+        _write(path, key, tables)
+    return tables
+
+
+def _matters(warning):
+    """Whether a recorded warning is about the fit, not about the use of a library."""
+    return issubclass(warning.category, (UserWarning, RuntimeWarning))
+
+
+def _fit(model, data, row):
+    """Fit `model` to the description `data`; return the locus' row and the other tables' rows."""
+    data.update(data.pop("open", dict)())
+    known = data.pop("variants", None)
+    model.set_params(**data.pop("params", {}))
+    region = {part: data.pop(part, None) for part in REGION}
+    name = row["locus"]
+    del data["name"]
+    model.fit_summary(**data)
+    variants = _variants(name, model, data, known)
+    on = variants["chromosome"].dropna().unique()
+    if len(on) > 1:
+        raise ValueError(f"Variants of a locus lie on one chromosome; got {', '.join(on)}.")
+    positions = variants["base_pair_location"]
+    derived = (on[0] if len(on) else None, positions.min(), positions.max())
+    for part, value in zip(REGION, derived):
+        row[part] = value if region[part] is None else region[part]
+    sets = _credible_sets(name, model, variants)
+    row |= {
+        "n_variants": len(variants),
+        "n_sets": len(sets),
+        "expected_causal": float(variants["pip"].sum()),
+        "h2": model.heritability_,
+        "solver": model.solver_,
+        "converged": model.converged_,
+        "ld_mismatch": getattr(model, "ld_mismatch_", None),
+        "status": "ok",
+    }
+    return row, {"credible_sets": sets, "variants": variants}
+
+
+def _variants(name, model, data, known):
+    """Return the table of variants: the model's, with what is `known` of them."""
+    pandas = import_optional("pandas", extra="dataframe")
+    z = data.get("z")
+    z = to_numpy(data["beta"]) / to_numpy(data["se"]) if z is None else to_numpy(z)
+    table = model.to_frame().assign(locus=name, z=z, p_value=erfc(np.abs(z) / 2**0.5))
+    table["n"] = to_numpy(data["n_samples"])
+    if known is not None:
+        known = pandas.DataFrame(known).reset_index(drop=True)
+        if len(known) != len(table):
+            raise ValueError(
+                f"variants must have one row for each of the {len(table)} z statistics, in their "
+                f"order; got {len(known)} rows."
+            )
+        known = known.rename(columns={"position": "base_pair_location"})
+        known = known.reindex(columns=list(GIVEN)).astype(GIVEN)
+        place = known["chromosome"] + "_" + known["base_pair_location"].astype("string")
+        place += "_" + known["other_allele"] + "_" + known["effect_allele"]
+        known["variant_id"] = known["variant_id"].fillna(place)
+        table = known.combine_first(table)
+    return _frame(table, "variants")
+
+
+def _credible_sets(name, model, variants):
+    """Return the rows of the table of credible sets."""
+    rows = []
+    for number, found in enumerate(model.credible_sets_, start=1):
+        members = variants.iloc[found["variants"]]
+        lead = members.iloc[0]
+        rows.append(
+            {
+                "locus": name,
+                "cs": number,
+                "chromosome": lead["chromosome"],
+                "start": members["base_pair_location"].min(),
+                "end": members["base_pair_location"].max(),
+                "size": len(members),
+                **{key: found[key] for key in ("coverage", "min_abs_r", "mean_abs_r", "log10_bf")},
+                "lead_variant_id": lead["variant_id"],
+                "lead_rsid": lead["rsid"],
+                "lead_pip": lead["pip"],
+                "low_purity": found["min_abs_r"] < model.min_purity,
+            }
+        )
+    return rows
+
+
+def _frame(rows, kind):
+    """Return `rows`, or columns, as one of `TABLES`: its columns alone, with their dtypes."""
+    pandas = import_optional("pandas", extra="dataframe")
+    return pandas.DataFrame(rows, columns=list(TABLES[kind])).astype(TABLES[kind])
+
+
+def _file_name(name):
+    """Return a file name for a locus that every file system takes and no other locus has."""
+    return f"{re.sub(r'[^A-Za-z0-9.+-]+', '_', name)[:100]}.{joblib.hash(name)[:12]}.json.gz"
+
+
+def _write(path, key, tables):
+    """Write `tables` under the whole name at once, so that no partial file is ever read."""
+    content: dict = {"key": key}
+    for kind, frame in tables.items():
+        plain = frame.astype(object).where(frame.notna(), None)
+        content[kind] = plain.to_dict("list")
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        temporary.write_bytes(gzip.compress(json.dumps(content).encode(), 1))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _read(path, key):
+    """Return the tables of a locus written under `key`, or None: not there, or of another fit."""
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    if content.pop("key", None) != key:
+        return None
+    return {kind: _frame(columns, kind) for kind, columns in content.items()}
