@@ -31,6 +31,7 @@ html_theme_options = {"show_prev_next": False, "navbar_end": [], "footer_start":
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
 
 autosummary_generate = True
+autosummary_ignore_module_all = False  # a module documents what its __all__ lists
 numpydoc_show_class_members = False  # the class template lists them
 
 sphinx_gallery_conf = {

@@ -22,6 +22,13 @@ MODULES = [
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
+def test_api_lists_every_public_package():
+    listed = (ROOT / "doc" / "api.rst").read_text(encoding="utf-8").split()
+    for info in pkgutil.iter_modules(skgenetics.__path__, "skgenetics."):
+        if info.ispkg and getattr(importlib.import_module(info.name), "__all__", ()):
+            assert info.name in listed, f"add {info.name} to doc/api.rst"
+
+
 def test_readme_prints_what_it_says():
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     blocks = re.findall(r"```python\n(.*?)```\n\n```text\n(.*?)```", text, re.DOTALL)
