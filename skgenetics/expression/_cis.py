@@ -179,9 +179,9 @@ def fit_path(X, y, W, alphas, penalty, *, tol=1e-8):
 def largest_alpha(X, y, W, penalty):
     """Return the smallest alpha that gives no effect; for ridge, the variance of the variants."""
     n = W.sum() / max(np.count_nonzero(W.any(axis=0)), 1)
-    mean, scale = variant_moments(X, W)
     if X.shape[0] == 0:
         return 0.0
+    _, scale = variant_moments(X, W)
     if penalty == "ridge":
         return scale.sum() / max(W.sum(), 1e-300)
     y_mean = np.sum(W * y, axis=0) / np.maximum(W.sum(axis=0), 1e-300)
@@ -245,7 +245,7 @@ def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_sta
     random_state : RandomState
         Of the folds.
     """
-    n, n_genes, n_tissues = y.shape
+    n, n_genes, _ = y.shape
     chunks = [slice(a, min(a + CHUNK, n_genes)) for a in range(0, n_genes, CHUNK)]
 
     def units(*rest):

@@ -22,7 +22,8 @@ sum of squares, or the sum of absolute values. So a strength means the same for 
 Source: Yang, Pe'er, Pe'er, equations of L' and its derivatives, corrected: one scale for loss and
 gradients, sums over observed cells, and the derivatives in the intercepts, V and W.
 
-Parameters are dicts of arrays: "coef" (r, T), "offset" (K, J), and "loadings" (K, T, J) or
+Parameters are dicts of arrays: "coef" (r, T), "offset" (K, J; where it is left out, the intercepts
+are at their minimum given the rest), and "loadings" (K, T, J) or
 "gene_factors" (J, T) and "tissue_factors" (K, T).
 """
 
@@ -52,7 +53,7 @@ def scores_to_factors(scores, model, xp):
     """Return the factors (I, T) of scores A C, and their derivatives in the scores."""
     if model != "sigmoid":
         return scores, 1 + 0 * scores
-    factors = 1 / (1 + xp.exp(-scores))
+    factors = (1 + xp.tanh(scores / 2)) / 2
     return factors, factors * (1 - factors)
 
 
@@ -76,14 +77,17 @@ def data_loss(params, factors, targets, xp, *, gradients=False):
         rows, mean = centered(factors, block, xp)
         loadings = tissue_loadings(params, k, genes)
         residual = rows @ loadings - block.y
-        shift = mean @ loadings + params["offset"][k, genes] - block.mean
+        shift = 0 * residual[0, :]
+        if "offset" in params:
+            shift = mean @ loadings + params["offset"][k, genes] - block.mean
         loss = loss + xp.sum(residual**2) + block.total * xp.sum(shift**2)
         own = xp.sqrt(block.weight)[:, None] * (residual @ loadings.T)
         own = own + block.weight[:, None] * (loadings @ shift)
         d_factors = d_factors + spread(own, block, xp)
         if not gradients:
             continue
-        rest["offset"][k, genes] += block.total * shift / targets.n_cells
+        if "offset" in params:
+            rest["offset"][k, genes] += block.total * shift / targets.n_cells
         d_loadings = rows.T @ residual + block.total * mean[:, None] * shift[None, :]
         d_loadings = d_loadings / targets.n_cells
         if "loadings" in params:

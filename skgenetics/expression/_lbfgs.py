@@ -1,0 +1,70 @@
+"""L-BFGS as a generator, in any array namespace."""
+
+from typing import NamedTuple
+
+MEMORY = 10
+
+
+class Iterate(NamedTuple):
+    """A point, its value, and what the function said beside them."""
+
+    x: object
+    value: float
+    extra: object
+    converged: bool
+
+
+def lbfgs(function, x, *, tol, xp):
+    """Yield an `Iterate` after every step of L-BFGS (Nocedal and Wright, algorithm 7.4).
+
+    Parameters
+    ----------
+    function : callable
+        Returns value (float), gradient (of the shape of x), and anything else.
+    x : array
+    tol : float
+        Stop where a step lowers the value by less than this share of it.
+    """
+    value, gradient, extra = function(x)
+    pairs = []
+    while True:
+        direction = _two_loops(gradient, pairs, xp)
+        slope = float(xp.sum(direction * gradient))
+        if slope >= 0:
+            pairs, direction = [], -gradient
+            slope = -float(xp.sum(gradient**2))
+        step = 1.0 if pairs else min(1.0, 1.0 / max((-slope) ** 0.5, 1e-300))
+        while True:
+            moved = x + step * direction
+            new_value, new_gradient, new_extra = function(moved)
+            if new_value <= value + 1e-4 * step * slope or step < 1e-12:
+                break
+            step = step / 2
+        if new_value > value:  # no step is left that helps
+            yield Iterate(x, value, extra, True)
+            return
+        change, turn = moved - x, new_gradient - gradient
+        if float(xp.sum(change * turn)) > 1e-10 * float(xp.sum(turn * turn)):
+            pairs = [*pairs[1 - MEMORY :], (change, turn)]
+        converged = value - new_value <= tol * abs(new_value)
+        x, value, gradient, extra = moved, new_value, new_gradient, new_extra
+        yield Iterate(x, value, extra, converged)
+        if converged:
+            return
+
+
+def _two_loops(gradient, pairs, xp):
+    """Return minus the product of the inverse Hessian's estimate with the gradient."""
+    direction, steps = -gradient, []
+    for change, turn in reversed(pairs):
+        rho = 1 / float(xp.sum(change * turn))
+        a = rho * float(xp.sum(change * direction))
+        direction = direction - a * turn
+        steps.append((rho, a))
+    if pairs:
+        change, turn = pairs[-1]
+        direction = direction * (float(xp.sum(change * turn)) / float(xp.sum(turn * turn)))
+    for (change, turn), (rho, a) in zip(pairs, reversed(steps)):
+        b = rho * float(xp.sum(turn * direction))
+        direction = direction + (a - b) * change
+    return direction

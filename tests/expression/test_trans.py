@@ -1,0 +1,239 @@
+"""Trans solvers against joint minimization, against each other, and against known answers."""
+
+import numpy as np
+import pytest
+from scipy.optimize import minimize, rosen, rosen_der
+
+from skgenetics.expression._kernel import (
+    CenteredGenotypes,
+    cross_kernel,
+    genotype_kernel,
+    kernel_root,
+)
+from skgenetics.expression._lbfgs import lbfgs
+from skgenetics.expression._objective import Design, Penalties, objective, scores_to_factors
+from skgenetics.expression._targets import make_targets
+from skgenetics.expression._trans import (
+    alternate,
+    gradient_descent,
+    solve_layers,
+    solve_loadings,
+    varpro,
+)
+from tests.oracles.expression_naive import naive_objective, naive_prediction
+
+
+def problem(tensor, model, pattern="samples", n=20, n_genes=4, rank=2, seed=0, explicit=False):
+    X, y = tensor(n=n, p=12, n_genes=n_genes, n_tissues=3, pattern=pattern, seed=seed)
+    weight = np.random.default_rng(seed).integers(1, 3, size=n).astype(float)
+    kernel, scale = genotype_kernel(X, weight, np)
+    A = CenteredGenotypes(X, scale, np) if explicit else kernel_root(kernel, np)[0]
+    width = X.shape[1] if explicit else A.shape[1]
+    penalized = np.ones(width)
+    if model == "sigmoid":
+        A, penalized = np.column_stack([A, np.ones(n)]), np.append(penalized, 0.0)
+    rng = np.random.default_rng(seed)
+    params = {"coef": rng.normal(size=(len(penalized), rank))}
+    if model == "tensor":
+        params["gene_factors"] = rng.normal(size=(n_genes, rank))
+        params["tissue_factors"] = rng.normal(size=(3, rank))
+    else:
+        params["loadings"] = rng.normal(size=(3, rank, n_genes))
+    return X, y, weight, make_targets(y, weight, np, "cpu"), Design(A, penalized), params
+
+
+def last(iterations, max_iter=3000):
+    for state, _ in zip(iterations, range(max_iter)):
+        final = state
+    return final
+
+
+def test_the_kernel_is_a_sum_over_variants(tensor):
+    X, _ = tensor(n=10, p=40)
+    weight = np.arange(1.0, 11.0)
+    kernel, scale = genotype_kernel(X, weight, np)
+    centered = X - np.average(X, axis=0, weights=weight)
+    size = np.average(np.sum(centered**2, axis=1), weights=weight)
+    np.testing.assert_allclose(kernel, centered @ centered.T / size)
+    np.testing.assert_allclose(cross_kernel(X[:3], X, scale, np), kernel[:3])
+    root, inverse = kernel_root(kernel, np)
+    np.testing.assert_allclose(root @ root.T, kernel, atol=1e-12)
+    np.testing.assert_allclose(kernel @ inverse, root, atol=1e-10)
+    genotypes = CenteredGenotypes(X, scale, np)
+    np.testing.assert_allclose(genotypes @ (genotypes.T @ np.eye(10)), kernel, atol=1e-12)
+
+
+def test_lbfgs_finds_the_minimum_of_rosenbrock():
+    def function(x):
+        return rosen(x), rosen_der(x), None
+
+    state = last(lbfgs(function, np.array([-1.2, 1.0, 0.5]), tol=1e-12, xp=np))
+    assert state.converged
+    np.testing.assert_allclose(state.x, 1, atol=1e-4)
+
+
+@pytest.mark.parametrize("pattern", ["samples", "cells"])
+@pytest.mark.parametrize("model", ["linear", "sigmoid"])
+def test_varpro_is_the_joint_minimum(tensor, model, pattern):
+    _, y, weight, targets, design, params = problem(tensor, model, pattern)
+    penalties = Penalties(0.02, 0.1)
+    state = last(varpro(params, targets, design, penalties, model=model, tol=1e-13, xp=np))
+    shapes = [params["coef"].shape, params["loadings"].shape, (3, 4)]
+    sizes = np.cumsum([np.prod(shape) for shape in shapes])
+    names = {"coef": (0.02, "l2"), "loadings": (0.1, "l2")}
+
+    def joint(flat):
+        parts = np.split(flat, sizes[:-1])
+        found = dict(zip(["coef", "loadings", "offset"], map(np.reshape, parts, shapes)))
+        return naive_objective(found, y, weight, design.matrix, design.penalized, names, model)
+
+    start = np.concatenate([params["coef"].ravel(), params["loadings"].ravel(), np.zeros(12)])
+    answer = minimize(joint, start, method="BFGS", options={"gtol": 1e-7, "maxiter": 3000})
+    np.testing.assert_allclose(state.value, answer.fun, rtol=1e-6 if model == "linear" else 2e-2)
+    if model == "sigmoid":  # not convex: started from the answer, varpro stays there
+        coef = answer.x[: sizes[0]].reshape(shapes[0])
+        state = last(
+            varpro({"coef": coef}, targets, design, penalties, model=model, tol=1e-13, xp=np)
+        )
+        np.testing.assert_allclose(state.value, answer.fun, rtol=1e-6)
+
+
+def test_the_linear_model_of_full_rank_is_the_nuclear_norm(tensor):
+    """The duality gap of the convex problem certifies the optimum."""
+    X, y = tensor(n=25, p=60, n_genes=5, n_tissues=1, pattern="none")
+    kernel, _ = genotype_kernel(X, np.ones(25), np)
+    A, _ = kernel_root(kernel, np)
+    targets = make_targets(y, np.ones(25), np, "cpu")
+    params = {"coef": np.random.default_rng(0).normal(size=(A.shape[1], 5))}
+    state = last(
+        varpro(params, targets, Design(A, np.ones(A.shape[1])), Penalties(0.04, 0.25),
+               model="linear", tol=1e-14, xp=np)
+    )  # fmt: skip
+    Y = y[:, :, 0] - y[:, :, 0].mean(axis=0)
+    A = A - A.mean(axis=0)
+    strength = np.sqrt(0.04 * 0.25 / 5)
+    F = A @ state.params["coef"]
+    beta = np.linalg.solve(F.T @ F + 0.25 * 25 * np.eye(5), F.T @ Y)
+    matrix = state.params["coef"] @ beta
+    residual = Y - A @ matrix
+    primal = np.sum(residual**2) / 250 + strength * np.linalg.svd(matrix)[1].sum()
+    dual = residual / 125
+    dual *= min(1.0, strength / np.linalg.norm(A.T @ dual, 2))
+    gap = primal - (np.sum(dual * Y) - 125 / 2 * np.sum(dual**2))
+    assert 0 <= gap < 1e-5 * primal
+    np.testing.assert_allclose(state.value, primal, rtol=1e-6)
+
+
+@pytest.mark.parametrize("pattern", ["samples", "cells"])
+@pytest.mark.parametrize("model", ["linear", "sigmoid", "tensor"])
+def test_solvers_agree(tensor, model, pattern):
+    *_, targets, design, params = problem(tensor, model, pattern)
+    penalties = Penalties(0.005, 0.05, 0.05)
+    args = (targets, design, penalties)
+    options = {"model": model, "xp": np}
+    als = last(alternate(params, *args, tol=1e-13, **options))
+    rng = np.random.default_rng(1)
+    if model != "linear":  # not convex: the solvers return to one minimum from beside it
+        start = params | {"coef": als.params["coef"]}
+        params = solve_layers(start, factors(start, design, model), targets, penalties, model, np)
+        params = {name: v + 0.02 * rng.normal(size=v.shape) for name, v in params.items()}
+    gd = last(gradient_descent(params, *args, tol=1e-11, **options))
+    np.testing.assert_allclose(gd.value, als.value, rtol=1e-4)
+    check = objective(gd.params, targets, design, penalties, **options)
+    np.testing.assert_allclose(gd.value, check, rtol=1e-10)
+    if model != "tensor":
+        best = last(varpro(params, *args, tol=1e-13, **options))
+        np.testing.assert_allclose(best.value, als.value, rtol=1e-5)
+
+
+def factors(params, design, model):
+    return scores_to_factors(design.matrix @ params["coef"], model, np)[0]
+
+
+@pytest.mark.parametrize("model", ["linear", "sigmoid", "tensor"])
+@pytest.mark.parametrize("kinds", [("l2", "l2"), ("l1", "l2"), ("l2", "l1"), ("l1", "l1")])
+def test_values_fall(tensor, model, kinds):
+    *_, targets, design, params = problem(tensor, model)
+    penalties = Penalties(0.003, 0.03, 0.03, *kinds)
+    values = [
+        state.value
+        for state in alternate(params, targets, design, penalties, model=model, tol=1e-9, xp=np)
+    ]
+    assert len(values) > 3
+    assert np.all(np.diff(values) <= 1e-12)
+
+
+@pytest.mark.parametrize("model", ["linear", "tensor"])
+@pytest.mark.parametrize("kinds", [("l1", "l2"), ("l2", "l1"), ("l1", "l1")])
+def test_l1_gives_exact_zeros_where_the_subgradient_allows(tensor, model, kinds):
+    X, y, weight, targets, design, params = problem(tensor, model, explicit=kinds[0] == "l1")
+    strong = (0.03, 0.3, 0.1) if model == "linear" else (0.005, 0.08, 0.02)
+    penalties = Penalties(*strong, *kinds)
+    state = last(alternate(params, targets, design, penalties, model=model, tol=1e-14, xp=np))
+    if kinds[0] == "l1":
+        matrix = (X - np.average(X, axis=0, weights=weight)) / design.matrix.scale.size**0.5
+    else:
+        matrix = design.matrix
+    names = {"coef": (0.0, "l2")}
+
+    def smooth(params):
+        return naive_objective(params, y, weight, matrix, design.penalized, names, model)
+
+    found = dict(state.params)
+    if kinds[1] == "l2" and model == "linear":  # solved for compressed genes
+        found["loadings"] = solve_loadings(matrix @ found["coef"], targets, penalties, np)
+    order = np.argsort(targets.order)
+    for name, axis in (("loadings", 2), ("gene_factors", 0)):
+        if name in found:
+            found[name] = np.take(found[name], order, axis=axis)
+    found["offset"] = best_offset(found, matrix, y, weight, model)
+    checks = {"coef": (kinds[0], strong[0])}
+    second = "gene_factors" if model == "tensor" else "loadings"
+    count = 4 if model == "tensor" else 12
+    checks[second] = (kinds[1], strong[1] / count)
+    for name, (kind, strength) in checks.items():
+        if kind != "l1":
+            continue
+        value = found[name]
+        zeros = value == 0
+        assert zeros.sum() < value.size
+        assert zeros.any() or (name == "gene_factors" and kinds[0] == "l2")
+        gradient = np.empty(value.shape)
+        for index in np.ndindex(value.shape):
+            moved = {key: array.astype(complex) for key, array in found.items()}
+            moved[name][index] += 1e-30j
+            gradient[index] = smooth(moved).imag / 1e-30
+        np.testing.assert_allclose(
+            gradient[~zeros], -strength * np.sign(value[~zeros]), atol=2e-4 * strength + 1e-6
+        )
+        assert np.all(np.abs(gradient[zeros]) <= strength * 1.001 + 1e-6)
+
+
+def best_offset(params, matrix, y, weight, model):
+    """Intercepts (K, J) that minimize the loss."""
+    trans = naive_prediction(params | {"offset": np.zeros((3, 4))}, matrix, model)
+    cells = np.where(np.isnan(y), 0.0, weight[:, None, None])
+    return (np.sum(cells * np.nan_to_num(y - trans), axis=0) / cells.sum(axis=0)).T
+
+
+def test_the_tensor_model_recovers_a_noiseless_decomposition():
+    rng = np.random.default_rng(0)
+    F, V, W = (rng.normal(size=(m, 2)) for m in (40, 15, 4))
+    complete = np.einsum("it,jt,kt->ijk", F - F.mean(axis=0), V, W)
+    holes = np.broadcast_to(rng.random((40, 1, 4)) < 0.2, complete.shape)
+    targets = make_targets(np.where(holes, np.nan, complete), np.ones(40), np, "cpu")
+    design = Design(np.eye(40), np.ones(40))
+    params = {
+        "coef": rng.normal(size=(40, 2)),
+        "gene_factors": rng.normal(size=(15, 2)),
+        "tissue_factors": rng.normal(size=(4, 2)),
+    }
+    penalties = Penalties(1e-9, 1e-9, 1e-9)
+    state = last(
+        alternate(params, targets, design, penalties, model="tensor", tol=1e-8, xp=np), 500
+    )
+    F_hat, V_hat, W_hat = (
+        state.params[name] for name in ("coef", "gene_factors", "tissue_factors")
+    )
+    for ours, truth in ((F_hat, F), (V_hat, V), (W_hat, W)):
+        assert np.abs(np.corrcoef(ours.T, truth.T)[:2, 2:]).max(axis=1).min() > 0.999
