@@ -211,7 +211,7 @@ def _is_transposed(header, rows, samples):
     if samples is not None:
         known = set(samples.get_level_values("IID"))
         across, down = known.intersection(header), known.intersection(first_column)
-        if "IID" not in header and (across or down):
+        if across or down:
             return len(across) > len(down)
     named = [bool(_COVARIATE_NAME.match(value)) for value in first_column]
     return header[0].lower() in ("", "id", "sampleid", "covariate") and any(named)

@@ -73,7 +73,7 @@ def test_transposed_people_with_numbers_for_names(write):
 
 def test_upright_covariates_stay_upright(write):
     path = write("ID PC1 PC2\na 1 2\nb 3 4\n")
-    for people in (samples("a", "b"), None):
+    for people in (samples("a", "b"), None, samples("a", "b", "PC2")):
         assert read_table(path, kind="covariates", samples=people).columns.tolist() == [
             "PC1",
             "PC2",
