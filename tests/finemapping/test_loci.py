@@ -1,0 +1,455 @@
+"""Many loci: one table, whatever the processes, the order, bad loci and interruptions."""
+
+import functools
+import os
+import subprocess
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from joblib import parallel_config
+from scipy.stats import norm
+from sklearn.callback import ProgressBar
+from sklearn.exceptions import FitFailedWarning
+
+from skgenetics import FinemapMiXeR
+from skgenetics.datasets import make_genotypes, make_summary_statistics
+from skgenetics.finemapping import finemap_loci
+
+pd = pytest.importorskip("pandas")
+
+ROOT = Path(__file__).resolve().parents[2]
+GIBBS = {"solver": "gibbs", "n_draws": 100}
+COLUMNS = {
+    "loci": "locus chromosome start end n_variants n_sets expected_causal h2 solver converged "
+    "ld_mismatch status message seconds",
+    "credible_sets": "locus cs chromosome start end size coverage min_abs_r mean_abs_r log10_bf "
+    "lead_variant_id lead_rsid lead_pip low_purity",
+    "variants": "locus chromosome base_pair_location effect_allele other_allele rsid variant_id "
+    "effect_allele_frequency z p_value n pip posterior_mean posterior_sd cs cs_alpha flag",
+}
+
+
+def statistics_of(X, causal, seed, n_samples=20_000):
+    """Summary statistics of a trait to which the variants `causal` each contribute 1%."""
+    ld = np.corrcoef(X, rowvar=False)
+    effects = np.zeros(len(ld))
+    effects[causal] = 0.1
+    study = make_summary_statistics(ld=ld, effects=effects, n_samples=n_samples, random_state=seed)
+    return {"z": study.z, "ld": ld, "n_samples": n_samples}
+
+
+def simulated(seed, n_variants=60):
+    """A locus of simulated genotypes with one causal variant, number 20."""
+    data = make_genotypes(300, n_variants, random_state=seed)
+    known = {"chromosome": seed + 1, "position": 1000 * np.arange(1, n_variants + 1)}
+    return statistics_of(data.data, [20], seed) | {"variants": known}
+
+
+def read_simulated(seed, folder, waits_for=None):
+    """Note in `folder` that the locus was opened, wait for a file there, and return the locus."""
+    with (folder / "opened.txt").open("a") as file:
+        file.write(f"{seed}\n")
+    while waits_for is not None and not (folder / waits_for).exists():
+        time.sleep(0.02)
+    return simulated(seed)
+
+
+def read_window(path, shape, variants, seed):
+    """A locus of real genotypes, without rare variants; one of them is causal and flagged so."""
+    import bed_reader
+
+    with bed_reader.open_bed(path, iid_count=shape[0], sid_count=shape[1]) as bed:
+        X = bed.read(index=(slice(None), variants.index.to_numpy()), dtype="int8", num_threads=1)
+    common = np.abs(1 - X.mean(axis=0)) < 0.9
+    X, variants = X[:, common], variants[common]
+    causal = int(np.random.default_rng(seed).integers(X.shape[1]))
+    flag = np.where(np.arange(X.shape[1]) == causal, "causal", None)
+    return statistics_of(X, [causal], seed) | {"variants": variants.assign(flag=flag)}
+
+
+def raise_error():
+    raise OSError("the file\nis gone")
+
+
+def read_or_raise(folder):
+    if not (folder / "repaired").exists():
+        raise OSError("the file is gone")
+    return simulated(1)
+
+
+def lazy(folder, n_loci=4, **waits):
+    """Loci that are opened where they are fitted."""
+    return [
+        {
+            "name": f"chr1:{seed}/x",
+            "open": functools.partial(
+                read_simulated, seed, folder, waits_for=waits.get(f"locus_{seed}")
+            ),
+        }
+        for seed in range(n_loci)
+    ]
+
+
+def assert_same(first, second, *, seconds=False):
+    """Two results are equal, apart from the time they took."""
+    for name in COLUMNS:
+        left, right = first[name], second[name]
+        if name == "loci" and not seconds:
+            left, right = left.drop(columns="seconds"), right.drop(columns="seconds")
+        pd.testing.assert_frame_equal(left, right, rtol=1e-9)
+
+
+def test_tables_hold_what_the_estimator_says():
+    loci = [{"name": name, **simulated(seed)} for seed, name in enumerate("ab")]
+    result = finemap_loci(loci, FinemapMiXeR())
+    for name, columns in COLUMNS.items():
+        assert list(result[name].columns) == columns.split()
+    for seed, locus in enumerate(loci):
+        data = {key: locus[key] for key in ("z", "ld", "n_samples")}
+        model = FinemapMiXeR().fit_summary(**data)
+        variants = result.variants[result.variants["locus"] == locus["name"]]
+        np.testing.assert_array_equal(variants["pip"], model.pip_)
+        np.testing.assert_array_equal(variants["posterior_mean"], model.coef_)
+        np.testing.assert_array_equal(variants["posterior_sd"], model.coef_sd_)
+        np.testing.assert_array_equal(variants["z"], locus["z"])
+        np.testing.assert_allclose(variants["p_value"], 2 * norm.sf(np.abs(locus["z"])), rtol=1e-9)
+        assert set(variants["n"]) == {20_000}
+        (found,) = model.credible_sets_
+        assert set(np.flatnonzero(variants["cs"] == 1)) == set(found["variants"])
+        np.testing.assert_allclose(variants["cs_alpha"].sum(), found["alpha"].sum())
+
+        (row,) = result.loci[result.loci["locus"] == locus["name"]].to_dict("records")
+        assert (row["chromosome"], row["start"], row["end"]) == (str(seed + 1), 1000, 60_000)
+        assert (row["n_variants"], row["n_sets"], row["solver"]) == (60, 1, "susie")
+        assert (row["status"], row["message"], row["converged"]) == ("ok", "", True)
+        assert row["h2"] == model.heritability_
+        np.testing.assert_allclose(row["expected_causal"], model.pip_.sum())
+        assert row["seconds"] > 0
+
+        (row,) = result.credible_sets[result.credible_sets["locus"] == locus["name"]].to_dict(
+            "records"
+        )
+        lead = int(found["variants"][0])
+        assert (row["cs"], row["size"]) == (1, len(found["variants"]))
+        assert row["start"] == 1000 * (min(found["variants"]) + 1)
+        assert row["end"] == 1000 * (max(found["variants"]) + 1)
+        assert (row["lead_variant_id"], row["lead_pip"]) == (f"x{lead}", model.pip_[lead])
+        for key in ("coverage", "min_abs_r", "mean_abs_r", "log10_bf"):
+            assert row[key] == found[key]
+        assert not row["low_purity"]
+
+
+def test_what_is_known_of_variants_and_region():
+    ld = np.array([[1.0, 0.3], [0.3, 1.0]])
+    known = pd.DataFrame(
+        {
+            "chromosome": ["X", "X"],
+            "base_pair_location": [7, 11],
+            "effect_allele": ["A", "G"],
+            "other_allele": ["C", "T"],
+            "rsid": ["rs1", None],
+            "effect_allele_frequency": [0.2, np.nan],
+            "p_value": [np.nan, 0.25],
+            "flag": ["LOW_N", None],
+            "pip": [5, 5],  # a column of the result, not of what is known
+        },
+        index=[5, 9],
+    )
+    before = known.copy()
+    locus = {
+        "name": "a",
+        "beta": np.array([0.5, 0.1]),
+        "se": np.array([0.1, 0.1]),
+        "ld": ld,
+        "n_samples": [1000, 500],
+        "variants": known,
+        "start": 1,
+        "params": {"causal_probability": [0.0, 0.2]},
+    }
+    keys = dict(locus)
+    result = finemap_loci([locus], FinemapMiXeR())
+    table = result.variants
+    assert list(table["variant_id"]) == ["X_7_C_A", "X_11_T_G"]
+    assert list(table["flag"].fillna("")) == ["LOW_N", ""]
+    assert list(table["rsid"].fillna("")) == ["rs1", ""]
+    assert list(table["n"]) == [1000, 500]
+    np.testing.assert_allclose(table["z"], [5, 1])
+    np.testing.assert_allclose(table["p_value"], [2 * norm.sf(5), 0.25])
+    np.testing.assert_array_equal(table["effect_allele_frequency"], [0.2, np.nan])
+    assert table["pip"][0] == 0
+    assert list(result.loci[["chromosome", "start", "end"]].iloc[0]) == ["X", 1, 11]
+    pd.testing.assert_frame_equal(known, before)
+    assert locus == keys
+
+
+def test_22_windows_of_real_genotypes(shared):
+    pytest.importorskip("bed_reader")
+    prefix = shared / "data" / "kg1000_windows" / "kg489"
+    if not prefix.with_suffix(".bed").is_file():
+        pytest.skip(f"needs the genotypes {prefix}")
+    names = ["chromosome", "rsid", "_", "position", "effect_allele", "other_allele"]
+    bim = pd.read_csv(prefix.with_suffix(".bim"), sep=r"\s+", header=None, names=names)
+    loci = []
+    for number, window in bim.groupby("chromosome"):
+        arguments = (prefix.with_suffix(".bed"), (489, len(bim)), window[:300], number)
+        opener = functools.partial(read_window, *arguments)
+        loci.append({"name": f"locus {number}", "open": opener})
+    with parallel_config("loky"):
+        result = finemap_loci(loci, FinemapMiXeR(), n_jobs=2)
+    assert list(result.loci["locus"]) == [f"locus {number}" for number in range(1, 23)]
+    assert list(result.loci["chromosome"]) == [str(number) for number in range(1, 23)]
+    assert (result.loci["status"] == "ok").all()
+    assert result.loci["start"].min() >= 20_000_000
+    assert result.loci["end"].max() < 21_000_000
+    assert (result.variants["flag"] == "causal").sum() == 22
+    # one causal variant of 1%, 20,000 people: each is found, and 95% sets hold at least 19 of 22
+    assert (result.loci["n_sets"] == 1).sum() >= 21
+    held = result.variants[result.variants["cs"] > 0]
+    assert (held["flag"] == "causal").sum() >= 19
+    assert result.credible_sets["size"].median() < 30
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"z": np.r_[np.nan, np.zeros(59)]}, "ValueError: z holds NaN"),
+        ({"ld": np.eye(4)}, "ValueError: ld must be a square matrix.* 60 z statistics"),
+        ({"open": raise_error}, "OSError: the file is gone"),
+        ({"variants": {"rsid": ["rs1"]}}, "one row for each of the 60 z .*; got 1 rows"),
+        ({"variants": {"chromosome": [1, 2] * 30}}, "one chromosome; got 1, 2"),
+        ({"Z": 3}, "TypeError: .*unexpected keyword argument 'Z'"),
+        ({"params": {"solver": "best"}}, "solver must be one of"),
+    ],
+)
+def test_bad_locus_is_reported_and_the_others_kept(change, message, tmp_path):
+    good = [{"name": name, **simulated(seed)} for seed, name in enumerate("ab")]
+    bad = {"name": "bad", **simulated(5), "chromosome": "6", "start": 10, "end": 20} | change
+    warning = r"1 of 3 loci failed; the first is 'bad': (?s:.*) others are kept"
+    with pytest.warns(FitFailedWarning, match=warning):
+        result = finemap_loci([good[0], bad, good[1]], FinemapMiXeR(), output=tmp_path)
+    assert list(result.loci["status"]) == ["ok", "failed", "ok"]
+    row = result.loci.iloc[1]
+    assert (row["chromosome"], row["start"], row["end"]) == ("6", 10, 20)
+    assert pd.isna(row["n_variants"])
+    assert pd.Series([row["message"]]).str.contains(message).all()
+    assert "\n" not in row["message"]
+    assert set(result.variants["locus"]) == {"a", "b"}
+    alone = finemap_loci(good, FinemapMiXeR())
+    pd.testing.assert_frame_equal(result.variants, alone.variants)
+    pd.testing.assert_frame_equal(result.credible_sets, alone.credible_sets)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_all_loci_failed():
+    with pytest.warns(FitFailedWarning, match="1 of 1 loci failed"):
+        result = finemap_loci([{"name": "a", "open": raise_error}], FinemapMiXeR())
+    good = finemap_loci([{"name": "a", **simulated(0)}], FinemapMiXeR())
+    assert len(result.variants) == len(result.credible_sets) == 0
+    for name in COLUMNS:
+        assert (result[name].dtypes == good[name].dtypes).all()
+
+
+def test_warnings_of_a_fit_are_its_message():
+    loci = [{"name": "a", **simulated(0)}]
+    with warnings.catch_warnings(record=True) as caught:
+        row = finemap_loci(loci, FinemapMiXeR(max_iter=1)).loci.iloc[0]
+    assert not caught
+    assert not row["converged"]
+    assert row["status"] == "ok"
+    assert "did not converge in 1 iterations. Increase max_iter" in row["message"]
+
+
+@pytest.mark.parametrize(
+    ("loci", "message"),
+    [
+        ([], "loci is empty"),
+        ([{"name": "a"}, {"name": "b"}, {"name": "a"}], "unique; 1 occur .* first is 'a'"),
+        ([{"name": "a"}, {"z": [1.0]}], r"'name' \(str\) each; got dict .* position 1"),
+        ([{"name": 3}], "got dict without one at position 0"),
+        (["a.npz"], "got str"),
+    ],
+)
+def test_bad_lists_of_loci(loci, message):
+    with pytest.raises(ValueError, match=message):
+        finemap_loci(loci, FinemapMiXeR())
+
+
+def test_bad_estimators_and_folders(tmp_path):
+    loci = lazy(tmp_path)
+    with pytest.raises(TypeError, match="FinemapMiXeR cannot be sent to worker processes"):
+        finemap_loci(loci, FinemapMiXeR(tol=lambda: 1), n_jobs=2)
+    with pytest.raises(TypeError, match=r"must fit summary statistics.* got ProgressBar|got 3"):
+        finemap_loci(loci, 3)
+    (tmp_path / "file").touch()
+    with pytest.raises(NotADirectoryError, match=r"output must be a folder; .*file is a file"):
+        finemap_loci(loci, FinemapMiXeR(), output=tmp_path / "file")
+    assert not (tmp_path / "opened.txt").exists()
+
+
+def test_results_do_not_depend_on_jobs_and_order():
+    loci = [{"name": name, **simulated(seed)} for seed, name in enumerate("abcd")]
+    estimator = FinemapMiXeR(**GIBBS, random_state=0)
+    alone = finemap_loci(loci, estimator)
+    with parallel_config("loky"):
+        assert_same(finemap_loci(loci, estimator, n_jobs=2), alone)
+    assert_same(finemap_loci(loci, FinemapMiXeR(**GIBBS), random_state=0), alone)
+    other = finemap_loci(loci, estimator, random_state=1)
+    assert np.abs(other.variants["pip"] - alone.variants["pip"]).max() > 1e-6
+
+
+def test_each_locus_has_its_own_seed():
+    loci = [{"name": name, **simulated(0)} for name in "ab"]
+    pip = finemap_loci(loci, FinemapMiXeR(**GIBBS, random_state=0)).variants["pip"].to_numpy()
+    assert np.abs(pip[:60] - pip[60:]).max() > 1e-6
+    np.testing.assert_allclose(pip[:60], pip[60:], atol=0.2)
+
+
+def test_dask():
+    distributed = pytest.importorskip("distributed")
+    loci = [{"name": name, **simulated(seed)} for seed, name in enumerate("abcd")]
+    loci.append({"name": "bad", "open": raise_error})
+    with pytest.warns(FitFailedWarning, match="1 of 5"):
+        alone = finemap_loci(loci, FinemapMiXeR(max_iter=1))
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        distributed.Client(**cluster),
+        parallel_config("dask"),
+        pytest.warns(FitFailedWarning, match="1 of 5"),
+    ):
+        spread = finemap_loci(loci, FinemapMiXeR(max_iter=1))
+    assert_same(spread, alone)
+
+
+def test_killed_and_resumed(tmp_path):
+    output = tmp_path / "new" / "output"
+    loci = lazy(tmp_path, locus_2="go")
+    code = f"""
+from pathlib import Path
+from skgenetics import FinemapMiXeR
+from skgenetics.finemapping import finemap_loci
+from tests.finemapping.test_loci import lazy
+finemap_loci(lazy(Path({str(tmp_path)!r}), locus_2="go"), FinemapMiXeR(), output={str(output)!r})
+"""
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    try:
+        deadline = time.monotonic() + 60
+        opened = tmp_path / "opened.txt"
+        while not (opened.exists() and len(opened.read_text().split()) == 3):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    finally:
+        process.kill()
+        process.wait()
+    assert opened.read_text().split() == ["0", "1", "2"]
+    assert len(list(output.glob("*.json.gz"))) == 2
+
+    (tmp_path / "go").touch()
+    resumed = finemap_loci(loci, FinemapMiXeR(), output=output)
+    assert opened.read_text().split() == ["0", "1", "2", "2", "3"]
+    assert_same(resumed, finemap_loci(loci, FinemapMiXeR()))
+    opened.unlink()
+    assert_same(finemap_loci(loci, FinemapMiXeR(), output=output), resumed, seconds=True)
+    assert not opened.exists()
+
+
+def test_partial_and_foreign_files_are_not_read(tmp_path):
+    loci = [{"name": "a b", **simulated(0)}, {"name": "a_b", **simulated(1)}]
+    first = finemap_loci(loci, FinemapMiXeR(), output=tmp_path)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2  # names that differ in what a file name cannot hold
+    whole = files[0].read_bytes()
+    for content in (whole[: len(whole) // 2], whole[:12] + whole[20:], b"", b"{}"):
+        files[0].write_bytes(content)
+        assert_same(finemap_loci(loci, FinemapMiXeR(), output=tmp_path), first)
+        assert sorted(tmp_path.iterdir()) == files
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"max_effects": 1}, {"solver": "cavi", "n_restarts": 2}, {"coverage": 0.5}],
+)
+def test_another_estimator_fits_again(change, tmp_path):
+    loci = [{"name": "a", **simulated(0)}]
+    finemap_loci(loci, FinemapMiXeR(), output=tmp_path)
+    other = FinemapMiXeR(**change, random_state=0)
+    result = finemap_loci(loci, other, output=tmp_path)
+    assert_same(result, finemap_loci(loci, other))
+    assert_same(finemap_loci(loci, other, output=tmp_path), result, seconds=True)
+
+
+def test_other_data_and_seeds_fit_again(tmp_path):
+    estimator = FinemapMiXeR(**GIBBS)
+    first = finemap_loci([{"name": "a", **simulated(0)}], estimator, output=tmp_path)
+    # without a seed any draw will do
+    again = finemap_loci([{"name": "a", **simulated(0)}], estimator, output=tmp_path)
+    assert_same(again, first, seconds=True)
+    options = {"output": tmp_path, "random_state": 0}
+    seeded = finemap_loci([{"name": "a", **simulated(0)}], estimator, **options)
+    assert np.abs(seeded.variants["pip"] - first.variants["pip"]).max() > 1e-6
+    other = finemap_loci([{"name": "a", **simulated(1)}], estimator, **options)
+    np.testing.assert_array_equal(other.variants["z"], simulated(1)["z"])
+
+
+def test_arrays_shared_with_processes_are_the_same_data(tmp_path):
+    loci = [{"name": name, **simulated(seed, 400)} for seed, name in enumerate("ab")]
+    with parallel_config("loky"):
+        first = finemap_loci(loci, FinemapMiXeR(), n_jobs=2, output=tmp_path)  # ld is 1.3 MB
+    assert_same(finemap_loci(loci, FinemapMiXeR(), output=tmp_path), first, seconds=True)
+
+
+def test_failed_loci_are_tried_again(tmp_path):
+    loci = [{"name": "a", "open": functools.partial(read_or_raise, tmp_path)}]
+    output = tmp_path / "output"
+    with pytest.warns(FitFailedWarning, match="the file is gone"):
+        finemap_loci(loci, FinemapMiXeR(), output=output)
+    (tmp_path / "repaired").touch()
+    assert finemap_loci(loci, FinemapMiXeR(), output=output).loci["status"][0] == "ok"
+
+
+class Listener:
+    """A callback that keeps what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def setup(self, estimator, context):
+        self.heard.append(("setup", context.max_subtasks))
+
+    def on_fit_task_begin(self, estimator, context):
+        self.heard.append(("begin", context.task_name))
+
+    def on_fit_task_end(self, estimator, context, *, metadata):
+        self.heard.append(("end", context.task_name, metadata and metadata["locus"]))
+
+    def teardown(self, estimator, context):
+        self.heard.append(("teardown",))
+
+
+def test_callbacks_hear_of_each_locus():
+    loci = [{"name": name, **simulated(seed)} for seed, name in enumerate("ab")]
+    listener = Listener()
+    estimator = FinemapMiXeR()
+    finemap_loci(loci, estimator, callbacks=[listener])
+    ab = [step for name in "ab" for step in (("begin", "locus"), ("end", "locus", name))]
+    assert listener.heard == [
+        ("setup", 2),
+        ("begin", "loci"),
+        *ab,
+        ("end", "loci", None),
+        ("teardown",),
+    ]
+    assert vars(estimator) == vars(FinemapMiXeR())
+
+
+def test_progress_bar(capsys):
+    pytest.importorskip("rich")
+    finemap_loci([{"name": "a", **simulated(0)}], FinemapMiXeR(), callbacks=[ProgressBar()])
+    shown = capsys.readouterr().out
+    assert "FinemapMiXeR - loci" in shown
+    assert "100%" in shown
