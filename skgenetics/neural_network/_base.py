@@ -124,24 +124,27 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         if not resume:
             self._start(X, Y, cell_weight, weight, rows, scaling, rng, xp, device)
         network = copy_network(self._raw, xp)
-        if not hasattr(self, "_optimizer"):
-            self._optimizer = Adam(network.arrays(), self.learning_rate_init, xp)
+        optimizer = vars(self).pop("_optimizer", None)
+        if optimizer is None:
+            optimizer = Adam(network.arrays(), self.learning_rate_init, xp)
+        optimizer.rate = self.learning_rate_init
         loss, moments = adam_epoch(
             network,
             self._moments,
             Data(rows, X, Y, cell_weight, weight, **self._scales),
             self._objective(),
-            self._optimizer,
+            optimizer,
             batch_size=self._batch_size(X.shape[0]),
             dropout=self.dropout,
             rng=rng,
             xp=xp,
         )
-        if not np.isfinite(loss):
+        if loss == np.inf:
             raise ValueError(
-                "The training diverged: the loss is not finite. The parameters before this call "
-                f"are kept. Lower learning_rate_init, now {self.learning_rate_init:g}."
+                "The training diverged: a loss or parameter is not finite. The parameters before "
+                f"this call are kept. Lower learning_rate_init, now {self.learning_rate_init:g}."
             )
+        self._optimizer = optimizer
         losses = [*getattr(self, "loss_curve_", []), loss]
         epoch = Epoch(network, moments, losses, [], converged=False, diverged=False)
         vars(self).update(self._attributes(epoch))
@@ -252,7 +255,7 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
             rows = np.sort(rng.choice(rows, size=N_SAMPLE, replace=False))
         dense = not sparse.issparse(X)
         self._sample = xp.take(X, xp.asarray(rows, device=device), axis=0) if dense else X[rows]
-        self._feature_importances = None
+        self._importances = None
 
     def _objective(self):
         """Return what the training minimizes."""

@@ -16,7 +16,7 @@ from skgenetics.neural_network._derivatives import (
 )
 from skgenetics.neural_network._interactions import swap_pairs
 from skgenetics.neural_network._network import forward
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._array_api import get_namespace_and_device, to_numpy
 from skgenetics.utils._validation import check_number, check_option, import_optional
 
 PAIRS_AT_ONCE = 2**12  # whose contrasts are held for every sample
@@ -37,11 +37,14 @@ class ImportanceMixin:
     def feature_importances_(self):
         """First-order importance of each variant on training rows (1000 at most), task mean."""
         check_is_fitted(self, "task_coef_")
-        if self._feature_importances is None:
-            d = self.task_coef_.shape[0]
-            total = sum(self.first_order_importance(self._sample)[task, :] for task in range(d))
-            self._feature_importances = total / d
-        return self._feature_importances
+        xp, _ = get_namespace_and_device(self.task_coef_)
+        return xp.mean(self._sample_importances(xp), axis=0)
+
+    def _sample_importances(self, xp):
+        """Return the first-order importances (d, m) on the training rows kept, computed once."""
+        if self._importances is None:
+            self._importances = self._first_order(self._sample, xp, self._tasks(None), False)
+        return self._importances
 
     def to_frame(self):
         """Return a pandas data frame with a row a variant.
@@ -57,7 +60,7 @@ class ImportanceMixin:
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
         columns = {"variant_id": names, "importance": to_numpy(self.feature_importances_)}
         if self.task_coef_.shape[0] > 1:
-            for task, row in enumerate(to_numpy(self.first_order_importance(self._sample))):
+            for task, row in enumerate(to_numpy(self._importances)):
                 columns[f"importance_{task}"] = row
         return pandas.DataFrame(columns)
 
@@ -84,12 +87,8 @@ class ImportanceMixin:
             Per counted allele; without the axis of tasks where `target` is given.
         """
         X, xp = self._validate_X(X, "first_order_importance")
-        tasks, group = self._tasks(target), self._group_matrix(groups, xp)
-        network, slope, parts = self._network(), self._slope(), []
-        for block in self._blocks(X, xp):
-            value = first_order(network, block, self.center_, slope, tasks, xp)
-            parts.append(value if per_sample else xp.sum(xp.abs(value), axis=0))
-        value = xp.concat(parts, axis=0) if per_sample else sum(parts) / X.shape[0]
+        group = self._group_matrix(groups, xp)
+        value = self._first_order(X, xp, self._tasks(target), per_sample)
         value = value if group is None else value @ group
         return value if target is None else value[..., 0, :]
 
@@ -204,6 +203,14 @@ class ImportanceMixin:
         X, xp = self._validate_X(X, "attention_jacobian")
         network = self._network()
         return network.weights[0], paths(network, self._gates(X, xp), xp), network.weights[-1]
+
+    def _first_order(self, X, xp, tasks, per_sample):
+        """Return the derivatives (n, tasks, m), or their mean sizes (tasks, m)."""
+        network, slope, parts = self._network(), self._slope(), []
+        for block in self._blocks(X, xp):
+            value = first_order(network, block, self.center_, slope, tasks, xp)
+            parts.append(value if per_sample else xp.sum(xp.abs(value), axis=0))
+        return xp.concat(parts, axis=0) if per_sample else sum(parts) / X.shape[0]
 
     def _gates(self, X, xp):
         """Return the derivatives of the activations of each hidden layer (n, h_l)."""

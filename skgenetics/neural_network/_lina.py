@@ -183,6 +183,12 @@ class LINAClassifier(ImportanceMixin, ClassifierMixin, LINABase):
         """Return targets (n, d), weights of their cells, and mean and scale of the logits."""
         if y.ndim == 2:
             return self._encode_multilabel(y, weight, xp, device, dtype, new=new, partial=partial)
+        values = to_numpy(y)
+        if values.dtype.kind == "f" and np.isnan(values).any():
+            raise ValueError(
+                "y contains NaN. Only labels of several tasks, an array (n_samples, n_tasks) of 0, "
+                "1 and NaN, may be unobserved; drop the rows, or pass two columns."
+            )
         check_classification_targets(y)
         if new and partial:
             if classes is None:

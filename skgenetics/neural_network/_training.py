@@ -189,21 +189,27 @@ def follow(moments, normal, momentum):
 
 
 def adam_epoch(network, moments, data, objective, optimizer, *, batch_size, dropout, rng, xp):
-    """Run Adam once over the rows, in place; return the mean loss and the running moments."""
+    """Run Adam once over the rows, in place; return the mean loss and the running moments.
+
+    The loss is infinite where it, or a parameter, is no longer finite.
+    """
     order = rng.permutation(data.rows)
+    momentum = max(MOMENTUM, batch_size / len(order))
     value = mass = 0.0
-    for start in range(0, len(order), batch_size):
-        batch = data.take(order[start : start + batch_size], xp)
-        total = float(xp.sum(batch[-1]))
-        if total == 0:
-            continue
-        masks = dropout_masks(network, batch[0].shape[0], dropout, rng, xp)
-        loss, gradient, trace = objective.value_and_gradient(network, batch, total, xp, masks)
-        loss = objective.add_penalty(loss, gradient, network.task_coef, xp)
-        optimizer.step(network.arrays(), gradient.arrays(), xp)
-        value, mass = value + loss * total, mass + total
-        moments = follow(moments, trace.normal, max(MOMENTUM, batch_size / len(order)))
-    return value / mass, moments
+    with np.errstate(over="ignore", invalid="ignore"):
+        for start in range(0, len(order), batch_size):
+            batch = data.take(order[start : start + batch_size], xp)
+            total = float(xp.sum(batch[-1]))
+            if total == 0:
+                continue
+            masks = dropout_masks(network, batch[0].shape[0], dropout, rng, xp)
+            loss, gradient, trace = objective.value_and_gradient(network, batch, total, xp, masks)
+            loss = objective.add_penalty(loss, gradient, network.task_coef, xp)
+            optimizer.step(network.arrays(), gradient.arrays(), xp)
+            value, mass = value + loss * total, mass + total
+            moments = follow(moments, trace.normal, momentum)
+        size = sum(float(xp.sum(xp.abs(array))) for array in network.arrays())
+    return (value / mass if math.isfinite(size + value) else math.inf), moments
 
 
 def data_loss(network, moments, data, objective, xp):
@@ -246,26 +252,24 @@ def train_adam(
     losses, scores, best, quiet = [], [], math.inf, 0
     kept = copy_network(network, xp), moments
     while True:
-        with np.errstate(over="ignore", invalid="ignore"):
-            loss, moments = adam_epoch(
-                network,
-                moments,
-                data,
-                objective,
-                optimizer,
-                batch_size=batch_size,
-                dropout=dropout,
-                rng=rng,
-                xp=xp,
-            )
-            size = loss + sum(float(xp.sum(xp.abs(array))) for array in network.arrays())
-            if not math.isfinite(size):
-                yield Epoch(*kept, losses, scores, converged=True, diverged=True)
-                return
-            criterion = loss
-            if validation is not None:
-                criterion = data_loss(network, moments, validation, objective, xp)
-                scores.append(-criterion)
+        loss, moments = adam_epoch(
+            network,
+            moments,
+            data,
+            objective,
+            optimizer,
+            batch_size=batch_size,
+            dropout=dropout,
+            rng=rng,
+            xp=xp,
+        )
+        if loss == math.inf:
+            yield Epoch(*kept, losses, scores, converged=True, diverged=True)
+            return
+        criterion = loss
+        if validation is not None:
+            criterion = data_loss(network, moments, validation, objective, xp)
+            scores.append(-criterion)
         losses.append(loss)
         quiet = 0 if criterion < best - tol else quiet + 1
         if criterion < best or validation is None:

@@ -1,0 +1,318 @@
+"""Training: against torch, scikit-learn's losses and the definition of each option."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.metrics import log_loss
+
+from skgenetics.neural_network import LINAClassifier, LINARegressor, _training
+from skgenetics.neural_network._network import fold
+from skgenetics.neural_network._targets import class_weights, column_moments
+from skgenetics.neural_network._training import (
+    Adam,
+    Data,
+    Objective,
+    adam_epoch,
+    copy_network,
+    dropout_masks,
+    start_network,
+    train_adam,
+    train_lbfgs,
+)
+from skgenetics.utils._array_api import numpy_namespace as xp
+from tests.oracles.lina_naive import naive_logit
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def make_data(n=60, m=6, d=2, seed=0, rows=None):
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, 3, size=(n, m)).astype(np.int8)
+    Y = (X[:, :d] + 0.5 * rng.normal(size=(n, d)) > 1).astype(float)
+    observed = rng.uniform(size=(n, d)) > 0.2
+    weight = rng.uniform(0.5, 2, size=n)
+    cells = observed * weight[:, None]
+    mean, scale = X.mean(axis=0), X.std(axis=0)
+    return Data(np.arange(n) if rows is None else rows, X, Y, cells, weight, mean, scale)
+
+
+OBJECTIVE = Objective("binary", slope=0.2, coef_alpha=0.01, attention_alpha=0.1)
+
+
+def settings(**changes):
+    options = {
+        "learning_rate": 0.01,
+        "batch_size": 60,
+        "dropout": 0.0,
+        "tol": 0.0,
+        "n_iter_no_change": 10,
+        "rng": np.random.default_rng(0),
+        "xp": xp,
+    }
+    return options | changes
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_full_batch_epochs_equal_torch(batch_norm, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.setattr(_training, "BLOCK", 7)  # parameters are cut into blocks
+    data = make_data()
+    data = data._replace(weight=np.ones(60), cell_weight=(data.cell_weight > 0).astype(float))
+    network = start_network([5, 4], 6, 2, batch_norm, np.random.default_rng(1))
+    epochs = train_adam(network, [], data, None, OBJECTIVE, **settings())
+    ours = [next(epochs) for _ in range(30)]
+
+    theirs = [torch.tensor(array, requires_grad=True) for array in network.arrays()]
+    parameters = network.replace_arrays(theirs)
+    Z = torch.tensor((data.X - data.mean) / data.scale)
+    Y, cells = torch.tensor(data.Y), torch.tensor(data.cell_weight)
+    optimizer = torch.optim.Adam(theirs, lr=0.01)
+    losses = []
+    for _ in range(30):
+        h = Z
+        for i in range(3):
+            h = h @ parameters.weights[i] + parameters.biases[i]
+            if i < 2:
+                h = torch.nn.functional.leaky_relu(h, 0.2)
+            if batch_norm:
+                h = torch.nn.functional.batch_norm(
+                    h, None, None, parameters.scales[i], parameters.shifts[i], training=True
+                )
+        logit = (h * Z) @ parameters.task_coef.T + parameters.task_intercept
+        entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+            logit, Y, weight=cells, reduction="sum"
+        )
+        loss = entropy / 60 + 0.1 * (h - 1).abs().mean() + 0.01 * (parameters.task_coef**2).sum()
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    np.testing.assert_allclose(ours[-1].loss_curve, losses, rtol=1e-8)
+    for array, other in zip(ours[-1].network.arrays(), theirs, strict=True):
+        # the biases before batch norm have no gradient but rounding, which Adam makes a step of
+        if not batch_norm or not any(array is bias for bias in ours[-1].network.biases):
+            np.testing.assert_allclose(array, other.detach().numpy(), rtol=1e-6, atol=1e-7)
+
+
+def test_blocks_of_adam_do_not_matter(monkeypatch):
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(13, 5)), rng.normal(size=(7,))]
+    slopes = [[rng.normal(size=a.shape) for a in arrays] for _ in range(3)]
+    results = []
+    for block in (2**15, 6):
+        monkeypatch.setattr(_training, "BLOCK", block)
+        moved = [a.copy() for a in arrays]
+        optimizer = Adam(moved, 0.1, xp)
+        for g in slopes:
+            optimizer.step(moved, g, xp)
+        results.append(moved)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_lbfgs_ends_at_a_stationary_point_and_chunks_do_not_matter(monkeypatch):
+    data = make_data()
+    network = start_network([4], 6, 2, False, np.random.default_rng(1))
+    smooth = OBJECTIVE._replace(attention_alpha=0.0, slope=0.9)
+    epoch = train_lbfgs(network, data, smooth, max_iter=3, tol=0.0, xp=xp)
+    monkeypatch.setattr(_training, "CHUNK", 7 * 6)
+    chunked = train_lbfgs(network, data, smooth, max_iter=3, tol=0.0, xp=xp)
+    assert len(epoch.loss_curve) == 3
+    np.testing.assert_allclose(chunked.loss_curve, epoch.loss_curve, rtol=1e-12)
+    long = train_lbfgs(network, data, smooth, max_iter=2000, tol=1e-5, xp=xp)
+    assert long.converged
+    steepest = []
+    for point in (network, long.network):
+        batch = data.take(data.rows, xp)
+        _, gradient, _ = smooth.value_and_gradient(point, batch, data.weight.sum(), xp)
+        smooth.add_penalty(0.0, gradient, point.task_coef, xp)
+        steepest.append(max(np.abs(array).max() for array in gradient.arrays()))
+    assert steepest[1] < 0.01 * steepest[0]
+    assert long.loss_curve[-1] < epoch.loss_curve[0]
+
+
+def test_early_stopping_returns_the_network_of_the_best_validation_loss():
+    data = make_data(n=80, rows=np.arange(60))
+    validation = data._replace(rows=np.arange(60, 80))
+    network = start_network([30], 6, 2, True, np.random.default_rng(1))
+    options = settings(learning_rate=0.05, batch_size=16, n_iter_no_change=5)
+    epochs = list(train_adam(network, [], data, validation, OBJECTIVE, **options))
+    last = epochs[-1]
+    scores = np.array(last.validation_scores)
+    assert last.converged
+    assert len(scores) == len(last.loss_curve) == scores.argmax() + 1 + 5
+    folded = fold(last.network, last.moments, data.mean, data.scale, np.zeros(2), np.ones(2))
+    total = 0.0
+    for row in validation.rows:
+        logit = naive_logit(folded, 0.2, data.X[row].astype(float), data.mean)
+        cells = np.log1p(np.exp(logit)) - data.Y[row] * logit
+        total += data.cell_weight[row] @ cells
+    assert scores.max() == pytest.approx(-total / data.weight[60:].sum(), rel=1e-10)
+    assert scores[-1] < scores.max()
+
+
+def test_training_stops_where_the_loss_no_longer_falls():
+    network = start_network([5], 6, 2, False, np.random.default_rng(1))
+    options = settings(tol=10.0, n_iter_no_change=4)
+    epochs = list(train_adam(network, [], make_data(), None, OBJECTIVE, **options))
+    assert [epoch.converged for epoch in epochs] == [False] * 4 + [True]
+
+
+def test_running_moments_are_those_of_the_rows_for_full_batches():
+    data = make_data()
+    network = start_network([5], 6, 2, True, np.random.default_rng(1))
+    before = copy_network(network, xp)
+    optimizer = Adam(network.arrays(), 0.01, xp)
+    options = {"batch_size": 60, "dropout": 0.0, "rng": np.random.default_rng(0), "xp": xp}
+    _, moments = adam_epoch(network, [], data, OBJECTIVE, optimizer, **options)
+    o = (data.X - data.mean) / data.scale @ before.weights[0]
+    h = np.where(o > 0, o, 0.2 * o)
+    mean = np.average(h, axis=0, weights=data.weight)
+    np.testing.assert_allclose(moments[0][0], mean)
+    variance = np.average((h - mean) ** 2, axis=0, weights=data.weight)
+    np.testing.assert_allclose(moments[0][1], variance)
+
+
+def test_dropout_keeps_the_mean():
+    network = start_network([400, 300], 6, 1, False, np.random.default_rng(0))
+    masks = dropout_masks(network, 50, 0.3, np.random.default_rng(0), xp)
+    assert [mask.shape for mask in masks] == [(50, 400), (50, 300)]
+    for mask in masks:
+        np.testing.assert_allclose(np.unique(mask), [0, 1 / 0.7])
+        assert mask.mean() == pytest.approx(1, abs=4 * np.sqrt(0.3 / 0.7 / mask.size))
+    assert dropout_masks(network, 50, 0.0, np.random.default_rng(0), xp) == ()
+
+
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csr_matrix])
+def test_column_moments(container):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(50, 7)).astype(np.int8)
+    X[:, 3] = 2
+    weight = rng.integers(0, 4, size=50)
+    mean, scale = column_moments(container(X), weight / weight.sum(), xp)
+    repeated = np.repeat(X, weight, axis=0).astype(float)
+    np.testing.assert_allclose(mean, repeated.mean(axis=0))
+    expected = repeated.std(axis=0)
+    assert expected[3] == 0
+    expected[3] = 1
+    np.testing.assert_allclose(scale, expected)
+
+
+def test_class_weights():
+    codes = np.array([0, 0, 0, 1, 2, 2])
+    weight = np.array([1.0, 2.0, 1.0, 2.0, 1.0, 1.0])
+    balanced = class_weights("balanced", ["a", "b", "c"], weight, codes, 3)
+    np.testing.assert_allclose(np.bincount(codes, weights=balanced * weight), 8 / 3)
+    given = class_weights({"b": 5}, ["a", "b", "c"], weight, codes, 3)
+    np.testing.assert_array_equal(given, [1, 1, 1, 5, 1, 1])
+
+
+class TestEstimators:
+    X = np.random.default_rng(0).integers(0, 3, size=(90, 5)).astype(np.int8)
+    labels = (X[:, 0] * X[:, 1] > 1).astype(int)
+    traits = np.stack([X[:, 0] * X[:, 1], X[:, 2] - 3.0 * X[:, 3]], axis=1)
+
+    @pytest.mark.parametrize("batch_norm", [False, True])
+    def test_partial_fit_repeated_equals_fit(self, batch_norm):
+        X = self.X.astype(float)
+        options = {
+            "batch_norm": batch_norm,
+            "batch_size": 90,
+            "tol": 0.0,
+            "max_iter": 6,
+            "random_state": 3,
+        }
+        for kind, y, extra in (
+            (LINAClassifier, self.labels, {"classes": [0, 1]}),
+            (LINARegressor, self.traits, {}),
+        ):
+            fitted = kind((8, 4), **options).fit(X, y)
+            partial = kind((8, 4), **options)
+            for _ in range(6):
+                partial.partial_fit(X, y, **extra)
+            np.testing.assert_allclose(partial.loss_curve_, fitted.loss_curve_, rtol=1e-8)
+            np.testing.assert_allclose(partial.predict(X), fitted.predict(X), rtol=1e-5)
+            assert partial.n_iter_ == fitted.n_iter_ == 6
+
+    def test_warm_start_goes_on(self):
+        model = LINARegressor((8,), max_iter=5, warm_start=True, random_state=0)
+        first = model.fit(self.X, self.traits).loss_curve_
+        second = model.fit(self.X, self.traits).loss_curve_
+        assert second[0] < first[-1]
+        assert LINARegressor((8,), max_iter=5, random_state=0).fit(
+            self.X, self.traits
+        ).loss_curve_ == pytest.approx(first)
+        with pytest.raises(ValueError, match=r"hidden layers of \[8\].*got \[9\]"):
+            model.set_params(hidden_layer_sizes=(9,)).fit(self.X, self.traits)
+
+    @pytest.mark.parametrize("container", [sparse.csr_array, sparse.csc_matrix])
+    @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+    def test_sparse_equals_dense(self, container, solver):
+        model = LINAClassifier((8,), max_iter=20, solver=solver, random_state=0)
+        expected = model.fit(self.X, self.labels).decision_function(self.X)
+        X = container(self.X)
+        np.testing.assert_allclose(
+            model.fit(X, self.labels).decision_function(X), expected, rtol=1e-4, atol=1e-5
+        )
+        model.feature_importances_  # noqa: B018
+
+    def test_int8_is_trained_in_single_precision_and_equals_double(self):
+        model = LINARegressor((8,), max_iter=20, random_state=0)
+        single = model.fit(self.X, self.traits).predict(self.X)
+        assert single.dtype == np.float32
+        double = model.fit(self.X.astype(float), self.traits).predict(self.X.astype(float))
+        assert double.dtype == np.float64
+        np.testing.assert_allclose(single, double, rtol=1e-3, atol=1e-4)
+
+    def test_weights_are_repetitions_for_several_tasks_with_gaps(self):
+        rng = np.random.default_rng(0)
+        y = np.stack([self.labels, 1 - self.labels], axis=1).astype(float)
+        y[rng.uniform(size=y.shape) < 0.3] = np.nan
+        weight = rng.integers(0, 4, size=90)
+        X = self.X.astype(float)
+        for class_weight in (None, "balanced", {0: 0.5, 1: 3.0}, [{1: 2.0}, None]):
+            model = LINAClassifier(
+                (8,),
+                batch_size=1000,
+                max_iter=15,
+                batch_norm=True,
+                class_weight=class_weight,
+                random_state=0,
+            )
+            weighted = model.fit(X, y, sample_weight=weight).decision_function(X)
+            repeated = model.fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
+            np.testing.assert_allclose(repeated.decision_function(X), weighted, rtol=1e-6)
+
+    def test_nan_label_is_a_cell_of_weight_zero(self):
+        y = np.stack([self.labels, 1 - self.labels], axis=1).astype(float)
+        gaps = y.copy()
+        gaps[::3, 1] = np.nan
+        model = LINAClassifier((8,), max_iter=1, batch_size=90, random_state=0, coef_alpha=0)
+        model.fit(self.X.astype(float), gaps)
+        start = np.log(np.array([np.nanmean(g) / (1 - np.nanmean(g)) for g in gaps.T]))
+        # the first loss, before any step: the network's own, with the gaps left out
+        model.set_params(learning_rate_init=1e-12).fit(self.X.astype(float), gaps)
+        p = model.predict_proba(self.X.astype(float))
+        expected = log_loss(y[:, 0], p[:, 0]) + log_loss(y[:, 1][~np.isnan(gaps[:, 1])],
+            p[:, 1][~np.isnan(gaps[:, 1])], normalize=False) / 90  # fmt: skip
+        assert model.loss_curve_[0] == pytest.approx(expected, rel=1e-6)
+        np.testing.assert_allclose(model._raw.task_intercept, start, rtol=1e-6)
+
+    def test_diverging_training_names_the_rate_and_keeps_the_network(self):
+        X = 1e3 * np.random.default_rng(0).normal(size=(50, 4))
+        model = LINARegressor((8, 8), standardize=False, learning_rate_init=1e30, random_state=0)
+        with pytest.raises(ValueError, match=r"diverged.*learning_rate_init, now 1e\+30"):
+            model.fit(X, X[:, 0])
+        assert np.all(np.isfinite(model.predict(X)))
+        with pytest.raises(ValueError, match="learning_rate_init"):
+            model.set_params(batch_size=5).partial_fit(X, X[:, 0])
+        assert np.all(np.isfinite(model.predict(X)))
+
+    def test_learns_an_interaction_that_no_linear_model_sees(self):
+        rng = np.random.default_rng(0)
+        X = rng.integers(0, 2, size=(1000, 6)) * 2
+        y = np.where((X[:, 0] == X[:, 1]), "case", "control")
+        model = LINAClassifier((20,), early_stopping=True, learning_rate_init=0.01, random_state=0)
+        assert model.fit(X[:700], y[:700]).score(X[700:], y[700:]) > 0.98
+        top = model.second_order_importance(X[700:], top_k=1)
+        assert top.pairs.tolist() == [[0, 1]]
