@@ -2,5 +2,6 @@
 
 from skgenetics._version import __version__
 from skgenetics.finemapping import FinemapMiXeR
+from skgenetics.neural_network import LINAClassifier, LINARegressor
 
-__all__ = ["FinemapMiXeR", "__version__"]
+__all__ = ["FinemapMiXeR", "LINAClassifier", "LINARegressor", "__version__"]

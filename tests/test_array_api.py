@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 
-from skgenetics import FinemapMiXeR
+from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor
 from skgenetics.utils._array_api import to_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
@@ -41,8 +41,42 @@ FINEMAPPING = {
 }
 
 
+def labels():
+    X, y = one_trait()
+    return X, (y > 0).astype(np.int64)
+
+
+def classes():
+    X, y = one_trait()
+    return X, np.digitize(y, [-0.5, 0.8]) * 2
+
+
+def tasks():
+    X, y = one_trait()
+    Y = np.stack([y > 0, X[:, 3] > 1, y < X[:, 2]], axis=1).astype(float)
+    Y[::3, 1] = np.nan
+    return X, Y
+
+
+def traits():
+    X, y = one_trait()
+    Y = np.stack([y, 5 - X[:, 3] * X[:, 2]], axis=1)
+    Y[::4, 0] = np.nan
+    return X, Y
+
+
+SMALL = {"hidden_layer_sizes": (9, 7), "max_iter": 8, "random_state": 0}
+NETWORKS = {
+    "network, binary": (LINAClassifier(**SMALL, early_stopping=True), labels),
+    "network, multiclass": (LINAClassifier(**SMALL, class_weight="balanced"), classes),
+    "network, multilabel": (LINAClassifier(**SMALL, batch_norm=True, dropout=0.2), tasks),
+    "network, L-BFGS": (LINAClassifier(**SMALL, solver="lbfgs", activation="relu"), tasks),
+    "network, traits": (LINARegressor(**SMALL, batch_size=64, batch_norm=True), traits),
+}
+
+
 # name: (estimator, function that makes X (int8) and y); later estimators add theirs
-CASES = {name: (estimator, one_trait) for name, estimator in FINEMAPPING.items()}
+CASES = {name: (estimator, one_trait) for name, estimator in FINEMAPPING.items()} | NETWORKS
 
 
 @pytest.fixture(params=["array_api_strict", "array_api_strict device1", "torch", "cupy"])
@@ -73,7 +107,8 @@ def test_values_equal_numpy(asarray, name, dtype):
     expected_attributes = {k: v for k, v in vars(expected).items() if k.endswith("_")}
     expected_prediction = expected.predict(X)
     X_xp, y_xp = asarray(X), asarray(y)
-    rtol = 2e-3 if dtype == "float32" else 1e-7
+    arrays = [value for value in expected_attributes.values() if hasattr(value, "dtype")]
+    rtol = 2e-3 if any(array.dtype == np.float32 for array in arrays) else 1e-7
     with config_context(array_api_dispatch=True):
         estimator.fit(X_xp, y_xp)
         prediction = estimator.predict(X_xp)

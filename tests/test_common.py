@@ -3,7 +3,7 @@
 import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from skgenetics import FinemapMiXeR
+from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor
 
 ESTIMATORS = [
     FinemapMiXeR(solver="susie", random_state=0),
@@ -20,6 +20,10 @@ ESTIMATORS = [
         max_iter=500,
         random_state=0,
     ),
+    LINAClassifier(max_iter=100, random_state=0),
+    LINAClassifier((8,), activation="relu", solver="lbfgs", random_state=0),
+    LINARegressor(max_iter=100, random_state=0),
+    LINARegressor((10, 5), batch_norm=True, learning_rate_init=0.01, max_iter=100, random_state=0),
 ]
 
 
