@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.inspection._relevance import Layer, explain
+from skgenetics.inspection._relevance import Layer, explain, forward
 from skgenetics.inspection._similarity import SimilarityExplanation
 from skgenetics.utils._array_api import float_dtype, get_namespace_and_device, move_to
 from skgenetics.utils._validation import (
@@ -156,7 +156,8 @@ def relevance(
     ----------
     estimator_or_layers : estimator or list of tuple
         As for `bilrp`, but outputs are explained: of an MLPClassifier or MLPRegressor those of the
-        last layer, before the logistic function or softmax.
+        last layer, before the logistic function or softmax; of a LINAClassifier or LINARegressor
+        the logits, as one identity layer with weights K_pj A_j: the attention A is held fixed.
     X : array-like of shape (n_samples, n_variants)
         Dosages (or what the network was trained on).
     rule, gamma, epsilon, bounds, bias
@@ -165,7 +166,8 @@ def relevance(
     Returns
     -------
     relevance : array of shape (n_samples, n_outputs, n_variants)
-        Relevance of each variant to each output, in units of the output.
+        Relevance of each variant to each output, in units of the output. K_pj A_j x_j for
+        attention networks with the default rule.
     bias_relevance : array of shape (n_samples, n_outputs, n_layers)
         Relevance of each layer's bias; with bias="denominator", of shape (n_samples, n_outputs, 0).
         Both sum to the output, except with "epsilon" or bias="denominator".
@@ -189,9 +191,25 @@ def relevance(
     """
     layers = _read_layers(estimator_or_layers, "output")
     X, layers, xp = _prepare(estimator_or_layers, layers, X, "X")
-    options = _read_options(layers, X, rule, gamma, epsilon, bounds, bias, "X", xp)
-    explanation = explain(layers, X, lambda phi: phi, xp=xp, **options)
-    return explanation.path[0], explanation.biases
+    batches = [(layers, X)]
+    if hasattr(estimator_or_layers, "attention_coef_"):
+        frozen = _freeze_gates(estimator_or_layers, layers, X, xp)
+        batches = [([layer], X[row : row + 1, :]) for row, layer in enumerate(frozen)]
+    options = _read_options(batches[0][0], X, rule, gamma, epsilon, bounds, bias, "X", xp)
+    done = [explain(layers, rows, lambda phi: phi, xp=xp, **options) for layers, rows in batches]
+    return tuple(xp.concat(parts) for parts in zip(*((one.path[0], one.biases) for one in done)))
+
+
+def _freeze_gates(estimator, layers, X, xp):
+    """Yield for each sample the linear layer of an attention network's logits, A held fixed."""
+    coef, intercept, center = (
+        move_to(getattr(estimator, name), xp, X.device, X.dtype)
+        for name in ("task_coef_", "task_intercept_", "center_")
+    )
+    attention = forward(layers, X, xp)[0][-1]
+    for row in range(X.shape[0]):
+        gated = coef * attention[row, :]
+        yield Layer(gated.T, intercept - gated @ center, SLOPES["identity"])
 
 
 def _read_layers(source, end):
@@ -285,7 +303,8 @@ def _prepare(source, layers, X, name):
     moved = []
     for number, (weight, bias, slope) in enumerate(layers):
         layer = Layer(move_to(weight, xp, device, dtype), move_to(bias, xp, device, dtype), slope)
-        if not all(bool(xp.all(xp.isfinite(array))) for array in layer[:2]):
+        # a sum is finite only where every entry is, and makes no array of its own
+        if not all(bool(xp.isfinite(xp.sum(array))) for array in layer[:2]):
             raise ValueError(f"Layer {number} holds NaN or infinity in its W or b.")
         moved.append(layer)
     return xp.astype(X, dtype, copy=False), moved, xp

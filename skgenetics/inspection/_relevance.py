@@ -48,13 +48,8 @@ def forward(layers, X, xp):
     return activations, preactivations
 
 
-def positive(array, xp):
-    """Return max(array, 0)."""
-    return xp.where(array > 0, array, xp.zeros_like(array))
-
-
-def shares(rule, layer, a, z, *, gamma, bounds, xp):
-    """Return the `Share` of each kind of unit of a layer, by the propagation rule.
+def shares(rule, layer, a, z, live, *, gamma, bounds, xp):
+    """Yield the `Share` of each kind of unit of a layer, by the propagation rule.
 
     * "lrp0", "epsilon": a_j w_jk, bias b_k;
     * "gamma": the contributions of the sign of z_k are enlarged, a_j w_jk + gamma max(a_j w_jk, 0)
@@ -62,51 +57,51 @@ def shares(rule, layer, a, z, *, gamma, bounds, xp):
       place of max elsewhere, so that the denominator is never closer to 0 than z_k;
     * "w2": w_jk^2, bias b_k^2;
     * "zb": a_j w_jk - low_j max(w_jk, 0) - high_j min(w_jk, 0), bias max(b_k, 0).
+
+    `live` (n, outputs) says which units have relevance to hand on.
     """
     weight, bias = layer.weight, layer.bias
+
+    def above(array):
+        return xp.clip(array, min=0.0)
+
+    def below(array):
+        return xp.clip(array, max=0.0)
+
+    def enlarge(array, part):
+        enlarged = part(array)  # in place from here: weights are large
+        enlarged *= gamma
+        enlarged += array
+        return enlarged
+
     if rule == "w2":
-        return [Share([(xp.ones_like(a[:1, :]), weight**2)], bias**2)]
-    if rule in ("lrp0", "epsilon"):
-        return [Share([(a, weight)], bias)]
-    upper, bias_upper = positive(weight, xp), positive(bias, xp)
-    lower, bias_lower = weight - upper, bias - bias_upper
-    if rule == "zb":
+        yield Share([(xp.ones_like(a[:1, :]), weight**2)], bias**2)
+    elif rule == "zb":
         low, high = bounds
-        return [Share([(a - low, upper), (a - high, lower)], bias_upper)]
-    raised, lowered = weight + gamma * upper, weight + gamma * lower
-    above = positive(a, xp)
-    below = a - above
-    return [
-        Share([(above, raised), (below, lowered)], bias + gamma * bias_upper, z > 0),
-        Share([(above, lowered), (below, raised)], bias + gamma * bias_lower, z <= 0),
-    ]
+        yield Share([(a - low, above(weight)), (a - high, below(weight))], above(bias))
+    elif rule == "gamma":
+        for units, parts in ((z > 0, (above, below)), (z <= 0, (below, above))):
+            if bool(xp.any(units & live)):
+                gains = zip((above(a), below(a)), parts)
+                terms = [(g, enlarge(weight, part)) for g, part in gains if bool(xp.any(g != 0))]
+                yield Share(terms, enlarge(bias, parts[0]), units)
+    else:
+        yield Share([(a, weight)], bias)
 
 
-def propagate(relevance, share, *, epsilon, xp):
-    """Send relevance (n, h, outputs) one layer down by a `Share`.
+def divide(relevance, share, *, epsilon, xp):
+    """Return relevance over what reached each unit, (n, h, outputs); 0 where nothing did.
 
-    Returns the relevance of the inputs (n, h, inputs), None where there is none to send, and that
-    of the bias (n, h). What `epsilon` takes into the denominator is lost; it is 0 but for one rule.
+    What `epsilon` takes into the denominator is lost; it is 0 but for one rule.
     """
-    n, h, width = relevance.shape
-    total = sum(gain @ weight for gain, weight in share.terms) + share.bias
+    total = share.bias + sum(gain @ weight for gain, weight in share.terms)
     if epsilon:
         total = xp.where(total < 0, total - epsilon, total + epsilon)
     # nothing is divided by 0, and nothing stabilized, which would break conservation
     divided = total != 0 if share.units is None else share.units & (total != 0)
     ones = xp.ones_like(total)
     inverse = xp.where(divided, ones / xp.where(divided, total, ones), xp.zeros_like(total))
-    ratio = xp.reshape(relevance * inverse[:, None, :], (n * h, width))
-    received = None
-    if not bool(xp.any(ratio != 0)):
-        return received, xp.reshape(ratio @ share.bias, (n, h))
-    for gain, weight in share.terms:
-        if not bool(xp.any(gain != 0)):
-            continue
-        moved = xp.reshape(ratio @ weight.T, (n, h, weight.shape[0]))
-        moved *= gain[:, None, :]
-        received = moved if received is None else received + moved
-    return received, xp.reshape(ratio @ share.bias, (n, h))
+    return relevance * inverse[:, None, :]
 
 
 def explain(layers, X, top, rules, *, gamma, epsilon, bounds, report_bias, xp):
@@ -132,12 +127,15 @@ def explain(layers, X, top, rules, *, gamma, epsilon, bounds, report_bias, xp):
     path, biases = [values[:, None, :] * xp.eye(h, **like)], []
     for layer, rule, a, z in reversed(list(zip(layers, rules, activations, preactivations))):
         received, from_bias = None, xp.zeros_like(values)
-        for share in shares(rule, layer, a, z, gamma=gamma, bounds=bounds, xp=xp):
-            stabilizer = epsilon if rule == "epsilon" else 0.0
-            sent, bias = propagate(path[0], share, epsilon=stabilizer, xp=xp)
-            from_bias = from_bias + bias
-            if sent is not None:
+        live = xp.any(path[0] != 0, axis=1)
+        for share in shares(rule, layer, a, z, live, gamma=gamma, bounds=bounds, xp=xp):
+            ratio = divide(path[0], share, epsilon=epsilon if rule == "epsilon" else 0.0, xp=xp)
+            ratio = xp.reshape(ratio, (n * h, ratio.shape[2]))  # one product for all samples
+            for gain, weight in share.terms:
+                sent = xp.reshape(ratio @ weight.T, (n, h, weight.shape[0]))
+                sent *= gain[:, None, :]
                 received = sent if received is None else received + sent
+            from_bias = from_bias + xp.reshape(ratio @ share.bias, (n, h))
         if received is None:
             received = xp.zeros((n, h, layer.weight.shape[0]), **like)
         path.insert(0, received)

@@ -1,0 +1,128 @@
+"""Factors of BiLRP: time relative to PyTorch on the same network, and memory.
+
+Both rivals compute the same relevances by gradients: the forward pass is rewritten so that gradient
+times input is the gamma rule (activations are rescaled by constants, biases as constants).
+"""
+
+import time
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from skgenetics.datasets import make_genotypes
+from skgenetics.inspection import bilrp
+
+N_VARIANTS = 5000
+N_UNITS = 50
+GAMMA = 0.25
+HIDDEN = {"256": (256,), "1000-200": (1000, 200)}
+
+
+def make_layers(hidden):
+    """Return a random ReLU network with an identity layer on top."""
+    rng = np.random.default_rng(0)
+    widths = (N_VARIANTS, *hidden, N_UNITS)
+    activations = ["relu"] * len(hidden) + ["identity"]
+    return [
+        (rng.normal(size=(a, b)) / np.sqrt(a), 0.1 * rng.normal(size=b), activation)
+        for a, b, activation in zip(widths[:-1], widths[1:], activations)
+    ]
+
+
+class Torch:
+    """The rewritten network in PyTorch, one thread, float64."""
+
+    def __init__(self, layers, X):
+        import torch  # noqa: TID251
+
+        torch.set_num_threads(1)
+        self.torch, self.X = torch, torch.tensor(X, dtype=torch.float64)
+        self.layers = []
+        for weight, bias, activation in layers:
+            weight, bias = torch.tensor(weight), torch.tensor(bias)
+            raised = [array + GAMMA * array.clamp(min=0) for array in (weight, bias)]
+            self.layers.append((weight, bias, *raised, activation))
+
+    def phi(self, x):
+        for weight, bias, raised, raised_bias, activation in self.layers:
+            z = x @ weight + bias
+            if activation == "relu":
+                total = x @ raised + raised_bias
+                share = self.torch.where(z > 0, z / total, self.torch.zeros_like(z))
+                z = total * share.detach()
+            x = z
+        return x
+
+    def unit_loop(self, share_forward):
+        """One backward pass a sample and unit; a forward pass for each, or one for all units."""
+        factors = []
+        for row in self.X:
+            x = row[None].clone().requires_grad_()
+            phi = self.phi(x)[0]
+            for unit in range(N_UNITS):
+                value = phi[unit] if share_forward else self.phi(x)[0, unit]
+                (gradient,) = self.torch.autograd.grad(value, x, retain_graph=share_forward)
+                factors.append(gradient[0] * row)
+        return self.torch.stack(factors).reshape(len(self.X), N_UNITS, N_VARIANTS).numpy()
+
+    def batched(self):
+        """All samples and units in one vectorized backward pass."""
+        X = self.X.clone().requires_grad_()
+        phi = self.phi(X)
+        unit = self.torch.eye(N_UNITS, dtype=phi.dtype)[:, None, :].expand(-1, len(X), -1)
+        (gradient,) = self.torch.autograd.grad(phi, X, unit, is_grads_batched=True)
+        return (gradient * X.detach()).transpose(0, 1).numpy()
+
+
+class Factors:
+    """d = 5000 variants, embedding of 50, float64, one thread."""
+
+    params = (list(HIDDEN), [8, 64])
+    param_names = ("hidden", "n_samples")
+    timeout = 600
+
+    def setup(self, hidden, n_samples):
+        self.layers = make_layers(HIDDEN[hidden])
+        self.X = make_genotypes(n_samples, N_VARIANTS, random_state=0).data
+
+    def ours(self):
+        return bilrp(self.layers, self.X, rule="gamma", gamma=GAMMA)
+
+    def times_faster(self, rival):
+        """Ratio of CPU seconds on one thread, each the best of several runs taken in turns."""
+        ours, theirs = [], []
+        with threadpool_limits(1):
+            for _ in range(3):
+                start = time.process_time()
+                rival()
+                middle = time.process_time()
+                self.ours()
+                theirs.append(middle - start)
+                ours.append(time.process_time() - middle)
+        return min(theirs) / min(ours)
+
+    def track_times_faster_than_a_loop_over_units(self, hidden, n_samples):
+        rival = Torch(self.layers, self.X)
+        return self.times_faster(lambda: rival.unit_loop(share_forward=False))
+
+    def track_times_faster_than_a_loop_over_backward_passes(self, hidden, n_samples):
+        rival = Torch(self.layers, self.X)
+        return self.times_faster(lambda: rival.unit_loop(share_forward=True))
+
+    def track_times_faster_than_batched_torch(self, hidden, n_samples):
+        return self.times_faster(Torch(self.layers, self.X).batched)
+
+    def track_largest_difference_to_torch(self, hidden, n_samples):
+        return float(np.abs(self.ours().factors - Torch(self.layers, self.X).batched()).max())
+
+    def track_conservation(self, hidden, n_samples):
+        return float(np.abs(self.ours().conservation()).max())
+
+    def time_factors(self, hidden, n_samples):
+        self.ours()
+
+    def time_top_100_pairs(self, hidden, n_samples):
+        self.ours().top_pairs(0, 1, 100)
+
+    def peakmem_factors(self, hidden, n_samples):
+        self.ours()
