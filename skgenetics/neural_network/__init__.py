@@ -1,5 +1,6 @@
 """Interpretable networks of genotypes for one or many traits."""
 
-from skgenetics.neural_network._lina import LINAClassifier, LINARegressor
+from skgenetics.neural_network._classifier import LINAClassifier
+from skgenetics.neural_network._regressor import LINARegressor
 
 __all__ = ["LINAClassifier", "LINARegressor"]
