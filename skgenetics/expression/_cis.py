@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._array_api import get_namespace_and_device, move_to, to_numpy
 from skgenetics.utils._numba import kernel
 from skgenetics.utils._parallel import run_parallel
 
@@ -190,9 +190,17 @@ def largest_alpha(X, y, W, penalty):
     return float(np.max(size) / n)
 
 
+def take_columns(X, columns):
+    """Return columns of X, a slice or integers, as floats on the host."""
+    if not isinstance(columns, slice):
+        xp, device = get_namespace_and_device(X)
+        return to_numpy(xp.take(X, move_to(columns, xp, device), axis=1)).astype(np.float64)
+    return to_numpy(X[:, columns]).astype(np.float64)
+
+
 def gene_data(X, y, weight, columns, impute):
     """Return the variants (p, I), the filled expression (I, K) and its weights, of one gene."""
-    X = np.ascontiguousarray(to_numpy(X[:, columns]).T, dtype=np.float64)
+    X = np.ascontiguousarray(take_columns(X, columns).T)
     observed = ~np.isnan(y)
     if impute == "mean" and observed.any():  # as in the paper: missing tissues count as observed
         cells = weight[:, None] * observed
@@ -277,17 +285,20 @@ def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_sta
     )
 
 
-def predict_cis(X, coef, variants, indptr, xp):
-    """Return the cis part (n, J, K), without intercepts.
+def no_effects(n_genes, n_tissues):
+    """Return the `CisEffects` of a model without a cis part."""
+    return CisEffects(
+        np.zeros((n_tissues, 0)), np.zeros(0, dtype=np.int64), np.zeros(n_genes + 1, dtype=np.int64),
+        np.zeros((n_tissues, n_genes)), 0.0,
+    )  # fmt: skip
 
-    coef : array (K, nnz)
-    variants : integer array (nnz,)
-    indptr : list of int
-    """
-    n_tissues = coef.shape[0]
-    parts = []
-    for start, stop in pairwise(indptr):
-        block = xp.take(X, variants[start:stop], axis=1)
-        own = coef[:, start:stop]
-        parts.append(xp.astype(block, coef.dtype, copy=False) @ own.T)
-    return xp.stack(parts, axis=1) if parts else xp.zeros((X.shape[0], 0, n_tissues))
+
+def predict_cis(X, effects):
+    """Return the cis part (n, J, K) on the host, without intercepts, of X of any namespace."""
+    n_tissues, n_genes = effects.coef.shape[0], len(effects.indptr) - 1
+    values = np.zeros((X.shape[0], n_genes, n_tissues))
+    for j, (start, stop) in enumerate(pairwise(effects.indptr)):
+        if stop > start:
+            block = take_columns(X, effects.variants[start:stop])
+            values[:, j] = block @ effects.coef[:, start:stop].T
+    return values

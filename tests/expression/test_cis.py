@@ -92,7 +92,7 @@ def test_windows_hold_the_effects(tensor, n_jobs):
     assert 4 in effects.variants[: effects.indptr[1]]
     assert effects.indptr[1] == effects.indptr[2]
     assert set(effects.variants[effects.indptr[2] :]) <= {20, 25}
-    cis = predict_cis(X, effects.coef, effects.variants, effects.indptr.tolist(), np)
+    cis = predict_cis(X, effects)
     cis += effects.intercept.T
     np.testing.assert_array_equal(cis[:, 1], np.broadcast_to(cis[0, 1], (80, 3)))
     for j in (0, 2):

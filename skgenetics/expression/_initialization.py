@@ -1,0 +1,171 @@
+"""Where the trans solvers start: the paper's staged initialization, on observed cells.
+
+"linear" and "sigmoid": (1) cis effects of every gene, (2) residuals, (3) samples x genes, (4) their
+principal components, (5) the mean scores of each individual, (6, 7; sigmoid) scaled to [.1, .9],
+logit, (8) group lasso of the factors on the genes, (9) lasso of each score on candidate variants.
+"tensor": (1) as above, (2) the scores of (4) as tissue x individual for each factor, with holes,
+(3) their first incomplete principal component: W and F, (4) regression of genes on F * W: V,
+(5) lasso of each factor on candidate variants. Steps 8 and 4 are left to the solvers where they
+begin by solving for the loadings themselves.
+"""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.extmath import randomized_svd
+
+from skgenetics.expression._cis import descend, fit_cis, variant_moments
+from skgenetics.expression._incomplete_pca import IncompletePCA
+
+EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
+LASSO_SHARE = 0.3  # of the smallest strength that gives no effect
+LOADING_ALPHA = 0.05  # of the group lasso of step 8
+ROUNDS, GROWTH = 10, 50  # of the working set
+MIN_LOADING = 1e-6  # a gene above it belongs to a factor
+
+
+def sample_scores(residual, weight, n_components, random_state):
+    """Return principal component scores (I, K, T') of samples, NaN where a tissue was not sampled.
+
+    T' <= T, as many as the data have.
+    """
+    n, n_genes, n_tissues = residual.shape
+    samples = residual.transpose(0, 2, 1).reshape(n * n_tissues, n_genes)
+    seen = ~np.isnan(samples)
+    rows, genes = np.flatnonzero(seen.any(axis=1)), seen.any(axis=0)
+    samples, seen = samples[np.ix_(rows, genes)], seen[np.ix_(rows, genes)]
+    w = np.repeat(weight, n_tissues)[rows]
+    n_components = min(n_components, len(rows) - 1, samples.shape[1])
+    if n_components < 1:
+        return np.zeros((n, n_tissues, 0))
+    if seen.all():
+        samples = samples - w @ samples / w.sum()
+        weighted = np.sqrt(w)[:, None] * samples
+        if min(weighted.shape) <= EXACT_SIZE:
+            if weighted.shape[0] < weighted.shape[1]:
+                values, left = np.linalg.eigh(weighted @ weighted.T)
+                right = weighted.T @ left / np.sqrt(np.clip(values, 1e-300, None))
+            else:
+                values, right = np.linalg.eigh(weighted.T @ weighted)
+            right = right[:, ::-1][:, : min(n_components, np.sum(values > 1e-10 * values[-1]))]
+        else:
+            _, _, right = randomized_svd(weighted, n_components, random_state=random_state)
+            right = right.T
+        found = samples @ right
+    else:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a start needs no more
+            pca = IncompletePCA(n_components, max_iter=100)
+            found = pca.fit(samples, sample_weight=w).transform(samples)
+    scores = np.full((n * n_tissues, found.shape[1]), np.nan)
+    scores[rows] = found
+    return scores.reshape(n, n_tissues, -1)
+
+
+def individual_scores(scores, weight):
+    """Return the mean scores (I, T) over each individual's samples; 0 without any."""
+    count = np.sum(~np.isnan(scores), axis=1)
+    mean = np.sum(np.nan_to_num(scores), axis=1) / np.maximum(count, 1)
+    return mean - weight @ mean / weight.sum()
+
+
+def logit_scores(scores):
+    """Return scores scaled to [.1, .9] and taken to the logit: where the sigmoid starts."""
+    low, high = scores.min(axis=0), scores.max(axis=0)
+    share = 0.1 + 0.8 * (scores - low) / np.where(high > low, high - low, 1.0)
+    share = np.where(high > low, share, 0.5)
+    return np.log(share / (1 - share))
+
+
+def tensor_scores(scores, weight):
+    """Return W (K, T) and F (I, T): the first component of each factor's tissue x individual."""
+    _, n_tissues, n_components = scores.shape
+    W, F = np.ones((n_tissues, n_components)), individual_scores(scores, weight)
+    if n_tissues == 1:
+        return W, F
+    for t in range(n_components):
+        if np.nanmax(np.abs(scores[:, :, t]), initial=0) > 0:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                pca = IncompletePCA(1, max_iter=100).fit(scores[:, :, t], sample_weight=weight)
+            W[:, t], F[:, t] = pca.components_[0], pca.transform(scores[:, :, t])[:, 0]
+    return W, F
+
+
+def group_lasso_loadings(factors, residual, weight):
+    """Return loadings (K, T, J) of the group lasso of factors (I, T) on genes: step 8."""
+    n_genes, n_components = residual.shape[1], factors.shape[1]
+    effects = fit_cis(
+        factors, residual, weight, [slice(0, n_components)] * n_genes,
+        penalty="group_lasso", alpha=LOADING_ALPHA, impute=None, n_jobs=None, random_state=None,
+    )  # fmt: skip
+    loadings = np.zeros((residual.shape[2], n_components, n_genes))
+    genes = np.repeat(np.arange(n_genes), np.diff(effects.indptr))
+    loadings[:, effects.variants, genes] = effects.coef
+    return loadings
+
+
+def cis_candidates(loadings, windows):
+    """Return a list of columns of X: the cis windows of the genes of each factor."""
+    strength = np.abs(loadings).max(axis=0)
+    empty = [np.empty(0, dtype=np.int64)]
+    found = []
+    for own in strength:
+        members = [windows[j] for j in np.flatnonzero(own > MIN_LOADING)]
+        members = [np.arange(w.start, w.stop) if isinstance(w, slice) else w for w in members]
+        found.append(np.unique(np.concatenate(empty + members)))
+    return found
+
+
+def variant_lasso(genotypes, scores, weight, candidates, take):
+    """Return the lasso fit (I, T) of scores on candidate variants, and its effects (S, T): step 9.
+
+    A working set for each factor grows by the variants that violate optimality, so that a round
+    costs one pass over the genotypes.
+
+    Parameters
+    ----------
+    genotypes : matrix with `genotypes.T @ values`, on the host
+        Centered and scaled X.
+    scores : array (I, T)
+    candidates : list of integer arrays, one a factor, or None
+    take : callable
+        Columns (I, m) of the same matrix.
+    """
+    total = weight.sum()
+    scores = scores - weight @ scores / total
+    cells = weight[:, None].copy()
+    residual = scores.copy()
+    coef, strength, sets = None, None, [np.empty(0, dtype=np.int64)] * scores.shape[1]
+    for _ in range(ROUNDS):
+        gradient = np.asarray(genotypes.T @ (cells * residual)) / total
+        if coef is None:
+            coef = np.zeros(gradient.shape)
+            allowed = np.ones(gradient.shape, dtype=bool)
+            for t, columns in enumerate(candidates or []):
+                allowed[:, t] = False
+                allowed[columns, t] = True
+            strength = LASSO_SHARE * np.max(np.abs(gradient) * allowed, axis=0)
+        size, done = np.abs(gradient) * allowed, True
+        for t in range(scores.shape[1]):
+            size[sets[t], t] = 0.0
+            (new,) = np.nonzero(size[:, t] > strength[t] * (1 + 1e-4))
+            if not new.size or strength[t] <= 1e-12:
+                continue
+            done = False
+            new = new[np.argsort(-size[new, t], kind="stable")[:GROWTH]]
+            sets[t] = np.concatenate([sets[t], new])
+            X = np.ascontiguousarray(take(sets[t]).T)
+            mean, scale = variant_moments(X, cells)
+            effects = coef[sets[t], t][:, None].copy()
+            start = scores[:, t] - X.T @ effects[:, 0]
+            start = np.ascontiguousarray(cells * (start - weight @ start / total)[:, None])
+            limit = 1e-8 * float(weight @ scores[:, t] ** 2)
+            descend(X, cells, mean, scale, start, effects, total * strength[t], False, limit, 1000)
+            coef[sets[t], t] = effects[:, 0]
+            fit = X.T @ effects[:, 0]
+            residual[:, t] = scores[:, t] - (fit - weight @ fit / total)
+        if done:
+            break
+    return scores - residual, coef

@@ -1,0 +1,588 @@
+"""The MILAGERegressor estimator."""
+
+import warnings
+
+import numpy as np
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    RegressorMixin,
+    TransformerMixin,
+)
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.expression._cis import CisEffects, fit_cis, no_effects, predict_cis
+from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
+from skgenetics.expression._objective import Penalties
+from skgenetics.expression._parameters import (
+    check_parameters,
+    choose_solver,
+    resolve_candidates,
+    resolve_windows,
+    split,
+    warn_of_gaps,
+)
+from skgenetics.expression._polygenic import fit_polygenic
+from skgenetics.expression._stages import (
+    SOLVERS,
+    HeldOut,
+    TransFit,
+    finish,
+    make_problem,
+    new_factors,
+    start_params,
+    trans_values,
+)
+from skgenetics.expression._standardize import shares, squares, standardize
+from skgenetics.expression._targets import make_targets
+from skgenetics.metrics import masked_r2_score
+from skgenetics.utils._array_api import (
+    check_same_namespace,
+    float_dtype,
+    get_namespace_and_device,
+    move_to,
+    to_numpy,
+)
+from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._validation import (
+    validate_fit_data,
+    validate_genotypes,
+    validate_sample_weight,
+)
+
+LAYERS = {
+    "factor_loadings_": "loadings",
+    "gene_factors_": "gene_factors",
+    "tissue_factors_": "tissue_factors",
+}
+USED = (("factor_loadings_", (0, 2)), ("gene_factors_", 0), ("tissue_factors_", 0))
+PATIENCE = 10  # iterations without a better validation score
+LARGE_PICKLE = 10**8  # bytes
+
+
+class MILAGERegressor(
+    CallbackSupportMixin,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    RegressorMixin,
+    BaseEstimator,
+):
+    """Cis and trans genetics of the expression of genes across tissues.
+
+    Expression of a gene in a tissue is an intercept, the effects of the variants in the gene's cis
+    window, the effects of factors that all genes and tissues share and that depend on variants
+    anywhere, and, on request, a polygenic term. Fitted to the observed cells only.
+
+    Parameters
+    ----------
+    n_components : int, default=40
+        Number of factors, T. 0: no trans part.
+    trans_model : {"linear", "sigmoid", "tensor"}, default="linear"
+        How factors act: linear in the genotypes with their own effect in each gene and tissue (the
+        paper's ML); the same through a sigmoid (NN); or with an effect of the gene times one of
+        the tissue (TM).
+    cis_windows : None, array-like of int of shape (n_genes, 2) or list of lists of str, default=None
+        Columns of X around each gene: first and one after the last, or names of variants, resolved
+        by the column names of X (names X lacks are passed over). None: no cis part. See
+        :func:`~skgenetics.expression.cis_windows_from_positions`.
+    n_variants : None or int, default=None
+        Number of columns that integers in `cis_windows` and `candidate_variants` were made for.
+        Another X raises.
+    cis_penalty : {"group_lasso", "lasso", "ridge"}, default="group_lasso"
+        "group_lasso" selects a variant for all tissues of a gene or none.
+    cis_alpha : None or float, default=None
+        Strength, as `alpha` of :class:`sklearn.linear_model.MultiTaskLasso` on standardized
+        expression. None: one strength for all genes, from 5-fold cross-validation by individual.
+    cis_impute : {None, "mean"}, default=None
+        "mean" fills missing cells by the gene's mean before the cis stage, as the paper did, which
+        shrinks every intercept. None: observed cells only.
+    variant_alpha, loading_alpha, tissue_alpha : float, default=1e-3, 0.1 and 0.1
+        Strengths of the penalties on the effects of variants on factors, of factors on genes, and
+        of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
+        averaged over genes and tissues. Genotypes count as scaled to a total variance of 1. In
+        "linear" with both penalties "l2" the product of the first two matters alone.
+    variant_penalty, loading_penalty : {"l2", "l1"}, default="l2"
+        "l1" gives exact zeros.
+    candidate_variants : {"all", "cis"} or array-like of int or str, default="all"
+        Variants that the staged start may use for the factors: all, those in the cis windows of the
+        genes a factor acts on, or a list. The fit itself uses all.
+    polygenic : bool, default=False
+        Whether to add a kernel ridge regression of what is left of each gene and tissue on all
+        variants, its strength chosen by leaving out one individual. `predict` then needs the
+        training genotypes.
+    standardize_expression : bool, default=True
+        Whether to scale each gene to standard deviation 1 over all its training cells.
+    init : {"staged", "random"}, default="staged"
+        "staged": the paper's, from principal components of the residuals of the cis stage.
+    solver : {"auto", "varpro", "als", "gd", "proximal"}, default="auto"
+        "varpro": L-BFGS on the factors with the loadings at their minimum ("linear", "sigmoid";
+        L2 only). "als": alternating Gauss-Newton and exact steps (L2 only). "gd": the paper's
+        alternating gradient descent (L2 only), on the individuals' kernel. "proximal": alternating
+        with proximal steps for L1. "auto" takes "proximal" for L1, else "als" for "tensor" and
+        "varpro".
+    max_iter : int, default=500
+        Largest number of iterations of the trans stage.
+    tol : float, default=1e-6
+        The trans stage stops where an iteration lowers the objective by less than this share.
+    early_stopping : bool, default=False
+        Whether to hold out individuals from the cis and trans stages and keep the iteration that
+        predicts them best; stops after 10 iterations without a better one.
+    validation_fraction : float, default=0.1
+        Share of the individuals held out.
+    n_jobs : None or int, default=None
+        Genes of the cis stage run in parallel.
+    random_state : None, int or RandomState, default=None
+        Of the folds, the held-out individuals and the random start.
+
+    Attributes
+    ----------
+    cis_coef_ : array of shape (n_tissues, n_cis)
+        Effects other than 0 per counted allele, gene after gene, in standardized expression.
+    cis_variants_ : int array of shape (n_cis,)
+        Column of X of each.
+    cis_indptr_ : int array of shape (n_genes + 1,)
+        Gene j has the columns ``cis_indptr_[j]:cis_indptr_[j + 1]`` of the two above.
+    cis_intercept_ : array of shape (n_tissues, n_genes)
+        Intercepts of the cis stage alone.
+    cis_alpha_ : float
+        Strength used; 0 without a cis part.
+    dual_coef_ : array of shape (n_individuals, n_components_) or None
+        Scores of factors are the genotypes' kernel with the training individuals times this. None
+        with ``variant_penalty="l1"``.
+    X_fit_ : array of shape (n_individuals, n_variants)
+        Training genotypes (a reference). :meth:`compact` drops them.
+    variant_coef_ : array of shape (n_components_, n_variants)
+        Effects of variants on the scores of factors, per counted allele; computed on demand.
+    factor_loadings_ : array of shape (n_tissues, n_components_, n_genes)
+        Effects of factors; not for "tensor".
+    gene_factors_, tissue_factors_ : arrays of shape (n_genes or n_tissues, n_components_)
+        Effects of genes and of tissues; only for "tensor".
+    factors_ : array of shape (n_individuals, n_components_)
+        Factors of the training individuals.
+    polygenic_coef_ : array of shape (n_tissues, n_individuals, n_genes)
+        Dual coefficients; only with `polygenic`.
+    polygenic_share_ : array of shape (n_tissues, n_genes)
+        Heritable share of the residual that was chosen; only with `polygenic`.
+    intercept_ : array of shape (n_tissues, n_genes)
+        Intercepts of the whole, in standardized expression.
+    expression_mean_, expression_scale_ : arrays of shape (n_genes,)
+        Standardized expression is (y - mean) / scale.
+    tissue_mean_ : array of shape (n_tissues, n_genes)
+        Training means of y: the null model of `score`. A gene never observed in a tissue has its
+        mean over the others.
+    variance_explained_ : dict
+        Of the training cells, "within" gene and tissue and in "total": what "tissue_means", "cis",
+        "trans" and "polygenic" explain, each beyond those before it. Training fit proves nothing
+        where there are more variants than individuals.
+    train_scores_ : list of float
+        R2 within gene and tissue of the cis and trans parts after each iteration.
+    validation_scores_ : list of float
+        The same for individuals held out; only with `early_stopping`.
+    loss_curve_ : list of float
+        Objective of the trans stage after each iteration.
+    n_components_ : int
+        Number of factors, at most one less than individuals and the number of genes x tissues.
+    n_effective_components_ : int
+        Factors whose effects are not all zero.
+    solver_ : str
+    n_iter_ : int
+    converged_ : bool
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has columns with names.
+
+    References
+    ----------
+    .. [1] Yang, Pe'er, Pe'er, "Mixed-Layer Deep Modeling of Genotypes and Cross-Tissue Expression
+       Uncovers Trans-eQTLs". The models and the staged start, with corrections; of the solvers,
+       "gd".
+
+    Examples
+    --------
+    >>> from skgenetics import MILAGERegressor
+    >>> from skgenetics.datasets import make_expression_tensor, make_genotypes
+    >>> X = make_genotypes(200, 300, random_state=0).data
+    >>> made = make_expression_tensor(X, n_genes=8, n_tissues=3, random_state=0)
+    >>> model = MILAGERegressor(n_components=2, cis_windows=made.cis_windows, n_variants=300)
+    >>> model.fit(X, made.target).predict(X).shape
+    (200, 8, 3)
+    """
+
+    def __init__(
+        self,
+        n_components=40,
+        *,
+        trans_model="linear",
+        cis_windows=None,
+        n_variants=None,
+        cis_penalty="group_lasso",
+        cis_alpha=None,
+        cis_impute=None,
+        variant_alpha=1e-3,
+        loading_alpha=0.1,
+        tissue_alpha=0.1,
+        variant_penalty="l2",
+        loading_penalty="l2",
+        candidate_variants="all",
+        polygenic=False,
+        standardize_expression=True,
+        init="staged",
+        solver="auto",
+        max_iter=500,
+        tol=1e-6,
+        early_stopping=False,
+        validation_fraction=0.1,
+        n_jobs=None,
+        random_state=None,
+    ):
+        self.n_components = n_components
+        self.trans_model = trans_model
+        self.cis_windows = cis_windows
+        self.n_variants = n_variants
+        self.cis_penalty = cis_penalty
+        self.cis_alpha = cis_alpha
+        self.cis_impute = cis_impute
+        self.variant_alpha = variant_alpha
+        self.loading_alpha = loading_alpha
+        self.tissue_alpha = tissue_alpha
+        self.variant_penalty = variant_penalty
+        self.loading_penalty = loading_penalty
+        self.candidate_variants = candidate_variants
+        self.polygenic = polygenic
+        self.standardize_expression = standardize_expression
+        self.init = init
+        self.solver = solver
+        self.max_iter = max_iter
+        self.tol = tol
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        """Declare array API support and targets of many outputs."""
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        tags.target_tags.multi_output = True
+        return tags
+
+    def __getstate__(self):
+        """Return the state, with a warning where it holds large training genotypes."""
+        X = vars(self).get("X_fit_")
+        if X is not None and X.nbytes > LARGE_PICKLE:
+            warnings.warn(
+                f"Pickling this MILAGERegressor stores {X.nbytes / 1e6:.0f} MB of training "
+                "genotypes; call compact() first to keep the effects of variants instead.",
+                stacklevel=2,
+            )
+        return super().__getstate__()
+
+    @property
+    def _n_features_out(self):
+        """Number of factors, for their names."""
+        return self.n_components_
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fit the cis, trans and polygenic parts, one after the other.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_individuals, n_variants)
+            Dosages of the counted allele, 0 to 2, without missing values; int8 is not copied.
+        y : array-like of shape (n_individuals, n_genes, n_tissues), (n_individuals, n_genes) or \
+                (n_individuals,)
+            Expression; NaN marks what was not observed. 2-D: one tissue. 1-D: one gene.
+        sample_weight : array-like of shape (n_individuals,), optional
+            Frequencies: weights equal repetition, except of held-out individuals and folds.
+
+        Returns
+        -------
+        self : MILAGERegressor
+
+        Raises
+        ------
+        ValueError
+            If y has infinities or no observed cell, cis windows are not within X or made for
+            another width, or a parameter is out of range.
+        """
+        check_parameters(self)
+        X, y, xp, device = validate_fit_data(
+            self, X, y, ndims=(1, 2, 3), allow_nan=True, min_samples=2
+        )
+        dtype, rng = float_dtype(X, xp), check_random_state(self.random_state)
+        weight = validate_sample_weight(sample_weight, X.shape[0], np, "cpu", np.float64)
+        weight = np.ones(X.shape[0]) if weight is None else weight
+        self._y_ndim = y.ndim
+        Y = to_numpy(y).astype(np.float64)
+        Y = Y.reshape(*Y.shape, *[1] * (3 - Y.ndim))
+        windows = resolve_windows(self, Y.shape[1])
+        candidates = resolve_candidates(self)
+        used, held_out = split(self, np.flatnonzero(weight > 0), rng)
+
+        def array(values, kind=dtype):
+            return move_to(np.ascontiguousarray(values), xp, device, kind)
+
+        def rows(chosen):
+            return X if chosen.size == X.shape[0] else xp.take(X, array(chosen, xp.int64), axis=0)
+
+        X_fit, weight = rows(used), weight[used]
+        Z, moments = standardize(Y[used], weight, scale=self.standardize_expression)
+        warn_of_gaps(Z)
+        Z_out = (Y[held_out] - moments.mean[:, None]) / moments.scale[:, None]
+        residual, rest = Z - moments.tissue_mean.T, Z_out - moments.tissue_mean.T
+        remaining = {"tissue_means": squares(residual, weight)}
+        variation = float(np.nansum(rest**2))
+        intercept, effects = moments.tissue_mean, no_effects(*Y.shape[1:])
+        if windows is not None:
+            effects = fit_cis(
+                X_fit, Z, weight, windows, penalty=self.cis_penalty, alpha=self.cis_alpha,
+                impute=self.cis_impute, n_jobs=self.n_jobs, random_state=rng,
+            )  # fmt: skip
+            intercept = effects.intercept
+            residual = Z - predict_cis(X_fit, effects) - intercept.T
+            rest = Z_out - predict_cis(rows(held_out), effects) - intercept.T
+            remaining["cis"] = squares(residual, weight)
+
+        penalties = Penalties(
+            self.variant_alpha, self.loading_alpha, self.tissue_alpha,
+            self.variant_penalty, self.loading_penalty,
+        )  # fmt: skip
+        kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
+        targets = make_targets(residual, weight, xp, device)
+        problem = make_problem(
+            CenteredGenotypes(X_fit, self._scale, xp), kernel, targets, penalties,
+            self.trans_model, xp, device,
+        )  # fmt: skip
+        self.n_components_ = min(self.n_components, len(used) - 1, targets.n_targets)
+        for name in ("validation_scores_", "polygenic_coef_", "polygenic_share_", *LAYERS):
+            vars(self).pop(name, None)
+        self.solver_ = choose_solver(self)
+        self.loss_curve_, self.train_scores_ = [], []
+        watched = None
+        if held_out.size:
+            X_out, self.validation_scores_ = rows(held_out), []
+            watched = HeldOut(
+                rest, variation, cross_kernel(X_out, X_fit, self._scale, xp),
+                CenteredGenotypes(X_out, self._scale, xp),
+            )  # fmt: skip
+        self._set_arrays(
+            array,
+            cis_coef_=effects.coef,
+            cis_intercept_=intercept,
+            expression_mean_=moments.mean,
+            expression_scale_=moments.scale,
+            tissue_mean_=moments.mean + moments.scale * moments.tissue_mean,
+        )
+        self.cis_variants_ = array(effects.variants, xp.int64)
+        self.cis_indptr_ = array(effects.indptr, xp.int64)
+        self.cis_alpha_, self.X_fit_ = effects.alpha, X_fit
+        start = start_params(
+            problem, residual, weight, self.n_components_, init=self.init, solver=self.solver_,
+            windows=windows, candidates=candidates, rng=rng,
+        )  # fmt: skip
+        fit = self._fit_trans(X, y, problem, start, watched, remaining["tissue_means"], dtype)
+        residual = residual - to_numpy(trans_values(fit.factors, fit.layers, xp))
+        residual -= to_numpy(fit.offset).T
+        remaining["trans"] = squares(residual, weight)
+        if self.polygenic:
+            order, host = to_numpy(targets.order), to_numpy(kernel)
+            groups = [order[genes] for genes in targets.groups]
+            dual, offset, share = fit_polygenic(host, residual, weight, groups)
+            residual -= np.einsum("ab,kbj->ajk", host, dual, optimize=True) + offset.T
+            remaining["polygenic"] = squares(residual, weight)
+            self._set_arrays(array, polygenic_coef_=dual, polygenic_share_=share)
+            self.intercept_ = self.intercept_ + array(offset)
+        self.variance_explained_ = shares(squares(Z, weight), remaining)
+        return self
+
+    def predict(self, X):
+        """Predict expression.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_variants)
+            Dosages of the alleles counted in fit.
+
+        Returns
+        -------
+        y : array of shape (n, n_genes, n_tissues), (n, n_genes) or (n,)
+            As many dimensions as the y of fit.
+        """
+        X, xp, device = self._validate_new(X, "predict")
+        effects = CisEffects(
+            to_numpy(self.cis_coef_), to_numpy(self.cis_variants_), to_numpy(self.cis_indptr_),
+            None, None,
+        )  # fmt: skip
+        kernel, fit = self._cross_kernel(X, xp), self._trans_fit()
+        factors = new_factors(
+            fit, kernel, CenteredGenotypes(X, self._scale, xp), self.trans_model, xp
+        )
+        values = trans_values(factors, fit.layers, xp)
+        if self.polygenic:
+            parts = [kernel @ xp.astype(dual, kernel.dtype) for dual in self.polygenic_coef_]
+            values = values + xp.stack(parts, axis=2)
+        cis = predict_cis(X, effects)
+        values = values + move_to(cis, xp, device) + xp.astype(self.intercept_.T, xp.float64)
+        scale = xp.astype(self.expression_scale_, xp.float64)[:, None]
+        values = values * scale + xp.astype(self.expression_mean_, xp.float64)[:, None]
+        values = xp.astype(values, self.intercept_.dtype)
+        return xp.reshape(values, tuple(values.shape)[: self._y_ndim])
+
+    def transform(self, X):
+        """Return the factors (n, n_components_) of individuals of genotypes X (n, n_variants)."""
+        X, xp, _ = self._validate_new(X, "transform")
+        factors = new_factors(
+            self._trans_fit(), self._cross_kernel(X, xp), CenteredGenotypes(X, self._scale, xp),
+            self.trans_model, xp,
+        )  # fmt: skip
+        return xp.astype(factors, self.intercept_.dtype)
+
+    def score(self, X, y, sample_weight=None):
+        """Return R2 on observed cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, n_variants)
+            Dosages.
+        y : array-like of the rank of the y of fit
+            Expression; NaN marks what was not observed.
+        sample_weight : array-like of shape (n,), optional
+            Frequencies.
+
+        Returns
+        -------
+        score : float
+            3-D y: one ratio of sums of squares over all genes and tissues, about `tissue_mean_`, so
+            that the training means score 0. Else the mean R2 of the genes about their own means.
+        """
+        prediction = self.predict(X)
+        options = {}
+        if self._y_ndim == 3:
+            options = {"baseline": self.tissue_mean_.T, "multioutput": "variance_weighted"}
+        return masked_r2_score(y, prediction, sample_weight=sample_weight, **options)
+
+    def compact(self):
+        """Replace the training genotypes by the effects of variants, and return the estimator.
+
+        Predictions stay the same.
+
+        Raises
+        ------
+        ValueError
+            With polygenic=True, whose predictions need the training genotypes.
+        """
+        check_is_fitted(self)
+        if self.polygenic:
+            raise ValueError(
+                "polygenic=True predicts from the training genotypes, so compact() cannot drop "
+                "them. Fit with polygenic=False."
+            )
+        if self.dual_coef_ is not None:
+            self._variant_coef = self._coefficients()
+            self.dual_coef_ = None
+        vars(self).pop("X_fit_", None)
+        return self
+
+    @property
+    def variant_coef_(self):
+        """Effects (n_components_, n_variants) of variants on the scores, per counted allele."""
+        check_is_fitted(self)
+        coef = self._coefficients() / self._scale.size**0.5
+        return self._xp(coef).astype(coef.T, self.intercept_.dtype)
+
+    def _coefficients(self):
+        """Return the effects (n_variants, T) of centered and scaled genotypes."""
+        if self.dual_coef_ is None:
+            return self._variant_coef
+        xp = self._xp(self.X_fit_)
+        genotypes = CenteredGenotypes(self.X_fit_, self._scale, xp)
+        return genotypes.T @ xp.astype(self.dual_coef_, xp.float64)
+
+    def _xp(self, array):
+        """Return the namespace of a fitted array."""
+        return get_namespace_and_device(array)[0]
+
+    def _validate_new(self, X, method):
+        """Return X, its namespace and its device."""
+        check_is_fitted(self)
+        check_same_namespace(self, X, attribute="intercept_", method=method)
+        return validate_genotypes(self, X, reset=False)
+
+    def _cross_kernel(self, X, xp):
+        """Return the kernel (n, I) with the training individuals, where a part is dual."""
+        if self.dual_coef_ is None and not self.polygenic:
+            return None
+        return cross_kernel(X, self.X_fit_, self._scale, xp)
+
+    def _trans_fit(self):
+        """Return the `TransFit` behind the fitted attributes, in double precision."""
+        xp = self._xp(self.intercept_)
+
+        def double(array):
+            return None if array is None else xp.astype(array, xp.float64, copy=False)
+
+        layers = {LAYERS[n]: double(v) for n, v in vars(self).items() if n in LAYERS}
+        return TransFit(
+            double(self.dual_coef_), self._variant_coef, self._score_intercept, None, layers, None
+        )
+
+    def _set_arrays(self, array, **values):
+        """Set fitted attributes from arrays on the host."""
+        vars(self).update({name: array(value) for name, value in values.items()})
+
+    def _fit_trans(self, X, y, problem, start, watched, variation, dtype):
+        """Run the solver of the trans part, set its attributes and return the `TransFit`."""
+        xp, best = problem.xp, None
+        cis_intercept = self.cis_intercept_
+
+        def traced():
+            nonlocal best
+            stale = 0
+            for state in SOLVERS[self.solver_](
+                start, problem.targets, problem.design, problem.penalties,
+                model=self.trans_model, tol=self.tol, xp=xp,
+            ):  # fmt: skip
+                self.loss_curve_.append(state.value)
+                left = 2 * problem.targets.n_cells * state.loss
+                self.train_scores_.append(1 - left / variation if variation > 0 else 0.0)
+                if watched is None:
+                    best = state
+                else:
+                    score = watched.score(finish(state.params, problem), problem)
+                    stale = (
+                        0 if score > max(self.validation_scores_, default=-np.inf) else stale + 1
+                    )
+                    best = state if stale == 0 else best
+                    self.validation_scores_.append(score)
+                    state = state._replace(converged=state.converged or stale >= PATIENCE)
+                yield state
+                if state.converged:
+                    return
+
+        def attributes(state):
+            fit = finish(state.params, problem)
+            found = {name: fit.layers[key] for name, key in LAYERS.items() if key in fit.layers}
+            used = [xp.any(xp.abs(fit.factors) > 0, axis=0)]
+            used += [xp.any(found[n] != 0, axis=axis) for n, axis in USED if n in found]
+            count = int(xp.sum(xp.astype(xp.all(xp.stack(used), axis=0), xp.int64)))
+            found |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
+            found = {
+                name: None if value is None else xp.astype(value, dtype)
+                for name, value in found.items()
+            }
+            return found | {
+                "intercept_": cis_intercept + xp.astype(fit.offset, dtype),
+                "n_effective_components_": count,
+                "_variant_coef": fit.variant_coef,
+                "_score_intercept": fit.intercept,
+            }
+
+        state, self.n_iter_ = run_solver(
+            self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
+        )
+        self.converged_ = bool(state.converged)
+        vars(self).update(attributes(best))
+        return finish(best.params, problem)

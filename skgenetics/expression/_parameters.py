@@ -1,0 +1,115 @@
+"""Parameters of MILAGERegressor: their ranges, and what they mean for the data at hand."""
+
+import warnings
+
+import numpy as np
+
+from skgenetics.expression._windows import columns_of, windows_of
+from skgenetics.utils._validation import check_number, check_option
+
+OPTIONS = {
+    "trans_model": ("linear", "sigmoid", "tensor"),
+    "cis_penalty": ("group_lasso", "lasso", "ridge"),
+    "variant_penalty": ("l2", "l1"),
+    "loading_penalty": ("l2", "l1"),
+    "init": ("staged", "random"),
+    "solver": ("auto", "varpro", "als", "gd", "proximal"),
+}
+NOT_NEGATIVE = {"low": 0, "closed": "left"}
+LIMITS = {
+    "n_components": {"integer": True, "low": 0, "closed": "left"},
+    "variant_alpha": NOT_NEGATIVE,
+    "loading_alpha": NOT_NEGATIVE,
+    "tissue_alpha": NOT_NEGATIVE,
+    "max_iter": {"integer": True, "low": 1, "closed": "left"},
+    "tol": NOT_NEGATIVE,
+    "validation_fraction": {"low": 0, "high": 1},
+}
+
+
+def check_parameters(model):
+    """Raise where a parameter is not what the docstring says."""
+    for name, options in OPTIONS.items():
+        check_option(getattr(model, name), name, options)
+    for name, limits in LIMITS.items():
+        check_number(getattr(model, name), name, **limits)
+    if model.cis_alpha is not None:
+        check_number(model.cis_alpha, "cis_alpha", **NOT_NEGATIVE)
+    if model.cis_impute is not None:
+        check_option(model.cis_impute, "cis_impute", ("mean",))
+    if model.n_variants is not None:
+        check_number(model.n_variants, "n_variants", integer=True, low=1, closed="left")
+    if isinstance(model.candidate_variants, str):
+        check_option(model.candidate_variants, "candidate_variants", ("all", "cis"))
+        if model.candidate_variants == "cis" and model.cis_windows is None:
+            raise ValueError("candidate_variants='cis' needs cis_windows; got None.")
+    if model.cis_impute is not None and model.cis_windows is None:
+        raise ValueError("cis_impute='mean' belongs to the cis stage; cis_windows is None.")
+
+
+def choose_solver(model):
+    """Return the solver to run, or raise where the one asked for cannot."""
+    sparse = "l1" in (model.variant_penalty, model.loading_penalty)
+    if model.solver == "auto":
+        if sparse:
+            return "proximal"
+        return "als" if model.trans_model == "tensor" else "varpro"
+    if sparse and model.solver != "proximal":
+        raise ValueError(
+            f"solver={model.solver!r} is for variant_penalty='l2' and loading_penalty='l2'; got "
+            f"{model.variant_penalty!r} and {model.loading_penalty!r}. Use solver='proximal'."
+        )
+    if model.solver == "varpro" and model.trans_model == "tensor":
+        raise ValueError(
+            "solver='varpro' needs loadings of every gene in every tissue; trans_model='tensor' "
+            "shares them. Use solver='als'."
+        )
+    return model.solver
+
+
+def resolve_windows(model, n_genes):
+    """Return the columns of each gene's window, or None without a cis part."""
+    if model.cis_windows is None:
+        return None
+    names = getattr(model, "feature_names_in_", None)
+    return windows_of(model.cis_windows, model.n_variants, model.n_features_in_, n_genes, names)
+
+
+def resolve_candidates(model):
+    """Return candidate columns, or "all" or "cis"."""
+    candidates = model.candidate_variants
+    if isinstance(candidates, str):
+        return candidates
+    names = getattr(model, "feature_names_in_", None)
+    return columns_of(
+        candidates, "candidate_variants", model.n_variants, model.n_features_in_, names
+    )
+
+
+def split(model, used, rng):
+    """Return the individuals (sorted) to fit on and those to hold out."""
+    if not model.early_stopping:
+        return used, used[:0]
+    count = max(1, round(model.validation_fraction * used.size))
+    if used.size - count < 2:
+        raise ValueError(
+            f"early_stopping=True holds out {count} of {used.size} individuals and leaves fewer "
+            "than 2; lower validation_fraction."
+        )
+    order = rng.permutation(used)
+    return np.sort(order[count:]), np.sort(order[:count])
+
+
+def warn_of_gaps(y):
+    """Warn of genes and tissues without a training cell: they are predicted by a mean."""
+    seen = ~np.isnan(y)
+    for name, axes in (("gene", (0, 2)), ("tissue", (0, 1))):
+        (gaps,) = np.nonzero(~seen.any(axis=axes))
+        if gaps.size:
+            shown = ", ".join(map(str, gaps[:5])) + (", ..." if gaps.size > 5 else "")
+            warnings.warn(
+                f"{gaps.size} {name}(s) have no observed cell among the training individuals "
+                f"({shown}): their predictions carry no genetics.",
+                UserWarning,
+                stacklevel=3,
+            )

@@ -1,0 +1,75 @@
+"""The polygenic term: what many small effects explain of each gene in each tissue.
+
+Kernel ridge regression of the residuals of a block on the genotypes' kernel, with an intercept. The
+strength of each gene and tissue minimizes the squared error of leaving out one individual, which
+has a closed form; no effect at all is among the strengths.
+"""
+
+import numpy as np
+
+SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
+
+
+def fit_block(kernel, y, weight):
+    """Return dual coefficients (n, J), intercepts (J,) and heritable shares (J,) of a block.
+
+    Parameters
+    ----------
+    kernel : array (n, n)
+        Of mean diagonal 1 in the training set.
+    y : array (n, J)
+    weight : array (n,)
+        Frequencies: leaving out one individual leaves out one of its copies.
+
+    Notes
+    -----
+    With H the smoother of the doubly centered kernel, a left-out residual is the residual over
+    1 - H_ii / w_i - 1 / sum(w).
+    """
+    total = weight.sum()
+    mean = weight @ y / total
+    root = np.sqrt(weight)
+    centered = kernel - (weight @ kernel / total)[None, :]
+    centered = centered - (centered @ weight / total)[:, None]
+    values, vectors = np.linalg.eigh(root[:, None] * centered * root[None, :])
+    values = np.clip(values, 0.0, None)
+    rotated = vectors.T @ (root[:, None] * (y - mean))
+    size = max(values.sum() / total, 1e-300)
+    best = np.full(y.shape[1], np.inf)
+    share, weights = np.zeros(y.shape[1]), np.zeros_like(rotated)
+    for h in SHARES:
+        inverse = 1 / (values + size * (1 - h) / h) if h > 0 else 0 * values
+        leverage = np.sum(vectors**2 * (values * inverse), axis=1) / weight + 1 / total
+        residual = vectors @ ((1 - values * inverse)[:, None] * rotated) / root[:, None]
+        error = weight @ (residual / np.maximum(1 - leverage, 1e-12)[:, None]) ** 2
+        better = error < best
+        best = np.where(better, error, best)
+        share = np.where(better, h, share)
+        weights = np.where(better, inverse[:, None] * rotated, weights)
+    dual = root[:, None] * (vectors @ weights)
+    dual = dual - weight[:, None] * dual.sum(axis=0) / total
+    return dual, mean - weight @ (kernel @ dual) / total, share
+
+
+def fit_polygenic(kernel, residual, weight, groups):
+    """Return dual coefficients (K, I, J), intercepts (K, J) and heritable shares (K, J).
+
+    residual : array (I, J, K)
+        NaN where not observed.
+    groups : list of integer arrays
+        Genes that share their observed cells.
+    """
+    n, n_genes, n_tissues = residual.shape
+    dual = np.zeros((n_tissues, n, n_genes))
+    intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
+    for genes in groups:
+        for k in range(n_tissues):
+            rows = np.flatnonzero(~np.isnan(residual[:, genes[0], k]))
+            if rows.size < 3:
+                continue
+            found = fit_block(
+                kernel[np.ix_(rows, rows)], residual[rows[:, None], genes, k], weight[rows]
+            )
+            dual[k][rows[:, None], genes] = found[0]
+            intercept[k, genes], share[k, genes] = found[1:]
+    return dual, intercept, share
