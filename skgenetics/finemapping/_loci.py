@@ -9,6 +9,7 @@ import warnings
 import zlib
 from collections import Counter
 from collections.abc import Mapping
+from numbers import Integral
 from pathlib import Path
 
 import joblib
@@ -212,7 +213,7 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
 
 
 def _check_loci(loci):
-    """Return `loci` as a list, or raise where one is not a dict with a name of its own."""
+    """Return `loci` as a list, or raise where one is no dict with a name of its own."""
     loci = list(loci)
     if not loci:
         raise ValueError("loci is empty: nothing to fine-map.")
@@ -222,6 +223,12 @@ def _check_loci(loci):
                 f"loci must be dicts with a 'name' (str) each; got {type(locus).__name__} "
                 f"without one at position {place}."
             )
+        for part in ("start", "end"):
+            if not isinstance(locus.get(part), Integral | None):
+                raise ValueError(
+                    f"{part} of locus {locus['name']!r} must be a position in base pairs (int); "
+                    f"got {locus[part]!r}."
+                )
     twice = [name for name, count in Counter(locus["name"] for locus in loci).items() if count > 1]
     if twice:
         raise ValueError(
@@ -252,8 +259,7 @@ def _finemap_locus(estimator, unit, seed):
     description, folder, seeded = unit
     name, path, key = description["name"], None, None
     start = time.perf_counter()
-    row = {"locus": name, "status": "failed", **{part: description.get(part) for part in REGION}}
-    found: dict = {"credible_sets": [], "variants": []}
+    region = {part: description.get(part) for part in REGION}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -266,14 +272,16 @@ def _finemap_locus(estimator, unit, seed):
                 if written is not None:
                     return written
             model = clone(estimator).set_params(random_state=seed)
-            row, found = _fit(model, dict(description), row)
+            tables = _fit(model, dict(description))
             messages = [str(warning.message) for warning in caught if _matters(warning)]
         except Exception as error:  # one bad locus must not end the others
             messages = [f"{type(error).__name__}: {error}"]
-    row["message"] = " ".join(dict.fromkeys(" ".join(text.split()) for text in messages))
-    row["seconds"] = time.perf_counter() - start
-    tables = {kind: _frame(rows, kind) for kind, rows in {"loci": [row], **found}.items()}
-    if path is not None and row["status"] == "ok":
+            tables = {kind: _frame([], kind) for kind in TABLES}
+            tables["loci"] = _frame([{"locus": name, "status": "failed", **region}], "loci")
+    message = " ".join(dict.fromkeys(" ".join(text.split()) for text in messages))
+    row = tables["loci"].assign(message=message, seconds=time.perf_counter() - start)
+    tables["loci"] = _frame(row, "loci")
+    if path is not None and row["status"].item() == "ok":
         _write(path, key, tables)
     return tables
 
@@ -283,35 +291,37 @@ def _matters(warning):
     return issubclass(warning.category, (UserWarning, RuntimeWarning))
 
 
-def _fit(model, data, row):
-    """Fit `model` to the description `data`; return the locus' row and the other tables' rows."""
+def _fit(model, data):
+    """Fit `model` to the description `data` of a locus and return its tables."""
+    name = data["name"]
     data.update(data.pop("open", dict)())
+    del data["name"]
     known = data.pop("variants", None)
     model.set_params(**data.pop("params", {}))
-    region = {part: data.pop(part, None) for part in REGION}
-    name = row["locus"]
-    del data["name"]
+    given = {part: data.pop(part, None) for part in REGION}
     model.fit_summary(**data)
     variants = _variants(name, model, data, known)
     on = variants["chromosome"].dropna().unique()
     if len(on) > 1:
         raise ValueError(f"Variants of a locus lie on one chromosome; got {', '.join(on)}.")
     positions = variants["base_pair_location"]
-    derived = (on[0] if len(on) else None, positions.min(), positions.max())
-    for part, value in zip(REGION, derived):
-        row[part] = value if region[part] is None else region[part]
+    derived = dict(zip(REGION, (on[0] if len(on) else None, positions.min(), positions.max())))
     sets = _credible_sets(name, model, variants)
-    row |= {
+    mismatch = getattr(model, "ld_mismatch_", None)
+    row = {
+        "locus": name,
+        **{part: derived[part] if given[part] is None else given[part] for part in REGION},
         "n_variants": len(variants),
         "n_sets": len(sets),
         "expected_causal": float(variants["pip"].sum()),
         "h2": model.heritability_,
         "solver": model.solver_,
         "converged": model.converged_,
-        "ld_mismatch": getattr(model, "ld_mismatch_", None),
+        "ld_mismatch": None if mismatch is None else bool(mismatch),
         "status": "ok",
     }
-    return row, {"credible_sets": sets, "variants": variants}
+    rows = {"loci": [row], "credible_sets": sets, "variants": variants}
+    return {kind: _frame(rows[kind], kind) for kind in TABLES}
 
 
 def _variants(name, model, data, known):

@@ -223,6 +223,7 @@ def test_22_windows_of_real_genotypes(shared):
         ({"variants": {"chromosome": [1, 2] * 30}}, "one chromosome; got 1, 2"),
         ({"Z": 3}, "TypeError: .*unexpected keyword argument 'Z'"),
         ({"params": {"solver": "best"}}, "solver must be one of"),
+        ({"open": functools.partial(dict, name="other", start="here")}, "here"),
     ],
 )
 def test_bad_locus_is_reported_and_the_others_kept(change, message, tmp_path):
@@ -253,6 +254,19 @@ def test_all_loci_failed():
         assert (result[name].dtypes == good[name].dtypes).all()
 
 
+class Mismatched(FinemapMiXeR):
+    def fit_summary(self, z, ld, *, n_samples):
+        super().fit_summary(z, ld, n_samples=n_samples)
+        self.ld_mismatch_ = {"variants": [3]} if z[0] > 10 else {}
+
+
+def test_ld_mismatch_of_the_estimator_is_told():
+    ld = np.eye(2)
+    loci = [{"name": str(z), "z": [z, 0.1], "ld": ld, "n_samples": 1000} for z in (12, 3)]
+    result = finemap_loci(loci, Mismatched())
+    assert list(result.loci["ld_mismatch"]) == [True, False]
+
+
 def test_warnings_of_a_fit_are_its_message():
     loci = [{"name": "a", **simulated(0)}]
     with warnings.catch_warnings(record=True) as caught:
@@ -271,6 +285,7 @@ def test_warnings_of_a_fit_are_its_message():
         ([{"name": "a"}, {"z": [1.0]}], r"'name' \(str\) each; got dict .* position 1"),
         ([{"name": 3}], "got dict without one at position 0"),
         (["a.npz"], "got str"),
+        ([{"name": "a", "start": "12Mb"}], "start of locus 'a' must be a position .* got '12Mb'"),
     ],
 )
 def test_bad_lists_of_loci(loci, message):
@@ -372,7 +387,7 @@ def test_partial_and_foreign_files_are_not_read(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"max_effects": 1}, {"solver": "cavi", "n_restarts": 2}, {"coverage": 0.5}],
+    [{"effect_variance": 0.5}, {"solver": "cavi", "n_restarts": 2}, {"coverage": 0.5}],
 )
 def test_another_estimator_fits_again(change, tmp_path):
     loci = [{"name": "a", **simulated(0)}]
