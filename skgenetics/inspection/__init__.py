@@ -4,11 +4,13 @@ from skgenetics.inspection._bilrp import bilrp, relevance
 from skgenetics.inspection._locus import LocusDisplay
 from skgenetics.inspection._scores import ScoresDisplay
 from skgenetics.inspection._similarity import SimilarityExplanation
+from skgenetics.inspection._similarity_display import SimilarityDisplay
 from skgenetics.inspection._swap import swap_interactions
 
 __all__ = [
     "LocusDisplay",
     "ScoresDisplay",
+    "SimilarityDisplay",
     "SimilarityExplanation",
     "bilrp",
     "relevance",

@@ -16,6 +16,7 @@ from skgenetics.inspection._style import (
     new_axes,
     open_frame,
     outer_legend,
+    position_label,
     size_in_inches,
 )
 from skgenetics.utils._array_api import column_blocks, to_numpy
@@ -246,11 +247,7 @@ class LocusDisplay:
         for panel in axes:
             panel.ticklabel_format(axis="x", useOffset=False)
         axes[-1].locator_params(axis="x", nbins=7)
-        place = "Position"
-        if self.chromosome is not None:
-            place += f" on chromosome {str(self.chromosome).removeprefix('chr')}"
-        units = "Mb" if self.build is None else f"Mb, {self.build}"
-        axes[-1].set_xlabel(f"{place} ({units})")
+        axes[-1].set_xlabel(position_label(self.chromosome, self.build))
         if self.title is not None:
             upper.set_title(self.title, loc="left")
         self.axes_, self.figure_ = np.array(axes, dtype=object), ax.figure

@@ -45,6 +45,14 @@ def open_frame(ax, *hidden):
     ax.spines[["top", "right", *hidden]].set_visible(False)
 
 
+def position_label(chromosome, build):
+    """Return the label of an axis of positions in Mb."""
+    place = "Position"
+    if chromosome is not None:
+        place += f" on chromosome {str(chromosome).removeprefix('chr')}"
+    return f"{place} (Mb)" if build is None else f"{place} (Mb, {build})"
+
+
 def outer_legend(ax, **options):
     """Put a legend to the right of `ax`, where it covers no data."""
     return ax.legend(
