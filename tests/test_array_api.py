@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 
-from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor
+from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor
 from skgenetics.utils._array_api import to_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
@@ -75,8 +75,30 @@ NETWORKS = {
 }
 
 
+def expression():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.4, size=(60, 12)).astype(np.int8)
+    F = X @ rng.normal(size=(12, 2)) / 3
+    y = np.einsum("it,tjk->ijk", F, rng.normal(size=(2, 5, 3))) + 0.5 * rng.normal(size=(60, 5, 3))
+    y[:, 1] += X[:, 3, None]
+    y.transpose(0, 2, 1)[rng.random((60, 3)) < 0.2] = np.nan
+    return X, y
+
+
+WINDOWS = {"cis_windows": [[0, 6]] * 5, "n_variants": 12, "cis_alpha": 0.05}
+EXPRESSION = {
+    "milage, linear": MILAGERegressor(2, polygenic=True, tol=1e-9, **WINDOWS),
+    "milage, sigmoid": MILAGERegressor(1, trans_model="sigmoid", tol=1e-8, **WINDOWS),
+    "milage, tensor": MILAGERegressor(1, trans_model="tensor", tol=1e-8, **WINDOWS),
+    "milage, L1": MILAGERegressor(
+        1, variant_penalty="l1", loading_penalty="l1", loading_alpha=1e-3, max_iter=10, **WINDOWS
+    ),
+}
+
+
 # name: (estimator, function that makes X (int8) and y); later estimators add theirs
 CASES = {name: (estimator, one_trait) for name, estimator in FINEMAPPING.items()} | NETWORKS
+CASES |= {name: (estimator, expression) for name, estimator in EXPRESSION.items()}
 
 
 @pytest.fixture(params=["array_api_strict", "array_api_strict device1", "torch", "cupy"])

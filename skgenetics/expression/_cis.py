@@ -288,9 +288,12 @@ def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_sta
 def no_effects(n_genes, n_tissues):
     """Return the `CisEffects` of a model without a cis part."""
     return CisEffects(
-        np.zeros((n_tissues, 0)), np.zeros(0, dtype=np.int64), np.zeros(n_genes + 1, dtype=np.int64),
-        np.zeros((n_tissues, n_genes)), 0.0,
-    )  # fmt: skip
+        np.zeros((n_tissues, 0)),
+        np.zeros(0, dtype=np.int64),
+        np.zeros(n_genes + 1, dtype=np.int64),
+        np.zeros((n_tissues, n_genes)),
+        0.0,
+    )
 
 
 def predict_cis(X, effects):

@@ -1,7 +1,5 @@
 """The MILAGERegressor estimator."""
 
-import warnings
-
 import numpy as np
 from sklearn.base import (
     BaseEstimator,
@@ -11,9 +9,8 @@ from sklearn.base import (
 )
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.expression._cis import CisEffects, fit_cis, no_effects, predict_cis
+from skgenetics.expression._cis import fit_cis, no_effects, predict_cis
 from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
 from skgenetics.expression._objective import Penalties
 from skgenetics.expression._parameters import (
@@ -25,45 +22,38 @@ from skgenetics.expression._parameters import (
     warn_of_gaps,
 )
 from skgenetics.expression._polygenic import fit_polygenic
+from skgenetics.expression._prediction import ExpressionPredictionMixin
 from skgenetics.expression._stages import (
+    LAYERS,
     SOLVERS,
     HeldOut,
-    TransFit,
+    Traces,
     finish,
+    fitted_attributes,
     make_problem,
-    new_factors,
-    start_params,
     trans_values,
+    watch,
 )
 from skgenetics.expression._standardize import shares, squares, standardize
+from skgenetics.expression._start import start_params
 from skgenetics.expression._targets import make_targets
-from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._array_api import (
-    check_same_namespace,
     float_dtype,
-    get_namespace_and_device,
     move_to,
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._validation import (
     validate_fit_data,
-    validate_genotypes,
     validate_sample_weight,
 )
 
-LAYERS = {
-    "factor_loadings_": "loadings",
-    "gene_factors_": "gene_factors",
-    "tissue_factors_": "tissue_factors",
-}
-USED = (("factor_loadings_", (0, 2)), ("gene_factors_", 0), ("tissue_factors_", 0))
-PATIENCE = 10  # iterations without a better validation score
-LARGE_PICKLE = 10**8  # bytes
+VALIDATION = "validation_scores_"
 
 
 class MILAGERegressor(
     CallbackSupportMixin,
+    ExpressionPredictionMixin,
     ClassNamePrefixFeaturesOutMixin,
     TransformerMixin,
     RegressorMixin,
@@ -83,7 +73,7 @@ class MILAGERegressor(
         How factors act: linear in the genotypes with their own effect in each gene and tissue (the
         paper's ML); the same through a sigmoid (NN); or with an effect of the gene times one of
         the tissue (TM).
-    cis_windows : None, array-like of int of shape (n_genes, 2) or list of lists of str, default=None
+    cis_windows : None, array-like of int of shape (n_genes, 2) or list of lists of str
         Columns of X around each gene: first and one after the last, or names of variants, resolved
         by the column names of X (names X lacks are passed over). None: no cis part. See
         :func:`~skgenetics.expression.cis_windows_from_positions`.
@@ -98,7 +88,7 @@ class MILAGERegressor(
     cis_impute : {None, "mean"}, default=None
         "mean" fills missing cells by the gene's mean before the cis stage, as the paper did, which
         shrinks every intercept. None: observed cells only.
-    variant_alpha, loading_alpha, tissue_alpha : float, default=1e-3, 0.1 and 0.1
+    variant_alpha, loading_alpha, tissue_alpha : float, default=1e-3, 0.03 and 0.01
         Strengths of the penalties on the effects of variants on factors, of factors on genes, and
         of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
         averaged over genes and tissues. Genotypes count as scaled to a total variance of 1. In
@@ -221,8 +211,8 @@ class MILAGERegressor(
         cis_alpha=None,
         cis_impute=None,
         variant_alpha=1e-3,
-        loading_alpha=0.1,
-        tissue_alpha=0.1,
+        loading_alpha=0.03,
+        tissue_alpha=0.01,
         variant_penalty="l2",
         loading_penalty="l2",
         candidate_variants="all",
@@ -267,22 +257,6 @@ class MILAGERegressor(
         tags.array_api_support = True
         tags.target_tags.multi_output = True
         return tags
-
-    def __getstate__(self):
-        """Return the state, with a warning where it holds large training genotypes."""
-        X = vars(self).get("X_fit_")
-        if X is not None and X.nbytes > LARGE_PICKLE:
-            warnings.warn(
-                f"Pickling this MILAGERegressor stores {X.nbytes / 1e6:.0f} MB of training "
-                "genotypes; call compact() first to keep the effects of variants instead.",
-                stacklevel=2,
-            )
-        return super().__getstate__()
-
-    @property
-    def _n_features_out(self):
-        """Number of factors, for their names."""
-        return self.n_components_
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
@@ -357,7 +331,7 @@ class MILAGERegressor(
             self.trans_model, xp, device,
         )  # fmt: skip
         self.n_components_ = min(self.n_components, len(used) - 1, targets.n_targets)
-        for name in ("validation_scores_", "polygenic_coef_", "polygenic_share_", *LAYERS):
+        for name in (VALIDATION, "polygenic_coef_", "polygenic_share_", *LAYERS):
             vars(self).pop(name, None)
         self.solver_ = choose_solver(self)
         self.loss_curve_, self.train_scores_ = [], []
@@ -383,7 +357,27 @@ class MILAGERegressor(
             problem, residual, weight, self.n_components_, init=self.init, solver=self.solver_,
             windows=windows, candidates=candidates, rng=rng,
         )  # fmt: skip
-        fit = self._fit_trans(X, y, problem, start, watched, remaining["tissue_means"], dtype)
+        traces = Traces(self.loss_curve_, self.train_scores_, getattr(self, VALIDATION, None))
+        iterations = SOLVERS[self.solver_](
+            start, targets, problem.design, penalties,
+            model=self.trans_model, tol=self.tol, xp=xp,
+        )  # fmt: skip
+        cis_intercept = self.cis_intercept_
+
+        def attributes(state):
+            return fitted_attributes(finish(state.params, problem), cis_intercept, xp)
+
+        state, self.n_iter_ = run_solver(
+            self,
+            watch(iterations, traces, problem, watched, remaining["tissue_means"]),
+            max_iter=self.max_iter,
+            X=X,
+            y=y,
+            attributes=attributes,
+        )
+        self.converged_ = bool(state.converged)
+        fit = finish(traces.best.params, problem)
+        vars(self).update(fitted_attributes(fit, cis_intercept, xp))
         residual = residual - to_numpy(trans_values(fit.factors, fit.layers, xp))
         residual -= to_numpy(fit.offset).T
         remaining["trans"] = squares(residual, weight)
@@ -398,191 +392,6 @@ class MILAGERegressor(
         self.variance_explained_ = shares(squares(Z, weight), remaining)
         return self
 
-    def predict(self, X):
-        """Predict expression.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_variants)
-            Dosages of the alleles counted in fit.
-
-        Returns
-        -------
-        y : array of shape (n, n_genes, n_tissues), (n, n_genes) or (n,)
-            As many dimensions as the y of fit.
-        """
-        X, xp, device = self._validate_new(X, "predict")
-        effects = CisEffects(
-            to_numpy(self.cis_coef_), to_numpy(self.cis_variants_), to_numpy(self.cis_indptr_),
-            None, None,
-        )  # fmt: skip
-        kernel, fit = self._cross_kernel(X, xp), self._trans_fit()
-        factors = new_factors(
-            fit, kernel, CenteredGenotypes(X, self._scale, xp), self.trans_model, xp
-        )
-        values = trans_values(factors, fit.layers, xp)
-        if self.polygenic:
-            parts = [kernel @ xp.astype(dual, kernel.dtype) for dual in self.polygenic_coef_]
-            values = values + xp.stack(parts, axis=2)
-        cis = predict_cis(X, effects)
-        values = values + move_to(cis, xp, device) + xp.astype(self.intercept_.T, xp.float64)
-        scale = xp.astype(self.expression_scale_, xp.float64)[:, None]
-        values = values * scale + xp.astype(self.expression_mean_, xp.float64)[:, None]
-        values = xp.astype(values, self.intercept_.dtype)
-        return xp.reshape(values, tuple(values.shape)[: self._y_ndim])
-
-    def transform(self, X):
-        """Return the factors (n, n_components_) of individuals of genotypes X (n, n_variants)."""
-        X, xp, _ = self._validate_new(X, "transform")
-        factors = new_factors(
-            self._trans_fit(), self._cross_kernel(X, xp), CenteredGenotypes(X, self._scale, xp),
-            self.trans_model, xp,
-        )  # fmt: skip
-        return xp.astype(factors, self.intercept_.dtype)
-
-    def score(self, X, y, sample_weight=None):
-        """Return R2 on observed cells.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, n_variants)
-            Dosages.
-        y : array-like of the rank of the y of fit
-            Expression; NaN marks what was not observed.
-        sample_weight : array-like of shape (n,), optional
-            Frequencies.
-
-        Returns
-        -------
-        score : float
-            3-D y: one ratio of sums of squares over all genes and tissues, about `tissue_mean_`, so
-            that the training means score 0. Else the mean R2 of the genes about their own means.
-        """
-        prediction = self.predict(X)
-        options = {}
-        if self._y_ndim == 3:
-            options = {"baseline": self.tissue_mean_.T, "multioutput": "variance_weighted"}
-        return masked_r2_score(y, prediction, sample_weight=sample_weight, **options)
-
-    def compact(self):
-        """Replace the training genotypes by the effects of variants, and return the estimator.
-
-        Predictions stay the same.
-
-        Raises
-        ------
-        ValueError
-            With polygenic=True, whose predictions need the training genotypes.
-        """
-        check_is_fitted(self)
-        if self.polygenic:
-            raise ValueError(
-                "polygenic=True predicts from the training genotypes, so compact() cannot drop "
-                "them. Fit with polygenic=False."
-            )
-        if self.dual_coef_ is not None:
-            self._variant_coef = self._coefficients()
-            self.dual_coef_ = None
-        vars(self).pop("X_fit_", None)
-        return self
-
-    @property
-    def variant_coef_(self):
-        """Effects (n_components_, n_variants) of variants on the scores, per counted allele."""
-        check_is_fitted(self)
-        coef = self._coefficients() / self._scale.size**0.5
-        return self._xp(coef).astype(coef.T, self.intercept_.dtype)
-
-    def _coefficients(self):
-        """Return the effects (n_variants, T) of centered and scaled genotypes."""
-        if self.dual_coef_ is None:
-            return self._variant_coef
-        xp = self._xp(self.X_fit_)
-        genotypes = CenteredGenotypes(self.X_fit_, self._scale, xp)
-        return genotypes.T @ xp.astype(self.dual_coef_, xp.float64)
-
-    def _xp(self, array):
-        """Return the namespace of a fitted array."""
-        return get_namespace_and_device(array)[0]
-
-    def _validate_new(self, X, method):
-        """Return X, its namespace and its device."""
-        check_is_fitted(self)
-        check_same_namespace(self, X, attribute="intercept_", method=method)
-        return validate_genotypes(self, X, reset=False)
-
-    def _cross_kernel(self, X, xp):
-        """Return the kernel (n, I) with the training individuals, where a part is dual."""
-        if self.dual_coef_ is None and not self.polygenic:
-            return None
-        return cross_kernel(X, self.X_fit_, self._scale, xp)
-
-    def _trans_fit(self):
-        """Return the `TransFit` behind the fitted attributes, in double precision."""
-        xp = self._xp(self.intercept_)
-
-        def double(array):
-            return None if array is None else xp.astype(array, xp.float64, copy=False)
-
-        layers = {LAYERS[n]: double(v) for n, v in vars(self).items() if n in LAYERS}
-        return TransFit(
-            double(self.dual_coef_), self._variant_coef, self._score_intercept, None, layers, None
-        )
-
     def _set_arrays(self, array, **values):
         """Set fitted attributes from arrays on the host."""
         vars(self).update({name: array(value) for name, value in values.items()})
-
-    def _fit_trans(self, X, y, problem, start, watched, variation, dtype):
-        """Run the solver of the trans part, set its attributes and return the `TransFit`."""
-        xp, best = problem.xp, None
-        cis_intercept = self.cis_intercept_
-
-        def traced():
-            nonlocal best
-            stale = 0
-            for state in SOLVERS[self.solver_](
-                start, problem.targets, problem.design, problem.penalties,
-                model=self.trans_model, tol=self.tol, xp=xp,
-            ):  # fmt: skip
-                self.loss_curve_.append(state.value)
-                left = 2 * problem.targets.n_cells * state.loss
-                self.train_scores_.append(1 - left / variation if variation > 0 else 0.0)
-                if watched is None:
-                    best = state
-                else:
-                    score = watched.score(finish(state.params, problem), problem)
-                    stale = (
-                        0 if score > max(self.validation_scores_, default=-np.inf) else stale + 1
-                    )
-                    best = state if stale == 0 else best
-                    self.validation_scores_.append(score)
-                    state = state._replace(converged=state.converged or stale >= PATIENCE)
-                yield state
-                if state.converged:
-                    return
-
-        def attributes(state):
-            fit = finish(state.params, problem)
-            found = {name: fit.layers[key] for name, key in LAYERS.items() if key in fit.layers}
-            used = [xp.any(xp.abs(fit.factors) > 0, axis=0)]
-            used += [xp.any(found[n] != 0, axis=axis) for n, axis in USED if n in found]
-            count = int(xp.sum(xp.astype(xp.all(xp.stack(used), axis=0), xp.int64)))
-            found |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
-            found = {
-                name: None if value is None else xp.astype(value, dtype)
-                for name, value in found.items()
-            }
-            return found | {
-                "intercept_": cis_intercept + xp.astype(fit.offset, dtype),
-                "n_effective_components_": count,
-                "_variant_coef": fit.variant_coef,
-                "_score_intercept": fit.intercept,
-            }
-
-        state, self.n_iter_ = run_solver(
-            self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
-        )
-        self.converged_ = bool(state.converged)
-        vars(self).update(attributes(best))
-        return finish(best.params, problem)
