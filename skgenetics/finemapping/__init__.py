@@ -1,6 +1,7 @@
 """Fine-mapping: which variants of a locus have an effect on a trait."""
 
+from skgenetics.finemapping._diagnostics import LDMismatchWarning, ld_mismatch
 from skgenetics.finemapping._loci import finemap_loci
 from skgenetics.finemapping._mixer import FinemapMiXeR
 
-__all__ = ["FinemapMiXeR", "finemap_loci"]
+__all__ = ["FinemapMiXeR", "LDMismatchWarning", "finemap_loci", "ld_mismatch"]

@@ -1,0 +1,235 @@
+"""Do the z statistics fit the LD? What ld_mismatch estimates, and what to doubt in a fit.
+
+The model: z ~ N(0, g R^2 + (1 - s) R + s I). (1 - s) R + s I is the noise, R where the LD is that
+of the scan's people; g R^2 is what many small effects would add to z, and keeps a real signal from
+passing for mismatch. With R = U D U' the entries of U'z are independent, of variances
+g d^2 + (1 - s) d + s, so that s and g follow by maximum likelihood in O(p) an evaluation.
+LD that does not fit leaves parts of z along small eigenvalues, where only s explains them.
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.stats import norm
+from sklearn.utils import Bunch
+
+from skgenetics.finemapping._summary import validate_summary
+from skgenetics.utils._array_api import to_numpy
+
+SMALLEST_SHARE = 1e-3  # of s: z and r are published with few decimals
+SCREEN_SIZE = 300  # variants of the largest |z|, which s is estimated from
+IMPACT_LIMIT = 1.5  # of s max(z^2); benchmarks/calibrate_ld_mismatch.py
+FLIP_LIMIT = 15.0  # log likelihood ratio of an allele flip
+MIN_FLIP_Z = 2.0  # below it a flip changes little, and cannot be told from noise
+LINKED = 0.95  # |r| of two effects that may be one, or an artifact of LD that does not fit
+
+
+class LDMismatchWarning(UserWarning):
+    """The z statistics do not fit the LD; credible sets of many effects would mislead."""
+
+
+def ld_mismatch(z, ld, n_samples):
+    """Compare each z with what the LD and the other z make of it.
+
+    Parameters
+    ----------
+    z : array-like of shape (n_variants,)
+        Wald statistics of the single-variant regressions.
+    ld : array-like of shape (n_variants, n_variants)
+        Correlations r of the variants, counting the same alleles as z; or any other form that
+        :meth:`FinemapMiXeR.fit_summary` takes. Negative eigenvalues count as 0.
+    n_samples : float or array-like of shape (n_variants,)
+        People in the scan, or with each variant.
+
+    Returns
+    -------
+    report : :class:`~sklearn.utils.Bunch`
+        estimate : float
+            s, the share of the noise of z that does not follow the LD, in [0.001, 1], estimated
+            from the 300 largest abs(z). In-sample LD gives 0.001.
+        corrected_estimate : float
+            The same after the flips found are undone.
+        impact : float
+            (estimate - 0.001) max(z^2): the errors of LD count in proportion to the signal. Loci
+            below 1.5 seldom give credible sets without an effect: LD of 500 other people of the
+            same ancestry stays below it where the largest abs(z) is 10, often passes it where that
+            is 20, and mostly where it is 40.
+        mismatched : bool
+            Whether the impact is above 1.5 or an allele flip was found.
+        flipped : int ndarray
+            Variants whose z fits the others once its sign is changed: the counted alleles of z and
+            LD differ.
+        outliers : int ndarray
+            Other variants whose conditional z is above the two-sided 5% point for n_variants tests.
+            Where nothing else is wrong, an effect that no other variant tags is one, too.
+        flagged : int ndarray
+            Both, by falling size of the conditional z.
+        conditional_mean, conditional_sd : ndarray of shape (n_variants,)
+            Of each z given all others, with flips undone.
+        conditional_z : ndarray of shape (n_variants,)
+            (z - conditional_mean) / conditional_sd: standard normal where all is well.
+        flip_log_lr : ndarray of shape (n_variants,)
+            Log likelihood ratio of a flip of this variant against none, given the others.
+        noise, signal : float
+            s and g of all variants, flips undone, which the four arrays above rest on.
+
+    Raises
+    ------
+    ValueError
+        Where z, ld or n_samples are not what they must be; monomorphic variants have no LD.
+
+    Notes
+    -----
+    With S = g R^2 + (1 - s) R + s I and W its inverse, z_i given the others is normal with mean
+    z_i - (W z)_i / W_ii and variance 1 / W_ii. One eigendecomposition, O(n_variants^3); of a panel
+    with fewer people than variants, of the people instead.
+
+    References
+    ----------
+    Zou et al., "Fine-mapping from summary data with the Sum of Single Effects model", PLoS Genetics
+    2022: the noise model and the test of a flip. The term g R^2 and the search of several
+    flips, one by one, are ours.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics.datasets import make_genotypes
+    >>> from skgenetics.finemapping import ld_mismatch
+    >>> ld = np.corrcoef(make_genotypes(500, 200, random_state=0).data.T)
+    >>> z = np.random.default_rng(0).multivariate_normal(6 * ld[50], ld)
+    >>> z[50] *= -1
+    >>> ld_mismatch(z, ld, n_samples=10_000).flipped
+    array([50])
+    """
+    locus, _ = validate_summary(z, ld, n_samples=n_samples, beta=None, se=None, heterozygosity=None)
+    values, vectors = (to_numpy(array).astype(float) for array in locus.ld.spectrum())
+    given = to_numpy(locus.z).astype(float)
+    values, sign, before = np.clip(values, 0.0, None), np.ones_like(given), None
+    while not np.array_equal(sign, before):
+        before = sign.copy()
+        noise, signal = noise_and_signal(sign * given, values, vectors)
+        precision, weighted = undo_flips(sign, given, values, vectors, noise, signal)
+    mean = sign * given - weighted / precision
+    flip_log_lr = -2 * given * mean * precision
+    conditional_z = (given - mean) * np.sqrt(precision)
+    flipped = np.flatnonzero(sign < 0)
+    extreme = np.abs(conditional_z) > norm.isf(0.025 / len(given))
+    outliers = np.flatnonzero(extreme & (sign > 0))
+    flagged = np.concatenate([flipped, outliers])
+    estimate, impact = screen_mismatch(given, locus.ld)
+    return Bunch(
+        estimate=estimate,
+        corrected_estimate=screen_mismatch(sign * given, locus.ld)[0],
+        impact=impact,
+        mismatched=bool(impact > IMPACT_LIMIT or flipped.size > 0),
+        flipped=flipped,
+        outliers=outliers,
+        flagged=flagged[np.argsort(-np.abs(conditional_z[flagged]), kind="stable")],
+        conditional_mean=mean,
+        conditional_sd=1 / np.sqrt(precision),
+        conditional_z=conditional_z,
+        flip_log_lr=flip_log_lr,
+        noise=noise,
+        signal=signal,
+    )
+
+
+def screen_mismatch(z, ld):
+    """Return s as estimated from the SCREEN_SIZE strongest variants alone, in O(p), and its impact.
+
+    Any subset of z is normal with its part of the noise's covariance. The errors of LD count in
+    proportion to the signal, so the strongest variants show them best; a fixed number of them
+    makes loci of all sizes comparable, where s of all variants grows with p over the panel's size.
+
+    Parameters
+    ----------
+    z : ndarray of shape (p,)
+        On the host.
+    ld : DenseLD, GenotypeLD, SparseLD or ShrunkLD
+    """
+    top = np.sort(np.argsort(-np.abs(z), kind="stable")[:SCREEN_SIZE])
+    values, vectors = np.linalg.eigh(to_numpy(ld.rows(top))[:, top].astype(float))
+    share, _ = noise_and_signal(z[top].astype(float), np.clip(values, 0.0, None), vectors)
+    return share, float((share - SMALLEST_SHARE) * np.max(z**2))
+
+
+def fit_doubts(leads, ld, *, converged, share, impact):
+    """Return what makes a fit doubtful, as a list of phrases; an empty list where nothing does.
+
+    Parameters
+    ----------
+    leads : array of int
+        The most probable variant of each effect, and any other of a high PIP.
+    ld : DenseLD, GenotypeLD, SparseLD or ShrunkLD
+    converged : bool
+    share, impact : float
+        From `screen_mismatch`.
+    """
+    doubts = []
+    if impact > IMPACT_LIMIT:
+        doubts.append(
+            f"an estimated {share:.0%} of the noise of the strongest z does not follow the LD"
+        )
+    if not converged:
+        doubts.append("the fit does not converge")
+    leads = np.asarray(leads, dtype=int)
+    r = np.abs(to_numpy(ld.rows(leads))[:, leads])
+    first, second = np.nonzero(np.triu(r > LINKED, 1))
+    if first.size:
+        i, j = leads[first[0]], leads[second[0]]
+        doubts.append(
+            f"two effects are on variants {i} and {j}, of absolute r {r[first[0], second[0]]:.3f}"
+        )
+    return doubts
+
+
+def effect_leads(alpha, strength):
+    """Return the most probable variants of the single effects alpha (L, p) of a strength > 0."""
+    return np.argmax(alpha[strength > 0], axis=1)
+
+
+def noise_and_signal(z, values, vectors):
+    """Return s and g of maximum likelihood; values (k,) >= 0 and vectors (p, k) of R.
+
+    The p - k directions without an eigenvector have eigenvalue 0. A grid, then L-BFGS on the logs.
+    """
+    power, count = (vectors.T @ z) ** 2, np.ones_like(values)
+    if len(values) < len(z):
+        rest = max(float(z @ z - power.sum()), 0.0)
+        power, values = np.append(power, rest), np.append(values, 0.0)
+        count = np.append(count, len(z) - len(count))
+
+    def loss(logs):
+        s, g = np.exp(logs)
+        variance = g * values**2 + (1 - s) * values + s
+        slope = (count - power / variance) / variance / 2
+        gradient = [s * (slope @ (1 - values)), g * (slope @ values**2)]
+        return (count @ np.log(variance) + np.sum(power / variance)) / 2, np.array(gradient)
+
+    bounds = [(np.log(SMALLEST_SHARE), 0.0), (-12.0, 12.0)]
+    grid = [(x, y) for x in np.linspace(*bounds[0], 10) for y in np.linspace(-10, 8, 10)]
+    start = min(grid, key=lambda logs: loss(logs)[0])
+    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    s, g = np.exp(found.x)
+    return float(s), float(g)
+
+
+def undo_flips(sign, given, values, vectors, s, g):
+    """Turn entries of `sign` (p,), one by one, while a flip's log ratio is above FLIP_LIMIT.
+
+    Returns the diagonal of W, the inverse of g R^2 + (1 - s) R + s I, and W z for the signed z.
+    Each turn adds a column of W to W z, and raises the likelihood: the search ends.
+    """
+    extra = 1 / (g * values**2 + (1 - s) * values + s) - 1 / s
+    precision = 1 / s + vectors**2 @ extra
+    z = sign * given
+    weighted = z / s + vectors @ (extra * (vectors.T @ z))
+    while True:
+        log_lr = -2 * z * (z - weighted / precision) * precision
+        best = int(np.argmax(np.where(np.abs(z) > MIN_FLIP_Z, log_lr, -np.inf)))
+        if not (log_lr[best] > FLIP_LIMIT and abs(z[best]) > MIN_FLIP_Z):
+            return precision, weighted
+        column = vectors @ (extra * vectors[best])
+        column[best] += 1 / s
+        weighted = weighted - 2 * z[best] * column
+        z[best] *= -1
+        sign[best] *= -1

@@ -1,0 +1,329 @@
+"""z against LD: the estimate of mismatch, conditional z, allele flips, and doubts about a fit."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import scipy.sparse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
+
+from skgenetics import FinemapMiXeR
+from skgenetics.datasets import make_genotypes
+from skgenetics.finemapping import LDMismatchWarning, ld_mismatch
+from skgenetics.finemapping._diagnostics import (
+    IMPACT_LIMIT,
+    effect_leads,
+    fit_doubts,
+    noise_and_signal,
+    screen_mismatch,
+)
+from skgenetics.finemapping._ld import DenseLD, ShrunkLD
+
+N = 1e9  # Wald statistics and z then agree
+SHARED = Path(__file__).resolve().parents[3] / "shared"
+GWAS, REFERENCE = SHARED / "data" / "gwas_loci", SHARED / "reference" / "finemap"
+
+
+def host(ld):
+    return DenseLD(np.ascontiguousarray(ld), np, "cpu")
+
+
+def locus(p=40, n=2000, seed=0):
+    """Return an LD matrix of full rank, and a generator."""
+    rng = np.random.default_rng(seed)
+    X = make_genotypes(n, p, n_founders=60, random_state=seed).data
+    return 0.99 * np.corrcoef(X.T) + 0.01 * np.eye(p), rng
+
+
+def covariance(ld, s, g):
+    return g * ld @ ld + (1 - s) * ld + s * np.eye(len(ld))
+
+
+@cache
+def scan_and_others(seed):
+    """Return the LD of 2,000 people at 300 variants, noise of that LD, and 500 other people."""
+    X = make_genotypes(2500, 300, random_state=seed).data.astype(float)
+    scan = (X[:2000] - X[:2000].mean(axis=0)) / X[:2000].std(axis=0) / 2000**0.5
+    return scan.T @ scan, scan.T @ np.random.default_rng(seed).normal(size=2000), X[2000:]
+
+
+def simulated(seed, largest, n_panel=None):
+    """Return z of a scan with one effect, its LD in the scan or in `n_panel` others, the effect."""
+    true, noise, others = scan_and_others(seed)
+    causal = np.random.default_rng(seed).integers(300)
+    ld = true if n_panel is None else np.corrcoef(others[:n_panel].T)
+    return largest * true[causal] + noise, ld, causal
+
+
+# the model
+
+
+def test_conditional_z_are_those_of_the_normal_without_each_variant():
+    ld, rng = locus()
+    z = rng.multivariate_normal(np.zeros(40), covariance(ld, 0.1, 0.5))
+    report = ld_mismatch(z, ld, N)
+    assert report.flipped.size == 0
+    sigma = covariance(ld, report.noise, report.signal)
+    for i in range(40):
+        others = np.delete(np.arange(40), i)
+        slope = np.linalg.solve(sigma[np.ix_(others, others)], sigma[others, i])
+        sd = np.sqrt(sigma[i, i] - slope @ sigma[others, i])
+        np.testing.assert_allclose(report.conditional_mean[i], slope @ z[others], atol=1e-8)
+        np.testing.assert_allclose(report.conditional_sd[i], sd, rtol=1e-8)
+        np.testing.assert_allclose(
+            report.conditional_z[i], (z[i] - slope @ z[others]) / sd, atol=1e-8
+        )
+
+
+def test_the_ratio_of_a_flip_is_that_of_two_likelihoods():
+    ld, rng = locus()
+    z = rng.multivariate_normal(np.zeros(40), ld)
+    report = ld_mismatch(z, ld, N)
+    density = multivariate_normal(np.zeros(40), covariance(ld, report.noise, report.signal))
+    for i in range(40):
+        turned = z.copy()
+        turned[i] *= -1
+        expected = density.logpdf(turned) - density.logpdf(z)
+        np.testing.assert_allclose(report.flip_log_lr[i], expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(("s", "g"), [(0.001, 1e-4), (0.05, 0.3), (0.4, 2.0)])
+def test_noise_and_signal_are_the_most_likely(s, g):
+    ld, rng = locus(p=60, seed=1)
+    z = rng.multivariate_normal(np.zeros(60), covariance(ld, s, g))
+    found = noise_and_signal(z, *np.linalg.eigh(ld))
+
+    def density(s, g):
+        return multivariate_normal(np.zeros(60), covariance(ld, s, g)).logpdf(z)
+
+    best = density(*found)
+    for other in np.geomspace(1e-3, 1, 25):
+        for signal in np.geomspace(1e-4, 50, 25):
+            assert density(other, signal) < best + 1e-6
+
+
+def test_the_estimate_finds_the_share_that_was_simulated():
+    ld, rng = locus(p=300, seed=2)
+    for s in (0.02, 0.1, 0.4):
+        draws = rng.multivariate_normal(np.zeros(300), covariance(ld, s, 0.2), size=20)
+        found = [screen_mismatch(z, host(ld))[0] for z in draws]
+        np.testing.assert_allclose(np.mean(found), s, rtol=0.15)
+
+
+# forms of the same locus
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 10**6))
+def test_order_and_counted_alleles_do_not_matter(seed):
+    ld, rng = locus(seed=3)
+    rng = np.random.default_rng(seed)
+    z = rng.multivariate_normal(4 * ld[7], ld)
+    z[rng.integers(40)] *= -1
+    order, sign = rng.permutation(40), rng.choice([-1, 1], size=40)
+    first = ld_mismatch(z, ld, N)
+    turned = ld_mismatch((sign * z)[order], (sign[:, None] * ld * sign)[np.ix_(order, order)], N)
+    for name in ("estimate", "impact", "noise"):
+        np.testing.assert_allclose(turned[name], first[name], rtol=1e-4)
+    np.testing.assert_allclose(turned.flip_log_lr, first.flip_log_lr[order], rtol=1e-3, atol=1e-3)
+    assert set(order[turned.flipped]) == set(first.flipped)
+
+
+def test_a_panel_a_factor_and_a_sparse_matrix_give_the_report_of_the_matrix():
+    X = make_genotypes(50, 120, random_state=0).data  # fewer people than variants
+    Z = (X - X.mean(axis=0)) / X.std(axis=0) / 50**0.5
+    ld = np.corrcoef(X.T)
+    z = np.random.default_rng(0).normal(size=120)
+    dense = ld_mismatch(z, ld, N)
+    for form in (X, Z.T, scipy.sparse.csr_array(ld)):
+        other = ld_mismatch(z, form, N)
+        for name in ("estimate", "noise", "signal", "conditional_mean", "conditional_sd"):
+            np.testing.assert_allclose(other[name], dense[name], rtol=1e-3, atol=1e-4)
+
+
+def test_wald_statistics_are_converted_with_the_n_of_each_variant():
+    ld, rng = locus()
+    z, n = rng.multivariate_normal(np.zeros(40), ld), rng.integers(50, 500, size=40)
+    converted = z * np.sqrt(n / (z**2 + n - 2))
+    np.testing.assert_allclose(
+        ld_mismatch(z, ld, n).conditional_mean, ld_mismatch(converted, ld, N).conditional_mean,
+        rtol=1e-5, atol=1e-6,
+    )  # fmt: skip
+
+
+# what is wrong
+
+
+def test_flips_are_found_and_undone():
+    for seed in range(4):
+        z, ld, causal = simulated(seed, 12)
+        linked = np.flatnonzero(np.abs(ld[causal]) > 0.6)
+        wrong = np.random.default_rng(seed).choice(linked, size=min(3, len(linked) // 3))
+        wrong = np.unique(wrong[np.abs(z[wrong]) > 3])
+        if not wrong.size:
+            continue
+        turned = z.copy()
+        turned[wrong] *= -1
+        report = ld_mismatch(turned, ld, N)
+        assert set(report.flipped) == set(wrong)
+        assert set(report.flipped) <= set(report.flagged)
+        assert report.mismatched
+        assert np.all(report.flip_log_lr[wrong] > 15)
+        np.testing.assert_allclose(report.corrected_estimate, ld_mismatch(z, ld, N).estimate)
+
+
+def test_matched_loci_raise_no_alarm_and_mismatched_ones_do():
+    alarms = {None: 0, 500: 0, 40: 0}
+    for seed in range(20):
+        for n_panel in alarms:
+            z, ld, _ = simulated(seed, 10, n_panel)
+            alarms[n_panel] += ld_mismatch(z, ld, N).mismatched
+    assert alarms[None] == 0
+    assert alarms[500] <= 1
+    assert alarms[40] >= 16
+
+
+def test_variants_of_fewer_people_are_outliers():
+    rng = np.random.default_rng(0)
+    z, ld, causal = simulated(5, 15)
+    linked = np.flatnonzero(np.abs(np.delete(ld[causal], causal)) > 0.9)
+    fewer = linked[0]
+    z[fewer] = 0.5 * z[fewer] + 0.75**0.5 * rng.normal()
+    report = ld_mismatch(z, ld, N)
+    assert report.flagged[0] == fewer
+    assert report.mismatched
+
+
+def test_duplicates_that_disagree_are_flagged_and_those_that_agree_are_not():
+    ld, rng = locus()
+    ld = ld[np.ix_([*range(40), 5], [*range(40), 5])]  # the last is variant 5 again
+    ld[:, 40] *= -1  # counting the other allele
+    ld[40, :] *= -1
+    z = rng.multivariate_normal(np.zeros(41), ld)
+    good = ld_mismatch(z, ld, N)
+    assert not good.mismatched
+    assert all(np.all(np.isfinite(value)) for value in good.values())
+    z[40] += 9
+    bad = ld_mismatch(z, ld, N)
+    assert bad.mismatched
+    assert bad.flagged[0] == 40  # the other variants speak for 5
+
+
+def test_one_variant_and_no_signal():
+    report = ld_mismatch([40.0], [[1.0]], N)
+    assert not report.mismatched
+    assert report.flipped.size == 0
+    np.testing.assert_allclose([report.conditional_mean[0], report.flip_log_lr[0]], 0, atol=1e-9)
+    still = ld_mismatch(np.zeros(40), locus()[0], N)
+    assert not still.mismatched
+    np.testing.assert_array_equal(still.conditional_z, 0)
+
+
+@pytest.mark.parametrize(
+    ("z", "ld", "n", "message"),
+    [
+        ([np.nan, 1], np.eye(2), 100, "z holds NaN"),
+        ([1, 2], [[1, np.nan], [np.nan, 1]], 100, "Monomorphic"),
+        ([1, 2], [[1, 1.2], [1.2, 1]], 100, "between -1 and 1"),
+        ([1, 2], np.eye(3), 100, "square matrix"),
+        ([1, 2], np.eye(2), 1, "n_samples"),
+        ([1, 2], np.eye(2), [100, 100, 100], "n_samples"),
+    ],
+)
+def test_bad_input(z, ld, n, message):
+    with pytest.raises(ValueError, match=message):
+        ld_mismatch(np.array(z, dtype=float), np.array(ld, dtype=float), n)
+
+
+# doubts about a fit
+
+
+def test_doubts():
+    ld = np.eye(5)
+    ld[1, 3] = ld[3, 1] = -0.97
+    ld[0, 4] = ld[4, 0] = 0.94
+    fine = {"converged": True, "share": 0.001, "impact": 0.0}
+    assert fit_doubts([0, 1, 4], host(ld), **fine) == []
+    assert fit_doubts([], host(ld), **fine) == []
+    (linked,) = fit_doubts([0, 1, 2, 3], host(ld), **fine)
+    assert "variants 1 and 3" in linked
+    assert "0.970" in linked
+    (twice,) = fit_doubts([2, 2], host(ld), **fine)  # two effects on one variant
+    assert "variants 2 and 2" in twice
+    doubts = fit_doubts([0], host(ld), converged=False, share=0.25, impact=IMPACT_LIMIT + 0.1)
+    assert len(doubts) == 2
+    assert "25%" in doubts[0]
+    assert "converge" in doubts[1]
+
+
+def test_leads_are_of_effects_that_are_there():
+    alpha = np.array([[0.1, 0.8, 0.1], [1 / 3, 1 / 3, 1 / 3], [0.2, 0.2, 0.6]])
+    np.testing.assert_array_equal(effect_leads(alpha, np.array([1.0, 0.0, 2.0])), [1, 2])
+
+
+def test_shrunk_ld_is_screened_like_its_matrix():
+    z, ld, _ = simulated(0, 10)
+    shrunk = ShrunkLD(host(ld), 0.1, np, "cpu")
+    assert screen_mismatch(z, shrunk) == pytest.approx(
+        screen_mismatch(z, host(0.9 * ld + 0.1 * np.eye(300)))
+    )
+
+
+def test_the_warning_is_a_user_warning():
+    assert issubclass(LDMismatchWarning, UserWarning)
+
+
+# real data
+
+
+def real(path):
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return np.load(path)
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_real_ldl_locus(filtered):
+    data = real(GWAS / "glgc_ldl_chr1_25.3_26.3Mb.npz")
+    n = data["n"].astype(float)
+    keep = n >= 0.8 * np.median(n) if filtered else np.full(len(n), True)
+    panel = data["G_1kg_eur"][:, keep].astype(float)
+    report = ld_mismatch(data["z"][keep], panel, n[keep])
+    assert report.mismatched
+    if not filtered:  # the two strangest are among the 39 variants of fewer people
+        assert np.all(n[report.flagged[:2]] < 0.8 * np.median(n))
+    fit = FinemapMiXeR(solver="susie", max_effects=1)
+    fit.fit_summary(data["z"][keep], np.corrcoef(panel.T), n_samples=n[keep])
+    assert fit.pip_.max() < 0.9
+    assert min(len(found["variants"]) for found in fit.credible_sets_) > 1
+
+
+def test_real_locus_of_another_panel():
+    data = real(GWAS / "susie_rss_mismatch.npz")
+    z, ld, n = data["z"].astype(float), data["R"].astype(float), float(data["n"])
+    report = ld_mismatch(z, ld, n)
+    assert report.mismatched
+    # fourteen variants of z 4 whose duplicates in LD have z 1.5
+    assert np.all(z[report.flagged[:4]] > 3.9)
+    fit = FinemapMiXeR(solver="susie", max_effects=1).fit_summary(z, ld, n_samples=n)
+    assert fit.pip_.max() < 0.9
+
+
+def test_reference_loci_raise_no_alarm():
+    paths = sorted((REFERENCE / "loci").glob("*.npz"))
+    if not paths:
+        pytest.skip(f"{REFERENCE / 'loci'} is not here")
+    lds = {}
+    for name in ("N3", "msp12"):
+        lds[name] = host(np.corrcoef(np.load(REFERENCE / "ld" / f"{name}.npz")["G"].T))
+    alarms = 0
+    for path in paths:
+        data = np.load(path)
+        ld = lds["N3" if "N3" in path.name else "msp12"]
+        _, impact = screen_mismatch(data["z"], ld)
+        alarms += impact > IMPACT_LIMIT
+    assert len(paths) >= 30
+    assert alarms == 0
