@@ -1,4 +1,4 @@
-"""Pictures of fitted models and of their scores."""
+"""Explanations and pictures of fitted models, and of their scores."""
 
 from skgenetics.inspection._bilrp import bilrp, relevance
 from skgenetics.inspection._locus import LocusDisplay

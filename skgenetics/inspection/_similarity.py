@@ -129,8 +129,8 @@ class SimilarityExplanation:
     def top_pairs(self, i, i2, k=10):
         """Return the pairs of variants of largest absolute relevance.
 
-        Exact, and without the matrix of all pairs: |R_jj'| is at most the product of the lengths of
-        factors[i, :, j] and factors2[i2, :, j'], so most pairs are ruled out together.
+        Exact, and without the matrix of all pairs: a pair's relevance is at most the product of the
+        lengths of its factors, so most pairs are ruled out together.
 
         Parameters
         ----------

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 from scipy.sparse.linalg import LinearOperator, svds
+from sklearn.metrics import roc_auc_score
 
+from skgenetics.datasets import make_genotypes
 from skgenetics.inspection import SimilarityExplanation, bilrp
 from skgenetics.inspection._relevance import top_products
 
@@ -149,3 +151,19 @@ def test_questions_that_cannot_be_answered(explanation):
         explanation.at_layer(2)
     with pytest.raises(ValueError, match="axis must be 0 or 1; got 2"):
         explanation.marginal(0, 0, axis=2)
+
+
+def test_planted_shared_blocks_are_recovered():
+    n_blocks, n_people = 6, 30
+    rng = np.random.default_rng(4)
+    X = make_genotypes(2 * n_people, 60 * n_blocks, random_state=4).data.astype(float)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    block = np.repeat(np.arange(n_blocks), 60)
+    persons, others = Z[:n_people], Z[n_people:]
+    shared = rng.permuted(np.tile(np.arange(n_blocks) < 2, (n_people, 1)), axis=1)
+    relatives = np.where(shared[:, block], persons, others)
+    width = 300
+    layers = [(rng.normal(size=(len(block), width)), np.zeros(width), "relu")]
+    explanation = bilrp(layers, persons, relatives, rule="lrp0", normalize=True)
+    added = np.array([explanation.group(k, k, block).diagonal() for k in range(n_people)])
+    assert roc_auc_score(shared.ravel(), added.ravel()) > 0.85
