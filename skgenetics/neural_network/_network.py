@@ -6,6 +6,7 @@ A = F(Z) with dense layers, logit = (A * Z) K' + B. Rows are samples; weights ha
 from typing import NamedTuple
 
 EPSILON = 1e-5  # added to the variances of batch norm
+BLOCK = 2**17  # floats of the attention that are worked on at a time, to stay in the cache
 
 
 class Network(NamedTuple):
@@ -49,6 +50,23 @@ class Trace(NamedTuple):
     normal: list  # batch norm of each layer: (standardized, 1 / sd, mean, variance)
 
 
+class Outer(NamedTuple):
+    """The gradient of a weight matrix, inputs' delta, which is only formed row by row."""
+
+    inputs: object  # (n, in)
+    delta: object  # (n, out)
+
+    @property
+    def shape(self):
+        """Shape of the product."""
+        return self.inputs.shape[1], self.delta.shape[1]
+
+    def __getitem__(self, index):
+        """Return the rows ``outer[rows, ...]`` of the product."""
+        rows, _ = index
+        return self.inputs[:, rows].T @ self.delta
+
+
 def forward(network, Z, slope, xp, *, masks=(), share=None):
     """Return the `Trace` of the attention network F on Z (n, m).
 
@@ -84,7 +102,10 @@ def forward(network, Z, slope, xp, *, masks=(), share=None):
 
 
 def backward(network, trace, d_attention, xp, *, masks=(), share=None):
-    """Return the gradient (a `Network` with empty task parameters) from that of A (n, m)."""
+    """Return the gradient from that of A (n, m): a `Network` without task parameters.
+
+    The gradients of the weights are `Outer` products.
+    """
     gradient = Network([], [], None, None, [], [])
     delta = d_attention
     last = len(network.weights) - 1
@@ -101,7 +122,7 @@ def backward(network, trace, d_attention, xp, *, masks=(), share=None):
             delta = network.scales[i] * precision * (delta - mean)
         if i < last:
             delta = delta * trace.gates[i]
-        gradient.weights.insert(0, trace.inputs[i].T @ delta)
+        gradient.weights.insert(0, Outer(trace.inputs[i], delta))
         gradient.biases.insert(0, xp.sum(delta, axis=0))
         if i > 0:
             delta = delta @ network.weights[i].T
@@ -169,22 +190,29 @@ def loss_and_gradient(network, Z, Y, cell_share, share, *, loss, slope, attentio
         Weight of each sample in mean |A - 1|, and in the moments of batch norm.
     """
     trace = forward(network, Z, slope, xp, masks=masks, share=share)
-    A = trace.inputs[-1]
-    gated = A * Z
-    logit = gated @ network.task_coef.T + network.task_intercept
-    cells, d_logit = LOSSES[loss](logit, Y, xp)
-    value = xp.sum(cell_share * cells)
-    d_logit = cell_share * d_logit
-    d_attention = (d_logit @ network.task_coef) * Z
-    if attention_alpha:
-        per_cell = (attention_alpha / Z.shape[1]) * share[:, None]
-        value = value + xp.sum(per_cell * xp.abs(A - 1))
-        d_attention += per_cell * xp.sign(A - 1)
+    K, A = network.task_coef, trace.inputs[-1]
+    d_attention = xp.empty_like(A)
+    d_coef, d_intercept = xp.zeros_like(K), xp.zeros_like(network.task_intercept)
+    value = 0.0
+    height = max(1, BLOCK // Z.shape[1])
+    for start in range(0, Z.shape[0], height):
+        rows = slice(start, min(start + height, Z.shape[0]))
+        a, z = A[rows, :], Z[rows, :]
+        gated = a * z
+        cells, d_logit = LOSSES[loss](gated @ K.T + network.task_intercept, Y[rows, :], xp)
+        value += float(xp.sum(cell_share[rows, :] * cells))
+        d_logit = cell_share[rows, :] * d_logit
+        d_coef += d_logit.T @ gated
+        d_intercept += xp.sum(d_logit, axis=0)
+        d_a = (d_logit @ K) * z
+        if attention_alpha:
+            per_cell = (attention_alpha / Z.shape[1]) * share[rows, None]
+            excess = a - 1
+            value += float(xp.sum(per_cell * xp.abs(excess)))
+            d_a += per_cell * xp.sign(excess)
+        d_attention[rows, :] = d_a
     gradient = backward(network, trace, d_attention, xp, masks=masks, share=share)
-    gradient = gradient._replace(
-        task_coef=d_logit.T @ gated, task_intercept=xp.sum(d_logit, axis=0)
-    )
-    return float(value), gradient, trace
+    return value, gradient._replace(task_coef=d_coef, task_intercept=d_intercept), trace
 
 
 def fold(network, moments, mean, scale, y_mean, y_scale):

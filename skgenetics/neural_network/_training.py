@@ -19,7 +19,7 @@ from skgenetics.utils._array_api import move_to, to_numpy
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 MOMENTUM = 0.1  # share of the last batch in the running moments, where an epoch has 10 or more
-BLOCK = 2**15  # floats of a parameter that Adam updates at a time, so that they stay in the cache
+BLOCK = 2**17  # floats of a parameter that Adam updates at a time, so that they stay in the cache
 RAREST = 1e-4  # share of a label that the first intercept stands for
 CHUNK = 2**22  # floats of X that are converted at a time where all rows are read
 
@@ -134,37 +134,35 @@ def copy_network(network, xp, dtype=None):
 
 
 class Adam:
-    """Moments of the gradient, and the step they suggest."""
+    """Running sums of the gradient and of its square, and the step they suggest."""
 
     def __init__(self, arrays, rate, xp):
         self.rate, self.iteration = rate, 0
-        self.first = [xp.zeros_like(array) for array in arrays]
-        self.second = [xp.zeros_like(array) for array in arrays]
+        self.first = [xp.zeros_like(array) for array in arrays]  # over 1 - BETA_1
+        self.second = [xp.zeros_like(array) for array in arrays]  # over 1 - BETA_2
 
     def step(self, arrays, slopes, xp):
         """Move `arrays` in place against their gradient, block by block."""
         self.iteration += 1
-        unbiased = math.sqrt(1 - BETA_2**self.iteration)
-        rate = self.rate * unbiased / (1 - BETA_1**self.iteration)
+        first_factor = (1 - BETA_1) / (1 - BETA_1**self.iteration)
+        second_factor = math.sqrt((1 - BETA_2) / (1 - BETA_2**self.iteration))
+        rate = self.rate * first_factor / second_factor
         for array, slope, first, second in zip(
             arrays, slopes, self.first, self.second, strict=True
         ):
             height = max(1, BLOCK * array.shape[0] // max(1, math.prod(array.shape)))
             for start in range(0, array.shape[0], height):
                 rows = slice(start, min(start + height, array.shape[0]))
-                g, m, v = slope[rows, ...], first[rows, ...], second[rows, ...]
-                change = g - m
-                change *= 1 - BETA_1
-                m += change
-                change = g * g
-                change -= v
-                change *= 1 - BETA_2
-                v += change
+                part, g, m, v = (a[rows, ...] for a in (array, slope, first, second))
+                m *= BETA_1
+                m += g
+                v *= BETA_2
+                v += g * g
                 size = xp.sqrt(v)
-                size += EPSILON * unbiased
+                size += EPSILON / second_factor
                 change = m / size
                 change *= rate
-                array[rows, ...] -= change
+                part -= change
 
 
 def dropout_masks(network, n_rows, dropout, rng, xp):
@@ -191,7 +189,7 @@ def follow(moments, normal, momentum):
 def adam_epoch(network, moments, data, objective, optimizer, *, batch_size, dropout, rng, xp):
     """Run Adam once over the rows, in place; return the mean loss and the running moments.
 
-    The loss is infinite where it, or a parameter, is no longer finite.
+    The loss is infinite where it, a parameter or a squared gradient is no longer finite.
     """
     order = rng.permutation(data.rows)
     momentum = max(MOMENTUM, batch_size / len(order))
@@ -208,8 +206,9 @@ def adam_epoch(network, moments, data, objective, optimizer, *, batch_size, drop
             optimizer.step(network.arrays(), gradient.arrays(), xp)
             value, mass = value + loss * total, mass + total
             moments = follow(moments, trace.normal, momentum)
-        size = sum(float(xp.sum(xp.abs(array))) for array in network.arrays())
-    return (value / mass if math.isfinite(size + value) else math.inf), moments
+        size = value + sum(float(xp.sum(xp.abs(array))) for array in network.arrays())
+        size += sum(float(xp.max(array)) for array in optimizer.second)
+    return (value / mass if math.isfinite(size) else math.inf), moments
 
 
 def data_loss(network, moments, data, objective, xp):
@@ -304,11 +303,9 @@ def train_lbfgs(network, data, objective, *, max_iter, tol, xp):
             batch = data.take(rows, xp)
             part, gradient, _ = objective.value_and_gradient(current, batch, total, xp)
             value += part
-            if slopes is not None:
-                for sum_so_far, slope in zip(slopes.arrays(), gradient.arrays(), strict=True):
-                    sum_so_far[...] += slope
-            else:
-                slopes = gradient
+            parts = [array[:, ...] for array in gradient.arrays()]
+            slopes = parts if slopes is None else [a + b for a, b in zip(slopes, parts)]
+        slopes = network.replace_arrays(slopes)
         return objective.add_penalty(value, slopes, current.task_coef, xp), pack(slopes)
 
     losses = []
