@@ -1,6 +1,7 @@
 """Sphinx configuration. The build needs no network."""
 
 import os
+import re
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before SciPy or scikit-learn is imported
 
@@ -49,5 +50,34 @@ def skip_inherited_requests(app, what, name, obj, skip, options):
     return True if name.startswith("set_") and name.endswith("_request") else None
 
 
+def join_lines(app, what, name, obj, options, lines):
+    """Let a line that ends in a backslash (in a raw docstring) go on in the next."""
+    lines[:] = re.sub(r"\\\n\s*", "", "\n".join(lines)).split("\n")
+
+
+def plain_text(app, what, name, obj, options, lines):
+    """Take `n_iter_` and `|r|`, as docstrings write them, for text and not for references.
+
+    Formulas, literal blocks, doctests and what stands in backticks stay as they are.
+    """
+    block = None  # indentation of the directive whose content this is
+    doctest = False
+    for i, line in enumerate(lines):
+        indent = len(line) - len(line.lstrip())
+        doctest = bool(line.strip()) and (doctest or line.lstrip().startswith(">>>"))
+        if block is not None and line.strip() and indent <= block:
+            block = None
+        if block is None and not doctest:
+            parts = re.split(r"(`+[^`]*`+)", line)
+            parts[::2] = [
+                re.sub(r"(?<=\w)_(?!\w)|(?<!\\)\|", r"\\\g<0>", part) for part in parts[::2]
+            ]
+            lines[i] = "".join(parts)
+        if block is None and line.rstrip().endswith("::"):
+            block = indent
+
+
 def setup(app):
     app.connect("autodoc-skip-member", skip_inherited_requests)
+    app.connect("autodoc-process-docstring", join_lines, priority=1)  # before numpydoc
+    app.connect("autodoc-process-docstring", plain_text, priority=900)  # after it
