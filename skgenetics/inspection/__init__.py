@@ -1,6 +1,7 @@
 """Explanations and pictures of fitted models, and of their scores."""
 
 from skgenetics.inspection._bilrp import bilrp, relevance
+from skgenetics.inspection._calibration import CalibrationDisplay
 from skgenetics.inspection._locus import LocusDisplay
 from skgenetics.inspection._scores import ScoresDisplay
 from skgenetics.inspection._similarity import SimilarityExplanation
@@ -8,6 +9,7 @@ from skgenetics.inspection._similarity_display import SimilarityDisplay
 from skgenetics.inspection._swap import swap_interactions
 
 __all__ = [
+    "CalibrationDisplay",
     "LocusDisplay",
     "ScoresDisplay",
     "SimilarityDisplay",

@@ -1,0 +1,94 @@
+import sys
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
+
+from skgenetics.inspection import CalibrationDisplay
+
+LOCI = [[0.05, 0.05, 0.95], [0.1, 0.9, 0.02, 0.5]]
+CAUSAL = [[2], [1]]
+
+
+class Mapper(BaseEstimator):
+    def fit(self, pip):
+        self.pip_ = np.array(pip)
+        return self
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    plt.close("all")
+
+
+def drawn(display, which=0):
+    """Points and ends of the bars of one model."""
+    points, _, (bars,) = display.ax_.containers[which]
+    return np.column_stack(points.get_data()), np.array(bars.get_segments())
+
+
+def test_points_are_bins_with_their_intervals():
+    display = CalibrationDisplay.from_predictions(CAUSAL, LOCI, n_bins=2)
+    assert display.plot() is display
+    points, bars = drawn(display)
+    # (0, .5] holds .05 .05 .1 .02 .5, none causal; (.5, 1] holds .95 and .9, both causal
+    np.testing.assert_allclose(points, [[0.144, 0], [0.925, 1]], atol=1e-12)
+    exact = [[0, 1 - 0.025 ** (1 / 5)], [0.025 ** (1 / 2), 1]]  # Clopper-Pearson at 0 and n
+    np.testing.assert_allclose(bars[:, :, 1], exact, atol=1e-9)
+    assert [text.get_text() for text in display.ax_.texts] == ["5", "2"]
+    assert display.ax_.get_xlabel() == "Mean posterior inclusion probability"
+    assert display.ax_.get_ylabel() == "Fraction of causal variants"
+    diagonal = display.ax_.lines[0]
+    np.testing.assert_array_equal(np.column_stack(diagonal.get_data()), [[0, 0], [1, 1]])
+    assert display.ax_.get_legend() is None
+    display.figure_.draw_without_rendering()
+
+
+def test_estimators_give_their_pips():
+    models = [Mapper().fit(pip) for pip in LOCI]
+    several = CalibrationDisplay.from_estimator(models, CAUSAL, n_bins=2).plot()
+    expected = CalibrationDisplay.from_predictions(CAUSAL, LOCI, n_bins=2).plot()
+    np.testing.assert_array_equal(drawn(several)[0], drawn(expected)[0])
+    assert [text.get_text() for text in several.ax_.get_legend().get_texts()] == ["Mapper"]
+    one = CalibrationDisplay.from_estimator(models[0], np.array([False, False, True]), n_bins=1)
+    assert one.n_variants.tolist() == [3]
+    with pytest.raises(NotFittedError):
+        CalibrationDisplay.from_estimator(Mapper(), [0])
+
+
+def test_models_in_one_axes_differ_in_color_and_marker():
+    figure, ax = plt.subplots()
+    for name in ("first", "second"):
+        display = CalibrationDisplay.from_predictions(CAUSAL, LOCI, name=name).plot(ax=ax)
+        assert display.figure_ is figure
+    first, second = (container[0] for container in ax.containers)
+    assert to_hex(first.get_color()) != to_hex(second.get_color())
+    assert first.get_marker() != second.get_marker()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["first", "second"]
+    assert [text.get_text() for text in ax.texts] == ["4", "1", "1", "1"]
+    assert sum(line.get_linestyle() == "--" for line in ax.lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lower": [0.1, 0.2]}, r"one length, at least 1; got shapes \(1,\), \(1,\), \(2,\)"),
+        ({"mean_pip": [1.2]}, r"must lie in \[0, 1\]"),
+        ({"upper": [np.nan]}, r"must lie in \[0, 1\]"),
+    ],
+)
+def test_columns_that_do_not_fit_together(change, message):
+    given = {"mean_pip": [0.5], "causal_fraction": [0.5], "lower": [0.4], "upper": [0.6]}
+    with pytest.raises(ValueError, match=message):
+        CalibrationDisplay(**(given | {"n_variants": [9]} | change))
+
+
+def test_missing_matplotlib_names_the_extra(monkeypatch):
+    display = CalibrationDisplay([0.5], [0.5], [0.4], [0.6], [9])
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
+        display.plot()
