@@ -4,6 +4,7 @@ from skgenetics.datasets._case_control import make_case_control
 from skgenetics.datasets._expression import make_expression_tensor
 from skgenetics.datasets._genotypes import make_genotypes
 from skgenetics.datasets._geuvadis import load_geuvadis
+from skgenetics.datasets._interactions import make_interactions
 from skgenetics.datasets._summary_statistics import make_summary_statistics
 from skgenetics.datasets._traits import make_multitrait, make_trait
 
@@ -12,6 +13,7 @@ __all__ = [
     "make_case_control",
     "make_expression_tensor",
     "make_genotypes",
+    "make_interactions",
     "make_multitrait",
     "make_summary_statistics",
     "make_trait",
