@@ -17,7 +17,12 @@ import numpy as np
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
-from skgenetics.finemapping._diagnostics import IMPACT_LIMIT, fit_doubts, ld_mismatch
+from skgenetics.finemapping._diagnostics import (
+    IMPACT_LIMIT,
+    fit_doubts,
+    ld_mismatch,
+    screen_mismatch,
+)
 from skgenetics.finemapping._ld import DenseLD
 
 N_VARIANTS = 1000
@@ -80,9 +85,10 @@ def measure(z, ld, causal, wrong):
     fit = FinemapMiXeR(solver="susie").fit_summary(z, ld, n_samples=N_SAMPLES)
     leads = [found["variants"][0] for found in fit.credible_sets_]
     leads = np.union1d(leads, np.flatnonzero(fit.pip_ > 0.5))
-    linked = fit_doubts(leads, DenseLD(ld, np, "cpu"), converged=True, share=0, impact=0)
+    linked = fit_doubts(leads, DenseLD(ld, np, "cpu"), converged=True)
     estimated = report.impact > IMPACT_LIMIT
-    alarm = estimated or bool(linked) or not fit.converged_
+    screen = screen_mismatch(fit.z_, DenseLD(ld, np, "cpu"))
+    alarm = bool(screen.doubts() or linked or not fit.converged_)
     one, shrunk = fit, fit
     if alarm:
         one = FinemapMiXeR(solver="susie", max_effects=1)

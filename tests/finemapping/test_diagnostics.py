@@ -15,6 +15,7 @@ from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping import LDMismatchWarning, ld_mismatch
 from skgenetics.finemapping._diagnostics import (
     IMPACT_LIMIT,
+    Screen,
     effect_leads,
     fit_doubts,
     noise_and_signal,
@@ -109,7 +110,7 @@ def test_the_estimate_finds_the_share_that_was_simulated():
     ld, rng = locus(p=300, seed=2)
     for s in (0.02, 0.1, 0.4):
         draws = rng.multivariate_normal(np.zeros(300), covariance(ld, s, 0.2), size=20)
-        found = [screen_mismatch(z, host(ld))[0] for z in draws]
+        found = [screen_mismatch(z, host(ld)).share for z in draws]
         np.testing.assert_allclose(np.mean(found), s, rtol=0.15)
 
 
@@ -171,7 +172,7 @@ def test_flips_are_found_and_undone():
         assert set(report.flipped) == set(wrong)
         assert set(report.flipped) <= set(report.flagged)
         assert report.mismatched
-        assert np.all(report.flip_log_lr[wrong] > 15)
+        assert np.all(report.flip_log_lr[wrong] > 25)
         np.testing.assert_allclose(report.corrected_estimate, ld_mismatch(z, ld, N).estimate)
 
 
@@ -241,22 +242,30 @@ def test_bad_input(z, ld, n, message):
 # doubts about a fit
 
 
-def test_doubts():
+def test_doubts_about_a_fit():
     ld = np.eye(5)
     ld[1, 3] = ld[3, 1] = -0.97
     ld[0, 4] = ld[4, 0] = 0.94
-    fine = {"converged": True, "share": 0.001, "impact": 0.0}
-    assert fit_doubts([0, 1, 4], host(ld), **fine) == []
-    assert fit_doubts([], host(ld), **fine) == []
-    (linked,) = fit_doubts([0, 1, 2, 3], host(ld), **fine)
+    assert fit_doubts([0, 1, 4], host(ld), converged=True) == []
+    assert fit_doubts([], host(ld), converged=True) == []
+    (linked,) = fit_doubts([0, 1, 2, 3], host(ld), converged=True)
     assert "variants 1 and 3" in linked
     assert "0.970" in linked
-    (twice,) = fit_doubts([2, 2], host(ld), **fine)  # two effects on one variant
+    (twice,) = fit_doubts([2, 2], host(ld), converged=True)  # two effects on one variant
     assert "variants 2 and 2" in twice
-    doubts = fit_doubts([0], host(ld), converged=False, share=0.25, impact=IMPACT_LIMIT + 0.1)
-    assert len(doubts) == 2
-    assert "25%" in doubts[0]
-    assert "converge" in doubts[1]
+    (stopped,) = fit_doubts([0], host(ld), converged=False)
+    assert "converge" in stopped
+
+
+def test_the_screen_says_what_is_wrong():
+    none = np.array([], dtype=int)
+    assert Screen(0.2, 0.2, IMPACT_LIMIT, none).doubts() == []
+    assert "25.0%" in Screen(0.25, 0.2, IMPACT_LIMIT + 0.1, none).doubts()[0]
+    z, ld, causal = simulated(0, 12)
+    z[causal] *= -1
+    screen = screen_mismatch(z, host(ld))
+    np.testing.assert_array_equal(screen.flipped, [causal])
+    assert f"[{causal}]" in screen.doubts()[1]
 
 
 def test_leads_are_of_effects_that_are_there():
@@ -267,9 +276,8 @@ def test_leads_are_of_effects_that_are_there():
 def test_shrunk_ld_is_screened_like_its_matrix():
     z, ld, _ = simulated(0, 10)
     shrunk = ShrunkLD(host(ld), 0.1, np, "cpu")
-    assert screen_mismatch(z, shrunk) == pytest.approx(
-        screen_mismatch(z, host(0.9 * ld + 0.1 * np.eye(300)))
-    )
+    matrix = host(0.9 * ld + 0.1 * np.eye(300))
+    assert screen_mismatch(z, shrunk).share == pytest.approx(screen_mismatch(z, matrix).share)
 
 
 def test_the_warning_is_a_user_warning():
@@ -323,7 +331,6 @@ def test_reference_loci_raise_no_alarm():
     for path in paths:
         data = np.load(path)
         ld = lds["N3" if "N3" in path.name else "msp12"]
-        _, impact = screen_mismatch(data["z"], ld)
-        alarms += impact > IMPACT_LIMIT
+        alarms += bool(screen_mismatch(data["z"], ld).doubts())
     assert len(paths) >= 30
     assert alarms == 0
