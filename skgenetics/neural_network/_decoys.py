@@ -1,0 +1,111 @@
+"""Selection of variants at a false discovery rate, by decoys."""
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import clone
+from sklearn.utils import Bunch, check_random_state
+
+from skgenetics.utils._array_api import get_namespace_and_device, to_numpy
+from skgenetics.utils._validation import check_number
+
+
+def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_state=None):
+    r"""Select variants such that a share of about `fdr` of them has no association.
+
+    Each variant gets a decoy, its dosages in the order of other samples, the same order for all
+    variants and fixed for the whole fit. The estimator learns from both, and variant j wins by
+    :math:`w_j`, its importance minus that of its decoy. A variant without association wins as often
+    as it loses, so that losers count the false ones among the winners. Selected is :math:`w_j \ge
+    t` for the smallest t with
+
+    .. math::
+
+        \frac{1 + \#\{j: w_j \le -t\}}{\#\{j: w_j \ge t\}} \le \mathrm{fdr}.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Unfitted; it is cloned. Its `feature_importances_` after `fit` are compared.
+    X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        Dosages. A copy of twice the width is made, of X's dtype.
+    y : array-like of shape (n_samples,) or (n_samples, n_tasks)
+        Target.
+    fdr : float, default=0.1
+        Largest expected share of false discoveries. With less than 1 / fdr associated variants
+        nothing can be selected.
+    sample_weight : array-like of shape (n_samples,), optional
+        Handed to `fit`.
+    random_state : None, int or RandomState, default=None
+        Order of the decoys.
+
+    Returns
+    -------
+    selection : :class:`~sklearn.utils.Bunch`
+        selected : int ndarray
+            Indices of the selected variants, the strongest first.
+        importances : ndarray of shape (n_variants,)
+            Importances of the variants, and
+        decoy_importances : ndarray of shape (n_variants,)
+            of their decoys.
+        threshold : float
+            t; infinity where nothing is selected.
+        estimator : estimator
+            Fitted on variants and decoys.
+
+    Notes
+    -----
+    The rate is controlled for variants independent of each other: prune them for LD before. A
+    variant without effect in LD with one that has is associated with the target, its decoy is not.
+
+    References
+    ----------
+    R. F. Barber and E. J. Candès, "Controlling the false discovery rate via knockoffs", Annals of
+    Statistics 43, 2015: the threshold.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics import LINARegressor
+    >>> from skgenetics.neural_network import decoy_selection
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.integers(0, 3, size=(1000, 40))
+    >>> y = X[:, :12] @ np.ones(12) + rng.normal(size=1000)
+    >>> model = LINARegressor((20,), early_stopping=True, learning_rate_init=0.01, random_state=0)
+    >>> selection = decoy_selection(model, X, y, random_state=0)
+    >>> bool(np.isin(np.arange(12), selection.selected).all())
+    True
+    """
+    check_number(fdr, "fdr", low=0, high=1, closed="neither")
+    X = X if sparse.issparse(X) or hasattr(X, "shape") else np.asarray(X)
+    X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    n, m = X.shape
+    order = check_random_state(random_state).permutation(n)
+    if sparse.issparse(X):
+        both = sparse.hstack([X, X.tocsr()[order]], format="csr")
+    else:
+        xp, device = get_namespace_and_device(X)
+        X = xp.asarray(X, device=device)
+        both = xp.concat([X, xp.take(X, xp.asarray(order, device=device), axis=0)], axis=1)
+    weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+    fitted = clone(estimator).fit(both, y, **weights)
+    importances = to_numpy(fitted.feature_importances_)
+    wins = importances[:m] - importances[m:]
+    threshold = select_threshold(wins, fdr)
+    selected = np.flatnonzero(wins >= threshold)
+    return Bunch(
+        selected=selected[np.argsort(-wins[selected], kind="stable")],
+        importances=importances[:m],
+        decoy_importances=importances[m:],
+        threshold=threshold,
+        estimator=fitted,
+    )
+
+
+def select_threshold(wins, fdr):
+    """Return the smallest t whose estimated false discovery rate is at most `fdr`, or infinity."""
+    sizes = np.sort(np.abs(wins[wins != 0]))
+    losers = np.searchsorted(np.sort(-wins), sizes, side="left")
+    winners = np.searchsorted(np.sort(wins), sizes, side="left")
+    lost, won = len(wins) - losers, len(wins) - winners
+    good = np.flatnonzero((1 + lost) <= fdr * won)
+    return float(sizes[good[0]]) if len(good) else float("inf")
