@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.extmath import randomized_svd
 
-from skgenetics.expression._cis import descend, fit_cis, variant_moments
+from skgenetics.expression._cis import MAX_SWEEPS, descend, fit_cis, variant_moments
 from skgenetics.expression._incomplete_pca import IncompletePCA
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
@@ -118,54 +118,82 @@ def cis_candidates(loadings, windows):
     return found
 
 
-def variant_lasso(genotypes, scores, weight, candidates, take):
-    """Return the lasso fit (I, T) of scores on candidate variants, and its effects (S, T): step 9.
+def variant_lasso(gradients, take, scores, weight, candidates):
+    """Return the lasso fit (I, T) of scores on candidate variants, and their effects: step 9.
 
-    A working set for each factor grows by the variants that violate optimality, so that a round
-    costs one pass over the genotypes.
+    A working set for each factor grows by the variants that violate optimality most, so that a
+    round costs one pass over the genotypes and little memory.
 
     Parameters
     ----------
-    genotypes : matrix with `genotypes.T @ values`, on the host
-        Centered and scaled X.
-    scores : array (I, T)
-    candidates : list of integer arrays, one a factor, or None
+    gradients : callable
+        Yields slices of columns and the products (m, T) of those columns of X, centered and
+        scaled, with an array (I, T).
     take : callable
-        Columns (I, m) of the same matrix.
+        Returns given columns (I, m) of the same matrix.
+    scores : array (I, T)
+    candidates : list of integer arrays, one a factor, or None for all variants
+
+    Returns
+    -------
+    fit : array (I, T)
+    columns, effects : lists of arrays, one a factor
     """
-    total = weight.sum()
+    total, n_components = weight.sum(), scores.shape[1]
     scores = scores - weight @ scores / total
     cells = weight[:, None].copy()
-    residual = scores.copy()
-    coef, strength, sets = None, None, [np.empty(0, dtype=np.int64)] * scores.shape[1]
+    residual, strength = scores.copy(), None
+    columns = [np.empty(0, dtype=np.int64)] * n_components
+    effects = [np.empty(0)] * n_components
     for _ in range(ROUNDS):
-        gradient = np.asarray(genotypes.T @ (cells * residual)) / total
-        if coef is None:
-            coef = np.zeros(gradient.shape)
-            allowed = np.ones(gradient.shape, dtype=bool)
-            for t, columns in enumerate(candidates or []):
-                allowed[:, t] = False
-                allowed[columns, t] = True
-            strength = LASSO_SHARE * np.max(np.abs(gradient) * allowed, axis=0)
-        size, done = np.abs(gradient) * allowed, True
-        for t in range(scores.shape[1]):
-            size[sets[t], t] = 0.0
-            (new,) = np.nonzero(size[:, t] > strength[t] * (1 + 1e-4))
+        found = _largest(gradients(cells * residual / total), columns, candidates, n_components)
+        if strength is None:
+            strength = [LASSO_SHARE * (sizes[0] if sizes.size else 0.0) for _, sizes in found]
+        done = True
+        for t, (new, sizes) in enumerate(found):
+            new = new[sizes > strength[t] * (1 + 1e-4)]
             if not new.size or strength[t] <= 1e-12:
                 continue
             done = False
-            new = new[np.argsort(-size[new, t], kind="stable")[:GROWTH]]
-            sets[t] = np.concatenate([sets[t], new])
-            X = np.ascontiguousarray(take(sets[t]).T)
+            columns[t] = np.concatenate([columns[t], new])
+            X = np.ascontiguousarray(take(columns[t]).T)
             mean, scale = variant_moments(X, cells)
-            effects = coef[sets[t], t][:, None].copy()
-            start = scores[:, t] - X.T @ effects[:, 0]
-            start = np.ascontiguousarray(cells * (start - weight @ start / total)[:, None])
+            coef = np.concatenate([effects[t], np.zeros(new.size)])[:, None]
+            left = scores[:, t] - X.T @ coef[:, 0]
+            left = np.ascontiguousarray(cells * (left - weight @ left / total)[:, None])
             limit = 1e-8 * float(weight @ scores[:, t] ** 2)
-            descend(X, cells, mean, scale, start, effects, total * strength[t], False, limit, 1000)
-            coef[sets[t], t] = effects[:, 0]
-            fit = X.T @ effects[:, 0]
+            descend(
+                X, cells, mean, scale, left, coef, total * strength[t], False, limit, MAX_SWEEPS
+            )
+            effects[t] = coef[:, 0]
+            fit = X.T @ effects[t]
             residual[:, t] = scores[:, t] - (fit - weight @ fit / total)
         if done:
             break
-    return scores - residual, coef
+    return scores - residual, columns, effects
+
+
+def _largest(products, columns, candidates, n_components):
+    """Return, for each factor, the columns of the largest sizes outside its set, and these."""
+    found = [[] for _ in range(n_components)]
+    for block, values in products:
+        sizes = np.abs(values)
+        for t in range(n_components):
+            own = sizes[:, t].copy()
+            if candidates is not None:
+                allowed = np.zeros(own.size, dtype=bool)
+                inside = (candidates[t] >= block.start) & (candidates[t] < block.stop)
+                allowed[candidates[t][inside] - block.start] = True
+                own[~allowed] = 0.0
+            inside = (columns[t] >= block.start) & (columns[t] < block.stop)
+            own[columns[t][inside] - block.start] = 0.0
+            top = np.argpartition(-own, min(GROWTH, own.size - 1))[:GROWTH]
+            found[t].append((top + block.start, own[top]))
+    merged = []
+    for parts in found:
+        places = np.concatenate([place for place, _ in parts])
+        sizes = np.concatenate([size for _, size in parts])
+        order = np.argsort(-sizes, kind="stable")[:GROWTH]
+        order = order[sizes[order] > 0]
+        merged.append((places[order], sizes[order]))
+    return merged

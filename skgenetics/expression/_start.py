@@ -12,7 +12,8 @@ from skgenetics.expression._initialization import (
     variant_lasso,
 )
 from skgenetics.expression._objective import scores_to_factors, strengths
-from skgenetics.expression._trans import solve_gene_factors, solve_layers
+from skgenetics.expression._targets import compress
+from skgenetics.expression._trans import solve_gene_factors, solve_layers, solve_loadings
 from skgenetics.utils._array_api import move_to, to_numpy
 
 
@@ -49,23 +50,40 @@ def start_params(
             members = cis_candidates(group_lasso_loadings(scores, residual, weight), windows)
         elif not isinstance(candidates, str):
             members = [candidates] * n_components
-        host = _HostGenotypes(genotypes, xp, device)
-        scores, effects = variant_lasso(host, scores, weight, members, host.take)
-        intercept = weight @ scores / weight.sum()
-        scores = scores - intercept
+        logits = scores
+
+        def gradients(values):
+            moved = array(values)
+            for columns, block in genotypes.blocks():
+                yield columns, to_numpy(block.T @ moved)
+
+        def take(columns):
+            X = xp.take(genotypes.X, array(columns), axis=1)
+            mean, size = genotypes.scale
+            return (to_numpy(X).astype(float) - to_numpy(mean)[columns]) / size**0.5
+
+        scores, columns, effects = variant_lasso(gradients, take, logits, weight, members)
+        intercept = weight @ logits / weight.sum()
     else:
-        effects = rng.normal(size=(genotypes.X.shape[1], n_components))
-        scores = to_numpy(genotypes @ array(effects))
+        columns = [np.arange(genotypes.X.shape[1])] * n_components
+        effects = rng.normal(size=(n_components, genotypes.X.shape[1]))
+        scores = to_numpy(genotypes @ array(effects.T))
         W = rng.normal(size=(n_tissues, n_components))
         intercept = np.zeros(n_components)
-    coef = array(effects) if problem.root is None else problem.root.T @ array(scores)
+    if problem.root is None:
+        dense = np.zeros((genotypes.X.shape[1], n_components))
+        for t in range(n_components):
+            dense[columns[t], t] = effects[t]
+        coef = array(dense)
+    else:
+        coef = problem.root.T @ array(scores)
     if model == "sigmoid":
         coef = xp.concat([coef, array(intercept)[None, :]], axis=0)
     params = {"coef": coef}
     if model == "tensor":
         params["gene_factors"] = array(np.zeros((n_genes, n_components)))
         params["tissue_factors"] = array(W)
-    else:
+    elif solver != "varpro":
         params["loadings"] = array(np.zeros((n_tissues, n_components, n_genes)))
     if solver != "varpro":
         factors, _ = scores_to_factors(problem.design.matrix @ coef, model, xp)
@@ -90,36 +108,18 @@ def balance(params, problem):
     second = "gene_factors" if problem.model == "tensor" else "loadings"
     if problem.model == "sigmoid" or penalties.variant_kind != penalties.loading_kind:
         return params
-    if not bool(xp.any(params[second] != 0)):
+    whole = params
+    if second not in params:  # varpro
         factors = problem.design.matrix @ params["coef"]
-        params = solve_layers(params, factors, targets, penalties, problem.model, xp)
-    powers = {"l2": 2, "l1": 1}
-    sizes = {}
-    for name, (strength, kind) in strengths(params, targets, penalties).items():
-        sizes[name] = strength * float(xp.sum(xp.abs(params[name]) ** powers[kind]))
+        small = compress(targets, xp)
+        whole = {**params, second: solve_loadings(factors, small, penalties, xp)}
+    power = 2 if penalties.variant_kind == "l2" else 1
+    sizes = {
+        name: strength * float(xp.sum(xp.abs(whole[name]) ** power))
+        for name, (strength, _) in strengths(whole, targets, penalties).items()
+    }
     if not (sizes["coef"] > 0 and sizes[second] > 0):
         return params
-    growth = (sizes[second] / sizes["coef"]) ** (1 / (2 * powers[penalties.loading_kind]))
-    return {
-        **params,
-        "coef": params["coef"] * growth,
-        second: params[second] / growth,
-    }
-
-
-class _HostGenotypes:
-    """Products with centered genotypes, with arrays on the host on either side."""
-
-    def __init__(self, genotypes, xp, device):
-        self.genotypes, self.xp, self.device = genotypes, xp, device
-        self.T = self
-
-    def __matmul__(self, values):
-        """Return the product of the transpose with values (I, T)."""
-        return to_numpy(self.genotypes.T @ move_to(values, self.xp, self.device))
-
-    def take(self, columns):
-        """Return columns (I, m)."""
-        X = self.xp.take(self.genotypes.X, move_to(columns, self.xp, self.device), axis=1)
-        mean, size = self.genotypes.scale
-        return (to_numpy(X).astype(float) - to_numpy(mean)[columns]) / size**0.5
+    growth = (sizes[second] / sizes["coef"]) ** (1 / (2 * power))
+    factor = {"coef": growth, second: 1 / growth}
+    return {name: value * factor.get(name, 1.0) for name, value in params.items()}

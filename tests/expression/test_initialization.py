@@ -1,0 +1,108 @@
+"""The staged start against scikit-learn and known answers."""
+
+import numpy as np
+import pytest
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Lasso, MultiTaskLasso
+
+from skgenetics.expression._initialization import (
+    LASSO_SHARE,
+    LOADING_ALPHA,
+    cis_candidates,
+    group_lasso_loadings,
+    individual_scores,
+    logit_scores,
+    sample_scores,
+    tensor_scores,
+    variant_lasso,
+)
+
+
+def test_scores_are_principal_components_of_samples(tensor):
+    _, y = tensor(n=30, n_genes=8, pattern="samples")
+    scores = sample_scores(y, np.ones(30), 3, np.random.RandomState(0))
+    samples = y.transpose(0, 2, 1).reshape(-1, 8)
+    seen = ~np.isnan(samples[:, 0])
+    expected = PCA(3, svd_solver="full").fit_transform(samples[seen])
+    ours = scores.reshape(-1, 3)
+    assert np.isnan(ours[~seen]).all()
+    for t in range(3):
+        sign = np.sign(ours[seen, t] @ expected[:, t])
+        np.testing.assert_allclose(sign * ours[seen, t], expected[:, t], atol=1e-8)
+    mean = individual_scores(scores, np.ones(30))
+    raw = np.array(
+        [np.nanmean(s, axis=0) if not np.isnan(s).all() else np.zeros(3) for s in scores]
+    )
+    np.testing.assert_allclose(mean, raw - raw.mean(axis=0), atol=1e-12)
+
+
+def test_scores_of_samples_with_missing_genes(tensor):
+    _, y = tensor(n=40, n_genes=8, pattern="none", seed=2)
+    rng = np.random.default_rng(0)
+    complete = sample_scores(y, np.ones(40), 2, np.random.RandomState(0))
+    holes = sample_scores(
+        np.where(rng.random(y.shape) < 0.1, np.nan, y), np.ones(40), 2, np.random.RandomState(0)
+    )
+    r = np.corrcoef(complete.reshape(-1, 2).T, holes.reshape(-1, 2).T)[:2, 2:]
+    assert np.abs(np.diag(r)).min() > 0.85
+
+
+def test_logits_scale_to_the_middle_of_the_sigmoid():
+    scores = np.random.default_rng(0).normal(size=(20, 3))
+    scores[:, 2] = 4.0
+    share = 1 / (1 + np.exp(-logit_scores(scores)))
+    np.testing.assert_allclose(share[:, :2].min(axis=0), 0.1)
+    np.testing.assert_allclose(share[:, :2].max(axis=0), 0.9)
+    np.testing.assert_allclose(share[:, 2], 0.5)
+
+
+def test_tensor_start_finds_the_tissues_of_a_factor():
+    rng = np.random.default_rng(0)
+    f, w = rng.normal(size=60), np.array([1.0, 0.5, -1.0, 2.0])
+    scores = (f[:, None] * w + 0.05 * rng.normal(size=(60, 4)))[:, :, None]
+    scores[rng.random((60, 4)) < 0.3] = np.nan
+    W, F = tensor_scores(scores, np.ones(60))
+    assert abs(np.corrcoef(F[:, 0], f)[0, 1]) > 0.99
+    assert abs(np.corrcoef(W[:, 0], w)[0, 1]) > 0.99
+
+
+def test_factors_on_genes_are_a_group_lasso(tensor):
+    _, y = tensor(pattern="none")
+    factors = np.random.default_rng(0).normal(size=(40, 3))
+    loadings = group_lasso_loadings(factors, y, np.ones(40))
+    for j in range(6):
+        theirs = MultiTaskLasso(alpha=LOADING_ALPHA, tol=1e-10).fit(factors, y[:, j])
+        np.testing.assert_allclose(loadings[:, :, j], theirs.coef_, atol=1e-3)
+
+
+@pytest.mark.parametrize("candidates", [None, [np.arange(20, 60), np.array([7])]])
+def test_variants_of_factors_are_a_lasso(candidates):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(50, 200))
+    X -= X.mean(axis=0)
+    scores = X[:, :30] @ rng.normal(size=(30, 2)) + rng.normal(size=(50, 2))
+    scores -= scores.mean(axis=0)
+
+    def gradients(values):
+        for start in range(0, 200, 64):
+            yield slice(start, min(start + 64, 200)), X[:, start : start + 64].T @ values
+
+    fit, columns, effects = variant_lasso(
+        gradients, lambda c: X[:, c], scores, np.ones(50), candidates
+    )
+    for t in range(2):
+        allowed = np.arange(200) if candidates is None else candidates[t]
+        alpha = LASSO_SHARE * np.abs(X[:, allowed].T @ scores[:, t]).max() / 50
+        theirs = Lasso(alpha=alpha, tol=1e-12, max_iter=100_000).fit(X[:, allowed], scores[:, t])
+        ours = np.zeros(200)
+        ours[columns[t]] = effects[t]
+        np.testing.assert_allclose(ours[allowed], theirs.coef_, atol=2e-3)
+        assert np.count_nonzero(ours) == np.count_nonzero(ours[allowed])
+        np.testing.assert_allclose(fit[:, t], X @ ours, atol=1e-10)
+
+
+def test_candidates_are_the_windows_of_a_factors_genes():
+    loadings = np.zeros((2, 2, 3))
+    loadings[1, 0, [0, 2]] = 1.0
+    found = cis_candidates(loadings, [slice(0, 3), slice(3, 6), np.array([2, 9])])
+    assert [columns.tolist() for columns in found] == [[0, 1, 2, 9], []]

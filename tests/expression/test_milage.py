@@ -1,0 +1,334 @@
+"""The estimator: what it predicts, what it refuses, and what it leaves alone."""
+
+import pickle
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from skgenetics import MILAGERegressor
+from skgenetics.datasets import make_expression_tensor, make_genotypes
+from skgenetics.metrics import masked_r2_score
+from skgenetics.preprocessing import MinorAlleleFrequencyThreshold
+
+
+@pytest.fixture(scope="module")
+def made():
+    X = make_genotypes(260, 300, random_state=0).data
+    return make_expression_tensor(
+        X, n_genes=20, n_tissues=3, n_components=2, trans_h2=0.3, random_state=0
+    )
+
+
+def model(made, n_components=3, **options):
+    settings = {"cis_alpha": 0.1, "loading_alpha": 0.003, "random_state": 0} | options
+    return MILAGERegressor(
+        n_components, cis_windows=made.cis_windows, n_variants=made.data.shape[1], **settings
+    )
+
+
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
+def test_each_part_adds_to_the_prediction_of_new_individuals(trans_model):
+    X = make_genotypes(460, 300, random_state=0).data
+    made = make_expression_tensor(
+        X, n_genes=20, n_tissues=3, n_components=2, trans_h2=0.3, trans_model=trans_model,
+        random_state=0,
+    )  # fmt: skip
+    old, new = slice(0, 260), slice(260, None)
+    scores = []
+    for options in ({"n_components": 0, "cis_windows": None}, {"n_components": 0}, {}):
+        fitted = model(made, trans_model=trans_model).set_params(**options)
+        fitted.fit(X[old], made.target[old])
+        scores.append(fitted.score(X[new], made.target[new]))
+    assert abs(scores[0]) < 1e-12  # the training means are the null model
+    assert scores[1] > 0.1
+    assert scores[2] > scores[1] + 0.03
+
+
+def test_score_is_pooled_within_gene_and_tissue_about_training_means(made):
+    X, y = made.data, made.target
+    fitted = model(made).fit(X[:200], y[:200])
+    means = np.nanmean(y[:200], axis=0)
+    prediction = fitted.predict(X[200:])
+    expected = 1 - np.nansum((y[200:] - prediction) ** 2) / np.nansum((y[200:] - means) ** 2)
+    np.testing.assert_allclose(fitted.score(X[200:], y[200:]), expected)
+    np.testing.assert_allclose(fitted.tissue_mean_, means.T)
+    one = model(made).set_params(cis_windows=None).fit(X, y[:, :, 0])
+    np.testing.assert_allclose(
+        one.score(X, y[:, :, 0]), masked_r2_score(y[:, :, 0], one.predict(X))
+    )
+
+
+@pytest.mark.parametrize("polygenic", [False, True])
+def test_one_tissue_and_one_gene_are_the_same_model_in_fewer_dimensions(made, polygenic):
+    X, y = made.data, made.target[:, :, :1]
+    full = model(made, polygenic=polygenic).fit(X, y)
+    flat = model(made, polygenic=polygenic).fit(X, y[:, :, 0])
+    np.testing.assert_allclose(flat.predict(X), full.predict(X)[:, :, 0])
+    windows = {"cis_windows": made.cis_windows[:1]}
+    full = model(made, polygenic=polygenic).set_params(**windows).fit(X, y[:, :1])
+    flat = model(made, polygenic=polygenic).set_params(**windows).fit(X, y[:, 0, 0])
+    np.testing.assert_allclose(flat.predict(X), full.predict(X)[:, 0, 0])
+    assert flat.predict(X).shape == (len(X),)
+
+
+def test_one_gene_without_a_cis_part_is_ridge_regression_up_to_its_strength(made):
+    """One factor for one target shrinks along the ridge path."""
+    X, y = made.data.astype(float), made.complete_target[:, 0, 0]
+    fitted = MILAGERegressor(1, variant_alpha=1e-2, loading_alpha=1e-2, tol=1e-14).fit(X, y)
+    prediction = fitted.predict(X)
+    size = np.sum(X.var(axis=0))
+    gaps = []
+    for alpha in np.geomspace(1e-4, 1, 200):
+        other = Ridge(alpha=alpha * size * len(y)).fit(X, y).predict(X)
+        gaps.append(np.max(np.abs(prediction - other)))
+    assert min(gaps) < 0.02 * y.std() < max(gaps)
+
+
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
+def test_predictions_are_the_sum_of_the_attributes(made, trans_model):
+    fitted = model(made, trans_model=trans_model).fit(made.data, made.target)
+    X = made.data[:30]
+    scores = X @ fitted.variant_coef_.T
+    scores += fitted._score_intercept - fitted._scale.mean @ fitted.variant_coef_.T
+    F = 1 / (1 + np.exp(-scores)) if trans_model == "sigmoid" else scores
+    np.testing.assert_allclose(fitted.transform(X), F, atol=1e-10)
+    np.testing.assert_allclose(fitted.transform(made.data), fitted.factors_, atol=1e-10)
+    if trans_model == "tensor":
+        trans = np.einsum("it,jt,kt->ijk", F, fitted.gene_factors_, fitted.tissue_factors_)
+    else:
+        trans = np.einsum("it,ktj->ijk", F, fitted.factor_loadings_)
+    cis = np.zeros_like(trans)
+    for j in range(20):
+        own = slice(fitted.cis_indptr_[j], fitted.cis_indptr_[j + 1])
+        cis[:, j] = X[:, fitted.cis_variants_[own]] @ fitted.cis_coef_[:, own].T
+        first, last = made.cis_windows[j]
+        assert np.all((first <= fitted.cis_variants_[own]) & (fitted.cis_variants_[own] < last))
+    values = cis + trans + fitted.intercept_.T
+    expected = values * fitted.expression_scale_[:, None] + fitted.expression_mean_[:, None]
+    np.testing.assert_allclose(fitted.predict(X), expected, atol=1e-10)
+
+
+def test_variance_explained_is_split_within_and_in_total(made):
+    y = made.target
+    fitted = model(made, polygenic=True, standardize_expression=False).fit(made.data, y)
+    within, total = fitted.variance_explained_["within"], fitted.variance_explained_["total"]
+    means = np.nanmean(y, axis=0)
+    left = np.nansum((y - fitted.predict(made.data)) ** 2)
+    of_genes = np.nanmean(y, axis=(0, 2))[:, None]
+    np.testing.assert_allclose(sum(within.values()), 1 - left / np.nansum((y - means) ** 2))
+    np.testing.assert_allclose(sum(total.values()), 1 - left / np.nansum((y - of_genes) ** 2))
+    assert list(total) == ["tissue_means", "cis", "trans", "polygenic"]
+    assert total["tissue_means"] > 0.3  # differences between tissues are not genetics
+
+
+def test_without_genetics_the_total_is_high_and_the_score_is_not_positive():
+    """Tissue means worth 60% of the variance look explained; within them nothing is."""
+    rng = np.random.default_rng(0)
+    X = make_genotypes(250, 200, random_state=1).data
+    y = rng.normal(size=(250, 30, 8)) + np.sqrt(1.5) * rng.normal(size=(30, 8))
+    share = np.array([0.9, 0.8, 0.6, 0.5, 0.4, 0.3, 0.25, 0.2])  # uneven, as in GTEx
+    y = np.where(rng.random((250, 1, 8)) < share, y, np.nan)
+    windows = np.column_stack([np.arange(30) * 6, np.arange(30) * 6 + 20])
+    windowed = {"cis_windows": windows, "n_variants": 200, "random_state": 0}
+    old, new = slice(0, 170), slice(170, None)
+    for options in ({}, {"polygenic": True, "n_components": 0}, {"early_stopping": True}):
+        fitted = MILAGERegressor(**{"n_components": 3, **windowed, **options})
+        fitted.fit(X[old], y[old])
+        prediction = fitted.predict(X[new])
+        assert masked_r2_score(y[new], prediction, multioutput="total") > 0.5
+        assert fitted.score(X[new], y[new]) <= 1e-3
+
+
+def test_early_stopping_keeps_the_best_iteration(made):
+    options = {"loading_alpha": 1e-7, "n_components": 20, "cis_windows": None}
+    fitted = model(made, early_stopping=True).set_params(**options).fit(made.data, made.target)
+    scores = fitted.validation_scores_
+    assert len(scores) == len(fitted.train_scores_) == len(fitted.loss_curve_) == fitted.n_iter_
+    assert np.argmax(scores) < len(scores) - 1
+    stopped = clone(fitted).set_params(max_iter=int(np.argmax(scores)) + 1)
+    with pytest.warns(UserWarning, match="did not converge"):
+        stopped.fit(made.data, made.target)
+    np.testing.assert_allclose(fitted.predict(made.data), stopped.predict(made.data))
+    assert np.all(np.diff(fitted.train_scores_) > -1e-3)
+
+
+def test_grid_search_with_holes(made):
+    search = GridSearchCV(
+        model(made),
+        {"n_components": [0, 2], "loading_alpha": [0.003, 10.0]},
+        cv=KFold(3, shuffle=True, random_state=0),
+        error_score="raise",
+    ).fit(made.data, made.target)
+    assert search.best_params_ == {"n_components": 2, "loading_alpha": 0.003}
+
+
+def test_folds_without_a_tissue_or_gene_do_not_die(made):
+    y = made.target.copy()
+    y[3:, :, 2] = np.nan  # seen in few individuals only, who are in one fold
+    y[100:, 4] = np.nan
+    with pytest.warns(UserWarning, match="no observed cell among the training individuals"):
+        scores = cross_val_score(model(made), made.data, y, cv=KFold(5), error_score="raise")
+    assert np.all(np.isfinite(scores))
+    with pytest.warns(UserWarning, match="tissue"):
+        fitted = model(made).fit(made.data[3:], y[3:])
+    prediction = fitted.predict(made.data)
+    np.testing.assert_allclose(fitted.tissue_mean_[2], np.nanmean(y[3:], axis=(0, 2)))
+    expected = np.broadcast_to(fitted.tissue_mean_[2], prediction[:, :, 2].shape)
+    np.testing.assert_allclose(prediction[:, :, 2], expected)
+
+
+def test_names_of_variants_survive_columns_that_are_dropped(made):
+    frame = pd.DataFrame(made.data, columns=[f"rs{i}" for i in range(300)])
+    names = [[f"rs{i}" for i in range(*window)] for window in made.cis_windows]
+    by_number = model(made).fit(made.data, made.target)
+    by_name = model(made).set_params(cis_windows=names, n_variants=None)
+    by_name.fit(frame, made.target)
+    np.testing.assert_allclose(by_name.predict(frame), by_number.predict(made.data))
+    assert list(by_name.get_feature_names_out()) == [f"milageregressor{t}" for t in range(3)]
+    pipeline = make_pipeline(MinorAlleleFrequencyThreshold(0.2), clone(by_name))
+    pipeline.set_output(transform="pandas").fit(frame, made.target)
+    assert 0 < pipeline[-1].n_features_in_ < 300
+    candidates = clone(by_name).set_params(candidate_variants=["rs5", "rs9", "gone"])
+    candidates.fit(frame, made.target)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_candidates_restrict_the_start_only(made):
+    start = {"max_iter": 1, "variant_penalty": "l1", "variant_alpha": 1e-9, "tol": 1}
+    few = model(made, candidate_variants=[3, 200], **start)
+    assert np.any(few.fit(made.data, made.target).variant_coef_[:, 50:100] != 0)
+    cis = model(made, candidate_variants="cis").fit(made.data, made.target)
+    free = model(made).fit(made.data, made.target)
+    np.testing.assert_allclose(cis.loss_curve_[-1], free.loss_curve_[-1], rtol=1e-3)
+
+
+@pytest.mark.parametrize("variant_penalty", ["l2", "l1"])
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid"])
+def test_compact_keeps_predictions(made, trans_model, variant_penalty):
+    fitted = model(
+        made, trans_model=trans_model, variant_penalty=variant_penalty, max_iter=20, tol=1e-3
+    ).fit(made.data, made.target)
+    before, factors = fitted.predict(made.data), fitted.transform(made.data)
+    coef = fitted.variant_coef_
+    fitted.compact()
+    assert not hasattr(fitted, "X_fit_")
+    np.testing.assert_allclose(fitted.predict(made.data), before, atol=1e-10)
+    np.testing.assert_allclose(fitted.transform(made.data), factors, atol=1e-10)
+    np.testing.assert_allclose(fitted.variant_coef_, coef)
+    again = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_allclose(again.predict(made.data), before, atol=1e-10)
+    with pytest.raises(ValueError, match="polygenic"):
+        model(made, polygenic=True).fit(made.data, made.target).compact()
+
+
+def test_large_training_genotypes_warn_when_pickled(made, monkeypatch):
+    fitted = model(made).fit(made.data, made.target)
+    monkeypatch.setattr("skgenetics.expression._prediction.LARGE_PICKLE", 1000)
+    with pytest.warns(UserWarning, match="compact"):
+        pickle.dumps(fitted)
+
+
+def test_genotypes_are_not_copied_to_float():
+    X = np.random.default_rng(0).integers(0, 3, size=(50, 400_000), dtype=np.int8)
+    y = X[:, :3] @ np.random.default_rng(1).normal(size=(3, 4))
+    estimator = MILAGERegressor(2, max_iter=3, tol=1)
+    estimator.fit(X[:, :1000], y)  # compile first
+    tracemalloc.start()
+    fitted = estimator.fit(X, y)
+    fitted.transform(X)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * X.size  # bytes of one float copy
+    assert np.shares_memory(fitted.X_fit_, X)
+
+
+def test_weights_are_repetitions(made):
+    weight = np.random.default_rng(0).integers(0, 3, len(made.data))
+    options = {"polygenic": True, "tol": 1e-12}
+    X, y = made.data, made.target
+    ours = model(made, **options).fit(X, y, sample_weight=weight)
+    theirs = model(made, **options).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=2e-4)
+    np.testing.assert_allclose(
+        ours.score(X, y, sample_weight=weight),
+        ours.score(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0)),
+    )
+
+
+def test_callbacks_see_every_iteration(made):
+    seen = []
+
+    class Stop:
+        """Stop after the third iteration, looking at a working estimator each time."""
+
+        max_estimator_depth = None
+
+        def setup(self, estimator, context):
+            pass
+
+        def teardown(self, estimator, context):
+            pass
+
+        def on_fit_task_begin(self, estimator, context, **kwargs):
+            pass
+
+        def on_fit_task_end(self, estimator, context, **kwargs):
+            if context.task_name != "iteration":
+                return False
+            seen.append(context)
+            return len(seen) == 3
+
+    fitted = model(made).set_callbacks(Stop()).fit(made.data, made.target)
+    assert fitted.n_iter_ == 3
+
+
+@pytest.mark.parametrize(
+    ("options", "match"),
+    [
+        ({"n_variants": 299}, "made for 299 variants"),
+        ({"n_variants": None}, "n_variants must tell"),
+        ({"cis_windows": [[0, 5]] * 19}, "19 entries"),
+        ({"cis_windows": [[0, 400]] * 20}, "window needs"),
+        ({"cis_windows": [["a"]] * 20}, "no column names"),
+        ({"candidate_variants": [500]}, "columns from 500"),
+        ({"candidate_variants": "near"}, "candidate_variants"),
+        ({"cis_windows": None, "candidate_variants": "cis"}, "needs cis_windows"),
+        ({"cis_windows": None, "cis_impute": "mean"}, "cis stage"),
+        ({"solver": "varpro", "loading_penalty": "l1"}, "proximal"),
+        ({"solver": "varpro", "trans_model": "tensor"}, "als"),
+        ({"n_components": -1}, "n_components"),
+        ({"trans_model": "deep"}, "trans_model"),
+        ({"variant_alpha": -1.0}, "variant_alpha"),
+        ({"cis_alpha": np.inf}, "cis_alpha"),
+        ({"early_stopping": True, "validation_fraction": 0.999}, "validation_fraction"),
+    ],
+)
+def test_bad_parameters(made, options, match):
+    with pytest.raises(ValueError, match=match):
+        model(made).set_params(**options).fit(made.data, made.target)
+
+
+def test_bad_data(made):
+    X, y = made.data, made.target.copy()
+    with pytest.raises(ValueError, match="y must be 1-D or 2-D or 3-D"):
+        model(made).fit(X, y[..., None])
+    with pytest.raises(ValueError, match="no observed cell"):
+        model(made).fit(X, np.full_like(y, np.nan))
+    y[0, 0, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        model(made).fit(X, y)
+    with pytest.raises(ValueError, match="GenotypeImputer"):
+        model(made).fit(np.where(X == 0, -9, X).astype(np.int8), made.target)
+
+
+def test_more_components_than_the_data_allow_are_clipped(made):
+    few = MILAGERegressor(50, tol=1e-3).fit(made.data[:10], made.target[:10])
+    assert few.n_components_ == 9
+    assert few.transform(made.data).shape == (len(made.data), 9)
+    assert few.n_effective_components_ <= 9
