@@ -7,7 +7,7 @@ of the people of a PLINK file) for each largest z and each relation of the LD to
 table says how often the impact of the estimate, non-convergence or linked effects raise the alarm;
 how often flips are found, and how many of the found are true; and, a fit, how many credible sets
 without an effect and wrong variants of PIP > .9 there are under on_mismatch="ignore", "one_effect"
-and "shrink", as this script plays them.
+and "shrink" (to the estimate; one effect where that leaves a doubt), as this script plays them.
 """
 
 import sys
@@ -79,26 +79,31 @@ def disturbances(z, signal, noise, rng):
     yield "5% other n", other, []
 
 
+def fit_and_doubts(z, ld, **options):
+    """Return a fit and what is doubtful about it and about its z and LD."""
+    fit = FinemapMiXeR(solver="susie", **options).fit_summary(z, ld, n_samples=N_SAMPLES)
+    leads = [found["variants"][0] for found in fit.credible_sets_]
+    leads = np.union1d(leads, np.flatnonzero(fit.pip_ > 0.5))
+    ld = DenseLD(ld, np, "cpu")
+    doubts = fit_doubts(leads, ld, converged=fit.converged_)
+    return fit, doubts, screen_mismatch(fit.z_, ld).doubts()
+
+
 def measure(z, ld, causal, wrong):
     """Return what the functions say of one locus, and the harm done with and without them."""
     report = ld_mismatch(z, ld, N_SAMPLES)
-    fit = FinemapMiXeR(solver="susie").fit_summary(z, ld, n_samples=N_SAMPLES)
-    leads = [found["variants"][0] for found in fit.credible_sets_]
-    leads = np.union1d(leads, np.flatnonzero(fit.pip_ > 0.5))
-    linked = fit_doubts(leads, DenseLD(ld, np, "cpu"), converged=True)
-    estimated = report.impact > IMPACT_LIMIT
-    screen = screen_mismatch(fit.z_, DenseLD(ld, np, "cpu"))
-    alarm = bool(screen.doubts() or linked or not fit.converged_)
-    one, shrunk = fit, fit
-    if alarm:
-        one = FinemapMiXeR(solver="susie", max_effects=1)
-        one.fit_summary(z, ld, n_samples=N_SAMPLES)
-        s = report.noise
-        shrunk = FinemapMiXeR(solver="susie").fit_summary(
-            z, (1 - s) * ld + s * np.eye(len(z)), n_samples=N_SAMPLES
-        )
-    row = [report.impact, estimated, not fit.converged_, bool(linked), alarm]
-    row += [len(report.flipped) > 0, len(set(report.flipped) & set(wrong)), len(report.flipped)]
+    fit, doubts, mismatch = fit_and_doubts(z, ld)
+    linked = any("two effects" in doubt for doubt in doubts)
+    one = shrunk = fit
+    if doubts or mismatch:
+        one, _, _ = fit_and_doubts(z, ld, max_effects=1)
+        s = report.estimate
+        shrunk, *still = fit_and_doubts(z, (1 - s) * ld + s * np.eye(len(z)))
+        if any(still):
+            shrunk = one
+    row = [report.impact, report.impact > IMPACT_LIMIT, not fit.converged_, linked]
+    row += [bool(doubts or mismatch), len(report.flipped) > 0]
+    row += [len(set(report.flipped) & set(wrong)), len(report.flipped)]
     for model in (fit, one, shrunk):
         row.append(sum(not set(s["variants"]) & set(causal) for s in model.credible_sets_))
         row.append(np.sum(np.delete(model.pip_, causal) > 0.9))
