@@ -1,7 +1,18 @@
 """Expression across tissues: cis and trans genetics."""
 
+from skgenetics.expression._enrichment import gene_set_enrichment, gene_set_overlap
+from skgenetics.expression._factors import factor_loadings, factor_summary, tissue_clustering
 from skgenetics.expression._incomplete_pca import IncompletePCA
 from skgenetics.expression._milage import MILAGERegressor
 from skgenetics.expression._windows import cis_windows_from_positions
 
-__all__ = ["IncompletePCA", "MILAGERegressor", "cis_windows_from_positions"]
+__all__ = [
+    "IncompletePCA",
+    "MILAGERegressor",
+    "cis_windows_from_positions",
+    "factor_loadings",
+    "factor_summary",
+    "gene_set_enrichment",
+    "gene_set_overlap",
+    "tissue_clustering",
+]
