@@ -167,3 +167,11 @@ def test_planted_shared_blocks_are_recovered():
     explanation = bilrp(layers, persons, relatives, rule="lrp0", normalize=True)
     added = np.array([explanation.group(k, k, block).diagonal() for k in range(n_people)])
     assert roc_auc_score(shared.ravel(), added.ravel()) > 0.85
+
+
+def test_top_pairs_where_the_bound_is_reached():
+    left = np.linspace(1, 0.99, 2500)[None, :]
+    right = np.exp(-np.arange(2500) / 10.0)[None, :]
+    _, products = top_products(left, right, 4000)
+    largest = np.sort(np.outer(left, right), axis=None)[::-1][:4000]
+    np.testing.assert_allclose(products, largest, rtol=1e-12)
