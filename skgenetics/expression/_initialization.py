@@ -10,6 +10,7 @@ begin by solving for the loadings themselves.
 """
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -19,9 +20,9 @@ from skgenetics.expression._cis import MAX_SWEEPS, descend, fit_cis, variant_mom
 from skgenetics.expression._incomplete_pca import IncompletePCA
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
-LASSO_SHARE = 0.3  # of the smallest strength that gives no effect
+LASSO_SHARE = 0.5  # of the smallest strength that gives no effect
 LOADING_ALPHA = 0.05  # of the group lasso of step 8
-ROUNDS, GROWTH = 10, 50  # of the working set
+ROUNDS, GROWTH = 3, 100  # of the working set
 MIN_LOADING = 1e-6  # a gene above it belongs to a factor
 
 
@@ -175,25 +176,39 @@ def variant_lasso(gradients, take, scores, weight, candidates):
 
 def _largest(products, columns, candidates, n_components):
     """Return, for each factor, the columns of the largest sizes outside its set, and these."""
-    found = [[] for _ in range(n_components)]
+    cut, places, factors, kept = np.zeros(n_components), [], [], []
     for block, values in products:
         sizes = np.abs(values)
         for t in range(n_components):
-            own = sizes[:, t].copy()
             if candidates is not None:
-                allowed = np.zeros(own.size, dtype=bool)
-                inside = (candidates[t] >= block.start) & (candidates[t] < block.stop)
-                allowed[candidates[t][inside] - block.start] = True
-                own[~allowed] = 0.0
-            inside = (columns[t] >= block.start) & (columns[t] < block.stop)
-            own[columns[t][inside] - block.start] = 0.0
-            top = np.argpartition(-own, min(GROWTH, own.size - 1))[:GROWTH]
-            found[t].append((top + block.start, own[top]))
-    merged = []
-    for parts in found:
-        places = np.concatenate([place for place, _ in parts])
-        sizes = np.concatenate([size for _, size in parts])
-        order = np.argsort(-sizes, kind="stable")[:GROWTH]
-        order = order[sizes[order] > 0]
-        merged.append((places[order], sizes[order]))
-    return merged
+                outside = np.ones(sizes.shape[0], dtype=bool)
+                outside[_inside(candidates[t], block)] = False
+                sizes[outside, t] = 0.0
+            sizes[_inside(columns[t], block), t] = 0.0
+        if not places and sizes.shape[0] > GROWTH:
+            cut = np.partition(sizes, -GROWTH, axis=0)[-GROWTH] * (1 - 1e-12)
+        place, factor = np.nonzero(sizes > cut)
+        places.append(place + block.start)
+        factors.append(factor)
+        kept.append(sizes[place, factor])
+        if len(places) % 16 == 0:
+            merged = _top(places, factors, kept, n_components)
+            cut = np.array([s[-1] if s.size == GROWTH else 0.0 for _, s in merged])
+            places = [np.concatenate([p for p, _ in merged])]
+            factors = [np.repeat(np.arange(n_components), [p.size for p, _ in merged])]
+            kept = [np.concatenate([s for _, s in merged])]
+    return _top(places, factors, kept, n_components)
+
+
+def _inside(columns, block):
+    """Return the places in a block (slice) of those columns that lie in it."""
+    return columns[(columns >= block.start) & (columns < block.stop)] - block.start
+
+
+def _top(places, factors, sizes, n_components):
+    """Return a list of the columns and sizes of each factor, the largest first."""
+    places, factors, sizes = (np.concatenate(parts) for parts in (places, factors, sizes))
+    order = np.lexsort((places, -sizes, factors))
+    bounds = np.searchsorted(factors[order], np.arange(n_components + 1))
+    chosen = [order[a:b][:GROWTH] for a, b in pairwise(bounds)]
+    return [(places[own], sizes[own]) for own in chosen]
