@@ -172,6 +172,6 @@ def test_planted_shared_blocks_are_recovered():
 def test_top_pairs_where_the_bound_is_reached():
     left = np.linspace(1, 0.99, 2500)[None, :]
     right = np.exp(-np.arange(2500) / 10.0)[None, :]
-    _, products = top_products(left, right, 4000)
-    largest = np.sort(np.outer(left, right), axis=None)[::-1][:4000]
+    _, products = top_products(left, right, 4800)
+    largest = np.sort(np.outer(left, right), axis=None)[::-1][:4800]
     np.testing.assert_allclose(products, largest, rtol=1e-12)
