@@ -180,9 +180,9 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
             parts.append(task_logit(network, A, block - self.center_))
         return xp.concat(parts, axis=0), xp
 
-    def _blocks(self, X, xp):
-        """Yield dense blocks of rows of X, floating."""
-        for rows in chunks(np.arange(X.shape[0]), X.shape[1]):
+    def _blocks(self, X, xp, n_copies=1):
+        """Yield dense blocks of rows of X, floating; `n_copies` of one stay small beside X."""
+        for rows in chunks(np.arange(X.shape[0]), n_copies * X.shape[1]):
             yield dense_rows(X, slice(rows[0], rows[-1] + 1), xp, self.task_coef_.dtype)
 
     def _network(self):
@@ -324,7 +324,7 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
-        dtype = X.dtype if xp.isdtype(X.dtype, "real floating") else xp.float32
+        dtype = training_dtype(X.dtype, xp)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, dtype)
         if weight is None:
             weight = xp.ones(X.shape[0], dtype=dtype, device=device)
@@ -355,6 +355,14 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         tags.array_api_support = True
         tags.input_tags.sparse = True
         return tags
+
+
+def training_dtype(dtype, xp):
+    """Return X's own floating dtype; single for integers of 16 bits at most, which it holds."""
+    if xp.isdtype(dtype, "real floating"):
+        return dtype
+    short = xp.isdtype(dtype, "bool") or xp.iinfo(dtype).bits <= 16
+    return xp.float32 if short else xp.float64
 
 
 def uses_adam(estimator):

@@ -207,7 +207,7 @@ class ImportanceMixin:
     def _first_order(self, X, xp, tasks, per_sample):
         """Return the derivatives (n, tasks, m), or their mean sizes (tasks, m)."""
         network, slope, parts = self._network(), self._slope(), []
-        for block in self._blocks(X, xp):
+        for block in self._blocks(X, xp, len(tasks)):
             value = first_order(network, block, self.center_, slope, tasks, xp)
             parts.append(value if per_sample else xp.sum(xp.abs(value), axis=0))
         return xp.concat(parts, axis=0) if per_sample else sum(parts) / X.shape[0]

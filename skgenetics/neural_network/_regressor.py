@@ -103,7 +103,8 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
 
     Notes
     -----
-    Integer genotypes are trained on in single precision, a minibatch converted at a time.
+    Integer genotypes (of 16 bits at most) are trained on in single precision, a minibatch converted
+    at a time.
 
     References
     ----------

@@ -1,0 +1,185 @@
+"""The attention network against torch on one thread: interactions, training, and what they find.
+
+Run with OMP_NUM_THREADS=1: the libraries' threads are then compared one to one. Where torch is not
+installed, the comparisons are not shown.
+"""
+
+import time
+from itertools import pairwise
+
+import numpy as np
+
+from skgenetics import LINAClassifier, LINARegressor
+
+try:
+    import torch  # noqa: TID251
+except ImportError:
+    torch = None
+
+
+def seconds(function, n_runs=3):
+    """Return the least seconds of some runs, the first not counted."""
+    function()
+    times = []
+    for _ in range(n_runs):
+        start = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def trained_network(n_variants, n_samples, hidden=(100, 50)):
+    """Return a network trained on dosages of which eight pairs interact, and the dosages."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(n_samples, n_variants)).astype(np.int8)
+    y = sum(X[:, 2 * i].astype(float) * X[:, 2 * i + 1] for i in range(8))
+    model = LINARegressor(hidden, max_iter=5, tol=0, random_state=0, learning_rate_init=0.003)
+    return model.fit(X, y + rng.normal(size=n_samples)), X
+
+
+def torch_functions(model):
+    """Return attention and prediction of one sample as torch functions."""
+    torch.set_num_threads(1)
+    weights = [torch.tensor(W) for W in (*model.coefs_, model.attention_coef_)]
+    biases = [torch.tensor(b) for b in (*model.intercepts_, model.attention_intercept_)]
+    K, center = torch.tensor(model.task_coef_[0]), torch.tensor(model.center_)
+
+    def attention(x):
+        for W, b in zip(weights[:-1], biases[:-1], strict=True):
+            x = torch.nn.functional.leaky_relu(x @ W + b, model.negative_slope)
+        return x @ weights[-1] + biases[-1]
+
+    def logit(x):
+        return (attention(x) * (x - center)) @ K
+
+    return attention, logit, K
+
+
+def mean_over_chunks(matrices, X, chunk=4):
+    """Return the mean size of the matrices (chunk, m, m) of chunks of samples."""
+    total = torch.zeros(X.shape[1], X.shape[1])
+    for start in range(0, len(X), chunk):
+        total += matrices(X[start : start + chunk]).abs().sum(0)
+    return total / len(X)
+
+
+class Interactions:
+    """All pairs of 1000 variants, mean over samples."""
+
+    n_samples = 64
+    timeout = 600
+
+    def setup(self):
+        self.model, X = trained_network(1000, 2000)
+        self.X = X[: self.n_samples].astype(np.float32)
+        self.ours = seconds(lambda: self.model.second_order_importance(self.X))
+
+    def ratio(self, matrices):
+        """Return the seconds of a torch function relative to ours, where both agree."""
+        if torch is None:
+            raise NotImplementedError("torch is not installed.")
+        X = torch.tensor(self.X)
+        expected = self.model.second_order_importance(self.X)
+        np.testing.assert_allclose(mean_over_chunks(matrices, X), expected, rtol=1e-2, atol=1e-6)
+        return seconds(lambda: mean_over_chunks(matrices, X), n_runs=1) / self.ours
+
+    def track_times_faster_than_hessian(self):
+        _, logit, _ = torch_functions(self.model)
+        return self.ratio(torch.func.vmap(torch.func.hessian(logit)))
+
+    def track_times_faster_than_reverse_jacobian(self):
+        """The best of torch's own transforms: the Jacobian of the attention, then the formula."""
+        attention, _, K = torch_functions(self.model)
+        jacobian = torch.func.vmap(torch.func.jacrev(attention))
+
+        def matrices(X):
+            J = jacobian(X) * K[:, None]  # k_j da_j / dx_i in row j and column i
+            return J + J.mT
+
+        return self.ratio(matrices)
+
+
+class TopPairs:
+    """The 100 strongest of 12.5 million pairs of a trained network."""
+
+    timeout = 1200
+
+    def setup(self):
+        self.model, X = trained_network(5000, 1000)
+        self.X = X
+
+    def track_times_faster_than_all_pairs(self):
+        top = seconds(lambda: self.model.second_order_importance(self.X, top_k=100), n_runs=1)
+        start = time.perf_counter()
+        self.model.second_order_importance(self.X)
+        return (time.perf_counter() - start) / top
+
+    def track_pairs_evaluated(self):
+        return self.model.second_order_importance(self.X, top_k=100).n_evaluated
+
+    def peakmem_all_pairs(self):
+        self.model.second_order_importance(self.X[:32])
+
+
+class Training:
+    """An epoch of 10,000 x 5000 int8 dosages, hidden layers of 1000 and 500."""
+
+    params = ((2000, 500, 100), (10_000, 5000, 1000))
+    param_names = ("n_samples, n_variants, hidden",)
+    timeout = 1800
+
+    def setup(self, size):
+        n, m, self.width = size
+        rng = np.random.default_rng(0)
+        self.X = rng.integers(0, 3, size=(n, m)).astype(np.int8)
+        self.y = (self.X[:, 0] * self.X[:, 1] + self.X[:, 2] > 1).astype(int)
+
+    def epochs(self, n_epochs):
+        """Return the seconds of a fit of so many epochs."""
+        sizes = (self.width, self.width // 2)
+        model = LINAClassifier(sizes, max_iter=n_epochs, tol=0, random_state=0)
+        start = time.perf_counter()
+        model.fit(self.X, self.y)
+        return time.perf_counter() - start
+
+    def torch_epochs(self, n_epochs):
+        """Return the seconds of the same with torch and its fused Adam."""
+        torch.set_num_threads(1)
+        n, m = self.X.shape
+        widths = [m, self.width, self.width // 2, m]
+        weights = [torch.randn(a, b) * (2 / a) ** 0.5 for a, b in pairwise(widths)]
+        biases = [torch.zeros(width) for width in widths[1:]]
+        K, B = torch.randn(m) / m**0.5, torch.zeros(1)
+        parameters = [p.requires_grad_() for p in (*weights, *biases, K, B)]
+        optimizer = torch.optim.Adam(parameters, lr=1e-3, fused=True)
+        X, y = torch.tensor(self.X), torch.tensor(self.y, dtype=torch.float32)
+        mean, scale = X.float().mean(0), X.float().std(0)
+        start = time.perf_counter()
+        for _ in range(n_epochs):
+            for rows in torch.randperm(n).split(200):
+                Z = (X[rows].float() - mean) / scale
+                A = Z
+                for i, (W, b) in enumerate(zip(weights, biases, strict=True)):
+                    A = torch.addmm(b, A, W)
+                    A = torch.nn.functional.leaky_relu(A, 0.2) if i < 2 else A
+                entropy = torch.nn.functional.binary_cross_entropy_with_logits(
+                    (A * Z) @ K + B, y[rows]
+                )
+                penalty = 1e-7 * (A - 1).abs().mean() + 1e-4 * (K**2).sum()
+                optimizer.zero_grad(set_to_none=True)
+                (entropy + penalty).backward()
+                optimizer.step()
+        return time.perf_counter() - start
+
+    def track_times_faster_than_fused_adam(self, size):
+        if torch is None:
+            raise NotImplementedError("torch is not installed.")
+        n_epochs = 1 if size[0] > 5000 else 20
+        ours, theirs = [], []
+        for _ in range(2):  # alternating, so that a busy machine slows both
+            ours.append(self.epochs(1 + n_epochs) - self.epochs(1))
+            theirs.append(self.torch_epochs(1 + n_epochs) - self.torch_epochs(1))
+        return min(theirs) / min(ours)
+
+    def track_seconds_per_epoch(self, size):
+        return self.epochs(2) - self.epochs(1)
