@@ -47,15 +47,23 @@ class _Transposed:
 
 
 def genotype_kernel(X, weight, xp):
-    """Return the kernel (I, I) and the `GenotypeScale` of genotypes X (I, S) of any real dtype."""
+    """Return the kernel (I, I) and the `GenotypeScale` of genotypes X (I, S) of any real dtype.
+
+    Products of counts up to 2 are summed exactly in single precision, twice as fast: a block has
+    fewer than 2^22 columns, so that sums stay below 2^24.
+    """
+    counts = xp.isdtype(X.dtype, "integral") and int(xp.max(X)) <= 2
     means, kernel = [], 0.0
     for _, block in column_blocks(X, xp, weight.dtype):
-        mean = weight @ block / xp.sum(weight)
-        block = block - mean
-        kernel = kernel + block @ block.T
-        means.append(mean)
-    size = float(weight @ xp.linalg.diagonal(kernel) / xp.sum(weight))
-    size = size if size > 0 else 1.0
+        means.append(weight @ block / xp.sum(weight))
+        if counts:
+            block = xp.astype(block, xp.float32)
+        kernel = kernel + xp.astype(block @ block.T, weight.dtype)
+    share = weight / xp.sum(weight)
+    kernel = kernel - (kernel @ share)[:, None]
+    kernel = kernel - share @ kernel
+    size = float(share @ xp.linalg.diagonal(kernel))
+    size = size if size > 1e-12 * X.shape[1] else 1.0
     return kernel / size, GenotypeScale(xp.concat(means), size)
 
 
