@@ -1,9 +1,12 @@
 """What the two estimators share: parameters, validation, training and the folded network."""
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
@@ -25,7 +28,12 @@ from skgenetics.neural_network._training import (
     train_adam,
     train_lbfgs,
 )
-from skgenetics.utils._array_api import check_same_namespace, get_namespace_and_device, move_to
+from skgenetics.utils._array_api import (
+    check_same_namespace,
+    get_namespace_and_device,
+    move_to,
+    to_numpy,
+)
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._validation import (
     check_missing_codes,
@@ -83,7 +91,14 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         data = Data(training, **rows)
         if self.solver == "lbfgs":
             settings = {"max_iter": self.max_iter, "tol": self.tol}
-            epochs = iter([train_lbfgs(self._raw, data, self._objective(), **settings, xp=xp)])
+            epoch = train_lbfgs(self._raw, data, self._objective(), **settings, xp=xp)
+            if not epoch.converged:
+                warnings.warn(
+                    f"L-BFGS did not converge in {len(epoch.loss_curve)} iterations. Increase "
+                    "max_iter, or tol.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         else:
             epochs = train_adam(
                 self._raw,
@@ -99,9 +114,9 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
                 rng=rng,
                 xp=xp,
             )
-        epoch, _ = run_solver(
-            self, epochs, max_iter=self.max_iter, X=X, y=y, attributes=self._attributes
-        )
+            epoch, _ = run_solver(
+                self, epochs, max_iter=self.max_iter, X=X, y=y, attributes=self._attributes
+            )
         vars(self).update(self._attributes(epoch))
         vars(self).pop("_optimizer", None)
         self._keep_sample(X, training, rng, xp, device)
@@ -206,6 +221,7 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
             "loss_curve_": epoch.loss_curve,
             "validation_scores_": epoch.validation_scores,
             "n_iter_": len(epoch.loss_curve),
+            "converged_": epoch.converged and not epoch.diverged,
             "best_loss_": min(epoch.loss_curve, default=float("inf")),
             "_raw": epoch.network,
             "_moments": epoch.moments,
@@ -245,7 +261,7 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
             stratify=self._strata(y),
         )
         for part, name in ((training, "training"), (validation, "validation")):
-            if not float(sum(weight[int(row)] for row in part)) > 0:
+            if not to_numpy(weight)[part].any():
                 raise ValueError(f"Every sample_weight of the {name} rows is zero.")
         return np.sort(training), np.sort(validation)
 
@@ -324,7 +340,11 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
-        dtype = training_dtype(X.dtype, xp)
+        if reset:
+            dtype = training_dtype(X.dtype, xp)
+        else:
+            check_same_namespace(self, X, attribute="task_coef_", method="fit")
+            dtype = self.task_coef_.dtype
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, dtype)
         if weight is None:
             weight = xp.ones(X.shape[0], dtype=dtype, device=device)

@@ -109,6 +109,8 @@ class LINAClassifier(ImportanceMixin, ClassifierMixin, LINABase):
         The smallest of `loss_curve_`.
     n_iter_ : int
         Number of epochs (iterations).
+    converged_ : bool
+        Whether the training ended before `max_iter`.
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of str

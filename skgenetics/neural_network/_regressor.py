@@ -33,7 +33,7 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
     negative_slope : float, default=0.2
         Slope of the leaky ReLU below zero.
     standardize : bool, default=True
-        Center and scale the columns of X and the traits in training, by the training rows. Without
+        Center and scale the columns of X (by the training rows) and the traits in training. Without
         it the prediction, which is quadratic in X, grows with the dosages. Fitted attributes and
         importances are of the dosages and traits themselves all the same.
     coef_alpha : float, default=1e-4
@@ -96,6 +96,8 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
         The smallest of `loss_curve_`.
     n_iter_ : int
         Number of epochs (iterations).
+    converged_ : bool
+        Whether the training ended before `max_iter`.
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of str

@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn import config_context
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
 from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neural_network import MLPClassifier
@@ -270,6 +272,53 @@ def test_cross_validation_with_gaps():
         model, X, y, cv=KFold(3), scoring=masked_roc_auc_scorer, error_score="raise"
     )
     assert scores.min() > 0.8
+
+
+def test_unconverged_training_says_what_to_change():
+    for solver in ("adam", "lbfgs"):
+        model = LINAClassifier((8,), max_iter=3, solver=solver, random_state=0)
+        with pytest.warns(ConvergenceWarning, match=r"did not converge in 3 iter.*max_iter"):
+            model.fit(X, BINARY)
+        assert not model.converged_
+        assert model.n_iter_ == len(model.loss_curve_) == 3
+        assert model.best_loss_ == min(model.loss_curve_)
+    assert LINAClassifier((8,), tol=1.0, random_state=0).fit(X, BINARY).converged_
+
+
+def test_callbacks_see_every_epoch():
+    class Recorder:
+        def __init__(self):
+            self.epochs = 0
+
+        def setup(self, *args, **kwargs):
+            pass
+
+        def teardown(self, *args, **kwargs):
+            pass
+
+        def on_fit_task_begin(self, estimator, context):
+            pass
+
+        def on_fit_task_end(self, estimator, context, *, X, y, fitted_estimator):
+            if context.task_name == "iteration":
+                self.epochs += 1
+                self.last = fitted_estimator.predict(X)
+
+    for solver, expected in (("adam", 4), ("lbfgs", 0)):
+        recorder = Recorder()
+        model = LINAClassifier((8,), max_iter=4, solver=solver, random_state=0)
+        model.set_callbacks(recorder).fit(X, BINARY)
+        assert recorder.epochs == expected
+        if expected:
+            np.testing.assert_array_equal(recorder.last, model.predict(X))
+
+
+def test_warm_start_keeps_precision_and_library():
+    model = LINAClassifier(**SMALL, warm_start=True).fit(X, BINARY)
+    assert model.fit(X.astype(float), BINARY).task_coef_.dtype == np.float32
+    strict = pytest.importorskip("array_api_strict")
+    with config_context(array_api_dispatch=True), pytest.raises(ValueError, match="same namespace"):
+        model.partial_fit(strict.asarray(X), strict.asarray(BINARY))
 
 
 class TestBadInput:
