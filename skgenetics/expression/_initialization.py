@@ -31,37 +31,45 @@ def sample_scores(residual, weight, n_components, random_state):
 
     T' <= T, as many as the data have.
     """
-    n, n_genes, n_tissues = residual.shape
-    samples = residual.transpose(0, 2, 1).reshape(n * n_tissues, n_genes)
-    seen = ~np.isnan(samples)
-    rows, genes = np.flatnonzero(seen.any(axis=1)), seen.any(axis=0)
-    samples, seen = samples[np.ix_(rows, genes)], seen[np.ix_(rows, genes)]
-    w = np.repeat(weight, n_tissues)[rows]
-    n_components = min(n_components, len(rows) - 1, samples.shape[1])
+    n, _, n_tissues = residual.shape
+    seen = ~np.isnan(residual)
+    genes, sampled = np.flatnonzero(seen.any(axis=(0, 2))), seen.any(axis=1).T
+    complete = not np.any(sampled & ~seen[:, genes].all(axis=1).T)
+    del seen
+    rows = [np.flatnonzero(own) for own in sampled]
+    w = np.concatenate([weight[own] for own in rows])
+    n_components = min(n_components, len(w) - 1, genes.size)
+    scores = np.full((n_tissues, n, max(n_components, 0)), np.nan)
     if n_components < 1:
-        return np.zeros((n, n_tissues, 0))
-    if seen.all():
-        samples = samples - w @ samples / w.sum()
-        weighted = np.sqrt(w)[:, None] * samples
-        if min(weighted.shape) <= EXACT_SIZE:
-            if weighted.shape[0] < weighted.shape[1]:
-                values, left = np.linalg.eigh(weighted @ weighted.T)
-                right = weighted.T @ left / np.sqrt(np.clip(values, 1e-300, None))
-            else:
-                values, right = np.linalg.eigh(weighted.T @ weighted)
-            right = right[:, ::-1][:, : min(n_components, np.sum(values > 1e-10 * values[-1]))]
+        return scores.transpose(1, 0, 2)
+    samples = np.concatenate([residual[own[:, None], genes, k] for k, own in enumerate(rows)])
+    if complete:
+        samples -= w @ samples / w.sum()
+        samples *= np.sqrt(w)[:, None]
+        if min(samples.shape) <= EXACT_SIZE:
+            right = _right_vectors(samples)[:, :n_components]
         else:
-            _, _, right = randomized_svd(weighted, n_components, random_state=random_state)
-            right = right.T
-        found = samples @ right
+            options = {"n_iter": 2, "random_state": random_state}  # a start needs no more
+            right = randomized_svd(samples, n_components, **options)[2].T
+        found = samples @ right / np.sqrt(w)[:, None]
     else:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a start needs no more
+            warnings.simplefilter("ignore", ConvergenceWarning)
             pca = IncompletePCA(n_components, max_iter=100)
             found = pca.fit(samples, sample_weight=w).transform(samples)
-    scores = np.full((n * n_tissues, found.shape[1]), np.nan)
-    scores[rows] = found
-    return scores.reshape(n, n_tissues, -1)
+    scores = scores[:, :, : found.shape[1]]
+    scores[sampled] = found
+    return scores.transpose(1, 0, 2)
+
+
+def _right_vectors(matrix):
+    """Return the right singular vectors of a matrix whose singular values are not 0."""
+    if matrix.shape[0] < matrix.shape[1]:
+        values, left = np.linalg.eigh(matrix @ matrix.T)
+        vectors = matrix.T @ left / np.sqrt(np.clip(values, 1e-300, None))
+    else:
+        values, vectors = np.linalg.eigh(matrix.T @ matrix)
+    return vectors[:, ::-1][:, : int(np.sum(values > 1e-10 * values[-1]))]
 
 
 def individual_scores(scores, weight):

@@ -112,20 +112,20 @@ def finish(params, problem):
         _, mean = gather(factors, block, xp)
         own = tissue_loadings(layers, block.tissue, block.genes)
         offset[block.tissue, block.genes] = block.mean - mean @ own
-    back = xp.argsort(targets.order)
-    axes = {"loadings": 2, "gene_factors": 0}
-    layers = {
-        name: xp.take(value, back, axis=axes[name]) if name in axes else value
-        for name, value in layers.items()
-    }
+    if len(targets.groups) > 1:  # else genes are in the order of y
+        back = xp.argsort(targets.order)
+        axes = {"loadings": 2, "gene_factors": 0}
+        layers = {
+            name: xp.take(value, back, axis=axes[name]) if name in axes else value
+            for name, value in layers.items()
+        }
+        offset = xp.take(offset, back, axis=1)
     intercept = 0 * coef[0, :]
     if model == "sigmoid":
         coef, intercept = coef[:-1, :], coef[-1, :]
     dual = None if problem.root is None else problem.root @ coef
-    return TransFit(
-        dual, coef if dual is None else None, intercept, factors, layers,
-        xp.take(offset, back, axis=1),
-    )  # fmt: skip
+    variant = coef if dual is None else None
+    return TransFit(dual, variant, intercept, factors, layers, offset)
 
 
 def rotate(coef, factors, loadings, xp):

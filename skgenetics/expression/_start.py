@@ -14,7 +14,7 @@ from skgenetics.expression._initialization import (
 from skgenetics.expression._objective import scores_to_factors, strengths
 from skgenetics.expression._targets import compress
 from skgenetics.expression._trans import solve_gene_factors, solve_layers, solve_loadings
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
 
 
 def start_params(
@@ -53,8 +53,9 @@ def start_params(
         logits = scores
 
         def gradients(values):
-            moved = array(values)
-            for columns, block in genotypes.blocks():
+            # the weighted residuals sum to 0, so that the means of X drop out
+            moved = xp.astype(array(values / genotypes.scale.size**0.5), xp.float32)
+            for columns, block in column_blocks(genotypes.X, xp, xp.float32):
                 yield columns, to_numpy(block.T @ moved)
 
         def take(columns):
