@@ -94,8 +94,43 @@ def load_bundled(*, folds, seed):
 
 def load_files(options):
     """Return the user's files as a `Study`; `options` are the parsed arguments of the command."""
+    lines = []
     genotypes = read_plink(options.bfile) if options.bfile else read_genotypes(options.genotypes)
-    samples = genotypes.samples
+    genotypes, phenotypes, covariates, groups = _matched(genotypes, options, lines)
+    if options.extract:
+        genotypes = _extract(genotypes, options.extract, lines)
+    genotypes = _varying(genotypes, options.maf, lines)
+    tasks = _tasks(genotypes, phenotypes, covariates, groups, options, lines)
+    n_variants, n_covariates = genotypes.shape[1], covariates.shape[1]
+    lines.append(
+        f"  {len(tasks)} trait{'s' * (len(tasks) > 1)}, {n_variants:,} variants "
+        f"({genotypes.counted_allele} counted)"
+    )
+    if n_covariates:
+        lines.append(
+            f"  {n_covariates} covariate{'s' * (n_covariates > 1)} regressed out of traits and "
+            "genotypes inside each fold (binary traits: columns of the model)"
+        )
+    units = "people" if groups is None else f"groups of people ({options.groups})"
+    lines.append(
+        f"  {options.folds}-fold cross-validation over {units}, settings chosen inside the "
+        f"training folds, seed {options.seed}"
+    )
+    if n_variants > MANY_VARIANTS:
+        lines.append(
+            f"  Note: {n_variants:,} variants make every model slow and large; --extract takes a "
+            "locus or a pruned panel."
+        )
+    lines += _related(tasks[0], options.seed)
+    return Study(tasks, "trait", lines, genotypes.build or "unknown")
+
+
+def _matched(genotypes, options, lines):
+    """Read the tables of people; return all data of the people who are in all of them.
+
+    Returns genotypes, the frames of phenotypes and covariates, and groups or None, row by row the
+    same person.
+    """
     group_file = _file_of_groups(options)
     as_text = {name: [options.groups] if group_file == name else [] for name in ("pheno", "covar")}
     tables = {
@@ -103,92 +138,63 @@ def load_files(options):
             options.pheno, columns=options.pheno_name, text_columns=as_text["pheno"]
         )
     }
-    sources = {genotypes.source: samples, f"{Path(options.pheno).name} (--pheno)": tables["pheno"]}
     if options.covar:
         tables["covar"] = read_table(
-            options.covar, kind="covariates", text_columns=as_text["covar"], samples=samples
+            options.covar,
+            kind="covariates",
+            text_columns=as_text["covar"],
+            samples=genotypes.samples,
         )
-        sources[f"{Path(options.covar).name} (--covar)"] = tables["covar"]
     if options.keep:
         tables["keep"] = read_table(options.keep, kind="people")
-        sources[f"{Path(options.keep).name} (--keep)"] = tables["keep"]
-    indexes = {name: getattr(table, "index", table) for name, table in sources.items()}
-    positions, dropped = match_samples(**indexes)
-    matched = dict(zip(("genotypes", *tables), positions.values(), strict=True))
-    lines = [
+    titles = {name: f"{Path(getattr(options, name)).name} (--{name})" for name in tables}
+    sources = {genotypes.source: genotypes.samples}
+    sources |= {titles[name]: table.index for name, table in tables.items()}
+    positions, dropped = match_samples(**sources)
+    rows = positions[genotypes.source]
+    lines += [
         "People (matched by name): "
-        + ", ".join(f"{len(index)} in {name}" for name, index in indexes.items())
-        + f"; {len(matched['genotypes'])} are in all of them.",
+        + ", ".join(f"{len(index)} in {name}" for name, index in sources.items())
+        + f"; {len(rows)} are in all of them.",
         "  Dropped: " + ", ".join(f"{count} of {name}" for name, count in dropped.items()),
     ]
 
-    phenotypes = tables["pheno"].iloc[matched["pheno"]]
-    covariates = phenotypes[[]]
+    tables = {name: table.iloc[positions[titles[name]]] for name, table in tables.items()}
     groups = None
-    if options.covar:
-        covariates = tables["covar"].iloc[matched["covar"]].drop(columns=as_text["covar"])
     if group_file == "samples":
-        groups = np.array(samples[matched["genotypes"]].get_level_values("FID"), dtype=str)
+        groups = np.array(genotypes.samples[rows].get_level_values("FID"), dtype=str)
     elif group_file:
-        groups = tables[group_file].iloc[matched[group_file]][options.groups].to_numpy(dtype=str)
-    phenotypes = phenotypes.drop(columns=as_text["pheno"])
+        groups = tables[group_file][options.groups].to_numpy(dtype=str)
+    phenotypes = tables["pheno"].drop(columns=as_text["pheno"])
+    covariates = phenotypes[[]]
+    if options.covar:
+        covariates = tables["covar"].drop(columns=as_text["covar"])
 
     complete = covariates.notna().all(axis=1).to_numpy()
     if groups is not None:
         complete = complete & ~np.isin(groups, ("", "NA", "-9"))
-    people = np.flatnonzero(complete)
-    if len(people) < len(complete):
-        lines.append(
-            f"  {len(complete) - len(people)} more without all covariates"
-            + (" and a group" if groups is not None else "")
-        )
-    if not len(people):
-        raise ValueError("Nobody has all covariates: leave out the column that is mostly missing.")
-    genotypes = genotypes.select(matched["genotypes"][people])
-    if options.extract:
-        names = set(read_list(options.extract))
-        found = genotypes.variants["variant_id"].isin(names).to_numpy()
-        if not found.any():
-            raise ValueError(
-                f"None of the {len(names)} variants in {Path(options.extract).name} is in "
-                f"{genotypes.source}: variants are matched by ID, such as "
-                f"{genotypes.variants['variant_id'].iloc[0]}."
-            )
-        lines.append(
-            f"Variants: {found.sum():,} of the {len(names):,} in {Path(options.extract).name} are "
-            f"in {genotypes.source}"
-        )
-        genotypes = genotypes.select(columns=np.flatnonzero(found))
-    genotypes = _select_variants(genotypes, options.maf, lines)
-    tasks = _tasks(
-        genotypes,
-        phenotypes.iloc[people],
-        covariates.iloc[people],
-        None if groups is None else groups[people],
-        options,
-        lines,
-    )
-    lines.append(
-        f"  {len(tasks)} trait{'s' * (len(tasks) > 1)}, {genotypes.shape[1]:,} variants "
-        f"({genotypes.counted_allele} counted)"
-    )
-    if covariates.shape[1]:
-        lines.append(
-            f"  {covariates.shape[1]} covariates regressed out of traits and genotypes inside each "
-            "fold (binary traits: columns of the model)"
+    wanted = "all covariates" if groups is None else f"all covariates and {options.groups}"
+    if not complete.any():
+        raise ValueError(f"Nobody has {wanted}: leave out the column that is mostly missing.")
+    if not complete.all():
+        lines.append(f"  {(~complete).sum()} more do not have {wanted}")
+    groups = None if groups is None else groups[complete]
+    return genotypes.select(rows[complete]), phenotypes[complete], covariates[complete], groups
+
+
+def _extract(genotypes, path, lines):
+    """Return the genotypes of the variants listed in a file."""
+    file, names = Path(path).name, set(read_list(path))
+    found = genotypes.variants["variant_id"].isin(names).to_numpy()
+    if not found.any():
+        raise ValueError(
+            f"None of the {len(names)} variants in {file} is in {genotypes.source}: variants are "
+            f"matched by ID, such as {genotypes.variants['variant_id'].iloc[0]}."
         )
     lines.append(
-        f"  {options.folds}-fold cross-validation over "
-        f"{'people' if groups is None else 'groups of people (' + options.groups + ')'}, settings "
-        f"chosen inside the training folds, seed {options.seed}"
+        f"Variants: {found.sum():,} of the {len(names):,} in {file} are in {genotypes.source}"
     )
-    if genotypes.shape[1] > MANY_VARIANTS:
-        lines.append(
-            f"  Note: {genotypes.shape[1]:,} variants make every model slow and large; --extract "
-            "takes a locus or a pruned panel."
-        )
-    lines += _related(tasks[0], options.seed)
-    return Study(tasks, "trait", lines, genotypes.build or "unknown")
+    return genotypes.select(columns=np.flatnonzero(found))
 
 
 def _file_of_groups(options):
@@ -211,7 +217,7 @@ def _file_of_groups(options):
     )
 
 
-def _select_variants(genotypes, lowest_maf, lines):
+def _varying(genotypes, lowest_maf, lines):
     """Drop variants rarer than `lowest_maf`, or raise where one does not vary and it is 0."""
     n_variants = genotypes.shape[1]
     maf, observed = np.zeros(n_variants), np.zeros(n_variants, dtype=bool)

@@ -186,7 +186,7 @@ def test_people_and_variants_are_chosen_and_counted(study, compare):
     assert "90 in study.bed, 90 in traits.tsv (--pheno), 89 in covariates.csv (--covar)" in printed
     assert "61 in people.txt (--keep); 59 are in all of them" in printed
     assert "31 of study.bed" in printed
-    assert "1 more without all covariates" in printed
+    assert "1 more do not have all covariates" in printed
     assert "3 of the 4 in variants.txt are in study.bed" in printed
     assert read("comparison.csv")[["n_people", "n_variants"]].to_numpy().tolist() == [[58, 3]] * 2
 
@@ -249,7 +249,7 @@ def test_people_without_a_group_are_left_out(study, compare, splits):
     Path("traits.tsv").write_text(text)
     status, printed, errors = compare(text=f"{QUICK} --groups cage")
     assert status == 0, errors
-    assert "3 more without all covariates and a group" in printed
+    assert "3 more do not have all covariates and cage" in printed
     assert len(splits[0][0].y) == 87
 
 
