@@ -26,20 +26,22 @@ def lbfgs(function, x, *, tol, xp):
         Stop where a step lowers the value by less than this share of it.
     """
     value, gradient, extra = function(x)
-    pairs = []
+    pairs, descent = [], 1 / max(float(xp.sum(gradient**2)) ** 0.5, 1e-300)
     while True:
         direction = _two_loops(gradient, pairs, xp)
         slope = float(xp.sum(direction * gradient))
         if slope >= 0:
             pairs, direction = [], -gradient
             slope = -float(xp.sum(gradient**2))
-        step = 1.0 if pairs else min(1.0, 1.0 / max((-slope) ** 0.5, 1e-300))
+        # beside a saddle, where no pair has positive curvature, steps grow until one does
+        step = 1.0 if pairs else descent
         while True:
             moved = x + step * direction
             new_value, new_gradient, new_extra = function(moved)
-            if new_value <= value + 1e-4 * step * slope or step < 1e-12:
+            if new_value <= value + 1e-4 * step * slope or step < 1e-12 * descent:
                 break
             step = step / 2
+        descent = descent if pairs else 4 * step
         if new_value > value:  # no step is left that helps
             yield Iterate(x, value, extra, True)
             return
