@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import config_context
 
-from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor
+from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
 from skgenetics.utils._array_api import to_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
@@ -96,9 +96,24 @@ EXPRESSION = {
 }
 
 
+def three_traits():
+    X, y = one_trait()
+    y = y[:, None] + np.random.default_rng(1).normal(size=(200, 3))
+    y[:20, 0] = np.nan
+    return X, y
+
+
+MULTITRAIT = {
+    "mmash": MMASHRegressor(polygenic=0),
+    "mmash, background": MMASHRegressor(polygenic=0.3, residual_covariance="low_rank"),
+    "mmash, random order": MMASHRegressor(polygenic=0, update_order="random", random_state=0),
+}
+
+
 # name: (estimator, function that makes X (int8) and y); later estimators add theirs
 CASES = {name: (estimator, one_trait) for name, estimator in FINEMAPPING.items()} | NETWORKS
 CASES |= {name: (estimator, expression) for name, estimator in EXPRESSION.items()}
+CASES |= {name: (estimator, three_traits) for name, estimator in MULTITRAIT.items()}
 
 
 @pytest.fixture(params=["array_api_strict", "array_api_strict device1", "torch", "cupy"])

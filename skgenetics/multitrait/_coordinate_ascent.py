@@ -306,3 +306,25 @@ def coordinate_ascent(
             components = prior.whitened(covariance)
         if learn_weights:
             fallback, weights = updated_weights(posterior.alpha, weights, design)
+
+
+def evidence_order(design, components, weights, covariance):
+    """Return the variants by their evidence alone, log sum_t pi_t BF_pt, strongest first."""
+    basis, values, first, scales, has_null = components
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(weights)
+    evidence = np.full(design.squared_norm.shape[0], -np.inf)
+    design.start(np.zeros((len(evidence), covariance.matrix.shape[0])))
+    design.impute(covariance)
+    for block in design.blocks:
+        score = design.score(design.columns(block)) @ covariance.whitener
+        n_block = score.shape[0]
+        found = np.empty(n_block)
+        update_block(
+            np.zeros((n_block, n_block)), score, design.squared_norm[block], log_weights, basis,
+            values, first, scales, has_null, False,
+            np.zeros_like(score), np.empty((n_block, len(weights))), np.empty_like(score), found,
+            np.empty(0),
+        )  # fmt: skip
+        evidence[block] = found
+    return np.argsort(-evidence, kind="stable")

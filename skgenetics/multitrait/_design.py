@@ -143,3 +143,26 @@ def contiguous(indices):
     if np.all(np.diff(indices) == 1):
         return slice(first, last + 1)
     return indices
+
+
+def marginal_scores(design):
+    """Return X'QY (P, J) on the host; the design starts anew."""
+    scores = np.zeros((design.squared_norm.shape[0], design.Y.shape[1]))
+    design.start(scores)
+    for block in design.blocks:
+        scores[block] = design.score(design.columns(block))
+    return scores
+
+
+def intercept(design, effects):
+    """Return the intercept (J,) of a design with missing cells, relative to `design.Y`.
+
+    On the observed cells Y - XB - E is the shift of the intercept so far; what is left in E
+    follows by generalized least squares, which is its mean where X is centered.
+    """
+    rest = to_numpy(design.Y - design.residual)
+    for block in design.blocks:
+        rest = rest - to_numpy(design.columns(block) @ design.array(effects[block]))
+    weight = design.host_weight[:, None] * design.missing.observed
+    left = design.host_weight @ to_numpy(design.residual) / design.n_samples
+    return np.sum(weight * rest, axis=0) / np.sum(weight, axis=0) + left

@@ -18,6 +18,7 @@ class MissingCells:
     """
 
     def __init__(self, observed, weight):
+        self.observed = observed
         patterns, index = np.unique(observed, axis=0, return_inverse=True)
         self.index, self.patterns = index.reshape(-1), []
         for number, pattern in enumerate(patterns):

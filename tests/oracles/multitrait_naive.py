@@ -23,7 +23,7 @@ def variant_posterior(g, d, V, weights, sigma):
         total = V_t + S
         gain = V_t @ np.linalg.inv(total)
         log_bf = multivariate_normal.logpdf(b, cov=total) - multivariate_normal.logpdf(b, cov=S)
-        logs.append(np.log(pi) + log_bf)
+        logs.append(np.log(pi) + log_bf if pi > 0 else -np.inf)
         means.append(gain @ b)
         variances.append(V_t - gain @ V_t)
     logs = np.array(logs)

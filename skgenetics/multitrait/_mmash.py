@@ -1,0 +1,449 @@
+"""The MMASHRegressor estimator."""
+
+from functools import partial
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.metrics import masked_r2_score
+from skgenetics.multitrait._data import genotype_moments, trait_moments
+from skgenetics.multitrait._design import GenotypeDesign, marginal_scores
+from skgenetics.multitrait._missing import MissingCells
+from skgenetics.multitrait._posterior import component_moments
+from skgenetics.multitrait._results import PER_TRAIT, fitted_attributes
+from skgenetics.multitrait._setup import STEPS, choose_design, is_low_rank, make_problem, solve
+from skgenetics.utils._array_api import (
+    check_same_namespace,
+    column_blocks,
+    float_dtype,
+    move_to,
+    to_numpy,
+)
+from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._validation import (
+    check_number,
+    check_option,
+    validate_fit_data,
+    validate_genotypes,
+    validate_sample_weight,
+)
+
+
+class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """Regression of many traits on genotypes, with a prior that learns which effects are shared.
+
+    Multivariate multiple regression with adaptive shrinkage (the model of mr.mash): the effects of
+    a variant on all traits are drawn from sum_t pi_t N(0, omega_l U_k), whose covariances U_k say
+    how effects are shared between traits and whose scales omega_l say how large they are. The
+    weights pi and the covariance of the noise are learned, and a polygenic background takes what
+    is spread over the genome. Prediction, effect sizes, and local false sign rates.
+
+    Parameters
+    ----------
+    covariances : str, list of str or array-like of shape (K, J, J), default="canonical"
+        U. "canonical": independent, on one trait alone, of correlation .25, .5 and .75, and the
+        same for all traits, in units of the traits' deviations. "data_driven": extreme
+        deconvolution of the strongest marginal effects. "both". A list names some of "identity",
+        "singletons", "heterogeneous", "shared" and "data_driven". An array is given in squared
+        units of y, per standardized variant where `standardize`.
+    scales : None or array-like of shape (L,), default=None
+        omega, factors of the covariances; component t = (k, l) is scales[l] * covariances[k].
+        None: a grid from the marginal effects; an array of covariances is then divided by its
+        largest variance first, in units of the traits' deviations.
+    weights : None or array-like of shape (T,), default=None
+        pi, held at these: the null first where `include_null`, then one a covariance and scale,
+        scales varying fastest. None: learned.
+    weights_init : None or array-like of shape (T,), default=None
+        Where learning starts. None: uniform.
+    residual_covariance : {"full", "diagonal", "low_rank"} or array-like of shape (J, J), \
+            default="full"
+        Form of Sigma, the covariance of the traits' noise, or Sigma itself, which is then held.
+    n_components : None or int, default=None
+        Number of factors of "low_rank", at most J - 1. None: the number of the best bound, less
+        log(n) / 2 a parameter.
+    polygenic : "auto" or float, default="auto"
+        delta >= 0, the variance of the background relative to the noise: the samples are
+        correlated as I + delta XX' / P with X standardized. 0: none. "auto": the best bound among
+        0, .03, .1, .3, 1 and 3 up to 5,000 samples, beyond that 0.
+    identity_share : float, default=0.0
+        Covariances U of rank 1 become (1 - share) U + share tr(U) / J I. Rank 1 ties the signs of
+        all traits' effects, which makes `lfsr_` too small where it is not exactly true.
+    standardize : bool, default=True
+        Whether the prior is on effects per standard deviation of the variant (divisor N - 1).
+    fit_intercept : bool, default=True
+    include_null : bool, default=True
+        Whether the mixture has a point mass at 0.
+    update_order : {"sequential", "random", "evidence"}, default="sequential"
+        Order of the variants in a sweep: by column, drawn once, or strongest first.
+    max_iter : int, default=1000
+        Largest number of sweeps over the variants.
+    tol : float, default=1e-3
+        Stop when a sweep raises the bound by less.
+    random_state : None, int or RandomState, default=None
+        Of update_order="random".
+
+    Attributes
+    ----------
+    coef_ : array of shape (n_traits, n_variants) or (n_variants,)
+        Posterior mean effects per counted allele in units of y, those of the background included.
+    intercept_ : array of shape (n_traits,) or float
+    coef_sd_ : array of the shape of `coef_`
+        Posterior standard deviations of the mixture's effects.
+    lfsr_ : array of the shape of `coef_`
+        Local false sign rate of the mixture's effects: the smaller of P(beta <= 0) and
+        P(beta >= 0), the point mass counting on both sides. 1 for variants that do not vary.
+    pip_ : array of shape (n_variants,)
+        Probability that the variant has an effect on any trait, beyond the background.
+    weights_ : array of shape (T,)
+        pi.
+    component_names_ : list of str
+        "null", then "covariance x scale".
+    covariances_ : array of shape (K, n_traits, n_traits)
+        U as used, in squared units of y.
+    covariance_names_ : list of str
+    scales_ : array of shape (L,)
+    responsibilities_ : array of shape (n_variants, T)
+        Posterior probabilities of the components.
+    residual_covariance_ : array of shape (n_traits, n_traits)
+        Sigma.
+    residual_factors_ : array of shape (n_traits, n_components_)
+        W of Sigma = sigma^2 I + WW'; only with "low_rank".
+    residual_noise_ : float
+        sigma^2, likewise.
+    n_components_ : int
+        Likewise.
+    polygenic_ : float
+        delta, given or chosen.
+    pve_ : array of shape (n_traits,)
+        Variance of the fitted values, relative to itself plus Sigma's.
+    elbo_path_ : list of float
+        Lower bound on the log evidence of y after each sweep, for the weights and Sigma that the
+        sweep used. It never falls.
+    n_iter_ : int
+    converged_ : bool
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Where X has columns with names.
+
+    Notes
+    -----
+    NaN in y marks a cell that is not observed. A trait without observed cells is predicted by 0,
+    with a warning; one that does not vary by its mean. Neither takes part in the model.
+
+    The products with X run where X is; the updates of a block of variants run compiled on the
+    host.
+
+    References
+    ----------
+    .. [1] "M&M ASH model and inference", 2016; with corrections.
+    .. [2] Morgante et al., "A flexible empirical Bayes approach to multivariate multiple
+       regression", PLoS Genetics 2023.
+    .. [3] Urbut et al., Nature Genetics 2019, for the covariances and local false sign rates.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics import MMASHRegressor
+    >>> from skgenetics.datasets import make_genotypes
+    >>> X = make_genotypes(300, 100, random_state=0).data
+    >>> rng = np.random.default_rng(0)
+    >>> Y = 0.5 * X[:, [3]] + rng.normal(size=(300, 4))
+    >>> model = MMASHRegressor().fit(X, Y)
+    >>> model.coef_.shape
+    (4, 100)
+    """
+
+    def __init__(
+        self,
+        *,
+        covariances="canonical",
+        scales=None,
+        weights=None,
+        weights_init=None,
+        residual_covariance="full",
+        n_components=None,
+        polygenic="auto",
+        identity_share=0.0,
+        standardize=True,
+        fit_intercept=True,
+        include_null=True,
+        update_order="sequential",
+        max_iter=1000,
+        tol=1e-3,
+        random_state=None,
+    ):
+        self.covariances = covariances
+        self.scales = scales
+        self.weights = weights
+        self.weights_init = weights_init
+        self.residual_covariance = residual_covariance
+        self.n_components = n_components
+        self.polygenic = polygenic
+        self.identity_share = identity_share
+        self.standardize = standardize
+        self.fit_intercept = fit_intercept
+        self.include_null = include_null
+        self.update_order = update_order
+        self.max_iter = max_iter
+        self.tol = tol
+        self.random_state = random_state
+
+    def __sklearn_tags__(self):
+        """Declare array API support and NaN in y, which means not observed."""
+        tags = super().__sklearn_tags__()
+        tags.array_api_support = True
+        return tags
+
+    @with_callbacks
+    def fit(self, X, y, sample_weight=None):
+        """Fit the traits y on the variants X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages of the counted allele, without missing values; int8 is not copied.
+        y : array-like of shape (n_samples, n_traits) or (n_samples,)
+            Traits; NaN marks a cell that is not observed.
+        sample_weight : array-like of shape (n_samples,), optional
+            Frequencies: weights equal repetition, and their sum is the sample size.
+
+        Returns
+        -------
+        self : MMASHRegressor
+        """
+        names = getattr(y, "columns", None)
+        self._check_parameters()
+        X, y, xp, device = validate_fit_data(
+            self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
+        )
+        Y = to_numpy(y).astype(np.float64).reshape(X.shape[0], -1)
+        weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
+        seen = ~np.all(np.isnan(Y), axis=1)
+        if weight is not None:
+            seen &= to_numpy(weight) > 0
+        if not seen.all():
+            index = move_to(np.flatnonzero(seen), xp, device)
+            X, Y = xp.take(X, index, axis=0), Y[seen]
+            weight = None if weight is None else xp.take(weight, index)
+        host_weight = np.ones(len(Y)) if weight is None else to_numpy(weight)
+        if host_weight.sum() <= 1:
+            raise ValueError(
+                "The samples with an observed trait and a positive weight sum to "
+                f"{host_weight.sum():.3g}; a model needs more than one. sample_weight are "
+                "frequencies: do not scale them to sum to 1."
+            )
+        centered = self.fit_intercept
+        genotypes = genotype_moments(
+            X, weight, centered=centered, standardize=self.standardize, xp=xp
+        )
+        traits = trait_moments(Y, host_weight, centered=centered)
+        kept = np.flatnonzero(traits.sd > 0)
+        kept = np.arange(Y.shape[1]) if len(kept) == 0 else kept
+        sd = np.where(traits.sd > 0, traits.sd, 1.0)[kept]
+        unit = np.full(len(kept), np.sqrt(np.mean(sd**2))) if is_low_rank(self) else sd
+        observed = traits.observed[:, kept]
+        make_design = partial(
+            GenotypeDesign,
+            X,
+            traits.values[:, kept] / unit,
+            mean=genotypes.mean,
+            inverse_sd=genotypes.inverse_sd,
+            squared_norm=genotypes.squared_norm,
+            weight=None if weight is None else host_weight,
+            centered=centered,
+            missing=None if observed.all() else MissingCells(observed, host_weight),
+            xp=xp,
+            device=device,
+        )
+        design = make_design(background=None, order=None)
+        n_observed = traits.n_observed[kept]
+        share = n_observed / host_weight.sum()
+        norm = np.where(design.used, genotypes.squared_norm, 1.0)
+        problem = make_problem(
+            self,
+            effects=marginal_scores(design) / norm[:, None] / share * unit / sd,
+            error=1 / np.sqrt(n_observed),
+            moment=traits.covariance[np.ix_(kept, kept)],
+            sd=sd,
+            unit=unit,
+            kept=kept,
+            trait_names=names if names is not None else [f"y{j}" for j in range(Y.shape[1])],
+            n_samples=host_weight.sum(),
+            varies=bool(np.any(traits.sd > 0)),
+        )
+        design, delta = choose_design(self, make_design, design, problem)
+        bounds = []
+
+        def traced():
+            for state in solve(self, design, problem, tol=self.tol):
+                bounds.append(state.bound - float(n_observed @ np.log(unit)))
+                yield state
+
+        result = partial(move_to, xp=xp, device=device, dtype=float_dtype(X, xp))
+
+        def attributes(state):
+            found = fitted_attributes(
+                state, problem, design, genotypes, traits, delta, centered=centered
+            )
+            for name, value in found.items():
+                if isinstance(value, np.ndarray):
+                    flat = y.ndim == 1 and name in PER_TRAIT
+                    found[name] = result(value[0] if flat else value)
+            if y.ndim == 1:
+                found["intercept_"] = float(found["intercept_"])
+            return found | {"polygenic_": delta}
+
+        for name in ("residual_factors_", "residual_noise_", "n_components_"):
+            vars(self).pop(name, None)
+        state, self.n_iter_ = run_solver(
+            self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
+        )
+        vars(self).update(attributes(state))
+        self.converged_ = bool(state.converged)
+        self.elbo_path_ = bounds
+        self.covariance_names_ = list(problem.prior.names)
+        self.component_names_ = ["null"] * self.include_null + [
+            f"{name} x {scale:.3g}"
+            for name in problem.prior.names
+            for scale in problem.prior.scales
+        ]
+        return self
+
+    def predict(self, X, return_std=False):
+        """Predict the traits as their posterior means.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages of the alleles counted in fit.
+        return_std : bool, default=False
+            Whether to return standard deviations too: of the mixture's effects, of the noise, and
+            of the background, whose variance is that of the prior and so an upper limit.
+
+        Returns
+        -------
+        y_mean : array of shape (n_samples, n_traits) or (n_samples,)
+        y_std : array of the same shape
+            Only with return_std=True.
+        """
+        check_is_fitted(self)
+        check_same_namespace(self, X, attribute="coef_", method="predict")
+        X, xp, _ = validate_genotypes(self, X, reset=False)
+        coef, sd = (a if a.ndim == 1 else a.T for a in (self.coef_, self.coef_sd_))
+        blocks = column_blocks(X, xp, coef.dtype)
+        y_mean = sum(block @ coef[columns, ...] for columns, block in blocks) + self.intercept_
+        if not return_std:
+            return y_mean
+        noise = xp.linalg.diagonal(self.residual_covariance_)
+        noise = noise[0] if coef.ndim == 1 else noise
+        variance = noise + 0 * y_mean
+        for columns, block in column_blocks(X, xp, self.coef_.dtype):
+            centered = block - self._X_mean[columns]
+            variance = variance + (centered**2) @ sd[columns, ...] ** 2
+            shared = xp.sum((centered * self._background_scale[columns]) ** 2, axis=1)
+            variance = variance + (shared if y_mean.ndim == 1 else shared[:, None]) * noise
+        return y_mean, xp.sqrt(variance)
+
+    def score(self, X, y, sample_weight=None):
+        """Return the mean R2 over traits, on the observed cells of y.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+        y : array-like of shape (n_samples, n_traits) or (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+
+        Returns
+        -------
+        score : float
+        """
+        return masked_r2_score(y, self.predict(X), sample_weight=sample_weight)
+
+    def sharing(self):
+        """Return the share of variants of each covariance, summed over the scales.
+
+        Returns
+        -------
+        shares : dict of str to float
+            Largest first; they sum to 1.
+        """
+        check_is_fitted(self)
+        weights = to_numpy(self.weights_).astype(float)
+        shares = {"null": float(weights[0])} if self.include_null else {}
+        summed = weights[len(shares) :].reshape(len(self.covariance_names_), -1).sum(axis=1)
+        shares |= dict(zip(self.covariance_names_, map(float, summed), strict=True))
+        return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+    def component_moments(self, variant):
+        """Return the posterior of a variant's effects, a component at a time.
+
+        Parameters
+        ----------
+        variant : int or str
+            Column of X, or its name.
+
+        Returns
+        -------
+        means : ndarray of shape (T, n_traits)
+            mu_pt, per counted allele in units of y.
+        covariances : ndarray of shape (T, n_traits, n_traits)
+            S_pt.
+        """
+        check_is_fitted(self)
+        p = self._column(variant)
+        squared_norm, inverse_sd, scale, kept, n_traits = self._moments
+        state, factor = self._state, inverse_sd[p] * scale
+        mu, S = component_moments(
+            state.posterior.own[p], squared_norm[p], state.components, state.covariance
+        )
+        means = np.zeros((len(mu), n_traits))
+        means[:, kept] = mu * factor
+        covariances = np.zeros((len(mu), n_traits, n_traits))
+        covariances[np.ix_(range(len(mu)), kept, kept)] = S * np.outer(factor, factor)
+        return means, covariances
+
+    def effect_covariance(self, variant):
+        """Return the posterior covariance (n_traits, n_traits) of a variant's effects.
+
+        Parameters
+        ----------
+        variant : int or str
+            Column of X, or its name.
+
+        Returns
+        -------
+        covariance : ndarray of shape (n_traits, n_traits)
+        """
+        means, covariances = self.component_moments(variant)
+        alpha = to_numpy(self.responsibilities_)[self._column(variant)].astype(float)
+        deviations = means - alpha @ means
+        return np.einsum("t,tij->ij", alpha, covariances) + (deviations.T * alpha) @ deviations
+
+    def _column(self, variant):
+        """Return the column of a variant given by number or name."""
+        if isinstance(variant, str):
+            names = list(getattr(self, "feature_names_in_", []))
+            if variant not in names:
+                raise ValueError(f"No variant is named {variant!r}.")
+            return names.index(variant)
+        check_number(
+            variant, "variant", integer=True, low=0, high=self.n_features_in_ - 1, closed="both"
+        )
+        return int(variant)
+
+    def _check_parameters(self):
+        """Raise where a parameter is not what the docstring says."""
+        if isinstance(self.residual_covariance, str):
+            check_option(self.residual_covariance, "residual_covariance", tuple(STEPS))
+        if self.n_components is not None:
+            check_number(self.n_components, "n_components", integer=True, low=0, closed="left")
+        if isinstance(self.polygenic, str):
+            check_option(self.polygenic, "polygenic", ("auto",))
+        else:
+            check_number(self.polygenic, "polygenic", low=0, closed="left")
+        check_number(self.identity_share, "identity_share", low=0, high=1, closed="both")
+        check_option(self.update_order, "update_order", ("sequential", "random", "evidence"))
+        check_number(self.max_iter, "max_iter", integer=True, low=1, closed="left")
+        check_number(self.tol, "tol", low=0, closed="left")

@@ -1,0 +1,84 @@
+"""From the solver's last state to the fitted attributes, in units of y and per counted allele."""
+
+import numpy as np
+
+from skgenetics.multitrait._design import intercept
+from skgenetics.multitrait._polygenic import background_effects
+from skgenetics.multitrait._posterior import deviations_and_sign_rates
+from skgenetics.utils._array_api import to_numpy
+
+PER_TRAIT = {"coef_", "coef_sd_", "lfsr_", "intercept_"}  # without the axis of traits for a 1-D y
+
+
+def fitted_attributes(state, problem, design, genotypes, traits, delta, *, centered):
+    """Return the fitted attributes as host arrays (J, P) and so on, and what methods need.
+
+    Traits that do not vary are not in the model: they have no effects and no noise.
+    """
+    kept, unit, prior = problem.kept, problem.unit, problem.prior
+    scale = np.where(traits.sd[kept] > 0, unit, 0.0)
+    n_traits, n_variants = len(traits.mean), len(genotypes.mean)
+    posterior, inverse_sd = state.posterior, genotypes.inverse_sd
+    to_alleles = inverse_sd[:, None] * scale
+
+    def embed(values, fill=0.0):
+        full = np.full((n_traits, n_variants), fill)
+        full[kept] = values.T
+        return full
+
+    background = background_effects(design)
+    coef = embed((posterior.effects + background) * to_alleles)
+    center = traits.mean.copy()
+    if centered and design.missing is not None:
+        center[kept] += scale * intercept(design, posterior.effects)
+    sd, lfsr = deviations_and_sign_rates(state, prior, design.squared_norm)
+    lfsr[~design.used] = 1.0
+    lfsr[:, scale == 0] = 1.0
+    responsibilities = posterior.alpha.copy()
+    if prior.has_null:
+        responsibilities[~design.used, 0] = 1.0
+    pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
+    noise = np.zeros((n_traits, n_traits))
+    noise[np.ix_(kept, kept)] = state.covariance.matrix * np.outer(scale, scale)
+    covariances = np.zeros((len(prior.names), n_traits, n_traits))
+    covariances[np.ix_(range(len(prior.names)), kept, kept)] = prior.covariances * np.outer(
+        unit, unit
+    )
+    explained = np.zeros(n_traits)
+    explained[kept] = scale**2 * fitted_variance(design, posterior.effects + background)
+    total = explained + np.diag(noise)
+    found = {
+        "coef_": coef,
+        "coef_sd_": embed(sd * to_alleles),
+        "lfsr_": embed(lfsr, 1.0),
+        "pip_": np.clip(pip, 0.0, 1.0),
+        "intercept_": center - coef @ genotypes.mean,
+        "weights_": state.weights,
+        "covariances_": covariances,
+        "scales_": prior.scales,
+        "responsibilities_": responsibilities,
+        "residual_covariance_": noise,
+        "pve_": explained / np.where(total > 0, total, 1.0),
+        "_X_mean": genotypes.mean,
+        "_background_scale": inverse_sd * np.sqrt(delta / max(design.n_used, 1)),
+        "_state": state,
+        "_moments": (design.squared_norm, inverse_sd, scale, kept, n_traits),
+    }
+    if state.covariance.factors is not None:
+        factors = np.zeros((n_traits, state.covariance.factors.shape[1]))
+        factors[kept] = state.covariance.factors * scale[:, None]
+        found["residual_factors_"] = factors
+        found["residual_noise_"] = float(state.covariance.noise * unit[0] ** 2)
+        found["n_components_"] = factors.shape[1]
+    return found
+
+
+def fitted_variance(design, effects):
+    """Return the variance (J,) of X effects over the samples; X has mean 0 where centered."""
+    fitted = 0.0
+    for block in design.blocks:
+        fitted = fitted + design.columns(block) @ design.array(effects[block])
+    if not design.blocks:
+        return np.zeros(effects.shape[1])
+    fitted = to_numpy(fitted)
+    return design.host_weight @ fitted**2 / design.n_samples

@@ -1,0 +1,336 @@
+"""The estimator: mr.mash's numbers, data of every kind, and its life among scikit-learn's tools."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+from sklearn.base import clone
+from sklearn.callback import ProgressBar
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+
+from skgenetics import MMASHRegressor
+from skgenetics.metrics import masked_r2_score
+from tests.oracles import multitrait_naive as naive
+
+
+@pytest.fixture
+def traits():
+    def make(n=200, p=30, n_traits=3, seed=0):
+        rng = np.random.default_rng(seed)
+        X = rng.binomial(2, rng.uniform(0.1, 0.5, p), size=(n, p)).astype(np.int8)
+        Y = 0.6 * X[:, [4]] + rng.normal(size=(n, n_traits)) * np.arange(1, n_traits + 1)
+        Y[:, 0] -= 0.7 * X[:, 9]
+        return X, Y + 5
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("name", "atol"), [("fixed_all_e0", 1e-10), ("nostd_fixed", 1e-6), ("missing_fixed", 1e-5)]
+)
+def test_mr_mash(shared, name, atol):
+    case = np.load(shared / "reference" / "mmash" / f"{name}.npz", allow_pickle=False)
+    # mr.mash stops when no effect moves by more than 1e-10: the bound does not move at all then
+    model = MMASHRegressor(
+        covariances=case["U"],
+        scales=case["omega"],
+        weights=case["w0"],
+        residual_covariance=case["V"],
+        polygenic=0,
+        standardize="nostd" not in name,
+        tol=0,
+        max_iter=len(case["out_ELBO_trace"]),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(case["X"], case["Y"])
+    rtol = 1e-7 if name == "fixed_all_e0" else 1e-4
+    np.testing.assert_allclose(model.coef_.T, case["out_mu1"], atol=max(atol, 1e-6))
+    np.testing.assert_allclose(model.intercept_, case["out_intercept"], atol=max(atol, 1e-6))
+    np.testing.assert_allclose(model.responsibilities_, case["out_w1"], atol=max(atol, 1e-6))
+    bound = case["out_ELBO"] + np.log(len(case["X"])) / 2
+    np.testing.assert_allclose(model.elbo_path_[-1], bound, rtol=rtol)
+    variance = np.diagonal(case["out_S1"], axis1=1, axis2=2)
+    np.testing.assert_allclose(model.coef_sd_.T**2, variance, atol=max(atol, 1e-6))
+
+
+def test_posterior_of_each_variant(traits):
+    X, Y = traits()
+    model = MMASHRegressor(polygenic=0).fit(X, Y)
+    sd_x = X.std(axis=0, ddof=1)
+    V = naive.all_components(model.covariances_, model.scales_)
+    sigma, d = model.residual_covariance_, len(X) - 1
+    residual = Y - model.predict(X)
+    for p in (4, 9, 20):
+        x = (X[:, p] - X[:, p].mean()) / sd_x[p]
+        g = x @ (residual + np.outer(x, model.coef_[:, p] * sd_x[p]))
+        alpha, means, variances, _ = naive.variant_posterior(g, d, V, model.weights_, sigma)
+        # variants after p have moved since its update; at convergence by little
+        np.testing.assert_allclose(model.responsibilities_[p], alpha, atol=1e-2)
+        mu, S = model.component_moments(p)
+        np.testing.assert_allclose(mu, means / sd_x[p], atol=2e-3)
+        np.testing.assert_allclose(S, variances / sd_x[p] ** 2, atol=1e-8)
+        alpha = model.responsibilities_[p]
+        np.testing.assert_allclose(model.lfsr_[:, p], naive.sign_rates(alpha, mu, S), atol=1e-9)
+        covariance = model.effect_covariance(p)
+        second = np.einsum("t,tij->ij", alpha, S) + np.einsum("t,ti,tj->ij", alpha, mu, mu)
+        mean = alpha @ mu
+        np.testing.assert_allclose(covariance, second - np.outer(mean, mean), atol=1e-12)
+        np.testing.assert_allclose(model.coef_[:, p], mean, atol=1e-12)
+        np.testing.assert_allclose(model.coef_sd_[:, p] ** 2, np.diag(covariance), rtol=1e-6, atol=1e-11)
+
+
+def test_one_variant_gives_the_evidence_of_the_centered_model():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(8, 1)), rng.normal(size=(8, 2)) + 3
+    sigma = np.array([[1.0, 0.3], [0.3, 2.0]])
+    model = MMASHRegressor(
+        covariances=np.eye(2)[None], scales=[0.5], weights=[0.2, 0.8], residual_covariance=sigma
+    )
+    model = model.set_params(polygenic=0.4).fit(X, Y)
+    x = (X[:, 0] - X.mean()) / X.std(ddof=1)
+    H = np.eye(8) + 0.4 * np.outer(x, x)
+    logs = [np.log(0.2), np.log(0.8)]
+    for t, variance in enumerate([0.0, 0.5]):
+        covariance = np.kron(H, sigma) + variance * np.kron(np.outer(x, x), np.eye(2))
+        y = (Y - Y.mean(axis=0)).reshape(-1)
+        logs[t] += multivariate_normal.logpdf(y, cov=covariance)
+    np.testing.assert_allclose(model.elbo_path_[-1], np.logaddexp.reduce(logs), rtol=1e-12)
+
+
+@pytest.mark.parametrize("form", ["full", "diagonal", "low_rank"])
+@pytest.mark.parametrize("polygenic", [0, 0.3])
+def test_int8_equals_float_and_units_do_not_matter(traits, form, polygenic):
+    X, Y = traits()
+    model = MMASHRegressor(residual_covariance=form, polygenic=polygenic).fit(X, Y)
+    floats = MMASHRegressor(residual_covariance=form, polygenic=polygenic).fit(X.astype(float), Y)
+    np.testing.assert_allclose(floats.coef_, model.coef_, atol=1e-9)
+    assert MMASHRegressor().fit(X.astype(np.float32), Y).coef_.dtype == np.float32
+    scaled = MMASHRegressor(residual_covariance=form, polygenic=polygenic).fit(X, 1000 * Y - 7)
+    np.testing.assert_allclose(scaled.coef_, 1000 * model.coef_, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(scaled.predict(X), 1000 * model.predict(X) - 7, rtol=1e-6)
+    cells = Y.size * np.log(1000)
+    np.testing.assert_allclose(scaled.elbo_path_[-1], model.elbo_path_[-1] - cells, rtol=1e-6)
+    if form == "low_rank":
+        W = model.residual_factors_
+        np.testing.assert_allclose(
+            model.residual_covariance_, W @ W.T + model.residual_noise_ * np.eye(3), rtol=1e-9
+        )
+        assert W.shape == (3, model.n_components_)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+def test_weights_equal_repetition(traits, missing):
+    X, Y = traits()
+    rng = np.random.default_rng(1)
+    Y[rng.random(Y.shape) < missing] = np.nan
+    repeats = rng.integers(0, 3, size=len(X))
+    options = {"polygenic": 0.1, "covariances": ["identity", "data_driven"], "tol": 1e-6}
+    weighted = MMASHRegressor(**options).fit(X, Y, sample_weight=repeats)
+    rows = np.repeat(np.arange(len(X)), repeats)
+    repeated = MMASHRegressor(**options).fit(X[rows], Y[rows])
+    np.testing.assert_allclose(weighted.elbo_path_[-1], repeated.elbo_path_[-1], rtol=1e-8)
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-4)
+    np.testing.assert_allclose(weighted.intercept_, repeated.intercept_, atol=1e-3)
+
+
+def test_missing_cells(traits):
+    X, Y = traits()
+    full = MMASHRegressor(polygenic=0).fit(X, Y)
+    Y[np.random.default_rng(0).random(Y.shape) < 0.2] = np.nan
+    Y[7] = np.nan
+    model = MMASHRegressor(polygenic=0).fit(X, Y)
+    np.testing.assert_allclose(model.coef_[:, 4], full.coef_[:, 4], atol=0.2)
+    assert model.score(X, Y) == masked_r2_score(Y, model.predict(X))
+    rows = np.arange(len(X)) != 7
+    np.testing.assert_allclose(
+        MMASHRegressor(polygenic=0).fit(X[rows], Y[rows]).coef_, model.coef_, atol=1e-12
+    )
+    bounds = np.array(model.elbo_path_)
+    assert np.all(np.diff(bounds) >= -1e-9 * np.abs(bounds[1:]))
+
+
+def test_traits_that_say_nothing_are_left_out(traits):
+    X, Y = traits()
+    alone = MMASHRegressor().fit(X, Y)
+    extra = np.column_stack([Y, np.full(len(Y), np.nan), np.full(len(Y), 0.1), Y[:, 0]])
+    extra[1:, 5] = np.nan
+    with pytest.warns(UserWarning, match="column 3 is observed"):
+        model = MMASHRegressor(covariances=["identity", "shared"]).fit(X, extra)
+    few = MMASHRegressor(covariances=["identity", "shared"]).fit(X, Y)
+    np.testing.assert_allclose(model.coef_[:3], few.coef_, atol=1e-3)
+    assert np.all(model.coef_[3:] == 0)
+    assert np.all(model.lfsr_[3:] == 1)
+    np.testing.assert_allclose(model.predict(X)[:, 3:], [[0, 0.1, Y[0, 0]]] * len(X))
+    assert np.all(model.pve_[3:] == 0)
+    assert alone.pve_.min() > 0
+    constant = MMASHRegressor().fit(X, np.full((len(X), 2), 0.1))
+    np.testing.assert_allclose(constant.predict(X), 0.1)
+
+
+def test_collinear_traits_and_more_traits_than_samples(traits):
+    X, Y = traits()
+    model = MMASHRegressor().fit(X, np.column_stack([Y, Y[:, 0]]))
+    np.testing.assert_allclose(model.coef_[3], model.coef_[0], atol=5e-3)
+    rng = np.random.default_rng(0)
+    wide = MMASHRegressor(residual_covariance="diagonal").fit(X[:10], rng.normal(size=(10, 15)))
+    assert np.isfinite(wide.coef_).all()
+
+
+def test_constant_variants_have_no_effect(traits):
+    X, Y = traits()
+    X[:, 2] = 1
+    for polygenic in (0, 0.3):
+        model = MMASHRegressor(polygenic=polygenic).fit(X, Y)
+        assert model.pip_[2] == 0
+        assert np.all(model.coef_[:, 2] == 0)
+        assert np.all(model.coef_sd_[:, 2] == 0)
+        assert np.all(model.lfsr_[:, 2] == 1)
+    constant = MMASHRegressor().fit(np.ones((20, 2), dtype=np.int8), Y[:20])
+    np.testing.assert_allclose(constant.predict(np.ones((1, 2)))[0], Y[:20].mean(axis=0))
+
+
+def test_background_predicts_what_is_spread_over_the_genome():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.4, size=(300, 200)).astype(np.int8)
+    U = X @ rng.normal(size=(200, 3))
+    Y = U / U.std(axis=0) + rng.normal(size=(300, 3))
+    options = {"weights": [1.0, 0.0], "covariances": ["identity"], "scales": [1.0]}
+    model = MMASHRegressor(**options).fit(X[:200], Y[:200])
+    assert 0.3 <= model.polygenic_ <= 3
+    # without a mixture this is the best linear prediction, trait by trait
+    Z = (X - X[:200].mean(axis=0)) / X[:200].std(axis=0, ddof=1)
+    K = Z @ Z[:200].T / 200 * model.polygenic_
+    centered = Y[:200] - Y[:200].mean(axis=0)
+    expected = K[200:] @ np.linalg.solve(K[:200] + np.eye(200), centered) + Y[:200].mean(axis=0)
+    np.testing.assert_allclose(model.predict(X[200:]), expected, atol=1e-8)
+    assert model.score(X[200:], Y[200:]) > 0.05
+    std = model.predict(X[200:], return_std=True)[1]
+    noise = np.diag(model.residual_covariance_)
+    ceiling = noise * (1 + model.polygenic_ * np.sum(Z[200:] ** 2, axis=1, keepdims=True) / 200)
+    np.testing.assert_allclose(std**2, ceiling, rtol=1e-6)
+
+
+def test_predictive_deviations_cover(traits):
+    X, Y = traits(n=2000)
+    model = MMASHRegressor(polygenic=0).fit(X[:1000], Y[:1000])
+    mean, std = model.predict(X[1000:], return_std=True)
+    inside = np.mean(np.abs(Y[1000:] - mean) < 1.96 * std)
+    assert 0.935 < inside < 0.965
+
+
+def test_data_driven_covariance_finds_the_sharing():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.4, size=(600, 60)).astype(np.int8)
+    pattern = np.array([1.0, -0.8, 0.0])
+    Y = X[:, :20] @ np.outer(0.4 * rng.normal(size=20), pattern) + rng.normal(size=(600, 3))
+    model = MMASHRegressor(covariances="data_driven", polygenic=0).fit(X, Y)
+    V = naive.all_components(model.covariances_, model.scales_)
+    U = np.einsum("t,tij->ij", model.weights_, V)
+    assert U[0, 1] / np.sqrt(U[0, 0] * U[1, 1]) < -0.9
+    assert U[2, 2] < 0.1 * U[0, 0]
+    np.testing.assert_allclose(sum(model.sharing().values()), 1)
+
+
+def test_identity_share_lifts_sign_rates(traits):
+    X, Y = traits()
+    options = {"covariances": ["shared"], "polygenic": 0, "scales": [0.05]}
+    tied = MMASHRegressor(**options).fit(X, Y)
+    free = MMASHRegressor(identity_share=0.2, **options).fit(X, Y)
+    np.testing.assert_allclose(np.ptp(tied.lfsr_, axis=0), 0, atol=1e-9)
+    assert np.linalg.matrix_rank(free.covariances_[0]) == 3
+    assert free.lfsr_[2, 4] > tied.lfsr_[2, 4]
+
+
+@pytest.mark.parametrize("order", ["random", "evidence"])
+def test_orders_meet_the_same_optimum(traits, order):
+    X, Y = traits()
+    first = MMASHRegressor(polygenic=0, tol=1e-4).fit(X, Y)
+    other = MMASHRegressor(polygenic=0, tol=1e-4, update_order=order, random_state=0).fit(X, Y)
+    np.testing.assert_allclose(other.elbo_path_[-1], first.elbo_path_[-1], atol=0.1)
+    assert other.elbo_path_[0] != first.elbo_path_[0]
+
+
+def test_one_dimensional_y(traits):
+    X, Y = traits()
+    model = MMASHRegressor().fit(X, Y[:, 0])
+    column = MMASHRegressor().fit(X, Y[:, [0]])
+    assert model.coef_.shape == model.lfsr_.shape == (30,)
+    assert isinstance(model.intercept_, float)
+    np.testing.assert_array_equal(model.coef_, column.coef_[0])
+    np.testing.assert_array_equal(model.predict(X), column.predict(X)[:, 0])
+    assert model.predict(X, return_std=True)[1].shape == (200,)
+
+
+def test_names(traits):
+    pandas = pytest.importorskip("pandas")
+    X, Y = traits()
+    X = pandas.DataFrame(X, columns=[f"rs{i}" for i in range(30)])
+    model = MMASHRegressor().fit(X, pandas.DataFrame(Y, columns=["ldl", "hdl", "tg"]))
+    assert "only hdl" in model.covariance_names_
+    assert len(model.component_names_) == len(model.weights_)
+    np.testing.assert_array_equal(model.effect_covariance("rs4"), model.effect_covariance(4))
+    with pytest.raises(ValueError, match="rs99"):
+        model.effect_covariance("rs99")
+
+
+def test_among_the_tools_of_scikit_learn(traits):
+    X, Y = traits()
+    Y[3, 1] = np.nan
+    search = GridSearchCV(MMASHRegressor(), {"polygenic": [0, 0.1]}, cv=3, error_score="raise").fit(
+        X, Y
+    )
+    assert np.isfinite(search.best_score_)
+    model = clone(search.best_estimator_).fit(X, Y)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), model.predict(X))
+    with pytest.warns(ConvergenceWarning, match="max_iter"):
+        MMASHRegressor(polygenic=0, max_iter=2).fit(X, Y)
+    MMASHRegressor(polygenic=0).set_callbacks(ProgressBar()).fit(X, Y)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"covariances": "canonica"}, "'canonical', 'data_driven', 'both'"),
+        ({"covariances": ["identiti"]}, "'identity', 'singletons'"),
+        ({"covariances": np.eye(2)[None]}, r"shape \(K, 3, 3\)"),
+        ({"covariances": np.tri(3)[None]}, "not symmetric"),
+        ({"covariances": -np.eye(3)[None]}, "not positive semidefinite"),
+        ({"covariances": np.full((1, 3, 3), np.inf)}, "infinity"),
+        ({"scales": [0.1, 0.0]}, "scales must be positive"),
+        ({"scales": [0.1], "weights": [0.5, 0.5]}, "weights must have shape"),
+        (
+            {"scales": [0.1], "covariances": ["identity"], "weights": [0.5, 0.6]},
+            "sum to 1; they sum to 1.1",
+        ),
+        ({"residual_covariance": "ful"}, "'full', 'diagonal', 'low_rank'"),
+        ({"residual_covariance": np.eye(2)}, r"shape\s+\(3, 3\)"),
+        ({"residual_covariance": np.ones((3, 3))}, "singular"),
+        ({"polygenic": -0.1}, "polygenic"),
+        ({"polygenic": "yes"}, "'auto'"),
+        ({"update_order": "best"}, "'sequential'"),
+        ({"identity_share": 2}, "identity_share"),
+        ({"max_iter": 0}, "max_iter"),
+    ],
+)
+def test_bad_parameters(traits, options, message):
+    X, Y = traits()
+    with pytest.raises(ValueError, match=message):
+        MMASHRegressor(**options).fit(X, Y)
+
+
+def test_bad_data(traits):
+    X, Y = traits()
+    with pytest.raises(ValueError, match="frequencies"):
+        MMASHRegressor().fit(X, Y, sample_weight=np.full(len(X), 1 / len(X)))
+    Y[0, 0] = np.inf
+    with pytest.raises(ValueError, match="infinity"):
+        MMASHRegressor().fit(X, Y)
+    with pytest.raises(ValueError, match="no observed cell"):
+        MMASHRegressor().fit(X, np.full_like(Y, np.nan))
+    Y[0, 0], X[0, 0] = 0, -9
+    with pytest.raises(ValueError, match="GenotypeImputer"):
+        MMASHRegressor().fit(X, Y)
