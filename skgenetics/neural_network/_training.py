@@ -15,7 +15,8 @@ from skgenetics.neural_network._network import (
     loss_and_gradient,
     task_logit,
 )
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._array_api import is_numpy, move_to, to_numpy
+from skgenetics.utils._numba import kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 MOMENTUM = 0.1  # share of the last batch in the running moments, where an epoch has 10 or more
@@ -146,23 +147,46 @@ class Adam:
         self.iteration += 1
         first_factor = (1 - BETA_1) / (1 - BETA_1**self.iteration)
         second_factor = math.sqrt((1 - BETA_2) / (1 - BETA_2**self.iteration))
-        rate = self.rate * first_factor / second_factor
+        constants = self.rate * first_factor / second_factor, EPSILON / second_factor
         for array, slope, first, second in zip(
             arrays, slopes, self.first, self.second, strict=True
         ):
-            height = max(1, BLOCK * array.shape[0] // max(1, math.prod(array.shape)))
+            size = math.prod(array.shape)
+            height = max(1, BLOCK * array.shape[0] // max(1, size))
+            one_pass = size > BLOCK and array.ndim == 2 and is_numpy(xp)
             for start in range(0, array.shape[0], height):
                 rows = slice(start, min(start + height, array.shape[0]))
-                part, g, m, v = (a[rows, ...] for a in (array, slope, first, second))
-                m *= BETA_1
-                m += g
-                v *= BETA_2
-                v += g * g
-                size = xp.sqrt(v)
-                size += EPSILON / second_factor
-                change = m / size
-                change *= rate
-                part -= change
+                parts = (a[rows, ...] for a in (array, slope, first, second))
+                if one_pass:
+                    scalars = (BETA_1, BETA_2, *constants)
+                    update_in_one_pass(*parts, *(array.dtype.type(value) for value in scalars))
+                else:
+                    update(*parts, *constants, xp)
+
+
+def update(parameter, slope, first, second, rate, epsilon, xp):
+    """Apply Adam to a block, in place."""
+    first *= BETA_1
+    first += slope
+    second *= BETA_2
+    second += slope * slope
+    change = xp.sqrt(second)
+    change += epsilon
+    change = first / change
+    change *= rate
+    parameter -= change
+
+
+@kernel
+def update_in_one_pass(parameter, slope, first, second, beta_1, beta_2, rate, epsilon):
+    """Apply Adam to a block (rows, columns) of NumPy arrays, reading each number once."""
+    for i in range(parameter.shape[0]):
+        for j in range(parameter.shape[1]):
+            first[i, j] = beta_1 * first[i, j] + slope[i, j]
+            second[i, j] = beta_2 * second[i, j] + slope[i, j] * slope[i, j]
+            # np.divide, since the operator asks for zero each time, which no vector unit can
+            change = np.divide(first[i, j], np.sqrt(second[i, j]) + epsilon)
+            parameter[i, j] -= change * rate
 
 
 def dropout_masks(network, n_rows, dropout, rng, xp):

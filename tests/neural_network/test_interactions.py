@@ -6,6 +6,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
+from skgenetics.datasets import make_interactions
 from skgenetics.inspection import swap_interactions
 from skgenetics.neural_network import LINAClassifier, LINARegressor, _interactions
 
@@ -97,3 +98,29 @@ def test_swap_leaves_its_input_alone():
     swap_interactions(model, X)
     model.second_order_importance(X, kind="swap")
     np.testing.assert_array_equal(X, copy)
+
+
+@pytest.mark.slow
+def test_interactions_of_two_triples_are_found():
+    """F10 has six pairs among thirteen features; chance would find half of one."""
+    made = make_interactions("F10", n_samples=4000, random_state=0)
+    model = LINARegressor(
+        (50, 20),
+        batch_norm=True,
+        early_stopping=True,
+        learning_rate_init=0.01,
+        n_iter_no_change=40,
+        max_iter=300,
+        tol=0,
+        random_state=0,
+    ).fit(made.data[:3500], made.target[:3500])
+    rows = made.data[3500:]
+    true = {tuple(pair) for pair in made.pairs}
+    first, second = np.triu_indices(13, 1)
+    for kind in ("derivative", "swap"):
+        importance = model.second_order_importance(rows, kind=kind, random_state=0)
+        best = np.argsort(-importance[first, second])[:6]
+        found = {(int(first[k]), int(second[k])) for k in best}
+        assert len(found & true) >= 5, kind
+    top = model.second_order_importance(rows, top_k=6)
+    assert len({tuple(pair) for pair in top.pairs} & true) >= 5
