@@ -108,6 +108,7 @@ def factor_summary(model, *, n_top=200, threshold=1e-6):
     summary : Bunch
         `mean_loading` (n_tissues, n_components_), the mean effect over genes;
         `tissue_strength` (n_tissues, n_components_), the root mean square effect over genes;
+        `gene_strength` (n_components_, n_genes), that over tissues;
         `top_tissues` (n_components_, n_tissues), strongest first; `top_genes`
         (n_components_, n_top); `active_variants`, a list of arrays of columns of X, strongest
         first; `gene_overlap` (n_components_, n_components_), the number of top genes two factors
@@ -128,6 +129,7 @@ def factor_summary(model, *, n_top=200, threshold=1e-6):
     return Bunch(
         mean_loading=loadings.mean(axis=2),
         tissue_strength=tissue_strength,
+        gene_strength=gene_strength,
         top_tissues=np.argsort(-tissue_strength.T, axis=1, kind="stable"),
         top_genes=top_genes,
         active_variants=[_active(own, threshold) for own in np.abs(coef)],
