@@ -1,6 +1,7 @@
 """Decoys: the threshold by its definition, and the realized rate on simulated truth."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +86,8 @@ def test_decoys_are_rows_of_x_in_another_order():
     assert np.all(np.diff(wins[selection.selected]) <= 0)
     other = decoy_selection(model, sparse.csr_array(X), y, random_state=3)
     np.testing.assert_array_equal(other.estimator.seen_[0].toarray(), both)
+    other = decoy_selection(model, pd.DataFrame(X), y, random_state=3)
+    np.testing.assert_array_equal(other.estimator.seen_[0], both)
 
 
 def test_bad_rate():

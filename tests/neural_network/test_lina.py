@@ -5,6 +5,8 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
@@ -264,6 +266,36 @@ class TestImportances:
             model.second_order_importance(data, **options)
 
 
+def test_one_task_has_no_axis_of_tasks_in_the_second_order():
+    model = LINARegressor(**SMALL).fit(X, SCORE)
+    assert model.first_order_importance(X).shape == (1, 6)
+    assert model.first_order_importance(X, target=0).shape == (6,)
+    S = model.second_order_importance(X)
+    assert S.shape == (6, 6)
+    np.testing.assert_array_equal(S, model.second_order_importance(X, target=0))
+    operators = model.second_order_importance(X, per_sample=True)
+    assert len(operators) == 120
+    mean = np.mean([np.abs(operator @ np.eye(6)) for operator in operators], axis=0)
+    np.testing.assert_allclose(S, mean, rtol=1e-4)
+    assert model.second_order_importance(X, top_k=2).pairs.shape == (2, 2)
+    assert model.to_frame().columns.tolist() == ["variant_id", "importance"]
+    assert model.to_frame()["variant_id"].tolist() == ["x0", "x1", "x2", "x3", "x4", "x5"]
+
+
+@given(st.permutations(range(6)), st.sampled_from(["adam", "lbfgs"]))
+@settings(max_examples=10, deadline=None)
+def test_order_of_rows_does_not_matter_to_importances(order, solver):
+    model = LINARegressor((6,), max_iter=3, solver=solver, random_state=0).fit(X, SCORE)
+    rows = np.repeat(X[:6], 3, axis=0).astype(float)
+    moved = np.concatenate([rows[3 * i : 3 * i + 3] for i in order])
+    np.testing.assert_allclose(
+        model.second_order_importance(moved), model.second_order_importance(rows), rtol=1e-5
+    )
+    np.testing.assert_allclose(
+        model.first_order_importance(moved), model.first_order_importance(X[:6]), rtol=1e-5
+    )
+
+
 def test_cross_validation_with_gaps():
     y = TASKS.astype(float)
     y[::5, 0] = np.nan
@@ -397,6 +429,16 @@ class TestBadInput:
         y[:, 1] = 1
         model = LINAClassifier(**SMALL).fit(X, y)
         assert np.all(model.predict(X)[:, 1] == 1)
+
+    def test_rows_put_aside_without_weight(self):
+        model = LINARegressor(**SMALL, early_stopping=True)
+        validation = set(range(120)) - set(model._split(SCORE, np.ones(120))[0].tolist())
+        weight = np.ones(120)
+        weight[sorted(validation)] = 0
+        with pytest.raises(ValueError, match="sample_weight of the validation rows is zero"):
+            model.fit(X, SCORE, sample_weight=weight)
+        with pytest.raises(ValueError, match="sample_weight of the training rows is zero"):
+            model.fit(X, SCORE, sample_weight=1 - weight)
 
     def test_infinity(self):
         y = SCORE.copy()
