@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.callback import ScoringMonitor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -286,6 +287,22 @@ def test_callbacks_see_every_iteration(made):
 
     fitted = model(made).set_callbacks(Stop()).fit(made.data, made.target)
     assert fitted.n_iter_ == 3
+
+
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
+def test_callbacks_score_the_estimator_of_each_iteration(made, trans_model):
+    monitor = ScoringMonitor(scoring={"within": within})
+    fitted = model(made, trans_model=trans_model).set_callbacks(monitor)
+    fitted.fit(made.data, made.target)
+    rows = monitor.get_logs().data
+    scores = [row["within"] for row in rows if row["task_name"] == "iteration"]
+    assert len(scores) == fitted.n_iter_
+    np.testing.assert_allclose(scores[-1], fitted.score(made.data, made.target))
+    assert scores[0] < scores[-1]
+
+
+def within(estimator, X, y):
+    return estimator.score(X, y)
 
 
 @pytest.mark.parametrize(
