@@ -1,7 +1,7 @@
 """LD in its forms: a matrix, a sparse matrix, a factor, genotypes; and LD shrunk to the identity.
 
-Each form has the same methods, so that no solver asks which it is: `rows`, `product`, `scores`,
-`spectrum` and `dense`. Only `dense` makes a p x p matrix that was not there.
+Each form has the same methods, so that no solver asks which it is: `rows`, `sparse_product`,
+`product`, `scores`, `spectrum` and `dense`. Only `dense` makes a p x p matrix that was not there.
 """
 
 import numpy as np
@@ -9,8 +9,6 @@ import scipy.sparse
 
 from skgenetics.utils._array_api import column_blocks, float_dtype, move_to, to_numpy
 from skgenetics.utils._validation import check_missing_codes
-
-MAX_CACHE_BYTES = 2**28
 
 
 class DenseLD:
@@ -26,6 +24,10 @@ class DenseLD:
     def rows(self, variants):
         """Return R[variants, :] (k, p), for host integers `variants`."""
         return self.xp.take(self.matrix, move_to(variants, self.xp, self.device), axis=0)
+
+    def sparse_product(self, variants, values):
+        """Return R[:, variants] values (p,) on the host, for host arrays: O(p k)."""
+        return values @ to_numpy(self.rows(variants))
 
     def product(self, effects):
         """Return R effects for effects (..., p)."""
@@ -44,13 +46,12 @@ class DenseLD:
 class GenotypeLD:
     """LD of genotypes X, R = Z'Z with Z (n, p) the weighted, standardized X, which is not formed.
 
-    X keeps its dtype; blocks of its columns are converted when they are needed. Rows of R that were
-    asked for are kept, up to MAX_CACHE_BYTES: a solver comes back to those of the likely variants.
+    X keeps its dtype; blocks of its columns are converted when they are needed.
     """
 
     def __init__(self, X, mean, inverse_sd, root_weight, xp, device):
         self.X, self.mean, self.inverse_sd, self.root_weight = X, mean, inverse_sd, root_weight
-        self.xp, self.device, self.cache = xp, device, {}
+        self.xp, self.device = xp, device
 
     def blocks(self):
         """Yield column slices and the blocks Z[:, slice]."""
@@ -70,32 +71,36 @@ class GenotypeLD:
                     matrix[columns, rows] = block.T
         return DenseLD(matrix, self.xp, self.device)
 
-    def rows(self, variants):
-        """Return R[variants, :] (k, p), for host integers `variants`."""
-        cached = self.cache
-        missing = [variant for variant in variants.tolist() if variant not in cached]
-        if (len(cached) + len(missing)) * self.mean.shape[0] * 8 > MAX_CACHE_BYTES:
-            cached.clear()
-            missing = variants.tolist()
-        if missing:
-            cached.update(zip(missing, self.compute_rows(np.array(missing)), strict=True))
-        if not len(variants):
-            return self.xp.empty((0, self.mean.shape[0]), dtype=self.mean.dtype, device=self.device)
-        return self.xp.stack([cached[variant] for variant in variants.tolist()])
-
-    def compute_rows(self, variants):
-        """Return R[variants, :] as a list of arrays (p,)."""
+    def standardized(self, variants):
+        """Return Z[:, variants] (n, k), for host integers."""
         index = move_to(variants, self.xp, self.device)
         chosen = self.xp.astype(self.xp.take(self.X, index, axis=1), self.mean.dtype)
         chosen = (chosen - self.xp.take(self.mean, index)) * self.xp.take(self.inverse_sd, index)
-        chosen = (chosen * self.root_weight[:, None]).T
-        rows = self.xp.concat([chosen @ block for _, block in self.blocks()], axis=1)
-        return [rows[k, :] for k in range(rows.shape[0])]
+        return chosen * self.root_weight[:, None]
+
+    def project(self, scores):
+        """Return scores Z (..., p) for scores (..., n), without centering X: one pass over it."""
+        weighted = scores * self.root_weight
+        total = self.xp.sum(weighted, axis=-1, keepdims=True)
+        parts = [
+            (weighted @ block - total * self.mean[columns]) * self.inverse_sd[columns]
+            for columns, block in column_blocks(self.X, self.xp, self.mean.dtype)
+        ]
+        return self.xp.concat(parts, axis=-1)
+
+    def rows(self, variants):
+        """Return R[variants, :] (k, p), for host integers `variants`."""
+        return self.project(self.standardized(variants).T)
+
+    def sparse_product(self, variants, values):
+        """Return R[:, variants] values (p,) on the host, for host arrays."""
+        values = move_to(values, self.xp, self.device, self.mean.dtype)
+        return to_numpy(self.project(self.standardized(variants) @ values))
 
     def product(self, effects):
         """Return R effects for effects (..., p): two products with Z."""
         scores = sum(effects[..., columns] @ block.T for columns, block in self.blocks())
-        return self.xp.concat([scores @ block for _, block in self.blocks()], axis=-1)
+        return self.project(scores)
 
     def scores(self):
         """Return the LD scores sum_j r_ij^2 (p,): squared norms of Z (Z'Z)."""
@@ -133,6 +138,10 @@ class SparseLD:
         """Return R[variants, :] (k, p)."""
         return self.matrix[variants].toarray()
 
+    def sparse_product(self, variants, values):
+        """Return R[:, variants] values (p,)."""
+        return values @ self.matrix[variants]
+
     def product(self, effects):
         """Return R effects for effects (..., p)."""
         return (self.matrix @ effects.T).T
@@ -163,6 +172,12 @@ class ShrunkLD:
         rows = (1 - self.share) * self.ld.rows(variants)
         own = np.arange(rows.shape[1]) == np.asarray(variants)[:, None]
         return rows + self.share * move_to(own, self.xp, self.device, rows.dtype)
+
+    def sparse_product(self, variants, values):
+        """Return the columns `variants` times values (p,) on the host, for host arrays."""
+        product = (1 - self.share) * self.ld.sparse_product(variants, values)
+        product[variants] += self.share * values
+        return product
 
     def product(self, effects):
         """Return the product with effects (..., p)."""
@@ -247,7 +262,7 @@ def check_ld(ld, n_variants, xp):
     """Raise ValueError unless `ld` is a correlation matrix (n_variants, n_variants).
 
     Finiteness, symmetry and range are checked by blocks of rows, in O(p^2) time and without a
-    second matrix of the size of `ld`. Whether it is positive semi-definite is not: that costs O(p^3).
+    second matrix of the size of `ld`. Whether it is positive semi-definite is not, in O(p^3).
     """
     if ld.ndim != 2 or ld.shape != (n_variants, n_variants):
         raise ValueError(

@@ -11,7 +11,6 @@ import numpy as np
 
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE
 from skgenetics.finemapping._summary import Posterior
-from skgenetics.utils._array_api import to_numpy
 from skgenetics.utils._numba import kernel
 
 NEGLIGIBLE = 1e-8  # |S alpha mu| below it, in units of z's noise, does not enter R b
@@ -156,7 +155,7 @@ def susie(z, ld, scale, *, n_effects, prior_weights, effect_variance, residual_v
             )  # fmt: skip
             effect = alpha[k] * mean[k]
             carriers = np.flatnonzero(np.abs(scale * effect) > NEGLIGIBLE)
-            moved[k] = scale * ((scale * effect)[carriers] @ to_numpy(ld.rows(carriers)))
+            moved[k] = scale * ld.sparse_product(carriers, (scale * effect)[carriers])
             total += moved[k]
             fitted = residual @ effect - precision @ (alpha[k] * second[k]) / 2
             divergence[k] = fitted - log_bf[k]  # KL(q_k || prior)

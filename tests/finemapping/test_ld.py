@@ -5,7 +5,6 @@ import pytest
 import scipy.sparse
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping import _ld
 from skgenetics.finemapping._ld import DenseLD, ShrunkLD, SparseLD, factor_ld, panel_ld
 from skgenetics.utils._array_api import numpy_namespace as xp
 
@@ -46,26 +45,13 @@ def test_forms_act_like_their_matrix(name):
     for index in ([4, 0], [0, 5, 5], []):
         index = np.array(index, dtype=int)
         np.testing.assert_allclose(ld.rows(index), R[index], atol=1e-10)
+    index, weights = np.array([4, 0, 7]), np.array([1.0, -2.0, 0.5])
+    np.testing.assert_allclose(ld.sparse_product(index, weights), weights @ R[index], atol=1e-10)
+    nothing = ld.sparse_product(np.array([], dtype=int), np.array([]))
+    np.testing.assert_array_equal(nothing, np.zeros(P))
     values, vectors = ld.spectrum()
     assert np.all(np.diff(values) <= 1e-12)
     np.testing.assert_allclose((vectors * values) @ vectors.T, R, atol=1e-9)
-
-
-def test_rows_are_computed_once_and_forgotten_when_they_are_many(monkeypatch):
-    ld = panel_ld(genotypes(), xp, "cpu")
-    asked = []
-    compute = ld.compute_rows
-    monkeypatch.setattr(
-        ld, "compute_rows", lambda rows: asked.append(rows.tolist()) or compute(rows)
-    )
-    ld.rows(np.array([1, 2]))
-    ld.rows(np.array([2, 3, 1]))
-    assert asked == [[1, 2], [3]]
-    monkeypatch.setattr(_ld, "MAX_CACHE_BYTES", 3 * P * 8)
-    rows = ld.rows(np.array([2, 5]))
-    assert asked[-1] == [2, 5]
-    assert set(ld.cache) == {2, 5}
-    np.testing.assert_allclose(rows, np.corrcoef(genotypes().T)[[2, 5]], atol=1e-10)
 
 
 @pytest.mark.parametrize("solver", ["susie", "cavi", "gibbs"])
