@@ -20,7 +20,7 @@ from skgenetics.utils._numba import kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 MOMENTUM = 0.1  # share of the last batch in the running moments, where an epoch has 10 or more
-BLOCK = 2**17  # floats of a parameter that Adam updates at a time, so that they stay in the cache
+BLOCK = 2**18  # floats of a parameter that Adam updates at a time, so that they stay in the cache
 RAREST = 1e-4  # share of a label that the first intercept stands for
 CHUNK = 2**22  # floats of X that are converted at a time where all rows are read
 
