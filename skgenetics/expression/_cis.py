@@ -209,21 +209,49 @@ def gene_data(X, y, weight, columns, impute):
     return X, np.where(observed, y, 0.0), weight[:, None] * observed
 
 
+class GeneChunks:
+    """Units of work: chunks of genes with their variants, on the host, made when asked for."""
+
+    def __init__(self, X, y, weight, windows, rest):
+        self.X, self.y, self.weight, self.windows, self.rest = X, y, weight, windows, rest
+
+    def __len__(self):
+        """Return the number of chunks."""
+        return -(-len(self.windows) // CHUNK)
+
+    def __getitem__(self, index):
+        """Return genotypes, their columns in X, expression, weights, windows and the rest."""
+        if index >= len(self):
+            raise IndexError(index)
+        genes = slice(CHUNK * index, CHUNK * (index + 1))
+        windows = self.windows[genes]
+        places = [np.arange(w.start, w.stop) if isinstance(w, slice) else w for w in windows]
+        columns = np.unique(np.concatenate(places)).astype(np.int64)
+        xp, device = get_namespace_and_device(self.X)
+        X = to_numpy(xp.take(self.X, move_to(columns, xp, device), axis=1))
+        own = [np.searchsorted(columns, place) for place in places]
+        own = [  # a slice of X is one of its columns too
+            slice(int(o[0]), int(o[-1]) + 1) if isinstance(w, slice) and o.size else o
+            for o, w in zip(own, windows)
+        ]
+        return (X, columns, self.y[:, genes], self.weight, own, *self.rest)
+
+
 def _fit_genes(_, unit, seed):
     """Return nonzero effects, their variants and the intercepts of each gene of a chunk."""
-    X, y, weight, windows, penalty, impute, alpha = unit
+    X, names, y, weight, windows, penalty, impute, alpha = unit
     found = []
     for j, columns in enumerate(windows):
         window, values, W = gene_data(X, y[:, j], weight, columns, impute)
         coef, intercept = next(fit_path(window, values, W, [alpha], penalty))
         used = np.flatnonzero(np.any(coef != 0, axis=1))
-        found.append((coef[used], np.arange(X.shape[1])[columns][used], intercept))
+        found.append((coef[used], names[columns][used], intercept))
     return found
 
 
 def _validate_genes(_, unit, seed):
     """Return the squared error on held-out individuals at each alpha, summed over a chunk."""
-    X, y, weight, windows, penalty, impute, alphas, fold = unit
+    X, _, y, weight, windows, penalty, impute, alphas, fold = unit
     errors = np.zeros(len(alphas))
     for j, columns in enumerate(windows):
         window, values, W = gene_data(X, y[:, j], weight, columns, impute)
@@ -253,13 +281,10 @@ def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_sta
     random_state : RandomState
         Of the folds.
     """
-    n, n_genes, _ = y.shape
-    chunks = [slice(a, min(a + CHUNK, n_genes)) for a in range(0, n_genes, CHUNK)]
+    n = y.shape[0]
 
     def units(*rest):
-        return [
-            (X, y[:, genes], weight, windows[genes], penalty, impute, *rest) for genes in chunks
-        ]
+        return GeneChunks(X, y, weight, windows, (penalty, impute, *rest))
 
     if alpha is None:
         top = [

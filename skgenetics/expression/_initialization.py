@@ -42,7 +42,10 @@ def sample_scores(residual, weight, n_components, random_state):
     scores = np.full((n_tissues, n, max(n_components, 0)), np.nan)
     if n_components < 1:
         return scores.transpose(1, 0, 2)
-    samples = np.concatenate([residual[own[:, None], genes, k] for k, own in enumerate(rows)])
+    samples, start = np.empty((len(w), genes.size)), 0
+    for k, own in enumerate(rows):
+        samples[start : start + own.size] = residual[own[:, None], genes, k]
+        start += own.size
     if complete:
         samples -= w @ samples / w.sum()
         samples *= np.sqrt(w)[:, None]

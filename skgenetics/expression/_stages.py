@@ -140,7 +140,9 @@ def rotate(coef, factors, loadings, xp):
     flipped = xp.astype(xp.max(factors, axis=0) < -xp.min(factors, axis=0), factors.dtype)
     signs = 1 - 2 * flipped
     vectors = vectors * signs
-    return coef @ vectors, factors * signs, {"loadings": vectors.T @ loadings}
+    for k in range(loadings.shape[0]):  # in place, since they are large
+        loadings[k, :, :] = vectors.T @ loadings[k, :, :]
+    return coef @ vectors, factors * signs, {"loadings": loadings}
 
 
 def trans_values(factors, layers, xp):

@@ -146,6 +146,24 @@ def test_without_genetics_the_total_is_high_and_the_score_is_not_positive():
         assert fitted.score(X[new], y[new]) <= 1e-3
 
 
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
+def test_the_order_of_genes_does_not_matter_when_each_misses_its_own_cells(made, trans_model):
+    rng = np.random.default_rng(0)
+    y = np.where(rng.random(made.target.shape) < 0.1, np.nan, made.complete_target)
+    order = rng.permutation(20)
+    options = {"trans_model": trans_model, "polygenic": True, "tol": 1e-9}
+    fitted = model(made, **options).fit(made.data, y)
+    moved = model(made, **options).set_params(cis_windows=made.cis_windows[order])
+    moved.fit(made.data, y[:, order])
+    np.testing.assert_allclose(
+        moved.predict(made.data), fitted.predict(made.data)[:, order], atol=2e-2
+    )
+    complete = model(made, **options).fit(made.data, made.complete_target)
+    for j in range(20):
+        own = fitted.predict(made.data)[:, j].ravel(), complete.predict(made.data)[:, j].ravel()
+        assert np.corrcoef(*own)[0, 1] > 0.95
+
+
 def test_early_stopping_keeps_the_best_iteration(made):
     options = {"loading_alpha": 1e-7, "n_components": 20, "cis_windows": None}
     fitted = model(made, early_stopping=True).set_params(**options).fit(made.data, made.target)
