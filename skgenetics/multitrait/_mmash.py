@@ -56,7 +56,7 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         pi, held at these: the null first where `include_null`, then one a covariance and scale,
         scales varying fastest. None: learned.
     weights_init : None or array-like of shape (T,), default=None
-        Where learning starts. None: uniform.
+        Where learning starts. None: .9 on the null, the rest uniform; uniform without a null.
     residual_covariance : {"full", "diagonal", "low_rank"} or array-like of shape (J, J), \
             default="full"
         Form of Sigma, the covariance of the traits' noise, or Sigma itself, which is then held.
@@ -65,8 +65,8 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         log(n) / 2 a parameter.
     polygenic : "auto" or float, default="auto"
         delta >= 0, the variance of the background relative to the noise: the samples are
-        correlated as I + delta XX' / P with X standardized. 0: none. "auto": the best bound among
-        0, .03, .1, .3, 1 and 3 up to 5,000 samples, beyond that 0.
+        correlated as I + delta XX' / P with X standardized. 0: none. "auto": the best bound on a
+        grid from 0 to 3, up to 5,000 samples; beyond that 0.
     identity_share : float, default=0.0
         Covariances U of rank 1 become (1 - share) U + share tr(U) / J I. Rank 1 ties the signs of
         all traits' effects, which makes `lfsr_` too small where it is not exactly true.

@@ -11,7 +11,7 @@ import numpy as np
 
 from skgenetics.utils._array_api import to_numpy
 
-GRID = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0)  # of delta
+GRID = (0.0, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0)  # of delta
 MAX_SAMPLES = 5000  # beyond so many, polygenic="auto" leaves the background out
 
 

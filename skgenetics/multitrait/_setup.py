@@ -26,8 +26,9 @@ from skgenetics.multitrait._residual_covariance import (
     residual_covariance,
 )
 
-SEARCH_SWEEPS = 50  # at most so many for each delta that polygenic="auto" tries
-SEARCH_TOL = 0.05
+SEARCH_SWEEPS = 200  # at most so many for each delta that polygenic="auto" tries
+SEARCH_TOL = 0.02
+NULL_START = 0.9  # of the weights; the sweeps then first explain what needs an effect
 STEPS = {"full": full_step, "diagonal": diagonal_step, "low_rank": low_rank_step}
 
 
@@ -77,6 +78,9 @@ def make_problem(
     )
     n_weights = prior.n_weights
     weights = np.full(n_weights, 1 / n_weights)
+    if options.include_null:
+        weights[0] = NULL_START
+        weights[1:] = (1 - NULL_START) / (n_weights - 1)
     for name in ("weights_init", "weights"):
         if getattr(options, name) is not None:
             weights = check_weights(getattr(options, name), name, n_weights)

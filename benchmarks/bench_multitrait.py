@@ -1,0 +1,124 @@
+"""A sweep of MMASHRegressor against one compiled update per component, and full fits."""
+
+import time
+
+import numba
+import numpy as np
+
+from skgenetics import MMASHRegressor
+from skgenetics.multitrait._coordinate_ascent import coordinate_ascent
+from skgenetics.multitrait._design import GenotypeDesign
+from skgenetics.multitrait._priors import canonical_covariances, make_prior
+from skgenetics.multitrait._residual_covariance import residual_covariance
+from skgenetics.utils._array_api import numpy_namespace
+
+SIZES = {"500 x 1000 x 10": (500, 1000, 10, 7), "1000 x 5000 x 20": (1000, 5000, 20, 8),
+         "1000 x 1000 x 50": (1000, 1000, 50, 8)}  # fmt: skip
+
+
+@numba.njit(nogil=True)
+def component_sweep(X, R, B, V, weights, sigma, n_variants):
+    """Update the first variants with J x J factorizations a component: equations (20)-(22)."""
+    d = X.shape[0] - 1.0
+    noise = sigma / d
+    log_noise = np.sum(np.log(np.diag(np.linalg.cholesky(noise))))
+    logs, means = np.empty(len(weights)), np.empty((len(weights), B.shape[1]))
+    for p in range(n_variants):
+        x = np.ascontiguousarray(X[:, p])
+        b = (x @ R) / d + B[p]
+        base = b @ np.linalg.solve(noise, b)
+        for t in range(len(weights)):
+            total = V[t] + noise
+            factor = np.linalg.cholesky(total)
+            solved = np.linalg.solve(total, b)
+            logs[t] = np.log(weights[t]) + log_noise - np.sum(np.log(np.diag(factor)))
+            logs[t] += (base - b @ solved) / 2
+            means[t] = V[t] @ solved
+        alpha = np.exp(logs - logs.max())
+        mean = (alpha / alpha.sum()) @ means
+        R -= np.outer(x, mean - B[p])
+        B[p] = mean
+    return B
+
+
+def problem(size):
+    """Return genotypes, traits of ten shared effects, the prior, its weights and Sigma."""
+    n, p, n_traits, n_scales = SIZES[size]
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(n, p)).astype(np.int8)
+    Y = X[:, :10] @ (0.2 * rng.normal(size=(10, n_traits))) + rng.normal(size=(n, n_traits))
+    groups = canonical_covariances(n_traits, map(str, range(n_traits)))
+    U = np.stack([matrix for group in groups.values() for matrix in group.values()])
+    scales = np.geomspace(1e-4, 1, n_scales)
+    n_weights = len(U) * n_scales + 1
+    return X, Y - Y.mean(axis=0), U, scales, np.full(n_weights, 1 / n_weights), np.cov(Y.T)
+
+
+def solver(X, Y, U, scales, weights, sigma, *, learn_weights):
+    """Return the generator of sweeps."""
+    design = GenotypeDesign(
+        X, Y, mean=X.mean(axis=0), inverse_sd=1 / X.std(axis=0, ddof=1),
+        squared_norm=np.full(X.shape[1], len(X) - 1.0), weight=None, centered=True,
+        background=None, missing=None, order=None, xp=numpy_namespace, device="cpu",
+    )  # fmt: skip
+    return coordinate_ascent(
+        design, make_prior(U, scales, range(len(U)), has_null=True), weights=weights,
+        learn_weights=learn_weights, covariance=residual_covariance(sigma), covariance_step=None,
+        tol=-np.inf,
+    )  # fmt: skip
+
+
+class Sweep:
+    """Seconds a sweep with Sigma held, and how many times faster than a component at a time."""
+
+    params = tuple(SIZES)
+    param_names = ("samples x variants x traits",)
+    timeout = 600
+
+    def setup(self, size):
+        self.problem = problem(size)
+        self.sweeps = solver(*self.problem, learn_weights=True)
+        next(self.sweeps)  # compiles
+
+    def time_sweep(self, size):
+        next(self.sweeps)
+
+    def track_times_faster(self, size):
+        X, Y, U, scales, weights, sigma = self.problem
+        V = np.concatenate([np.zeros_like(U[:1]), *(scales[:, None, None] * u for u in U)])
+        Z = np.asfortranarray((X - X.mean(axis=0)) / X.std(axis=0, ddof=1))
+        few, shape = 20, (X.shape[1], Y.shape[1])  # the rival's time is proportional to variants
+        component_sweep(Z, Y.copy(), np.zeros(shape), V, weights, sigma, 1)
+        start = time.perf_counter()
+        B = component_sweep(Z, Y.copy(), np.zeros(shape), V, weights, sigma, few)
+        rival = (time.perf_counter() - start) * X.shape[1] / few
+        held = solver(*self.problem, learn_weights=False)
+        state = next(held)
+        np.testing.assert_allclose(state.posterior.effects[:few], B[:few], atol=1e-10)
+        seconds = []
+        for _ in range(5):
+            start = time.perf_counter()
+            next(self.sweeps)
+            seconds.append(time.perf_counter() - start)
+        return rival / min(seconds)
+
+
+class Fit:
+    """A full fit: prior, weights, Sigma, without and with the search of a background."""
+
+    params = ((0.0, "auto"), (1000, 5000))
+    param_names = ("polygenic", "variants")
+    timeout = 600
+
+    def setup(self, polygenic, n_variants):
+        rng = np.random.default_rng(0)
+        self.X = rng.binomial(2, 0.3, size=(800, n_variants)).astype(np.int8)
+        self.Y = self.X[:, :10] @ (0.2 * rng.normal(size=(10, 10))) + rng.normal(size=(800, 10))
+        self.model = MMASHRegressor(polygenic=polygenic)
+        MMASHRegressor(polygenic=0).fit(self.X[:, :20], self.Y)  # compiles
+
+    def time_fit(self, polygenic, n_variants):
+        self.model.fit(self.X, self.Y)
+
+    def peakmem_fit(self, polygenic, n_variants):
+        self.model.fit(self.X, self.Y)
