@@ -56,7 +56,7 @@ class ExpressionPredictionMixin:
             to_numpy(self.cis_coef_), to_numpy(self.cis_variants_), to_numpy(self.cis_indptr_),
             None, None,
         )  # fmt: skip
-        kernel, fit = self._cross_kernel(X, xp), self._trans_fit()
+        kernel, fit = self._cross_kernel(X, xp, device), self._trans_fit()
         factors = new_factors(
             fit, kernel, CenteredGenotypes(X, self._scale, xp), self.trans_model, xp
         )
@@ -74,11 +74,9 @@ class ExpressionPredictionMixin:
 
     def transform(self, X):
         """Return the factors (n, n_components_) of individuals of genotypes X (n, n_variants)."""
-        X, xp, _ = self._validate_new(X, "transform")
-        factors = new_factors(
-            self._trans_fit(), self._cross_kernel(X, xp), CenteredGenotypes(X, self._scale, xp),
-            self.trans_model, xp,
-        )  # fmt: skip
+        X, xp, device = self._validate_new(X, "transform")
+        kernel, genotypes = self._cross_kernel(X, xp, device), CenteredGenotypes(X, self._scale, xp)
+        factors = new_factors(self._trans_fit(), kernel, genotypes, self.trans_model, xp)
         return xp.astype(factors, self.intercept_.dtype)
 
     def score(self, X, y, sample_weight=None):
@@ -152,10 +150,13 @@ class ExpressionPredictionMixin:
         check_same_namespace(self, X, attribute="intercept_", method=method)
         return validate_genotypes(self, X, reset=False)
 
-    def _cross_kernel(self, X, xp):
+    def _cross_kernel(self, X, xp, device):
         """Return the kernel (n, I) with the training individuals, where a part is dual."""
         if self.dual_coef_ is None and not self.polygenic:
             return None
+        if self.n_components_ == 0 and not self.polygenic:
+            n = (X.shape[0], self.X_fit_.shape[0])
+            return xp.zeros(n, dtype=xp.float64, device=device)  # no part asks for it
         return cross_kernel(X, self.X_fit_, self._scale, xp)
 
     def _trans_fit(self):
