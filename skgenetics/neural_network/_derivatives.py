@@ -21,7 +21,7 @@ from skgenetics.utils._array_api import to_numpy
 
 CACHE_SIZE = 2**18  # floats of a working set that should stay in the processor's cache
 BLOCK_SIZE = 2**22  # floats of a working set that should stay small beside X
-FEATURE_BLOCK = 256
+FEATURE_BLOCK = 128  # features of a block of pairs
 FIRST_BATCH = 2000  # pairs that top_pairs evaluates at first
 ROUNDING = 1e-7  # of the bounds, squares of which are sums, relative to the largest
 
@@ -72,8 +72,8 @@ def path_chunks(network, gates, floats, xp):
 def second_order_sum(network, gates, task, xp, *, signed=False):
     """Return the sum over samples of abs(S), or of S, as an array (m, m).
 
-    A pair of blocks of features needs one product of (block, 2 h_L) and (2 h_L, block) a sample,
-    P Q' + Q P' = [P Q] [Q P]'; the blocks below the diagonal are those above it, transposed.
+    By pairs of blocks of features, small enough that what a few samples add to one stays in the
+    cache; the blocks below the diagonal are those above it, transposed.
     """
     Q = task_factor(network, task)
     m, width = Q.shape
@@ -83,18 +83,14 @@ def second_order_sum(network, gates, task, xp, *, signed=False):
             total += network.weights[0] @ xp.sum(N, axis=0) @ Q.T
         return total + total.T
     blocks = list(slices(m, FEATURE_BLOCK))
-    group = max(1, CACHE_SIZE // FEATURE_BLOCK**2)
     for _, N in path_chunks(network, gates, 4 * m * width, xp):
-        P = network.weights[0] @ N
-        same = xp.broadcast_to(Q, P.shape)
-        left, right = xp.concat([P, same], axis=2), xp.concat([same, P], axis=2)
-        for k, rows in enumerate(blocks):
-            for columns in blocks[k:]:
-                block = total[rows, columns]
-                for some in slices(N.shape[0], group):
-                    product = left[some, rows, :] @ xp.matrix_transpose(right[some, columns, :])
-                    block = block + xp.sum(xp.abs(product), axis=0)
-                total[rows, columns] = block
+        for some in slices(N.shape[0], CACHE_SIZE // FEATURE_BLOCK**2):
+            P = network.weights[0] @ N[some, ...]
+            for k, rows in enumerate(blocks):
+                for columns in blocks[k:]:
+                    S = P[:, rows, :] @ Q[columns, :].T
+                    S += Q[rows, :] @ xp.matrix_transpose(P[:, columns, :])
+                    total[rows, columns] += xp.sum(xp.abs(S), axis=0)
     for k, rows in enumerate(blocks):
         for columns in blocks[k + 1 :]:
             total[columns, rows] = total[rows, columns].T
@@ -151,7 +147,7 @@ def half_bounds(network, gates, task, xp):
     index = xp.asarray(upper, device=Q.device)
     twice = xp.asarray(twice, dtype=Q.dtype, device=Q.device)
     H = xp.zeros((m, m), dtype=Q.dtype, device=Q.device)
-    blocks = list(slices(m, min(2 * FEATURE_BLOCK, 4 * BLOCK_SIZE // width**2)))
+    blocks = list(slices(m, min(4 * FEATURE_BLOCK, 4 * BLOCK_SIZE // width**2)))
     for rows in blocks:
         W = network.weights[0][rows, :]
         C = xp.zeros((W.shape[0], width, width), dtype=Q.dtype, device=Q.device)
