@@ -286,6 +286,7 @@ class MILAGERegressor(
         X, y, xp, device = validate_fit_data(
             self, X, y, ndims=(1, 2, 3), allow_nan=True, min_samples=2
         )
+        self.solver_ = choose_solver(self)
         dtype, rng = float_dtype(X, xp), check_random_state(self.random_state)
         weight = validate_sample_weight(sample_weight, X.shape[0], np, "cpu", np.float64)
         weight = np.ones(X.shape[0]) if weight is None else weight
@@ -333,7 +334,6 @@ class MILAGERegressor(
         self.n_components_ = min(self.n_components, len(used) - 1, targets.n_targets)
         for name in (VALIDATION, "polygenic_coef_", "polygenic_share_", *LAYERS):
             vars(self).pop(name, None)
-        self.solver_ = choose_solver(self)
         self.loss_curve_, self.train_scores_ = [], []
         watched = None
         if held_out.size:
