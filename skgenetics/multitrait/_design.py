@@ -36,6 +36,8 @@ class GenotypeDesign:
         Order of the updates; None: that of the columns.
     """
 
+    rows_known = True
+
     def __init__(
         self, X, Y, *, mean, inverse_sd, squared_norm, weight, centered, background, missing, order,
         xp, device,
@@ -127,6 +129,13 @@ class GenotypeDesign:
         )
         self.residual, self.refined = self.array(residual), self.array(refined)
         return result
+
+    def fitted_variance(self, effects):
+        """Return the variance (J,) of X effects; X has mean 0 where centered."""
+        fitted = np.zeros(self.Y.shape)
+        for block in self.blocks:
+            fitted = fitted + to_numpy(self.columns(block) @ self.array(effects[block]))
+        return self.host_weight @ fitted**2 / self.n_samples
 
     def save(self):
         """Return what `restore` brings back."""

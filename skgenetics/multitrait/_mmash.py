@@ -8,23 +8,30 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.metrics import masked_r2_score
-from skgenetics.multitrait._data import genotype_moments, trait_moments
+from skgenetics.multitrait._data import Genotypes, Traits, genotype_moments, trait_moments
 from skgenetics.multitrait._design import GenotypeDesign, marginal_scores
 from skgenetics.multitrait._missing import MissingCells
 from skgenetics.multitrait._posterior import component_moments
 from skgenetics.multitrait._results import PER_TRAIT, fitted_attributes
-from skgenetics.multitrait._setup import STEPS, choose_design, is_low_rank, make_problem, solve
+from skgenetics.multitrait._setup import (
+    check_parameters,
+    choose_design,
+    is_low_rank,
+    make_problem,
+    solve,
+)
+from skgenetics.multitrait._summary import SummaryDesign, validate_summary
 from skgenetics.utils._array_api import (
     check_same_namespace,
     column_blocks,
     float_dtype,
+    get_namespace_and_device,
     move_to,
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._validation import (
     check_number,
-    check_option,
     validate_fit_data,
     validate_genotypes,
     validate_sample_weight,
@@ -56,7 +63,7 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         pi, held at these: the null first where `include_null`, then one a covariance and scale,
         scales varying fastest. None: learned.
     weights_init : None or array-like of shape (T,), default=None
-        Where learning starts. None: .9 on the null, the rest uniform; uniform without a null.
+        Where learning starts. None: uniform with polygenic=0, else .9 on the null.
     residual_covariance : {"full", "diagonal", "low_rank"} or array-like of shape (J, J), \
             default="full"
         Form of Sigma, the covariance of the traits' noise, or Sigma itself, which is then held.
@@ -121,9 +128,8 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
     elbo_path_ : list of float
         Lower bound on the log evidence of y after each sweep, for the weights and Sigma that the
         sweep used. It never falls.
-    n_iter_ : int
+    n_iter_, n_features_in_ : int
     converged_ : bool
-    n_features_in_ : int
     feature_names_in_ : ndarray of str
         Where X has columns with names.
 
@@ -214,7 +220,7 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         self : MMASHRegressor
         """
         names = getattr(y, "columns", None)
-        self._check_parameters()
+        check_parameters(self)
         X, y, xp, device = validate_fit_data(
             self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
         )
@@ -273,43 +279,64 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             n_samples=host_weight.sum(),
             varies=bool(np.any(traits.sd > 0)),
         )
-        design, delta = choose_design(self, make_design, design, problem)
-        bounds = []
+        return self._run(make_design, design, problem, genotypes, traits, X, y)
 
-        def traced():
-            for state in solve(self, design, problem, tol=self.tol):
-                bounds.append(state.bound - float(n_observed @ np.log(unit)))
-                yield state
+    @with_callbacks
+    def fit_summary(self, bhat=None, shat=None, *, z=None, ld, n_samples, trait_correlation=None):
+        """Fit from summary statistics: effects per standard deviation of variants, in those of y.
 
-        result = partial(move_to, xp=xp, device=device, dtype=float_dtype(X, xp))
+        With z of the same samples as `ld`, the posterior is that of :meth:`fit` with polygenic=0
+        on standardized data.
 
-        def attributes(state):
-            found = fitted_attributes(
-                state, problem, design, genotypes, traits, delta, centered=centered
-            )
-            for name, value in found.items():
-                if isinstance(value, np.ndarray):
-                    flat = y.ndim == 1 and name in PER_TRAIT
-                    found[name] = result(value[0] if flat else value)
-            if y.ndim == 1:
-                found["intercept_"] = float(found["intercept_"])
-            return found | {"polygenic_": delta}
+        Parameters
+        ----------
+        bhat, shat : array-like of shape (n_variants, n_traits), optional
+            Effects and standard errors of the single-variant regressions; z = bhat / shat.
+        z : array-like of shape (n_variants, n_traits) or (n_variants,), optional
+            Their t statistics.
+        ld : array-like of shape (n_variants, n_variants)
+            Correlations of the variants, counting the same alleles.
+        n_samples : float
+            People in the scan, the same for all traits.
+        trait_correlation : array-like of shape (n_traits, n_traits), optional
+            Correlations of the traits. None: those of z over variants with abs(z) < 2 in every
+            trait, which is right where traits share all their people.
 
-        for name in ("residual_factors_", "residual_noise_", "n_components_"):
-            vars(self).pop(name, None)
-        state, self.n_iter_ = run_solver(
-            self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
+        Returns
+        -------
+        self : MMASHRegressor
+        """
+        check_parameters(self)
+        if not self.standardize:
+            raise ValueError("fit_summary knows standardized variants only: standardize=True.")
+        xp, device = get_namespace_and_device(z, bhat, ld)
+        ld, correlation, moment = validate_summary(
+            bhat, shat, z, ld, n_samples, trait_correlation, xp=xp, device=device
         )
-        vars(self).update(attributes(state))
-        self.converged_ = bool(state.converged)
-        self.elbo_path_ = bounds
-        self.covariance_names_ = list(problem.prior.names)
-        self.component_names_ = ["null"] * self.include_null + [
-            f"{name} x {scale:.3g}"
-            for name in problem.prior.names
-            for scale in problem.prior.scales
-        ]
-        return self
+        n_variants, n_traits = correlation.shape
+        vars(self).pop("feature_names_in_", None)
+        self.n_features_in_ = n_variants
+        ones, zeros = np.ones(n_traits), np.zeros(n_variants)
+        genotypes = Genotypes(zeros, zeros + 1, zeros + n_samples - 1)
+        traits = Traits(None, None, n_samples * ones, 0 * ones, ones, moment)
+        make_design = partial(
+            SummaryDesign, ld, correlation, moment, n_samples=n_samples, xp=xp, device=device
+        )
+        problem = make_problem(
+            self,
+            effects=correlation * np.sqrt(n_samples / (n_samples - 1)),
+            error=ones / np.sqrt(n_samples),
+            moment=moment,
+            sd=ones,
+            unit=ones,
+            kept=np.arange(n_traits),
+            trait_names=[f"y{j}" for j in range(n_traits)],
+            n_samples=n_samples,
+            varies=True,
+        )
+        design = make_design(background=None, order=None)
+        flat = bhat if z is None else z
+        return self._run(make_design, design, problem, genotypes, traits, ld, flat)
 
     def predict(self, X, return_std=False):
         """Predict the traits as their posterior means.
@@ -433,17 +460,41 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         )
         return int(variant)
 
-    def _check_parameters(self):
-        """Raise where a parameter is not what the docstring says."""
-        if isinstance(self.residual_covariance, str):
-            check_option(self.residual_covariance, "residual_covariance", tuple(STEPS))
-        if self.n_components is not None:
-            check_number(self.n_components, "n_components", integer=True, low=0, closed="left")
-        if isinstance(self.polygenic, str):
-            check_option(self.polygenic, "polygenic", ("auto",))
-        else:
-            check_number(self.polygenic, "polygenic", low=0, closed="left")
-        check_number(self.identity_share, "identity_share", low=0, high=1, closed="both")
-        check_option(self.update_order, "update_order", ("sequential", "random", "evidence"))
-        check_number(self.max_iter, "max_iter", integer=True, low=1, closed="left")
-        check_number(self.tol, "tol", low=0, closed="left")
+    def _run(self, make_design, design, problem, genotypes, traits, X, y):
+        """Run the solver, set the fitted attributes and return self."""
+        xp, device = get_namespace_and_device(X)
+        design, delta = choose_design(self, make_design, design, problem)
+        bounds = []
+
+        def traced():
+            for state in solve(self, design, problem, tol=self.tol):
+                bounds.append(
+                    state.bound - float(traits.n_observed[problem.kept] @ np.log(problem.unit))
+                )
+                yield state
+
+        result = partial(move_to, xp=xp, device=device, dtype=float_dtype(X, xp))
+
+        def attributes(state):
+            found = fitted_attributes(
+                state, problem, design, genotypes, traits, delta, centered=self.fit_intercept
+            )
+            for name, value in found.items():
+                if isinstance(value, np.ndarray):
+                    flat = np.ndim(y) == 1 and name in PER_TRAIT
+                    found[name] = result(value[0] if flat else value)
+            if np.ndim(y) == 1:
+                found["intercept_"] = float(found["intercept_"])
+            return found | {"polygenic_": delta}
+
+        for name in ("residual_factors_", "residual_noise_", "n_components_"):
+            vars(self).pop(name, None)
+        state, self.n_iter_ = run_solver(
+            self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
+        )
+        vars(self).update(attributes(state))
+        self.converged_ = bool(state.converged)
+        self.elbo_path_ = bounds
+        self.covariance_names_ = list(problem.prior.names)
+        self.component_names_ = problem.prior.component_names
+        return self

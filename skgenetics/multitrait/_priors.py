@@ -40,6 +40,12 @@ class Prior(NamedTuple):
         return np.stack([factor @ factor.T for factor in self.factors])
 
     @property
+    def component_names(self):
+        """Return the names of the T components."""
+        pairs = [f"{name} x {scale:.3g}" for name in self.names for scale in self.scales]
+        return ["null"] * self.has_null + pairs
+
+    @property
     def silent(self):
         """Which components (T,) leave every effect at 0, as floats."""
         zero = [factor.shape[1] == 0 for factor in self.factors]

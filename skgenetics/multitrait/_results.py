@@ -5,7 +5,6 @@ import numpy as np
 from skgenetics.multitrait._design import intercept
 from skgenetics.multitrait._polygenic import background_effects
 from skgenetics.multitrait._posterior import deviations_and_sign_rates
-from skgenetics.utils._array_api import to_numpy
 
 PER_TRAIT = {"coef_", "coef_sd_", "lfsr_", "intercept_"}  # without the axis of traits for a 1-D y
 
@@ -45,7 +44,7 @@ def fitted_attributes(state, problem, design, genotypes, traits, delta, *, cente
         unit, unit
     )
     explained = np.zeros(n_traits)
-    explained[kept] = scale**2 * fitted_variance(design, posterior.effects + background)
+    explained[kept] = scale**2 * design.fitted_variance(posterior.effects + background)
     total = explained + np.diag(noise)
     found = {
         "coef_": coef,
@@ -71,14 +70,3 @@ def fitted_attributes(state, problem, design, genotypes, traits, delta, *, cente
         found["residual_noise_"] = float(state.covariance.noise * unit[0] ** 2)
         found["n_components_"] = factors.shape[1]
     return found
-
-
-def fitted_variance(design, effects):
-    """Return the variance (J,) of X effects over the samples; X has mean 0 where centered."""
-    fitted = 0.0
-    for block in design.blocks:
-        fitted = fitted + design.columns(block) @ design.array(effects[block])
-    if not design.blocks:
-        return np.zeros(effects.shape[1])
-    fitted = to_numpy(fitted)
-    return design.host_weight @ fitted**2 / design.n_samples

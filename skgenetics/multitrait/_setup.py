@@ -25,10 +25,11 @@ from skgenetics.multitrait._residual_covariance import (
     low_rank_step,
     residual_covariance,
 )
+from skgenetics.utils._validation import check_number, check_option
 
 SEARCH_SWEEPS = 200  # at most so many for each delta that polygenic="auto" tries
 SEARCH_TOL = 0.02
-NULL_START = 0.9  # of the weights; the sweeps then first explain what needs an effect
+NULL_START = 0.9  # of the weights: the background then takes what it can
 STEPS = {"full": full_step, "diagonal": diagonal_step, "low_rank": low_rank_step}
 
 
@@ -47,6 +48,22 @@ def is_low_rank(options):
     """Whether the noise of the traits has the low-rank form."""
     form = options.residual_covariance
     return isinstance(form, str) and form == "low_rank"
+
+
+def check_parameters(options):
+    """Raise where a parameter is not what the docstring says."""
+    if isinstance(options.residual_covariance, str):
+        check_option(options.residual_covariance, "residual_covariance", tuple(STEPS))
+    if options.n_components is not None:
+        check_number(options.n_components, "n_components", integer=True, low=0, closed="left")
+    if isinstance(options.polygenic, str):
+        check_option(options.polygenic, "polygenic", ("auto",))
+    else:
+        check_number(options.polygenic, "polygenic", low=0, closed="left")
+    check_number(options.identity_share, "identity_share", low=0, high=1, closed="both")
+    check_option(options.update_order, "update_order", ("sequential", "random", "evidence"))
+    check_number(options.max_iter, "max_iter", integer=True, low=1, closed="left")
+    check_number(options.tol, "tol", low=0, closed="left")
 
 
 def make_problem(
@@ -78,7 +95,7 @@ def make_problem(
     )
     n_weights = prior.n_weights
     weights = np.full(n_weights, 1 / n_weights)
-    if options.include_null:
+    if options.include_null and options.polygenic != 0:
         weights[0] = NULL_START
         weights[1:] = (1 - NULL_START) / (n_weights - 1)
     for name in ("weights_init", "weights"):
@@ -123,6 +140,13 @@ def choose_design(options, make_design, design, problem):
         order = evidence_order(design, components, problem.weights, problem.covariance)
     if order is not None:
         design = make_design(background=None, order=order)
+    if not design.rows_known and options.polygenic not in ("auto", 0):
+        raise ValueError(
+            f"polygenic={options.polygenic} needs the samples, which summary statistics do not "
+            "hold. Use polygenic=0 or 'auto', which is 0 here."
+        )
+    if not design.rows_known:
+        return design, 0.0
     if not isinstance(options.polygenic, str):
         if options.polygenic == 0:
             return design, 0.0

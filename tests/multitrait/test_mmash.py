@@ -80,7 +80,8 @@ def test_posterior_of_each_variant(traits):
         mean = alpha @ mu
         np.testing.assert_allclose(covariance, second - np.outer(mean, mean), atol=1e-12)
         np.testing.assert_allclose(model.coef_[:, p], mean, atol=1e-12)
-        np.testing.assert_allclose(model.coef_sd_[:, p] ** 2, np.diag(covariance), rtol=1e-6, atol=1e-11)
+        variance = np.diag(covariance)
+        np.testing.assert_allclose(model.coef_sd_[:, p] ** 2, variance, rtol=1e-6, atol=1e-11)
 
 
 def test_one_variant_gives_the_evidence_of_the_centered_model():
@@ -334,3 +335,78 @@ def test_bad_data(traits):
     Y[0, 0], X[0, 0] = 0, -9
     with pytest.raises(ValueError, match="GenotypeImputer"):
         MMASHRegressor().fit(X, Y)
+
+
+def t_statistics(X, Y):
+    """t of each trait on each variant with an intercept."""
+    r = np.corrcoef(X.T, Y.T)[: X.shape[1], X.shape[1] :]
+    return r * np.sqrt((len(X) - 2) / (1 - r**2))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"update_order": "random", "random_state": 0}, {"residual_covariance": "diagonal"}],
+)
+def test_summary_statistics_give_the_posterior_of_the_data(traits, options):
+    X, Y = traits(p=150)
+    X, Y = X / X.std(axis=0, ddof=1), Y / Y.std(axis=0)
+    model = MMASHRegressor(polygenic=0, **options).fit(X, Y)
+    z = t_statistics(X, Y)
+    summary = MMASHRegressor(polygenic=0, **options).fit_summary(
+        z=z, ld=np.corrcoef(X.T), n_samples=len(X), trait_correlation=np.corrcoef(Y.T)
+    )
+    np.testing.assert_allclose(summary.coef_, model.coef_, atol=1e-8)
+    np.testing.assert_allclose(summary.coef_sd_, model.coef_sd_, atol=1e-8)
+    np.testing.assert_allclose(summary.lfsr_, model.lfsr_, atol=1e-8)
+    np.testing.assert_allclose(summary.weights_, model.weights_, atol=1e-8)
+    np.testing.assert_allclose(summary.residual_covariance_, model.residual_covariance_, atol=1e-8)
+    np.testing.assert_allclose(summary.pve_, model.pve_, atol=1e-8)
+    np.testing.assert_allclose(summary.elbo_path_, model.elbo_path_, rtol=1e-8)
+    again = MMASHRegressor(polygenic=0, **options).fit_summary(
+        3 * z, 3 + 0 * z, ld=np.corrcoef(X.T), n_samples=len(X),
+        trait_correlation=np.corrcoef(Y.T),
+    )  # fmt: skip
+    np.testing.assert_allclose(again.coef_, summary.coef_, atol=1e-10)
+
+
+def test_mr_mash_rss(shared):
+    case = np.load(shared / "reference" / "mmash" / "rss_w0_em.npz", allow_pickle=False)
+    sd = np.sqrt(np.diag(case["covY"]) * (1 - 1 / case["n"]))
+    unit = np.outer(sd, sd)
+    model = MMASHRegressor(
+        covariances=case["S0"][1:] / unit,
+        scales=[1.0],
+        weights_init=case["w0"],
+        residual_covariance=case["V"] / unit,
+        tol=1e-8,
+        max_iter=5000,
+    ).fit_summary(
+        case["Bhat"],
+        case["Shat"],
+        ld=case["R"],
+        n_samples=float(case["n"][0]),
+        trait_correlation=case["covY"] / np.sqrt(np.outer(*[np.diag(case["covY"])] * 2)),
+    )
+    np.testing.assert_allclose(model.coef_.T * sd, case["out_mu1"], atol=2e-3)
+
+
+def test_bad_summary_statistics(traits):
+    X, Y = traits()
+    z, R = t_statistics(X, Y), np.corrcoef(X.T)
+    good = {"z": z, "ld": R, "n_samples": 200, "trait_correlation": np.eye(3)}
+    for change, message in [
+        ({"z": None}, "needs z, or bhat and shat"),
+        ({"bhat": z, "shat": z}, "not both"),
+        ({"ld": R[:5, :5]}, "ld must have shape"),
+        ({"ld": np.tri(30)}, "symmetric"),
+        ({"ld": 2 * R}, "diagonal of 1"),
+        ({"n_samples": 2}, "n_samples"),
+        ({"trait_correlation": np.eye(2)}, "trait_correlation must have shape"),
+        ({"trait_correlation": None}, "give trait_correlation"),
+    ]:
+        with pytest.raises(ValueError, match=message):
+            MMASHRegressor().fit_summary(**good | change)
+    with pytest.raises(ValueError, match="needs the samples"):
+        MMASHRegressor(polygenic=0.3).fit_summary(**good)
+    with pytest.raises(ValueError, match="standardize=True"):
+        MMASHRegressor(standardize=False).fit_summary(**good)
