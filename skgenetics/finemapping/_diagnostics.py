@@ -7,19 +7,24 @@ g d^2 + (1 - s) d + s, so that s and g follow by maximum likelihood in O(p) an e
 LD that does not fit leaves parts of z along small eigenvalues, where only s explains them.
 """
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.stats import norm
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
+from skgenetics.finemapping._ld import ShrunkLD
 from skgenetics.finemapping._summary import validate_summary
 from skgenetics.utils._array_api import to_numpy
 
 SMALLEST_SHARE = 1e-3  # of s: z and r are published with few decimals
 SCREEN_SIZE = 300  # variants of the largest |z|, which s is estimated from
 IMPACT_LIMIT = 1.5  # of s max(z^2); benchmarks/calibrate_ld_mismatch.py
+EVIDENCE_LIMIT = 8.0  # log likelihood ratio of s: a few variants cannot tell it from chance
 FLIP_LIMIT = 25.0  # log likelihood ratio of an allele flip
 MIN_FLIP_Z = 2.0  # below it a flip changes little, and cannot be told from noise
 LINKED = 0.95  # |r| of two effects that may be one, or an artifact of LD that does not fit
@@ -35,12 +40,13 @@ class Screen(NamedTuple):
     share: float  # s
     corrected_share: float  # after the flips are undone
     impact: float  # (s - SMALLEST_SHARE) max(z^2)
+    log_lr: float  # of s against SMALLEST_SHARE
     flipped: np.ndarray  # variants whose alleles are flipped
 
     def doubts(self):
         """Return what is wrong, as a list of phrases; an empty list where nothing is."""
         doubts = []
-        if self.impact > IMPACT_LIMIT:
+        if self.impact > IMPACT_LIMIT and self.log_lr > EVIDENCE_LIMIT:
             doubts.append(f"{self.share:.1%} of the noise of the strongest z do not follow the LD")
         if self.flipped.size:
             doubts.append(f"alleles are flipped at variants {self.flipped.tolist()}")
@@ -74,7 +80,8 @@ def ld_mismatch(z, ld, n_samples):
             of the same ancestry it is above 1.5 in 0 to 5% of loci whose largest abs(z) is 10, 10
             to 80% where that is 20 and nearly all where it is 40; with in-sample LD it is 0.
         mismatched : bool
-            Whether the impact is above 1.5 or an allele flip was found.
+            Whether the impact is above 1.5, and not by chance (a log likelihood ratio above 8), or
+            an allele flip was found.
         flipped : int ndarray
             Variants whose z fits the others once its sign is changed: the counted alleles of z and
             LD differ.
@@ -144,7 +151,7 @@ def ld_mismatch(z, ld, n_samples):
         conditional_sd=1 / np.sqrt(precision),
         conditional_z=conditional_z,
         flip_log_lr=flip_log_lr,
-        noise=noises[-1],
+        noise=noises[-1][0],
         signal=signal,
     )
 
@@ -166,8 +173,9 @@ def screen_mismatch(z, ld):
     values, vectors = np.linalg.eigh(to_numpy(ld.rows(top))[:, top].astype(float))
     strongest = z[top].astype(float)
     sign, _, _, shares, _ = fit_and_undo_flips(strongest, values, vectors)
-    impact = float((shares[0] - SMALLEST_SHARE) * np.max(z**2))
-    return Screen(shares[0], shares[-1], impact, top[sign < 0])
+    (share, log_lr), corrected_share = shares[0], shares[-1][0]
+    impact = float((share - SMALLEST_SHARE) * np.max(z**2))
+    return Screen(share, corrected_share, impact, log_lr, top[sign < 0])
 
 
 def fit_doubts(leads, ld, *, converged):
@@ -192,15 +200,57 @@ def fit_doubts(leads, ld, *, converged):
     return doubts
 
 
-def effect_leads(alpha, strength):
-    """Return the most probable variants of the single effects alpha (L, p) of a strength > 0."""
-    return np.argmax(alpha[strength > 0], axis=1)
+def settle_doubts(estimator, locus, on_mismatch):
+    """Return whether z does not fit the LD of `locus`; if so, refit `estimator` by `on_mismatch`.
+
+    "one_effect" and "shrink" replace the fitted attributes and warn; "raise" raises ValueError.
+    """
+    screen = screen_mismatch(to_numpy(locus.z).astype(float), locus.ld)
+    doubts = screen.doubts() + doubts_of(estimator, locus)
+    if not doubts:
+        return False
+    reason = f"z and ld do not fit: {'; '.join(doubts)}."
+    remedy = (
+        "Check that both count the same alleles, that n_samples is that of each variant, and that "
+        "the LD is of people of the scan's ancestry; ld_mismatch(z, ld, n_samples) tells which "
+        "variants to look at."
+    )
+    if on_mismatch == "raise":
+        raise ValueError(f"{reason} {remedy}")
+    refit, done = clone(estimator).set_callbacks(), "One effect was fitted in place"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        if on_mismatch == "shrink":
+            done = f"The LD was shrunk by {screen.share:.2g}"
+            shrunk = ShrunkLD(locus.ld, screen.share, locus.xp, locus.device)
+            locus = locus._replace(ld=shrunk)
+            refit._fit_summary_locus(locus)
+            doubts = screen_mismatch(to_numpy(locus.z).astype(float), shrunk).doubts()
+            doubts += doubts_of(refit, locus)
+            if doubts:
+                done += ", and one effect fitted, since doubts remained"
+        if doubts:
+            refit.set_params(solver="susie", noise="ld", max_effects=1)._fit_summary_locus(locus)
+    vars(estimator).update({k: v for k, v in vars(refit).items() if k.endswith("_")})
+    warnings.warn(f"{reason} {done}. {remedy}", LDMismatchWarning, stacklevel=4)
+    return True
+
+
+def doubts_of(estimator, locus):
+    """Return what is doubtful of a fit by one of the calibrated solvers; the others overstate."""
+    if estimator.solver_ not in ("susie", "gibbs"):
+        return []
+    leads = [int(found["variants"][0]) for found in estimator.credible_sets_]
+    leads += np.setdiff1d(np.flatnonzero(to_numpy(estimator.pip_) > 0.5), leads).tolist()
+    converged = estimator.converged_ or estimator.solver_ == "gibbs"  # that means more draws
+    return fit_doubts(leads, locus.ld, converged=converged)
 
 
 def noise_and_signal(z, values, vectors):
-    """Return s and g of maximum likelihood; values (k,) >= 0 and vectors (p, k) of R.
+    """Return s and g of maximum likelihood, and the log likelihood ratio against the smallest s.
 
-    The p - k directions without an eigenvector have eigenvalue 0. A grid, then L-BFGS on the logs.
+    `values` (k,) >= 0 and `vectors` (p, k) are of R; the p - k directions without an eigenvector
+    have eigenvalue 0. A grid, then L-BFGS on the logs.
     """
     power, count = (vectors.T @ z) ** 2, np.ones_like(values)
     if len(values) < len(z):
@@ -219,8 +269,12 @@ def noise_and_signal(z, values, vectors):
     grid = [(x, y) for x in np.linspace(*bounds[0], 10) for y in np.linspace(-10, 8, 10)]
     start = min(grid, key=lambda logs: loss(logs)[0])
     found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
+    fixed = [(bounds[0][0], bounds[0][0]), bounds[1]]
+    best_g = min(np.linspace(-10, 8, 10), key=lambda log_g: loss((bounds[0][0], log_g))[0])
+    start = bounds[0][0], best_g
+    null = minimize(loss, start, jac=True, bounds=fixed, method="L-BFGS-B")
     s, g = np.exp(found.x)
-    return float(s), float(g)
+    return float(s), float(g), float(null.fun - found.fun)
 
 
 def fit_and_undo_flips(given, values, vectors):
@@ -231,8 +285,8 @@ def fit_and_undo_flips(given, values, vectors):
     values, sign, before, shares = np.clip(values, 0.0, None), np.ones_like(given), None, []
     while not np.array_equal(sign, before):
         before = sign.copy()
-        s, g = noise_and_signal(sign * given, values, vectors)
-        shares.append(s)
+        s, g, log_lr = noise_and_signal(sign * given, values, vectors)
+        shares.append((s, log_lr))
         precision, weighted = undo_flips(sign, given, values, vectors, s, g)
     return sign, precision, weighted, shares, g
 

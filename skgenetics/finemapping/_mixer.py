@@ -1,5 +1,6 @@
 """The FinemapMiXeR estimator."""
 
+import warnings
 from numbers import Real
 
 import numpy as np
@@ -8,6 +9,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgenetics.finemapping._diagnostics import settle_doubts
 from skgenetics.finemapping._elbo import learned_prior, learning_norm, residual_share
 from skgenetics.finemapping._solvers import SOLVERS, Problem
 from skgenetics.finemapping._summary import data_moments, per_variant, validate_summary
@@ -143,6 +145,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Lower bound on the log evidence relative to no effect, after each iteration. With
         spike_sd="adaptive" the objective itself changes and the trace need not rise. Empty for
         "gibbs".
+    ld_mismatch_ : bool
+        After :meth:`fit_summary`: whether z does not fit the LD, see its `on_mismatch`.
     diagnostics_ : dict
         Of "gibbs", else empty: "rhat" and "effective_size" of the number of causal variants and of
         the variance they explain (the worse), and "pip_gap", the largest difference of a PIP
@@ -255,7 +259,17 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return self
 
     @with_callbacks
-    def fit_summary(self, z=None, ld=None, *, n_samples, beta=None, se=None, heterozygosity=None):
+    def fit_summary(
+        self,
+        z=None,
+        ld=None,
+        *,
+        n_samples,
+        beta=None,
+        se=None,
+        heterozygosity=None,
+        on_mismatch="one_effect",
+    ):
         """Fine-map from summary statistics.
 
         Parameters
@@ -276,6 +290,13 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         heterozygosity : array-like of shape (n_variants,), optional
             2f(1-f) from the allele frequency f. None: effects are per standard deviation of the
             genotype.
+        on_mismatch : {"one_effect", "shrink", "raise", "ignore"}, default="one_effect"
+            What to do where z does not fit the LD, or where the fit is doubtful: "susie" does not
+            converge, or "susie" or "gibbs" find effects on two variants of absolute r > .95.
+            "one_effect": fit a single effect in place, which asks LD for its set's purity alone;
+            "shrink": shrink the LD to the identity by the share of noise that does not follow it,
+            safe up to abs(z) of about 10, and one effect where doubts remain; both warn with
+            :class:`LDMismatchWarning`. :func:`ld_mismatch` tells which variants are at fault.
 
         Returns
         -------
@@ -288,15 +309,23 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         `feature_names_in_`.
         """
         self._check_parameters()
+        check_option(on_mismatch, "on_mismatch", ("one_effect", "shrink", "raise", "ignore"))
         locus, names = validate_summary(
             z, ld, n_samples=n_samples, beta=beta, se=se, heterozygosity=heterozygosity
         )
-        for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
+        for name in ("feature_names_in_", "_noise_variance", "_X_mean", "ld_mismatch_"):
             vars(self).pop(name, None)
         self.n_features_in_ = locus.z.shape[0]
         if names is not None:
             self.feature_names_in_ = names
-        self._fit_locus(locus, 1.0, 0 * locus.z, 0.0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self._fit_summary_locus(locus)
+        if on_mismatch != "ignore":
+            self.ld_mismatch_ = settle_doubts(self, locus, on_mismatch)
+        if not getattr(self, "ld_mismatch_", False):
+            for warning in caught:
+                warnings.warn(warning.message, stacklevel=3)
         return self
 
     def predict(self, X, return_std=False):
@@ -397,6 +426,10 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         if value is None:
             return learned
         return float(value) if isinstance(value, Real) else locus.array(value)
+
+    def _fit_summary_locus(self, locus):
+        """Run the solver on a locus known by summary statistics."""
+        self._fit_locus(locus, 1.0, 0 * locus.z, 0.0)
 
     def _fit_locus(self, locus, y_sd, X_mean, y_mean, X=None, y=None):
         """Run the solver, set the fitted attributes and return the `Posterior`."""

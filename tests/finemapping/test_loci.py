@@ -268,7 +268,7 @@ def test_ld_mismatch_of_the_estimator_is_told():
 
 
 def test_warnings_of_a_fit_are_its_message():
-    loci = [{"name": "a", **simulated(0)}]
+    loci = [{"name": "a", "on_mismatch": "ignore", **simulated(0)}]
     with warnings.catch_warnings(record=True) as caught:
         row = finemap_loci(loci, FinemapMiXeR(max_iter=1)).loci.iloc[0]
     assert not caught

@@ -14,6 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skgenetics import FinemapMiXeR
+from skgenetics.datasets import make_genotypes
+from skgenetics.finemapping import LDMismatchWarning
 from tests.oracles.finemapping import wald_t
 
 FAST_ADAM = {"solver": "adam", "max_iter": 2500, "tol": 1e9}
@@ -364,3 +366,82 @@ def test_progress_bar_runs(locus, capsys):
     X, y, _ = locus()
     FinemapMiXeR().set_callbacks(ProgressBar()).fit(X, y)
     assert "FinemapMiXeR - fit" in capsys.readouterr().out
+
+
+def test_the_real_ldl_locus_never_misleads(shared):
+    locus = np.load(
+        shared / "data" / "gwas_loci" / "glgc_ldl_chr1_25.3_26.3Mb.npz", allow_pickle=False
+    )
+    z, panel, n = locus["z"], locus["G_1kg_eur"].astype(float), locus["n"]
+    R = np.corrcoef(panel.T)
+    for kept in (np.ones(len(z), dtype=bool), n >= 0.8 * np.median(n)):
+        for options in ({"solver": "susie"}, {"solver": "gibbs", "n_draws": 200}):
+            model = FinemapMiXeR(**options, random_state=0)
+            with pytest.warns(LDMismatchWarning, match="One effect was fitted in place"):
+                model.fit_summary(z[kept], R[np.ix_(kept, kept)], n_samples=n[kept])
+            assert model.ld_mismatch_
+            assert model.pip_.max() < 0.9
+            assert all(len(found["variants"]) > 1 for found in model.credible_sets_)
+            assert len(model.credible_sets_) == 1
+    with pytest.raises(ValueError, match=r"z and ld do not fit: .* ld_mismatch"):
+        FinemapMiXeR().fit_summary(z, R, n_samples=n, on_mismatch="raise")
+
+
+def flipped_locus():
+    R = np.corrcoef(make_genotypes(500, 200, random_state=0).data.T)
+    z = np.random.default_rng(0).multivariate_normal(6 * R[50], R)
+    z[50] *= -1
+    return z, R
+
+
+def test_a_flipped_allele_is_named_and_each_policy_does_what_it_says():
+    z, R = flipped_locus()
+    with pytest.warns(LDMismatchWarning, match=r"alleles are flipped at variants \[50\]"):
+        model = FinemapMiXeR().fit_summary(z, R, n_samples=4000)
+    assert model.ld_mismatch_
+    assert len(model.credible_sets_) <= 1
+    assert model.get_params()["max_effects"] == 10  # parameters are the user's
+    with pytest.warns(LDMismatchWarning, match="The LD was shrunk by"):
+        FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="shrink")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", LDMismatchWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        ignored = FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
+    assert not hasattr(ignored, "ld_mismatch_")
+    with pytest.raises(ValueError, match="on_mismatch must be one of"):
+        FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="warn")
+
+
+def test_matched_loci_raise_no_alarm(shared):
+    folder = shared / "reference" / "finemap"
+    panels, alarms, n_loci = {}, 0, 0
+    for path in sorted((folder / "loci").glob("*N3*.npz")):
+        locus = np.load(path, allow_pickle=False)
+        name = str(locus["ld"])
+        if name not in panels:
+            G = np.load(folder / "ld" / f"{name}.npz", allow_pickle=False)["G"].astype(float)
+            panels[name] = np.corrcoef(G[:, G.std(axis=0) > 0].T)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", LDMismatchWarning)
+            model = FinemapMiXeR().fit_summary(
+                locus["z"], panels[name], n_samples=float(locus["n"])
+            )
+        alarms, n_loci = alarms + model.ld_mismatch_, n_loci + 1
+    assert n_loci == 15
+    assert alarms <= 0.05 * n_loci
+
+
+def test_refits_do_not_run_callbacks_twice():
+    z, R = flipped_locus()
+    setups = []
+
+    class Counting(StopAfter):
+        def setup(self, estimator, context):
+            setups.append(estimator)
+
+        def on_fit_task_end(self, estimator, context):
+            return False
+
+    with pytest.warns(LDMismatchWarning):
+        FinemapMiXeR().set_callbacks(Counting(0)).fit_summary(z, R, n_samples=4000)
+    assert len(setups) == 1
