@@ -11,6 +11,8 @@ import numpy as np
 
 from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
 
+ROUNDING = 1e-10  # a column's residuals below this share of it are rounding
+
 
 class Design(NamedTuple):
     """What turns a column into its coefficients on the covariates."""
@@ -71,28 +73,34 @@ def regress_observed(C, Y, weight, xp, device):
     )
 
 
-def regress_blocks(design, parts, dtype, xp, device):
-    """Return coefficients and intercepts, as `dtype`, of all columns of `parts`.
+def regress_blocks(C, design, parts, dtype, xp, device):
+    """Return coefficients, intercepts and what is kept, as `dtype`, of all columns of `parts`.
 
-    `parts` are matrices side by side, read in blocks of columns.
+    `parts` are matrices side by side, read in blocks of columns. A column that the covariates C
+    explain but for rounding is kept 0 times, any other once.
     """
     n_columns = sum(part.shape[1] for part in parts)
     coef = xp.empty((design.mean.shape[0], n_columns), dtype=dtype, device=device)
     intercept = xp.empty((n_columns,), dtype=dtype, device=device)
+    kept = xp.empty((n_columns,), dtype=dtype, device=device)
     for columns, block in _blocks(parts, xp):
         block_coef, block_intercept = regress(design, block, xp)
+        residual = block - (xp.matmul(C, block_coef) + block_intercept)
+        left, whole = (xp.matmul(design.share, part * part) for part in (residual, block))
+        kept[columns] = xp.astype(left > ROUNDING**2 * whole, dtype)
         coef[:, columns] = xp.astype(block_coef, dtype)
         intercept[columns] = xp.astype(block_intercept, dtype)
-    return coef, intercept
+    return coef, intercept, kept
 
 
-def residuals(C, parts, coef, intercept, xp, device):
-    """Return the columns of `parts` minus ``C coef + intercept``: one new matrix."""
+def residuals(C, parts, coef, intercept, kept, xp, device):
+    """Return the columns of `parts` minus ``C coef + intercept``, times `kept`: one new matrix."""
     shape = (C.shape[0], intercept.shape[0])
     adjusted = xp.empty(shape, dtype=intercept.dtype, device=device)
     for columns, block in _blocks(parts, xp):
-        fitted = xp.matmul(C, xp.astype(coef[:, columns], C.dtype)) + intercept[columns]
-        adjusted[:, columns] = xp.astype(block - fitted, adjusted.dtype, copy=False)
+        part = xp.matmul(C, xp.astype(coef[:, columns], C.dtype)) + intercept[columns]
+        part = xp.astype(block - part, adjusted.dtype, copy=False)
+        adjusted[:, columns] = part * kept[columns]
     return adjusted
 
 

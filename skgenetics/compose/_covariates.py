@@ -79,6 +79,9 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         Change of each other column per unit of each covariate; where the variants are adjusted.
     feature_intercept_ : array of shape (n_features_in_ - n_covariates,)
         The other columns at `covariate_mean_`; where the variants are adjusted.
+    feature_kept_ : array of shape (n_features_in_ - n_covariates,)
+        1, or 0 for a column that the covariates explain but for rounding: the regressor sees 0 in
+        its place, in every sample; where the variants are adjusted.
     n_features_in_ : int
         Number of columns of X, covariates included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -359,8 +362,8 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
 
     def _fit_features(self, C, others, weight, xp, device):
         """Regress each of the other columns on the covariates."""
-        self.feature_coef_, self.feature_intercept_ = regress_blocks(
-            make_design(C, weight, xp), others, float_dtype(others[0], xp), xp, device
+        self.feature_coef_, self.feature_intercept_, self.feature_kept_ = regress_blocks(
+            C, make_design(C, weight, xp), others, float_dtype(others[0], xp), xp, device
         )
         missing = to_numpy(xp.isnan(self.feature_intercept_))
         if missing.any():
@@ -374,7 +377,8 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         """Return the columns that `regressor` sees."""
         if not self.adjust_features:
             return others[0] if len(others) == 1 else xp.concat(others, axis=1)
-        adjusted = residuals(C, others, self.feature_coef_, self.feature_intercept_, xp, device)
+        regression = self.feature_coef_, self.feature_intercept_, self.feature_kept_
+        adjusted = residuals(C, others, *regression, xp, device)
         if not hasattr(X, "iloc"):
             return adjusted
         columns = X.columns[self._others()]

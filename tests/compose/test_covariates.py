@@ -9,7 +9,7 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
-from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import r2_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.neighbors import KNeighborsRegressor
@@ -445,3 +445,22 @@ def test_another_width_raises():
     model = CovariateAdjustedRegressor(Ridge(), covariates=[-1]).fit(G, y)
     with pytest.raises(ValueError, match=r"11 features, but .* expecting 12"):
         model.predict(G[:, 1:])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float32", "float64"])
+def test_what_covariates_explain_is_exactly_zero(dtype):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(80, 6)).astype(dtype)
+    X[:, 2] = X[:, 5] + X[:, 4]  # two of the covariates explain it
+    y = X[:, 0] + 0.3 * rng.normal(size=80)
+    train, test = X[:60], X[60:].copy()
+    test[:, 2] = 0  # no longer explained
+    model = CovariateAdjustedRegressor(
+        make_pipeline(StandardScaler(), RidgeCV()), covariates=[4, 5]
+    ).fit(train, y[:60])
+    assert model.feature_kept_.tolist() == [1, 1, 0, 1]
+    for rows in (train, test):
+        adjusted = model.adjust(rows)
+        assert np.all(adjusted[:, 2] == 0)
+        assert np.all(adjusted[:, 0] != 0)
+    np.testing.assert_allclose(model.predict(test), y[60:], atol=1.5)
