@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.feature_selection import VarianceThreshold
 from sklearn.linear_model import ElasticNetCV, LinearRegression, LogisticRegression, RidgeCV
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import (
@@ -33,7 +32,6 @@ from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._validation import import_optional
 
 N_INNER_FOLDS = 3
-_LEAST_VARIANCE = 1e-8  # what covariates leave of a variant that they explain is rounding
 
 
 class TopVariantRegressor(RegressorMixin, BaseEstimator):
@@ -61,7 +59,7 @@ class TopVariantRegressor(RegressorMixin, BaseEstimator):
 def regressors(n_variants, cv, seed):
     """Return the models for a quantitative trait, one line each; `cv` chooses their settings."""
     search = partial(GridSearchCV, cv=cv, error_score="raise")
-    scaled = partial(make_pipeline, VarianceThreshold(_LEAST_VARIANCE), StandardScaler())
+    scaled = partial(make_pipeline, StandardScaler())
     trees = HistGradientBoostingRegressor(
         max_iter=50, max_bins=16, max_features=0.2, early_stopping=False, random_state=seed
     )
