@@ -340,6 +340,7 @@ def test_dask():
 
 
 def test_killed_and_resumed(tmp_path):
+    tmp_path = Path(str(tmp_path))  # as in the subprocess: a path pickles the parts it was made of
     output = tmp_path / "new" / "output"
     loci = lazy(tmp_path, locus_2="go")
     code = f"""
