@@ -109,7 +109,7 @@ def cavi(z, ld, scale, orders, *, pi, slab, residual_variance, norm, tol):
             if residual_variance is None:
                 s0[k] = max((z_norm + expected) / rank, MIN_RESIDUAL_VARIANCE)
             if learned_pi and used.size:
-                pi[k] = max(np.mean(gate[k, used]), TINY)
+                pi[k] = np.clip(np.mean(gate[k, used]), TINY, 1 - 1e-12)
             if learned_slab and used.size:
                 second = gate[k, used] * (mean[k, used] ** 2 + variance[k, used])
                 slab[k] = max(np.sum(second), TINY) / max(np.sum(gate[k, used]), TINY)
