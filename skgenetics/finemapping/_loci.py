@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import re
 import time
 import warnings
@@ -24,6 +23,7 @@ import skgenetics
 from skgenetics.utils._array_api import to_numpy
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._validation import import_optional
+from skgenetics.utils._writing import atomic_path
 
 REGION = ("chromosome", "start", "end")
 TABLES = {  # columns and dtypes of the result; names of GWAS-SSF where it has one
@@ -388,12 +388,8 @@ def _write(path, key, tables):
     for kind, frame in tables.items():
         plain = frame.astype(object).where(frame.notna(), None)
         content[kind] = plain.to_dict("list")
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
+    with atomic_path(path) as temporary:
         temporary.write_bytes(gzip.compress(json.dumps(content).encode(), 1))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read(path, key):

@@ -4,7 +4,7 @@ from skgenetics.io._genotypes import Genotypes, read_genotypes, write_genotypes
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
 from skgenetics.io._tables import read_list, read_table
-from skgenetics.io._writing import atomic_folder, atomic_path
+from skgenetics.utils._writing import atomic_folder, atomic_path
 
 __all__ = [
     "Genotypes",

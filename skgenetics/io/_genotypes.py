@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from skgenetics.io._tables import parse_numbers, read_rows
-from skgenetics.io._writing import atomic_path
 from skgenetics.utils._validation import import_optional
+from skgenetics.utils._writing import atomic_path
 
 MISSING = -127
 VARIANT_COLUMNS = ("chromosome", "position", "variant_id", "effect_allele", "other_allele")

@@ -12,7 +12,10 @@ _MAGIC = b"\x6c\x1b\x01"
 
 
 class _Bed:
-    """A .bed file that is opened anew at every read, so that it pickles."""
+    """A .bed file that is opened anew at every read, so that it pickles.
+
+    `path` is absolute: a worker process may stand in another folder.
+    """
 
     def __init__(self, path, shape, num_threads):
         self.path, self.shape, self.num_threads = path, shape, num_threads
@@ -95,7 +98,7 @@ def read_plink(prefix, *, num_threads=1):
         }
     )
     return Genotypes(
-        _Bed(str(bed), (len(people), len(variants)), num_threads),
+        _Bed(str(bed.absolute()), (len(people), len(variants)), num_threads),
         sample_index([row[0] for row in people], [row[1] for row in people]),
         frame,
         counted_allele=f"A1 of {bim.name}",

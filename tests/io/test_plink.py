@@ -41,6 +41,16 @@ def test_a_narrowed_selection_is_lazy_and_pickles(plink_prefix):
     assert again.variants["variant_id"].tolist() == ["rs5"]
 
 
+def test_a_relative_path_is_read_from_any_folder(plink_prefix, tmp_path, monkeypatch):
+    expected = read_plink(plink_prefix)[:, :]
+    monkeypatch.chdir(plink_prefix.parent)
+    genotypes = read_plink(plink_prefix.name)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    np.testing.assert_array_equal(genotypes[:, :], expected)
+
+
 def test_it_reads_what_bed_reader_writes(tmp_path):
     values = np.array([[0, 1], [2, -127], [1, 0]], dtype=np.int8)
     bed_reader.to_bed(tmp_path / "x.bed", values, properties={"iid": ["a", "b", "c"]})
