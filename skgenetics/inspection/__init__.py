@@ -7,6 +7,7 @@ from skgenetics.inspection._scores import ScoresDisplay
 from skgenetics.inspection._similarity import SimilarityExplanation
 from skgenetics.inspection._similarity_display import SimilarityDisplay
 from skgenetics.inspection._swap import swap_interactions
+from skgenetics.inspection._training_curve import TrainingCurveDisplay
 
 __all__ = [
     "CalibrationDisplay",
@@ -14,6 +15,7 @@ __all__ = [
     "ScoresDisplay",
     "SimilarityDisplay",
     "SimilarityExplanation",
+    "TrainingCurveDisplay",
     "bilrp",
     "relevance",
     "swap_interactions",
