@@ -123,11 +123,16 @@ def gene_set_enrichment(
     place[order] = np.arange(n)
     observed = np.array([_enrichment(place[own][None, :], sizes)[:, 0] for own in members])
     high, low = np.zeros(n_permutations), np.zeros(n_permutations)
-    width = max(1, CHUNK_CELLS // n)
+    pool = np.unique(np.concatenate(members))  # no other gene needs a shuffled place
+    columns = [np.searchsorted(pool, own) for own in members]
+    shuffle = np.random.default_rng(rng.randint(2**31, size=4))
+    width = max(1, CHUNK_CELLS // pool.size)
     for start in range(0, n_permutations, width):
         rows = slice(start, min(start + width, n_permutations))
-        places = np.argsort(rng.random_sample((rows.stop - rows.start, n)), axis=1)
-        for own in members:
+        places = np.empty((rows.stop - rows.start, pool.size), dtype=np.int32)
+        for drawn in places:
+            drawn[:] = shuffle.choice(n, pool.size, replace=False)
+        for own in columns:
             positive, negative = _enrichment(places[:, own], sizes)
             high[rows] = np.maximum(high[rows], positive)
             low[rows] = np.minimum(low[rows], negative)
