@@ -1,8 +1,9 @@
-"""Readers and writers: genotypes, phenotype and covariate tables, and matching people by name."""
+"""Readers and writers: genotypes, summary statistics, tables of people, and matching by name."""
 
 from skgenetics.io._genotypes import Genotypes, read_genotypes, write_genotypes
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
+from skgenetics.io._sumstats import read_sumstats
 from skgenetics.io._tables import read_list, read_table
 from skgenetics.utils._writing import atomic_folder, atomic_path
 
@@ -14,6 +15,7 @@ __all__ = [
     "read_genotypes",
     "read_list",
     "read_plink",
+    "read_sumstats",
     "read_table",
     "write_genotypes",
 ]

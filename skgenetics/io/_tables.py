@@ -3,6 +3,7 @@
 import csv
 import gzip
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,54 @@ MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "na", ".", "-9")
 _COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)
 
 
-def read_lines(path):
-    """Return the lines of a text file, gzipped or not, without byte-order mark and line ends."""
+def iterate_lines(path):
+    """Yield the lines of a text file, gzipped or not, without byte-order mark and line ends."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    data = path.read_bytes()
+    with open(path, "rb") as file:
+        opened = gzip.open if file.read(2) == b"\x1f\x8b" else open
     try:
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return data.decode("utf-8-sig").splitlines()
-    except (OSError, EOFError) as error:
+        with opened(path, "rt", encoding="utf-8-sig") as file:
+            for line in file:
+                if "\0" in line:
+                    raise ValueError(f"{path.name} holds NUL bytes: it is damaged, or not text.")
+                yield line.rstrip("\n")
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path.name} is a damaged gzip file: {error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
+
+
+def read_lines(path):
+    """Return the lines of a text file as a list."""
+    return list(iterate_lines(path))
+
+
+def find_delimiter(line):
+    """Return what separates the fields of a header: TAB, a comma, or None for any spaces."""
+    return next((mark for mark in "\t," if mark in line), None)
+
+
+def split_lines(lines, delimiter, name):
+    """Return lists of fields; quoted fields may hold the delimiter, but not an end of line."""
+    if delimiter is None:
+        return [line.split() for line in lines]
+    reader = csv.reader(lines, delimiter=delimiter)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"{name} is not a table: {error}.") from error
+    if len(rows) != len(lines):
+        raise ValueError(f"{name} has a quotation mark that is not closed on its line.")
+    return rows
+
+
+def check_unique(header, name):
+    """Raise ValueError where two columns have one name."""
+    if len(set(header)) < len(header):
+        repeated = next(column for column in header if header.count(column) > 1)
+        raise ValueError(f"{name} has more than one column named {repeated!r}.")
 
 
 def read_rows(path):
@@ -35,13 +70,10 @@ def read_rows(path):
     lines = [line for line in read_lines(path) if line.strip() and not line.startswith("##")]
     if not lines:
         raise ValueError(f"{name} is empty; expected a header line and one row a person.")
-    delimiter = next((mark for mark in "\t," if mark in lines[0]), None)
-    if delimiter is None:
-        header, *rows = [line.split() for line in lines]
-    else:
-        header, *rows = [
-            [field.strip() for field in row] for row in csv.reader(lines, delimiter=delimiter)
-        ]
+    header, *rows = [
+        [field.strip() for field in row]
+        for row in split_lines(lines, find_delimiter(lines[0]), name)
+    ]
     if not rows:
         raise ValueError(f"{name} has a header line only; expected one row a person.")
     for number, row in enumerate(rows, start=1):
@@ -50,9 +82,7 @@ def read_rows(path):
                 f"{name}: row {number} (ID {row[0]}) has {len(row)} fields, the header has "
                 f"{len(header)}. Fields are separated by TAB, comma or spaces, one way in a file."
             )
-    repeated = {column for column in header if header.count(column) > 1}
-    if repeated:
-        raise ValueError(f"{name} has more than one column named {sorted(repeated)[0]!r}.")
+    check_unique(header, name)
     return header, rows
 
 

@@ -1,0 +1,382 @@
+"""Summary statistics of association studies, whichever program wrote them."""
+
+from decimal import Decimal, DecimalException
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from scipy.special import log_ndtr, ndtri_exp
+
+from skgenetics.io._sumstats_formats import FORMATS, MEANINGS, recognize
+from skgenetics.io._tables import check_unique, find_delimiter, iterate_lines, split_lines
+from skgenetics.utils._validation import check_number, check_option, import_optional
+
+COLUMNS = (
+    "chromosome",
+    "base_pair_location",
+    "effect_allele",
+    "other_allele",
+    "rsid",
+    "variant_id",
+    "effect_allele_frequency",
+    "beta",
+    "standard_error",
+    "z",
+    "p_value",
+    "neg_log_10_p_value",
+    "n",
+)
+_ALLELES = ("effect_allele", "other_allele", "ref_allele", "alt_allele")
+_TEXT = ("chromosome", "rsid", "variant_id", "test", *_ALLELES)
+_MISSING = frozenset(("", "na", "n/a", "nan", "#na", ".", "-", "null", "none", "inf", "-inf"))
+_CHROMOSOMES = {"23": "X", "24": "Y", "25": "X", "26": "MT", "M": "MT", "XY": "X"}
+_CHROMOSOMES |= {"PAR1": "X", "PAR2": "X"}
+_ROWS_AT_ONCE = 100_000
+_TINY = 1e-300  # below this, a p-value is read from its text
+
+
+def read_sumstats(path, *, columns=None, n_samples=None, build=None, extra_columns=()):
+    """Read summary statistics of one trait, under the column names of GWAS-SSF.
+
+    Parameters
+    ----------
+    path : path-like
+        Text, gzipped or not, with a header; separated by TAB, comma or spaces. Recognized by their
+        header are GWAS-SSF, LDSC and PolyFun (SNP, A1, A2, Z), PLINK 2 ``--glm``, PLINK 1
+        association tables, REGENIE, BOLT-LMM and SAIGE. Lines that begin with ``##`` are left out.
+    columns : dict of str to str, optional
+        ``{meaning: column of the file}`` for any other table, or to overrule the recognized
+        format. Meanings are chromosome, base_pair_location, effect_allele, other_allele, rsid,
+        variant_id, effect_allele_frequency, beta, odds_ratio, standard_error, z, p_value,
+        neg_log_10_p_value, n, n_cases, n_controls, test.
+    n_samples : int, float or str, optional
+        The number of people, or the file's column that holds it. A number overrules the file.
+    build : {"GRCh37", "GRCh38"}, optional
+        Genome build of the positions, kept in ``attrs``.
+    extra_columns : sequence of str
+        Columns of numbers kept under their own name, such as PolyFun's SNPVAR.
+
+    Returns
+    -------
+    sumstats : pandas.DataFrame
+        One row a variant, in the order of the file. What the file does not say is NA.
+
+        * chromosome: without "chr"; 23, 24, 25 and 26 are X, Y, X and MT.
+        * base_pair_location: Int64, in base pairs of `build`.
+        * effect_allele, other_allele: upper case; `beta` and `z` are per copy of effect_allele.
+        * rsid, variant_id: a column of IDs of any kind is variant_id, and those that begin with
+          "rs" are rsid too.
+        * effect_allele_frequency: 0..1.
+        * beta, standard_error: on the scale of the file; odds and hazard ratios as logarithms.
+        * z: beta / standard_error; where that is missing the file's z or t statistic; else from
+          the p-value and the sign of beta.
+        * p_value, neg_log_10_p_value: two-sided; from z where the file has none. The second stays
+          exact where the first is 0 because floats end at 1e-308.
+        * n: people; 4 / (1 / cases + 1 / controls) where the file counts cases and controls.
+
+        ``attrs`` holds "format", "mixed_model" (whether that program fits a mixed model), "build",
+        "source" (file name), "columns" (those used) and "notes" (sentences to show the user).
+
+    Raises
+    ------
+    ValueError
+        Where the header is of no known format and `columns` does not say what is what, a row has
+        another number of fields than the header, a number is not one or is impossible (p outside
+        0..1, a negative standard error), or p = 0 has neither z nor beta and standard_error.
+
+    Notes
+    -----
+    In tables of REGENIE and PLINK only rows of the additive test (TEST = ADD) are read. z of mixed
+    models (REGENIE, BOLT-LMM, SAIGE) are larger at large effects than the LD of the sample implies.
+
+    References
+    ----------
+    Hayhurst et al. (2022), A community driven GWAS summary statistics standard, bioRxiv
+    2022.07.15.500230 (GWAS-SSF).
+    """
+    pd = import_optional("pandas", extra="dataframe")
+    if build is not None:
+        check_option(build, "build", ("GRCh37", "GRCh38"))
+    if n_samples is not None and not isinstance(n_samples, str):
+        check_number(n_samples, "n_samples", low=0)
+    name = Path(path).name
+    lines = (line for line in iterate_lines(path) if not line.startswith("##") and line.strip())
+    first = next(lines, None)
+    if first is None:
+        raise ValueError(f"{name} is empty; expected a header line and one row a variant.")
+    delimiter = find_delimiter(first)
+    header = [field.strip() for field in split_lines([first], delimiter, name)[0]]
+    check_unique(header, name)
+    form, used = recognize(header)
+    used |= _mapped(columns or {}, header, name)
+    if isinstance(n_samples, str):
+        used |= _mapped({"n": n_samples}, header, name)
+    extra = {column: _column(column, header, name) for column in extra_columns}
+    _check_columns(used, header, form, name)
+
+    parts, n_rows = [], 0
+    while chunk := list(islice(lines, _ROWS_AT_ONCE)):
+        fields = _fields(split_lines(chunk, delimiter, name), header, n_rows, name)
+        wanted = {meaning: fields[column] for meaning, column in used.items()}
+        parts.append(_parse(pd, wanted, {c: fields[extra[c]] for c in extra}, n_rows, name))
+        n_rows += len(chunk)
+    if not n_rows:
+        raise ValueError(f"{name} has a header line only; expected one row a variant.")
+    frame, notes = pd.concat(parts, ignore_index=True), []
+    if "test" in frame:
+        frame = _of_one_test(frame, form.test if form else "ADD", notes, name)
+    if isinstance(n_samples, str) or n_samples is None:
+        _add_n(frame)
+    else:
+        frame["n"] = float(n_samples)
+    _add_alleles_and_ids(pd, frame)
+    _add_effects(frame, notes, name)
+    for column in COLUMNS:
+        if column not in frame:
+            frame[column] = (
+                pd.Series(pd.NA, frame.index, dtype="str") if column in _TEXT else np.nan
+            )
+    frame["base_pair_location"] = frame["base_pair_location"].astype("Int64")
+    frame = frame[[*COLUMNS, *extra]]
+    mixed_model = form is not None and form.mixed_model
+    if mixed_model:
+        notes.append(
+            f"{name} is of {form.name}: z of a mixed model do not match the LD of the sample where "
+            "effects are large."
+        )
+    frame.attrs = {
+        "format": form.name if form else "column map",
+        "mixed_model": mixed_model,
+        "build": build,
+        "source": name,
+        "columns": used | {column: extra[column] for column in extra},
+        "notes": notes,
+    }
+    return frame
+
+
+def unify_chromosomes(values):
+    """Return names of chromosomes without "chr" and leading zeros, 23 to 26 as X, Y, X and MT."""
+    known = {}
+    for value in set(values):
+        text = str(value)
+        text = (text[3:] if text[:3].lower() == "chr" else text).upper()
+        text = text.removesuffix(".0").lstrip("0") or text
+        known[value] = _CHROMOSOMES.get(text, text)
+    return [known[value] for value in values]
+
+
+def _mapped(columns, header, name):
+    """Return {meaning: column} of the caller's column map, or raise ValueError."""
+    unknown = set(columns) - set(MEANINGS)
+    if unknown:
+        raise ValueError(
+            f"columns: there is no meaning {sorted(unknown)[0]!r}; expected some of "
+            f"{', '.join(MEANINGS)}."
+        )
+    return {meaning: _column(column, header, name) for meaning, column in columns.items()}
+
+
+def _column(column, header, name):
+    """Return `column` as the header spells it, or raise ValueError."""
+    if column in header:
+        return column
+    alike = [known for known in header if known.lstrip("#").lower() == column.lower()]
+    if len(alike) != 1:
+        raise ValueError(f"{name} has no column {column!r}; it has {', '.join(header)}.")
+    return alike[0]
+
+
+def _check_columns(used, header, form, name):
+    """Raise ValueError unless the columns say which variant, which allele and which effect."""
+    has_place = "chromosome" in used and "base_pair_location" in used
+    has_sign = "beta" in used or "odds_ratio" in used
+    has_size = bool({"standard_error", "p_value", "neg_log_10_p_value"} & set(used))
+    missing = []
+    if not (has_place or "rsid" in used or "variant_id" in used):
+        missing.append("chromosome and base_pair_location, or rsid or variant_id")
+    if "effect_allele" not in used:
+        missing.append("effect_allele")
+    if not ("z" in used or (has_sign and has_size)):
+        missing.append("beta (or odds_ratio) with standard_error or p_value, or z")
+    if missing:
+        known = f"of {form.name}" if form else f"of no known format ({_names()})"
+        raise ValueError(
+            f"The header of {name} is {known} and does not say: {'; '.join(missing)}. It has "
+            f"{', '.join(header)}. Name them with columns={{'effect_allele': 'A1', ...}}."
+        )
+
+
+def _names():
+    """Return the names of the known formats."""
+    return ", ".join(form.name for form in FORMATS)
+
+
+def _fields(rows, header, n_before, name):
+    """Return {column: fields} of some rows, or raise ValueError where one is too short or long."""
+    for number, row in enumerate(rows, start=n_before + 1):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{name}: row {number} has {len(row)} fields, the header has {len(header)}. Fields "
+                "are separated by TAB, comma or spaces, one way in a file."
+            )
+    return dict(zip(header, zip(*rows, strict=True), strict=True))
+
+
+def _parse(pd, fields, extra, n_before, name):
+    """Return some rows as a frame of texts and numbers, each under its meaning."""
+    frame = {}
+    for meaning, texts in fields.items():
+        if meaning in _TEXT:
+            words = [_text(text) for text in texts]
+            if meaning == "chromosome":
+                words = [word and unify for word, unify in zip(words, unify_chromosomes(words))]
+            elif meaning in _ALLELES:
+                words = [word and word.upper() for word in words]
+            frame[meaning] = pd.Series(words, dtype="str")
+            continue
+        values = _numbers(texts, meaning, n_before, name)
+        if meaning == "p_value":
+            frame["neg_log_10_p_value"] = _neg_log10(values, texts)
+        frame[meaning] = values
+    for column, texts in extra.items():
+        frame[column] = _numbers(texts, column, n_before, name)
+    return pd.DataFrame(frame)
+
+
+def _text(text):
+    """Return a text, or None where it stands for nothing."""
+    text = text.strip()
+    return None if text in ("", "NA", ".") else text
+
+
+# meaning: lowest, highest, and what is expected
+_RANGES = {
+    "base_pair_location": (0, 2**31 - 1, "a position in base pairs"),
+    "effect_allele_frequency": (0, 1, "a frequency from 0 to 1"),
+    "odds_ratio": (0, np.inf, "a ratio, not negative"),
+    "standard_error": (0, np.inf, "a standard error, not negative"),
+    "p_value": (0, 1, "a p-value from 0 to 1 (-log10 p is neg_log_10_p_value)"),
+    "neg_log_10_p_value": (0, np.inf, "-log10 of a p-value, not negative"),
+    "n": (0, np.inf, "a number of people"),
+    "n_cases": (0, np.inf, "a number of people"),
+    "n_controls": (0, np.inf, "a number of people"),
+}
+
+
+def _numbers(texts, meaning, n_before, name):
+    """Return texts as float64, NaN where missing, or raise ValueError for the first that is bad."""
+    low, high, expected = _RANGES.get(meaning, (-np.inf, np.inf, "a number"))
+    try:
+        values = np.array([float(text) for text in texts])
+    except ValueError:
+        values = np.array([_number(text) for text in texts])
+    bad = (values < low) | (values > high) | np.isinf(values)
+    if meaning == "base_pair_location":
+        bad |= values != np.floor(values)
+    bad |= np.isnan(values)
+    for row in np.flatnonzero(bad):
+        if texts[row].strip().lower() not in _MISSING:
+            raise ValueError(
+                f"{name}: {meaning} in row {n_before + row + 1} is {texts[row].strip()[:40]!r}; "
+                f"expected {expected}, or NA."
+            )
+    values[bad] = np.nan
+    return values
+
+
+def _number(text):
+    """Return a text as a number, NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _neg_log10(p, texts):
+    """Return -log10 of p-values; those that floats cannot hold are read from their text."""
+    with np.errstate(divide="ignore"):
+        result = -np.log10(p)
+    for row in np.flatnonzero(p < _TINY):
+        try:
+            result[row] = -float(Decimal(texts[row].strip()).log10())
+        except DecimalException:
+            result[row] = np.inf
+    return result
+
+
+def _of_one_test(frame, test, notes, name):
+    """Return the rows of the additive test."""
+    kept = (frame["test"] == test).to_numpy()
+    if not kept.any():
+        tests = ", ".join(sorted(map(str, frame["test"].dropna().unique()))[:5])
+        raise ValueError(f"{name} has no row whose TEST is {test}, but {tests or 'NA'} only.")
+    if not kept.all():
+        notes.append(f"{name}: {(~kept).sum():,} rows whose TEST is not {test} were left out.")
+    return frame[kept].reset_index(drop=True)
+
+
+def _add_n(frame):
+    """Add the effective number of people where cases and controls are counted."""
+    if "n_cases" in frame and "n_controls" in frame:
+        with np.errstate(divide="ignore"):
+            effective = 4 / (1 / frame["n_cases"] + 1 / frame["n_controls"])
+        frame["n"] = effective.fillna(frame["n"]) if "n" in frame else effective
+
+
+def _add_alleles_and_ids(pd, frame):
+    """Add the allele that PLINK 2 does not name, and rsid from IDs of any kind."""
+    if "other_allele" not in frame and "ref_allele" in frame and "alt_allele" in frame:
+        counts_ref = frame["effect_allele"] == frame["ref_allele"]
+        frame["other_allele"] = frame["alt_allele"].where(counts_ref, frame["ref_allele"])
+    if "variant_id" in frame:
+        is_rsid = frame["variant_id"].str.match(r"rs\d", na=False)
+        found = frame["variant_id"].where(is_rsid)
+        frame["rsid"] = frame["rsid"].fillna(found) if "rsid" in frame else found
+
+
+def _add_effects(frame, notes, name):
+    """Add beta, z and p-values, each from what the file has."""
+    missing = np.full(len(frame), np.nan)
+
+    def column(meaning):
+        return frame[meaning].to_numpy(dtype=float) if meaning in frame else missing
+
+    beta, se = column("beta"), column("standard_error").copy()
+    with np.errstate(divide="ignore"):
+        log_ratio = np.log(column("odds_ratio"))
+    beta = np.where(np.isnan(beta) & np.isfinite(log_ratio), log_ratio, beta)
+    if np.any(se == 0):
+        notes.append(f"{name}: {np.sum(se == 0):,} standard errors of 0 were taken as missing.")
+        se[se == 0] = np.nan
+    neg_log_p = column("neg_log_10_p_value")
+    z_of_ratio = beta / se
+    z = np.where(np.isnan(z_of_ratio), column("z"), z_of_ratio)
+    lost = np.isnan(z) & np.isinf(neg_log_p)
+    if lost.any():
+        raise ValueError(
+            f"{name}: p_value in row {np.flatnonzero(lost)[0] + 1} of the variants is 0, and there "
+            "is neither z nor beta with standard_error: how strong the effect is was lost."
+        )
+    z_of_p = -ndtri_exp(-neg_log_p * np.log(10) - np.log(2))
+    signed = np.where((beta == 0) & (neg_log_p > 0), np.nan, np.sign(beta)) * z_of_p
+    _note_disagreement(z_of_ratio, z_of_p, notes, name)
+    z = np.where(np.isnan(z), signed, z)
+    neg_log_of_z = -(log_ndtr(-np.abs(z)) + np.log(2)) / np.log(10)
+    unknown = ~np.isfinite(neg_log_p)
+    neg_log_p = np.where(unknown, np.maximum(neg_log_of_z, 0), neg_log_p)
+    frame["beta"], frame["standard_error"], frame["z"] = beta, se, z
+    frame["neg_log_10_p_value"] = neg_log_p
+    frame["p_value"] = np.where(np.isnan(column("p_value")), 10.0**-neg_log_p, column("p_value"))
+
+
+def _note_disagreement(z_of_ratio, z_of_p, notes, name):
+    """Say so where standard errors and p-values tell of different effects."""
+    told = np.isfinite(z_of_ratio) & np.isfinite(z_of_p) & (z_of_p > 1)
+    if told.any():
+        factor = np.median(np.abs(z_of_ratio[told]) / z_of_p[told])
+        if not 0.8 < factor < 1.25:
+            notes.append(
+                f"{name}: beta / standard_error is in the median {factor:.2g} times the z of "
+                "p_value: standard_error may be that of an odds ratio, or p_value be corrected."
+            )
