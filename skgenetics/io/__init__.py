@@ -1,8 +1,10 @@
 """Readers and writers: genotypes, summary statistics, tables of people, and matching by name."""
 
 from skgenetics.io._genotypes import Genotypes, read_genotypes, write_genotypes
+from skgenetics.io._harmonize import harmonize
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
+from skgenetics.io._regions import find_regions, read_regions
 from skgenetics.io._sumstats import read_sumstats
 from skgenetics.io._tables import read_list, read_table
 from skgenetics.utils._writing import atomic_folder, atomic_path
@@ -11,10 +13,13 @@ __all__ = [
     "Genotypes",
     "atomic_folder",
     "atomic_path",
+    "find_regions",
+    "harmonize",
     "match_samples",
     "read_genotypes",
     "read_list",
     "read_plink",
+    "read_regions",
     "read_sumstats",
     "read_table",
     "write_genotypes",

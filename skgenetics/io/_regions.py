@@ -1,0 +1,155 @@
+"""Regions of the genome to fine-map: given, or around the lead variants of a scan."""
+
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.stats import norm
+
+from skgenetics.io._sumstats import unify_chromosomes
+from skgenetics.io._tables import read_lines
+from skgenetics.utils._validation import check_number
+
+_SHRINK = 0.8  # of the window, where a merged region is too wide
+
+
+class Region(NamedTuple):
+    """A stretch of a chromosome, both ends included, in base pairs from 1."""
+
+    chromosome: str
+    start: int
+    end: int
+    window: int | None = None  # on either side of its lead variants; None: given by the user
+
+    @property
+    def name(self):
+        """Return ``chr1:1000-2000``."""
+        return f"chr{self.chromosome}:{self.start}-{self.end}"
+
+    def overlaps(self, other):
+        """Whether a base pair lies in both."""
+        return (
+            self.chromosome == other.chromosome
+            and self.start <= other.end
+            and other.start <= self.end
+        )
+
+
+# The major histocompatibility complex, with its margins, in GRCh37 and GRCh38 alike. Its LD reaches
+# too far, and differs too much between panels, for the sets to be trusted.
+MHC = Region("6", 25_000_000, 34_000_000)
+
+
+def read_regions(path):
+    """Read regions from a BED file.
+
+    Parameters
+    ----------
+    path : path-like
+        chromosome, start from 0, end, separated by TAB or spaces; further columns, and lines that
+        begin with "#", "track" or "browser", are ignored.
+
+    Returns
+    -------
+    regions : list of Region
+        As in the file; start counts from 1.
+
+    Raises
+    ------
+    ValueError
+        Where a line is not a region, regions overlap, or there is none.
+    """
+    name, regions = Path(path).name, []
+    for number, line in enumerate(read_lines(path), start=1):
+        fields = line.split()
+        if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
+            continue
+        if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+            raise ValueError(
+                f"{name}, line {number} is {line[:60]!r}; expected chromosome, start and end, as "
+                "in 'chr1 1000000 2000000'."
+            )
+        start, end = int(fields[1]) + 1, int(fields[2])
+        if start > end:
+            raise ValueError(f"{name}, line {number}: the region ends before it starts.")
+        regions.append(Region(unify_chromosomes(fields[:1])[0], start, end))
+    if not regions:
+        raise ValueError(f"{name} has no region; expected chromosome, start and end on each line.")
+    ordered = sorted(regions)
+    for one, other in pairwise(ordered):
+        if one.overlaps(other):
+            raise ValueError(f"{name}: regions {one.name} and {other.name} overlap; merge them.")
+    return regions
+
+
+def find_regions(sumstats, *, p_value=5e-8, window=500_000, max_width=6_000_000):
+    """Find the regions around the lead variants of a scan.
+
+    Parameters
+    ----------
+    sumstats : pandas.DataFrame
+        As :func:`read_sumstats` returns it: chromosome, base_pair_location and z.
+    p_value : float, default=5e-8
+        Largest p-value of a lead variant.
+    window : int, default=500_000
+        Base pairs on either side of a lead variant. Among the significant variants within it, the
+        one of the largest abs(z) leads. Windows that overlap are merged.
+    max_width : int, default=6_000_000
+        Widest merged region. Those that are wider are cut anew around the same lead variants, with
+        smaller windows.
+
+    Returns
+    -------
+    regions : list of Region
+        In the order of the genome. Empty where no variant is significant.
+    """
+    check_number(p_value, "p_value", low=0, high=1, closed="neither")
+    check_number(window, "window", low=1, integer=True, closed="left")
+    check_number(max_width, "max_width", low=1, integer=True, closed="left")
+    z = np.abs(sumstats["z"].to_numpy(dtype=float, na_value=np.nan))
+    placed = (sumstats["chromosome"].notna() & sumstats["base_pair_location"].notna()).to_numpy()
+    strong = np.flatnonzero((z > norm.isf(p_value / 2)) & placed)
+    chromosome = np.array(
+        unify_chromosomes(sumstats["chromosome"].iloc[strong].tolist()), dtype=object
+    )
+    position = sumstats["base_pair_location"].iloc[strong].to_numpy(dtype=np.int64)
+    regions = []
+    for name in sorted(set(chromosome), key=_order):
+        here = chromosome == name
+        leads = _leads(position[here], z[strong][here], window)
+        regions += _windows(name, leads, window, max_width)
+    return regions
+
+
+def _order(chromosome):
+    """Return the sort key of a chromosome: numbers first."""
+    return (0, int(chromosome), "") if chromosome.isdecimal() else (1, 0, chromosome)
+
+
+def _leads(position, z, window):
+    """Return positions, sorted, of variants that have no stronger lead within `window`."""
+    order = np.lexsort((position, -z))
+    position, leads = position[order], []
+    while len(position):
+        leads.append(int(position[0]))
+        position = position[np.abs(position - position[0]) > window]
+    return sorted(leads)
+
+
+def _windows(chromosome, leads, window, max_width):
+    """Return merged windows around `leads`, sorted positions, none wider than `max_width`."""
+    groups = [leads[:1]]
+    for lead in leads[1:]:
+        if lead - groups[-1][-1] <= 2 * window:
+            groups[-1].append(lead)
+        else:
+            groups.append([lead])
+    regions = []
+    for group in groups:
+        start, end = max(1, group[0] - window), group[-1] + window
+        if end - start > max_width and window > 0:
+            regions += _windows(chromosome, group, int(_SHRINK * window), max_width)
+        else:
+            regions.append(Region(chromosome, start, end, window))
+    return regions
