@@ -2,6 +2,7 @@
 
 from skgenetics.io._genotypes import Genotypes, read_genotypes, write_genotypes
 from skgenetics.io._harmonize import harmonize
+from skgenetics.io._ld import read_ld
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
 from skgenetics.io._regions import find_regions, read_regions
@@ -17,6 +18,7 @@ __all__ = [
     "harmonize",
     "match_samples",
     "read_genotypes",
+    "read_ld",
     "read_list",
     "read_plink",
     "read_regions",

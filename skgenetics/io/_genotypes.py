@@ -105,6 +105,35 @@ def variants_from_names(names):
     return variants.astype({"position": "Int64"})
 
 
+def variants_frame(chromosome, position, variant_id, effect_allele, other_allele, source):
+    """Return the variants frame of columns of text; without an ID, it is chr_pos_other_effect.
+
+    An empty position is NA.
+    """
+    pd = import_optional("pandas", extra="dataframe")
+    positions, names = [], []
+    for row, value in enumerate(position):
+        value, known = str(value), variant_id[row] not in ("", ".")
+        if value and not (value.isdecimal() and len(value) < 11 and int(value) < 2**31):
+            who = variant_id[row] if known else f"variant {row + 1}"
+            raise ValueError(
+                f"{source}: the position of {who} is {value[:40]!r}; expected a whole number of "
+                "base pairs."
+            )
+        place = (chromosome[row], value, other_allele[row], effect_allele[row])
+        names.append(variant_id[row] if known else "_".join(place))
+        positions.append(int(value) if value else pd.NA)
+    return pd.DataFrame(
+        {
+            "chromosome": pd.Series(chromosome, dtype="str"),
+            "position": pd.array(positions, dtype="Int64"),
+            "variant_id": pd.Series(names, dtype="str"),
+            "effect_allele": pd.Series(effect_allele, dtype="str"),
+            "other_allele": pd.Series(other_allele, dtype="str"),
+        }
+    )
+
+
 def read_genotypes(path):
     """Read dosages from .npz, or from text with one row a sample and one column a variant.
 

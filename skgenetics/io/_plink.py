@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skgenetics.io._genotypes import Genotypes, sample_index
+from skgenetics.io._genotypes import Genotypes, sample_index, variants_frame
 from skgenetics.io._tables import read_lines
 from skgenetics.utils._validation import import_optional
 
@@ -64,7 +64,6 @@ def read_plink(prefix, *, num_threads=1):
         of people and variants in .fam and .bim: ``3 + ceil(n / 4) * p`` bytes.
     """
     import_optional("bed_reader", extra="plink")
-    pd = import_optional("pandas", extra="dataframe")
     prefix = Path(prefix)
     if prefix.suffix == ".bed":
         prefix = prefix.with_suffix("")
@@ -78,29 +77,11 @@ def read_plink(prefix, *, num_threads=1):
     people, variants = _columns(fam), _columns(bim)
     _check_bed(bed, len(people), len(variants))
 
-    chromosome, name, _, position, a1, a2 = (list(column) for column in zip(*variants, strict=True))
-    for row, value in enumerate(position):
-        if not value.isdecimal():
-            raise ValueError(
-                f"{bim.name}, row {row + 1}: the position of {name[row]} is {value!r}; "
-                "expected a whole number."
-            )
-    frame = pd.DataFrame(
-        {
-            "chromosome": chromosome,
-            "position": pd.array([int(value) for value in position], dtype="Int64"),
-            "variant_id": [
-                f"{c}_{p}_{other}_{effect}" if i == "." else i
-                for c, p, i, effect, other in zip(chromosome, position, name, a1, a2, strict=True)
-            ],
-            "effect_allele": a1,
-            "other_allele": a2,
-        }
-    )
+    chromosome, name, _, position, a1, a2 = zip(*variants, strict=True)
     return Genotypes(
         _Bed(str(bed.absolute()), (len(people), len(variants)), num_threads),
         sample_index([row[0] for row in people], [row[1] for row in people]),
-        frame,
+        variants_frame(chromosome, position, name, a1, a2, bim.name),
         counted_allele=f"A1 of {bim.name}",
         source=bed.name,
     )

@@ -64,18 +64,14 @@ def check_unique(header, name):
         raise ValueError(f"{name} has more than one column named {repeated!r}.")
 
 
-def read_rows(path):
-    """Return the header and the rows of a table, each a list of as many fields as the header."""
-    name = Path(path).name
-    lines = [line for line in read_lines(path) if line.strip() and not line.startswith("##")]
-    if not lines:
-        raise ValueError(f"{name} is empty; expected a header line and one row a person.")
+def split_rows(lines, name):
+    """Return header and rows of lines that are not blank, all of as many fields as the header."""
     header, *rows = [
         [field.strip() for field in row]
         for row in split_lines(lines, find_delimiter(lines[0]), name)
     ]
     if not rows:
-        raise ValueError(f"{name} has a header line only; expected one row a person.")
+        raise ValueError(f"{name} has a header line only; expected rows below it.")
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise ValueError(
@@ -84,6 +80,15 @@ def read_rows(path):
             )
     check_unique(header, name)
     return header, rows
+
+
+def read_rows(path):
+    """Return the header and the rows of a table, each a list of as many fields as the header."""
+    name = Path(path).name
+    lines = [line for line in read_lines(path) if line.strip() and not line.startswith("##")]
+    if not lines:
+        raise ValueError(f"{name} is empty; expected a header line and rows below it.")
+    return split_rows(lines, name)
 
 
 def parse_numbers(cells, row_names, column_names, source):

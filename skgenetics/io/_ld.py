@@ -1,0 +1,309 @@
+"""Matrices of linkage disequilibrium: correlations of dosages."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+from skgenetics.io._genotypes import variants_frame, variants_from_names
+from skgenetics.io._tables import (
+    find_delimiter,
+    iterate_lines,
+    read_lines,
+    split_lines,
+    split_rows,
+)
+
+_TOLERANCE = 5e-3  # text holds few digits
+_ROWS_AT_ONCE = 1024
+_NAMES = {
+    "chromosome": ("chromosome", "chrom", "chr"),
+    "position": ("position", "pos", "bp", "base_pair_location"),
+    "variant_id": ("rsid", "variant_id", "id", "snp", "variant_ids"),
+    "effect_allele": ("effect_allele", "allele1", "a1"),
+    "other_allele": ("other_allele", "allele2", "a2"),
+}
+
+
+def read_ld(path, *, variants=None):
+    """Read a square matrix of correlations r between the dosages of variants.
+
+    Parameters
+    ----------
+    path : path-like
+        * ``.npy``; ``.npz`` with one square array, and optionally ``variant_id``, ``chromosome``,
+          ``position``, ``effect_allele`` and ``other_allele``.
+        * ``.npz`` of a sparse matrix (``scipy.sparse.save_npz``): symmetric, or a triangle. UK
+          Biobank LD of the Alkes group is a triangle with .5 on the diagonal: R = L + L'.
+        * Text of PLINK (``--r square``, ``square0`` or ``triangle``; ``.ld``, ``.vcor1``, ``.txt``)
+          or others: separated by TAB, comma or spaces, gzipped or not, a first line and column of
+          names allowed.
+        * ``.bin``: PLINK's binary ``square`` and ``triangle``, of 8 or 4 bytes a number.
+    variants : path-like, optional
+        What the rows are: ``.vars`` of PLINK 2 (IDs), a ``.bim``, or a table with a header and
+        columns rsid, chromosome, position, allele1 (counted) and allele2, as with UK Biobank LD. By
+        default the file beside it: ``path.vars``, or ``x.gz`` beside ``x.npz``.
+
+    Returns
+    -------
+    ld : ndarray of shape (n_variants, n_variants)
+        Symmetric, 1 on the diagonal; float32 or float64 as in the file.
+    variants : pandas.DataFrame of length n_variants, or None
+        Columns chromosome, position, variant_id, effect_allele, other_allele, as far as known (NA
+        or ""). r is between counts of the effect alleles; counting all the other alleles gives the
+        same matrix.
+
+    Raises
+    ------
+    ValueError
+        Where the file is damaged, not square or not symmetric, holds numbers beyond -1..1 or NaN (a
+        variant that does not vary), another diagonal than 1, or r2 or pairs in place of a matrix of
+        r; or where `variants` has another number of rows.
+
+    Warns
+    -----
+    UserWarning
+        Where no correlation of 20 variants or more is negative: the numbers are likely r2.
+
+    References
+    ----------
+    Weissbrod et al. (2020), Nature Genetics 52:1355 (UK Biobank LD); Chang et al. (2015),
+    GigaScience 4:7 (PLINK).
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    if ".vcor2" in path.suffixes:
+        raise ValueError(f"{path.name} holds r2, which has lost the sign of r: use --r-unphased.")
+    frame = _read_variants(path, variants)
+    n_variants = None if frame is None else len(frame)
+    if path.suffix in (".npz", ".npy"):
+        ld, named = _read_numpy(path)
+    elif path.suffix == ".bin":
+        ld, named = _read_binary(path, n_variants), None
+    else:
+        ld, named = _read_text(path)
+    frame = named if frame is None else frame
+    if ld.ndim != 2 or ld.shape[0] != ld.shape[1] or not len(ld):
+        raise ValueError(f"{path.name} has shape {ld.shape}; expected a square matrix.")
+    if frame is not None and len(frame) != len(ld):
+        raise ValueError(
+            f"{path.name} is LD of {len(ld)} variants, but {len(frame)} are named: they must agree."
+        )
+    if ld.dtype.kind not in "iuf":
+        raise ValueError(f"{path.name} holds {ld.dtype}: it is not a matrix of numbers.")
+    ld = _completed(ld, path.name)
+    _check_values(ld, frame, path.name)
+    return ld, frame
+
+
+def _read_numpy(path):
+    """Return the matrix in an .npy or .npz, dense or sparse, and its variants or None."""
+    from scipy import sparse
+
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False), None
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+        if {"format", "shape", "data"} <= set(arrays):
+            return sparse.load_npz(path).toarray(), None
+    except Exception as error:
+        raise ValueError(f"{path.name} is not a readable {path.suffix} file: {error}") from error
+    square = [key for key, array in arrays.items() if array.ndim == 2]
+    if len(square) != 1:
+        raise ValueError(
+            f"{path.name} holds {', '.join(sorted(arrays)) or 'nothing'}; expected one square "
+            "array, or a sparse matrix saved by scipy.sparse.save_npz."
+        )
+    ld = arrays.pop(square[0])
+    columns = {key: array.astype(str) for key, array in arrays.items() if array.ndim == 1}
+    return ld, _variants_of(columns, path.name) if columns else None
+
+
+def _read_binary(path, n_variants):
+    """Return the matrix in a .bin of PLINK: square or triangle, 8 or 4 bytes a number."""
+    size = path.stat().st_size
+    found = []
+    for dtype in (np.dtype("<f8"), np.dtype("<f4")):
+        count, rest = divmod(size, dtype.itemsize)
+        square, triangle = round(count**0.5), round(((8 * count + 1) ** 0.5 - 1) / 2)
+        for p, expected in ((square, square**2), (triangle, triangle * (triangle + 1) // 2)):
+            if p and not rest and expected == count and n_variants in (None, p):
+                values = np.fromfile(path, dtype=dtype)
+                ld = values.reshape(p, p) if expected == p * p else _from_triangle(values, p)
+                if np.allclose(np.diag(ld), 1, atol=_TOLERANCE, equal_nan=True):
+                    found.append(ld)
+    if len(found) != 1:
+        whose = "" if n_variants is None else f" of {n_variants} variants"
+        raise ValueError(
+            f"{path.name} has {size} bytes, which {'may be more than one' if found else 'is no'} "
+            f"square or triangle of correlations{whose} in 8 or 4 bytes: it is damaged, or the "
+            "variants are not its own (PLINK 2 writes them beside it, in .vars)."
+        )
+    return found[0]
+
+
+def _from_triangle(values, p):
+    """Return the matrix whose lower triangle, with its diagonal, is `values` row by row."""
+    ld = np.zeros((p, p), dtype=values.dtype)
+    ld[np.tril_indices(p)] = values
+    return ld
+
+
+def _read_text(path):
+    """Return the matrix in a text, square or lower triangle, and its variants or None."""
+    name = path.name
+    lines = (line for line in iterate_lines(path) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        raise ValueError(f"{name} is empty; expected a matrix of correlations.")
+
+    def fields(line):
+        line = line.rstrip()  # PLINK 1 ends lines with a TAB
+        return [field.strip() for field in split_lines([line], find_delimiter(line), name)[0]]
+
+    header, rows, named_rows = fields(first), [], False
+    if any(field.startswith(("ID_A", "SNP_A")) for field in header):
+        raise ValueError(
+            f"{name} is a table of pairs, from which PLINK left out small correlations: make a "
+            "matrix with --r-unphased square."
+        )
+    if all(_is_float(field) for field in header):
+        rows.append(_numbers(header, 1, name))
+        header = None
+    for number, line in enumerate(lines, start=len(rows) + 1):
+        row = fields(line)
+        if number == 1:
+            named_rows = not _is_float(row[0])
+        rows.append(_numbers(row[named_rows:], number, name))
+    if not rows:
+        raise ValueError(f"{name} has one line of names only; expected a matrix of correlations.")
+    lengths, p = [len(row) for row in rows], len(rows)
+    frame = variants_from_names(header[-p:]) if header is not None else None
+    if lengths == [*range(1, p + 1)]:
+        return _from_triangle(np.concatenate(rows), p), frame
+    for number, length in enumerate(lengths, start=1):
+        if length != p:
+            raise ValueError(
+                f"{name}: row {number} has {length} numbers, but there are {p} rows; expected a "
+                "square matrix or its lower triangle."
+            )
+    return np.array(rows), frame
+
+
+def _is_float(text):
+    """Whether `text` is a number or NaN."""
+    try:
+        float(text.replace("NA", "nan"))
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(fields, number, name):
+    """Return a row of text as float64."""
+    for field in fields:
+        if not _is_float(field):
+            raise ValueError(f"{name}: row {number} holds {field[:40]!r}; expected correlations.")
+    return np.array([float(field.replace("NA", "nan")) for field in fields])
+
+
+def _completed(ld, name):
+    """Return a symmetric matrix, from one that is symmetric already or one triangle of it."""
+    if ld.dtype not in (np.float32, np.float64):
+        ld = ld.astype(np.float64)
+    upper = lower = False
+    for start in range(0, len(ld), _ROWS_AT_ONCE):
+        block = ld[start : start + _ROWS_AT_ONCE]
+        upper = upper or bool(np.triu(block, start + 1).any())
+        lower = lower or bool(np.tril(block, start - 1).any())
+    if not (upper and lower):
+        diagonal = np.diag(ld).copy()
+        ld = ld + ld.T
+        # a diagonal of .5 is half of it too
+        np.fill_diagonal(ld, np.where(np.abs(diagonal - 0.5) < _TOLERANCE, 1, diagonal))
+        return ld
+    for start in range(0, len(ld), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        differs = np.abs(ld[rows] - ld[:, rows].T) > _TOLERANCE
+        if differs.any():
+            row, column = np.argwhere(differs)[0] + (start, 0)
+            raise ValueError(
+                f"{name} is not symmetric: row {row + 1}, column {column + 1} is "
+                f"{ld[row, column]:g}, but row {column + 1}, column {row + 1} is "
+                f"{ld[column, row]:g}."
+            )
+    return ld
+
+
+def _check_values(ld, frame, name):
+    """Raise ValueError unless the numbers are correlations; warn where they look like r2."""
+
+    def variant(row):
+        return f"variant {row + 1}" if frame is None else frame["variant_id"].iloc[row]
+
+    undefined = np.isnan(ld).any(axis=1)
+    if undefined.any():
+        row = int(np.argmax(np.isnan(ld).sum(axis=1)))
+        raise ValueError(
+            f"{name} holds NaN (first: {variant(row)}): variants that do not vary have no r. Make "
+            "the LD without them (PLINK: --mac 1)."
+        )
+    wrong = np.flatnonzero(np.abs(np.diag(ld) - 1) > _TOLERANCE)
+    if len(wrong):
+        raise ValueError(
+            f"{name}: r of {variant(wrong[0])} with itself is {ld[wrong[0], wrong[0]]:g}; expected "
+            "1. A covariance matrix must be divided by its standard deviations first."
+        )
+    if max(ld.max(), -ld.min()) > 1 + _TOLERANCE:
+        row, column = np.unravel_index(np.abs(ld).argmax(), ld.shape)
+        raise ValueError(
+            f"{name}: r of {variant(row)} and {variant(column)} is {ld[row, column]:g}; expected "
+            "-1 to 1."
+        )
+    if len(ld) >= 20 and ld.min() >= 0:
+        warnings.warn(
+            f"{name} holds no negative correlation: it may be r2, which has lost the sign of r.",
+            stacklevel=3,
+        )
+
+
+def _read_variants(path, variants):
+    """Return the frame of the variants in the file named, or in the one beside `path`, or None."""
+    if variants is None:
+        beside = [path.with_name(path.name + ".vars")]
+        if path.suffix == ".npz":
+            beside.append(path.with_suffix(".gz"))
+        variants = next((file for file in beside if file.is_file()), None)
+        if variants is None:
+            return None
+    name = Path(variants).name
+    lines = [line for line in read_lines(variants) if line.strip()]
+    if not lines:
+        raise ValueError(f"{name} is empty; expected one variant a line.")
+    if name.endswith(".vars"):
+        return variants_from_names([line.split()[0] for line in lines])
+    if name.endswith(".bim"):
+        lines = ["chr id cm bp a1 a2".replace(" ", find_delimiter(lines[0]) or " "), *lines]
+    header, rows = split_rows(lines, name)
+    return _variants_of(dict(zip(header, zip(*rows))), name)
+
+
+def _variants_of(columns, name):
+    """Return the variants frame of columns under any of their usual names."""
+    known = {column.lstrip("#").lower(): values for column, values in columns.items()}
+    n_rows = len(next(iter(columns.values())))
+    found = {
+        column: next((known[other] for other in names if other in known), None)
+        for column, names in _NAMES.items()
+    }
+    if found["variant_id"] is None and found["position"] is None:
+        raise ValueError(
+            f"{name} has columns {', '.join(columns)}; expected rsid, chromosome, position, "
+            "allele1 and allele2, or some of them."
+        )
+    return variants_frame(
+        *(found[column] if found[column] is not None else [""] * n_rows for column in _NAMES),
+        name,
+    )
