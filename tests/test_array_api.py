@@ -38,6 +38,14 @@ FINEMAPPING = {
         random_state=0,
     ),
     "adam, PCA": FinemapMiXeR(solver="adam", n_components=5, max_iter=300),
+    "adam, prior by adam": FinemapMiXeR(
+        solver="adam",
+        prior_update="adam",
+        heritability=0.1,
+        start={"gate": 0.5, "sd": np.full(8, 0.02)},
+        max_iter=200,
+    ),
+    "susie, annotations": FinemapMiXeR(solver="susie", annotations=np.eye(8)[:, [1, 5]]),
 }
 
 
@@ -112,6 +120,7 @@ MULTITRAIT = {
 
 # name: (estimator, function that makes X (int8) and y); later estimators add theirs
 CASES = {name: (estimator, one_trait) for name, estimator in FINEMAPPING.items()} | NETWORKS
+CASES["susie, case-control"] = FinemapMiXeR(solver="susie", trait="binary"), labels
 CASES |= {name: (estimator, expression) for name, estimator in EXPRESSION.items()}
 CASES |= {name: (estimator, three_traits) for name, estimator in MULTITRAIT.items()}
 

@@ -9,6 +9,7 @@ ESTIMATORS = [
     FinemapMiXeR(solver="susie", random_state=0),
     FinemapMiXeR(solver="susie", residual_variance=None, random_state=0),
     FinemapMiXeR(solver="gibbs", n_draws=200, random_state=0),
+    FinemapMiXeR(heritability=0.2, n_draws=200, random_state=0),
     FinemapMiXeR(solver="cavi", n_restarts=3, random_state=0),
     FinemapMiXeR(solver="adam", learning_rate=0.01, max_iter=500, random_state=0),
     FinemapMiXeR(

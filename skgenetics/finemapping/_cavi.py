@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import softmax, xlogy
 
-from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE
+from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, closed_form_prior
 from skgenetics.finemapping._summary import Posterior
 from skgenetics.utils._numba import kernel
 
@@ -65,7 +65,7 @@ def prior_divergence(pi, slab, gate, mean, variance):
     return np.sum(choice) + gate @ size / 2
 
 
-def cavi(z, ld, scale, orders, *, pi, slab, residual_variance, norm, tol):
+def cavi(z, ld, scale, orders, *, pi, slab, pi_slab, residual_variance, norm, tol):
     """Yield a `CaviState` a sweep, for all starts side by side.
 
     Parameters
@@ -77,6 +77,8 @@ def cavi(z, ld, scale, orders, *, pi, slab, residual_variance, norm, tol):
         takes the signal.
     pi, slab : None or array (p,)
         None: learned by EM, one value for all variants; first 1 / (p + 1), and 20 / (N H).
+    pi_slab : None or float
+        Their product, where a given heritability holds it.
     residual_variance : None or float
     norm : (float, float)
         As for `susie`.
@@ -88,7 +90,9 @@ def cavi(z, ld, scale, orders, *, pi, slab, residual_variance, norm, tol):
     used = np.flatnonzero(scale > 0)
     learned_pi, learned_slab = pi is None, slab is None
     pi = np.tile(1 / (p + 1.0) if learned_pi else pi, (n_starts, 1)) + np.zeros((n_starts, p))
-    if learned_slab:
+    if pi_slab is not None:
+        slab = pi_slab / pi[0]
+    elif learned_slab:
         slab = 20 / np.median(diagonal[used]) if used.size else 1.0
     slab = np.tile(slab, (n_starts, 1)) + np.zeros((n_starts, p))
     gate, mean, variance, moved = (np.zeros((n_starts, p)) for _ in range(4))
@@ -108,11 +112,12 @@ def cavi(z, ld, scale, orders, *, pi, slab, residual_variance, norm, tol):
             expected = expected_quadratic(linear, diagonal, moved[k], *q)
             if residual_variance is None:
                 s0[k] = max((z_norm + expected) / rank, MIN_RESIDUAL_VARIANCE)
-            if learned_pi and used.size:
-                pi[k] = np.clip(np.mean(gate[k, used]), TINY, 1 - 1e-12)
-            if learned_slab and used.size:
-                second = gate[k, used] * (mean[k, used] ** 2 + variance[k, used])
-                slab[k] = max(np.sum(second), TINY) / max(np.sum(gate[k, used]), TINY)
+            if used.size:
+                total = max(np.sum(gate[k, used]), TINY)
+                second = max(gate[k] @ (mean[k] ** 2 + variance[k]), TINY)
+                new_pi, new_slab = closed_form_prior(total, second, used.size, pi_slab)
+                pi[k] = min(new_pi, 1 - 1e-12) if learned_pi else pi[k]
+                slab[k] = new_slab if learned_slab else slab[k]
             new = -expected / (2 * s0[k])
             if z_norm is not None:
                 new += (z_norm * (1 - 1 / s0[k]) - rank * np.log(s0[k])) / 2

@@ -5,6 +5,7 @@ import numpy as np
 from skgenetics.utils._array_api import to_numpy
 
 BLOCK = 64  # rows of LD at once
+MIN_LOG10_BF = 1.0  # of a set made from PIPs alone, which a large prior makes large
 TIE = 1e-6  # variants this close in probability are one: duplicates stay together
 
 
@@ -60,7 +61,8 @@ def sets_of_pips(pip, prior, ld, *, coverage, min_purity):
 
     The variant of the largest PIP leads; those with |r| >= `min_purity` to it, taken by falling
     PIP until 1 - prod(1 - PIP) reaches `coverage`, join it; and so on among the remaining.
-    A set's `alpha` are the gains of that probability, variant by variant.
+    A set's `alpha` are the gains of that probability, variant by variant. A set that the prior
+    explains, of a Bayes factor below 10, is none.
     """
     remaining, sets = pip.copy(), []
     while remaining.sum() >= coverage:  # the probability of any causal variant is below the sum
@@ -77,7 +79,8 @@ def sets_of_pips(pip, prior, ld, *, coverage, min_purity):
             members = found["variants"]
             found["log10_bf"] = log10_odds(pip[members]) - log10_odds(prior[members])
             remaining[members] = 0.0
-            sets.append(found)
+            if found["log10_bf"] >= MIN_LOG10_BF:
+                sets.append(found)
     return sets
 
 

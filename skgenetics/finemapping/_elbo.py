@@ -166,18 +166,42 @@ def gradient(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_var
     return d_mean, d_sd, d_gate
 
 
-def closed_form_prior(mean, sd, gate, xp):
-    """Return the maximizers pi = mean q and sigma_beta^2 = sum q (mean^2 + sd^2) / sum q."""
-    total = xp.sum(gate, axis=-1, keepdims=True)
-    slab = xp.sum(gate * (mean**2 + sd**2), axis=-1, keepdims=True) / total
-    return total / gate.shape[-1], slab
+def prior_gradient(quadratic, moved, mean, sd, gate, *, pi, slab, spike, residual_variance, xp):
+    """Return the derivatives (..., 1) of `elbo` in logit pi, log sigma_beta^2 and log s0^2.
+
+    (31) with its corrections, times pi (1 - pi), sigma_beta^2 and s0^2. The last is 0 where z_norm
+    is None; the spike has no part in any.
+    """
+    second = mean**2 + sd**2
+    d_pi = xp.sum(gate - pi, axis=-1, keepdims=True)
+    d_slab = xp.sum(gate * (second / slab - 1), axis=-1, keepdims=True) / 2
+    if quadratic.z_norm is None:
+        return d_pi, d_slab, 0 * d_pi
+    error = quadratic.z_norm + expected_residual(quadratic, moved, mean, sd**2, xp)[..., None]
+    return d_pi, d_slab, (error / residual_variance - quadratic.rank) / 2
 
 
-def learned_prior(posterior, locus):
-    """Return pi = mean PIP and sigma_beta^2 = E[beta^2; causal] / PIP, summed over variants."""
-    total = float(locus.xp.sum(posterior.pip))
-    slab = float(locus.xp.sum(posterior.slab_second)) / total if total > 0 else 0.0
-    return total / posterior.pip.shape[0], slab
+def closed_form_prior(total, second, n_variants, pi_slab=None):
+    """Return the maximizers pi and sigma_beta^2 of the bound, given total = sum q.
+
+    pi = total / p and sigma_beta^2 = second / total, second = sum q (mean^2 + sd^2). Where a given
+    heritability holds pi sigma_beta^2 at `pi_slab`, pi is the root in (0, 1) of the quadratic
+    k pi^2 - (p + total / 2 + k) pi + 3 total / 2, k = second / (2 pi_slab).
+    """
+    if pi_slab is None:
+        return total / n_variants, second / total
+    k = second / (2 * pi_slab)
+    linear = n_variants + total / 2 + k
+    pi = 3 * total / (linear + (linear**2 - 6 * k * total) ** 0.5)
+    return pi, pi_slab / pi
+
+
+def learned_prior(posterior, locus, pi_slab=None):
+    """Return what `closed_form_prior` makes of a `Posterior`: pi, its mean PIP, and the slab."""
+    total, second = (float(locus.xp.sum(part)) for part in (posterior.pip, posterior.slab_second))
+    if total == 0:
+        return 0.0, 0.0
+    return closed_form_prior(total, second, posterior.pip.shape[0], pi_slab)
 
 
 def residual_share(posterior, locus):

@@ -39,7 +39,7 @@ class GibbsState(NamedTuple):
 
 @kernel
 def gibbs_sweeps(
-    ld, scale, linear, log_odds, slab, s0, learned, prior_slab, norm, seed, keep,
+    ld, scale, linear, log_odds, slab, s0, learned, prior_slab, pi_slab, norm, seed, keep,
     degrees, beta, moved, pip, first, second, trace, places, sizes,
 ):  # fmt: skip
     """Run trace.shape[0] sweeps of one chain; where `keep`, add to the sums. Returns the last s0^2.
@@ -55,6 +55,8 @@ def gibbs_sweeps(
         Whether pi, sigma_beta^2 and s0^2 are drawn too.
     prior_slab : float
         Scale of the prior of sigma_beta^2.
+    pi_slab : float
+        pi sigma_beta^2, where a given heritability holds it, else 0.
     degrees : float
         Degrees of freedom of the prior of sigma_beta^2.
     norm : (float, float)
@@ -140,9 +142,17 @@ def gibbs_sweeps(
                 explained += (scale[j] * beta[j]) ** 2
                 residual += beta[j] * (moved[j] - 2.0 * linear[j])
         if learned[0]:
-            pi = np.random.beta(1.0 + n_causal, 2.0 * n_used - n_causal)
+            # where pi_slab is held, the effects add pi^(n/2) exp(-pi total / (2 pi_slab)) to pi's
+            # density: the power goes into the proposal, the rest is accepted or not
+            shape = 1.5 * n_causal if pi_slab > 0.0 else 1.0 * n_causal
+            pi = np.random.beta(1.0 + shape, 2.0 * n_used - n_causal)
+            if pi_slab > 0.0:
+                old = 1.0 / (1.0 + np.exp(-log_odds[0]))
+                if np.log(np.random.random()) > 0.5 * (old - pi) * total / pi_slab:
+                    pi = old
+                slab[:] = pi_slab / pi
             log_odds[:] = np.log(pi) - np.log1p(-pi)
-        if learned[1]:
+        if learned[1] and pi_slab == 0.0:
             shape = 0.5 * (degrees + n_causal)
             slab[:] = 0.5 * (degrees * prior_slab + total) / np.random.gamma(shape)
         if learned[2]:
@@ -151,7 +161,7 @@ def gibbs_sweeps(
     return s0
 
 
-def gibbs(z, ld, scale, *, pi, slab, residual_variance, norm, n_draws, n_chains, rng):
+def gibbs(z, ld, scale, *, pi, slab, pi_slab, residual_variance, norm, n_draws, n_chains, rng):
     """Yield a `GibbsState` every BLOCK sweeps of all chains, until `n_draws` sweeps are kept.
 
     Parameters
@@ -160,6 +170,8 @@ def gibbs(z, ld, scale, *, pi, slab, residual_variance, norm, n_draws, n_chains,
     ld : array (p, p), on the host
     pi, slab : None or array (p,)
         None: drawn with the effects, one value for all variants.
+    pi_slab : None or float
+        Their product, where a given heritability holds it.
     residual_variance : None or float
         None: drawn with the effects.
     norm : (float, float)
@@ -173,6 +185,8 @@ def gibbs(z, ld, scale, *, pi, slab, residual_variance, norm, n_draws, n_chains,
     learned = pi is None, slab is None, residual_variance is None
     prior_slab = HYPER_Z2 / np.median(scale[used] ** 2) if used.any() else 1.0
     pi = np.full(p, 1 / (p + 1)) if learned[0] else pi
+    if pi_slab is not None:
+        prior_slab = pi_slab / pi[0]
     with np.errstate(divide="ignore"):
         log_odds = np.tile(np.log(pi) - np.log1p(-pi), (n_chains, 1))
     slab = np.tile(np.full(p, prior_slab) if learned[1] else slab, (n_chains, 1))
@@ -189,9 +203,10 @@ def gibbs(z, ld, scale, *, pi, slab, residual_variance, norm, n_draws, n_chains,
         places[:, rows], sizes[:, rows] = -1, 0
         for c in range(n_chains):
             s0[c] = gibbs_sweeps(
-                ld, scale, scale * z, log_odds[c], slab[c], s0[c], learned, prior_slab, norm,
-                rng.randint(2**31 - 1), block >= 0, HYPER_DEGREES, beta[c], moved[c],
-                pip[c], first[c], second[c], trace[c, rows], places[c, rows], sizes[c, rows],
+                ld, scale, scale * z, log_odds[c], slab[c], s0[c], learned, prior_slab,
+                pi_slab or 0.0, norm, rng.randint(2**31 - 1), block >= 0, HYPER_DEGREES,
+                beta[c], moved[c], pip[c], first[c], second[c],
+                trace[c, rows], places[c, rows], sizes[c, rows],
             )  # fmt: skip
         if block < 0:
             continue

@@ -1,7 +1,6 @@
 """The FinemapMiXeR estimator."""
 
 import warnings
-from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -9,45 +8,37 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from skgenetics.finemapping._annotations import learn_annotations
 from skgenetics.finemapping._diagnostics import settle_doubts
-from skgenetics.finemapping._elbo import learned_prior, learning_norm, residual_share
+from skgenetics.finemapping._elbo import learned_prior, learning_norm, log_sigmoid, residual_share
+from skgenetics.finemapping._n_causal import summarize
+from skgenetics.finemapping._parameters import (
+    as_given,
+    check_parameters,
+    choose_solver,
+    prior_asked,
+    validate_annotations,
+)
+from skgenetics.finemapping._results import predictive_variance, variants_frame
 from skgenetics.finemapping._solvers import SOLVERS, Problem
-from skgenetics.finemapping._summary import data_moments, per_variant, validate_summary
+from skgenetics.finemapping._summary import (
+    case_control_units,
+    data_moments,
+    validate_summary,
+)
 from skgenetics.utils._array_api import (
     check_same_namespace,
-    column_blocks,
     float_dtype,
     matvec,
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._validation import (
-    check_number,
     check_option,
-    import_optional,
     validate_fit_data,
     validate_genotypes,
     validate_sample_weight,
 )
-
-COUNT = {"integer": True, "low": 1, "closed": "left"}
-POSITIVE = {"low": 0, "closed": "neither"}
-LIMITS = {
-    "residual_variance": POSITIVE,
-    "max_effects": COUNT,
-    "gate_scale": POSITIVE,
-    "learning_rate": POSITIVE,
-    "beta_1": {"low": 0, "high": 1, "closed": "left"},
-    "beta_2": {"low": 0, "high": 1, "closed": "left"},
-    "epsilon": POSITIVE,
-    "n_restarts": COUNT,
-    "n_draws": COUNT,
-    "n_chains": COUNT,
-    "max_iter": COUNT,
-    "tol": {"low": 0, "closed": "left"},
-    "coverage": {"low": 0, "high": 1, "closed": "neither"},
-    "min_purity": {"low": 0, "high": 1, "closed": "both"},
-}
 
 
 class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -66,8 +57,9 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         mass included; calibrated, and slower. "cavi": coordinate ascent on a mean-field bound of
         it from many starts, weighted; a single start is overconfident in LD. "adam": the
         published Finemap-MiXeR algorithm, gradient ascent on a mean-field bound with a Gaussian
-        spike; overconfident in LD, whatever its options. "auto" takes "susie"; `solver_` tells.
-        "gibbs" and "cavi" form the LD matrix, whatever its size.
+        spike; overconfident in LD, whatever its options. "gibbs" and "cavi" form the LD matrix.
+        "auto" takes "susie"; where a number is given for causal_probability, or the heritability,
+        which only the model above has, "gibbs" up to 4,096 variants. `solver_` tells.
     noise : {"ld", "independent"}, default="ld"
         Covariance of the noise of z, up to `residual_variance`: the LD matrix, which is right, or
         the identity, which is what the paper assumes. "independent" needs solver="adam".
@@ -81,6 +73,14 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         sigma_0^2, the variance of the noise of z. 1 holds where the locus explains little of the
         trait. None: learned, for a locus of large effects: from the trait itself in :meth:`fit`,
         in :meth:`fit_summary` from z alone, which must lie in the range of ld.
+    heritability : None or float, default=None
+        h^2 of the locus, the share of the trait's variance its variants explain on average: fixes
+        sigma_beta^2 = h^2 / sum_i pi_i H_i. Where causal_probability is None, "susie" expects one
+        effect, and the others learn pi_1 under it.
+    annotations : None or array-like of shape (n_variants, n_annotations), default=None
+        Of the variants, such as 1 where one is in an enhancer: prior odds that depend on them are
+        learned by logistic regression on the PIPs, in up to 10 fits, with a normal prior on the
+        slopes (variance 1 a standard deviation). In place of causal_probability.
     max_effects : int, default=10
         Largest number of single effects ("susie").
     n_components : None, int or float, default=None
@@ -93,13 +93,21 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         k_f of the paper: q_i = 1 / (1 + exp(-k_f o_i)) ("adam").
     learning_rate, beta_1, beta_2, epsilon : float
         Constants of Adam.
+    start : None or dict, default=None
+        First "mean", "sd" and "gate" (o) of "adam", each a number or (n_variants,). Those not given
+        are the paper's: .01, .01 and abs(z).
+    prior_update : {"closed_form", "adam"}, default="closed_form"
+        How "adam" learns the prior's parameters: exactly, every 100 iterations after the first
+        4,000 (or half of max_iter), or by Adam too, on their logs, from the first iteration on.
     n_restarts : None or int, default=None
-        Starts. "adam" (1): run as one batch, the one of the best bound is kept; the first is the
-        paper's, o = abs(z), in the others each o_i is abs(z_i) times a uniform draw from (0, 2).
+        Starts. "adam" (1): run as one batch, the one of the best bound is kept; the first is that
+        of `start`, in the others each o_i is multiplied by a uniform draw from (0, 2).
         "cavi" (30): from no effects, visiting the variants in another order each; those that end
         apart are weighted by their bounds.
     n_draws, n_chains : int, default=1000, 2
         Sweeps kept of a chain, after a quarter as many that are not, and chains ("gibbs").
+    min_iter : None or int, default=None
+        Smallest number of iterations of "adam": 500, or until the prior was learned 10 times.
     max_iter : None or int, default=None
         Largest number of iterations ("adam": 10,000) or sweeps ("cavi": 500, "susie": 100).
     tol : None or float, default=None
@@ -109,6 +117,12 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         Probability that a credible set holds a causal variant.
     min_purity : float, default=0.5
         Smallest absolute r between two variants of a credible set; others are not reported.
+    trait : {"quantitative", "binary"}, default="quantitative"
+        "binary": y is 0 or 1, z the score statistic of a logistic regression, and n_samples the
+        effective one, 4 / (1 / cases + 1 / controls), which :meth:`fit` computes and
+        :meth:`fit_summary` expects. `coef_` are log odds ratios, and `predict` gives the
+        probability of a case. Variances and heritability are those of a study of so many people,
+        half of them cases, in which a log odds ratio b is an effect b / 2.
     random_state : None, int or RandomState, default=None
         Of the restarts, and of the draws of "gibbs".
 
@@ -119,7 +133,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     coef_ : array of shape (n_variants,)
         Posterior mean effect per counted allele, in units of y after :meth:`fit`; in standard
         deviations of the trait after :meth:`fit_summary` (and of the genotype where
-        heterozygosity was not given).
+        heterozygosity was not given); for trait="binary" a log odds ratio.
     coef_sd_ : array of shape (n_variants,)
         Posterior standard deviation of the effects, in the same units.
     intercept_ : float
@@ -131,7 +145,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         probabilities), "coverage", "min_abs_r", "mean_abs_r", "log10_bf" (Bayes factor of the
         signal). Variants tied with the last of a set belong to it too.
     causal_probability_ : float or array of shape (n_variants,)
-        The prior probability given, or the mean PIP. The mean PIP of "cavi" is biased low.
+        The prior probability given, or learned: the mean PIP. That of "cavi" is biased low.
     effect_variance_ : float or array of shape (n_variants,)
         The effect variance given, or the one learned (trait variances per squared allele).
     residual_variance_ : float
@@ -139,6 +153,12 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     heritability_ : float
         Of the locus: sum of H_i E[beta_i^2] over variants with an effect, the share of the trait's
         variance; H is the variance of the genotypes, or the heterozygosity given.
+    n_causal_ : tuple
+        (mean, (low, high)): the number of variants with an effect, and the central interval that
+        holds it with probability `coverage`. "susie" takes each of its effects for certain, so
+        that its interval is too narrow.
+    annotation_coef_ : array of shape (n_annotations,)
+        With annotations: log odds ratio of an effect for one unit of each.
     solver_ : str
         The solver that ran.
     elbo_path_ : list of float
@@ -184,6 +204,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         causal_probability=None,
         effect_variance=None,
         residual_variance=1.0,
+        heritability=None,
+        annotations=None,
         max_effects=10,
         n_components=None,
         spike_sd="adaptive",
@@ -192,13 +214,17 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         beta_1=0.9,
         beta_2=0.99,
         epsilon=1e-8,
+        start=None,
+        prior_update="closed_form",
         n_restarts=None,
         n_draws=1000,
         n_chains=2,
+        min_iter=None,
         max_iter=None,
         tol=None,
         coverage=0.95,
         min_purity=0.5,
+        trait="quantitative",
         random_state=None,
     ):
         self.solver = solver
@@ -206,6 +232,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.causal_probability = causal_probability
         self.effect_variance = effect_variance
         self.residual_variance = residual_variance
+        self.heritability = heritability
+        self.annotations = annotations
         self.max_effects = max_effects
         self.n_components = n_components
         self.spike_sd = spike_sd
@@ -214,13 +242,17 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
         self.epsilon = epsilon
+        self.start = start
+        self.prior_update = prior_update
         self.n_restarts = n_restarts
         self.n_draws = n_draws
         self.n_chains = n_chains
+        self.min_iter = min_iter
         self.max_iter = max_iter
         self.tol = tol
         self.coverage = coverage
         self.min_purity = min_purity
+        self.trait = trait
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -246,15 +278,16 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         -------
         self : FinemapMiXeR
         """
-        self._check_parameters()
+        check_parameters(self.get_params(deep=False))
         X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
         y = xp.astype(y, float_dtype(X, xp), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
         moments = data_moments(X, y, weight, xp, device)
-        posterior = self._fit_locus(
-            moments.locus, moments.y_sd, moments.X_mean, moments.y_mean, X, y
-        )
-        self._noise_variance = moments.y_sd**2 * residual_share(posterior, moments.locus)
+        locus, unit, center = moments.locus, moments.y_sd, moments.y_mean
+        if self.trait == "binary":
+            locus, unit, center = case_control_units(moments, y, xp)
+        posterior = self._fit_locus(locus, unit, moments.X_mean, center, X, y)
+        self._noise_variance = moments.y_sd**2 * residual_share(posterior, locus)
         self._X_mean = moments.X_mean
         return self
 
@@ -308,12 +341,18 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         pandas objects, the index of z and the columns of ld must agree, and become
         `feature_names_in_`.
         """
-        self._check_parameters()
+        check_parameters(self.get_params(deep=False))
         check_option(on_mismatch, "on_mismatch", ("one_effect", "shrink", "raise", "ignore"))
         locus, names = validate_summary(
-            z, ld, n_samples=n_samples, beta=beta, se=se, heterozygosity=heterozygosity
+            z,
+            ld,
+            n_samples=n_samples,
+            beta=beta,
+            se=se,
+            heterozygosity=heterozygosity,
+            score=self.trait == "binary",
         )
-        for name in ("feature_names_in_", "_noise_variance", "_X_mean", "ld_mismatch_"):
+        for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
             vars(self).pop(name, None)
         self.n_features_in_ = locus.z.shape[0]
         if names is not None:
@@ -349,6 +388,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = validate_genotypes(self, X, reset=False)
         y_mean = matvec(X, self.coef_, xp) + self.intercept_
+        if self.trait == "binary":
+            y_mean = xp.exp(log_sigmoid(y_mean, xp)[0])
         if not return_std:
             return y_mean
         if not hasattr(self, "_X_mean"):
@@ -356,14 +397,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 "return_std=True needs the genotypes' means and the noise, which fit_summary does "
                 "not know. Use fit(X, y), or coef_sd_ for the effects."
             )
-        variance = self._noise_variance + 0 * y_mean
-        common = 0 * y_mean[:, None]
-        for columns, block in column_blocks(X, xp, self.coef_.dtype):
-            centered = block - self._X_mean[columns]
-            variance = variance + (centered * centered) @ self._spread[columns]
-            common = common + centered @ self._factors[:, columns].T
-        variance = variance + (common * common) @ self._factor_weights
-        return y_mean, xp.sqrt(xp.clip(variance, min=0.0))
+        if self.trait == "binary":
+            return y_mean, xp.sqrt(y_mean * (1 - y_mean))
+        covariance = self._spread, self._factors, self._factor_weights
+        variance = predictive_variance(X, self._X_mean, *covariance, self._noise_variance, xp)
+        return y_mean, xp.sqrt(variance)
 
     def to_frame(self):
         """Return a pandas data frame with a row a variant.
@@ -375,79 +413,40 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             set from 1, 0 = none) and cs_alpha (probability in that set).
         """
         check_is_fitted(self)
-        pandas = import_optional("pandas", extra="dataframe")
-        p = self.n_features_in_
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(p)])
-        number, alpha = np.zeros(p, dtype=int), np.zeros(p)
-        for i, found in reversed(list(enumerate(self.credible_sets_, start=1))):
-            number[found["variants"]] = i
-            alpha[found["variants"]] = found["alpha"]
-        return pandas.DataFrame(
-            {
-                "variant_id": names,
-                "z": to_numpy(self.z_),
-                "pip": to_numpy(self.pip_),
-                "posterior_mean": to_numpy(self.coef_),
-                "posterior_sd": to_numpy(self.coef_sd_),
-                "cs": number,
-                "cs_alpha": alpha,
-            }
-        )
-
-    def _check_parameters(self):
-        """Raise where a parameter is not what the docstring says."""
-        check_option(self.solver, "solver", ("auto", *SOLVERS))
-        check_option(self.noise, "noise", ("ld", "independent"))
-        if self.noise == "independent" and self.solver != "adam":
-            raise ValueError(
-                f"noise='independent' is the paper's assumption and needs solver='adam'; got "
-                f"solver={self.solver!r}."
-            )
-        for name, limits in LIMITS.items():
-            if getattr(self, name) is not None:
-                check_number(getattr(self, name), name, **limits)
-        if isinstance(self.n_components, (int, np.integer)):
-            check_number(self.n_components, "n_components", integer=True, low=1, closed="left")
-        elif self.n_components is not None:
-            check_number(self.n_components, "n_components", low=0, high=1, closed="right")
-        if self.spike_sd != "adaptive":
-            check_number(self.spike_sd, "spike_sd", low=0)
-
-    def _prior(self, name, locus, **limits):
-        """Return a prior's parameter as an array (p,) beside z, or None where it is learned."""
-        values = getattr(self, name)
-        if values is None:
-            return None
-        return per_variant(values, name, locus.z, locus.xp, locus.device, low=0, **limits)
-
-    def _prior_used(self, name, locus, learned):
-        """Return a prior's parameter as the user gave it, or the one learned."""
-        value = getattr(self, name)
-        if value is None:
-            return learned
-        return float(value) if isinstance(value, Real) else locus.array(value)
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        columns = self.z_, self.pip_, self.coef_, self.coef_sd_
+        return variants_frame(names, *columns, self.credible_sets_)
 
     def _fit_summary_locus(self, locus):
         """Run the solver on a locus known by summary statistics."""
-        self._fit_locus(locus, 1.0, 0 * locus.z, 0.0)
+        self._fit_locus(locus, 2.0 if self.trait == "binary" else 1.0, 0 * locus.z, 0.0)
 
-    def _fit_locus(self, locus, y_sd, X_mean, y_mean, X=None, y=None):
+    def _fit_locus(self, locus, unit, X_mean, center, X=None, y=None):
         """Run the solver, set the fitted attributes and return the `Posterior`."""
-        xp = locus.xp
-        self.solver_ = "susie" if self.solver == "auto" else self.solver
+        for name in ("annotation_coef_", "ld_mismatch_"):
+            vars(self).pop(name, None)
+        xp, parameters = locus.xp, self.get_params(deep=False)
+        self.solver_ = choose_solver(parameters, locus.z.shape[0])
         solver = SOLVERS[self.solver_]
         learns_noise = self.residual_variance is None
+        pi, slab, pi_slab = prior_asked(parameters, self.solver_, locus)
         problem = Problem(
             locus=locus,
-            pi=self._prior("causal_probability", locus, high=1, closed="both"),
-            slab=self._prior("effect_variance", locus, closed="neither"),
+            pi=pi,
+            slab=slab,
+            pi_slab=pi_slab,
             residual_variance=self.residual_variance,
             norm=learning_norm(locus, self.noise) if learns_noise else (None, None),
-            max_iter=solver.max_iter(self.get_params(deep=False)),
+            max_iter=solver.max_iter(parameters),
             tol=solver.tol if self.tol is None else self.tol,
             rng=check_random_state(self.random_state),
-            options=self.get_params(deep=False),
+            options=parameters,
         )
+        if self.annotations is not None:
+            names = getattr(self, "feature_names_in_", None)
+            design = validate_annotations(self.annotations, locus.z.shape[0], names)
+            problem, coef = learn_annotations(solver, problem, design)
+            self.annotation_coef_ = locus.array(coef)
         bounds = []
 
         def traced():
@@ -457,21 +456,26 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         def attributes(state):
             posterior = solver.posterior(state, locus)
-            coef = posterior.mean * y_sd
+            coef = posterior.mean * unit
             shared = posterior.factor_weights @ posterior.factors**2
-            pi, slab = learned_prior(posterior, locus)
+            pi, slab = learned_prior(posterior, locus, problem.pi_slab)
+            if self.annotations is not None:
+                pi = problem.pi
+            if self.heritability is not None and problem.slab is not None:
+                slab = float(problem.slab[0])
             return {
                 "z_": locus.z,
                 "pip_": posterior.pip,
                 "coef_": coef,
-                "coef_sd_": y_sd * xp.sqrt(xp.clip(posterior.spread + shared, min=0.0)),
-                "intercept_": y_mean - float(xp.sum(coef * X_mean)),
-                "causal_probability_": self._prior_used("causal_probability", locus, pi),
-                "effect_variance_": self._prior_used("effect_variance", locus, slab),
+                "coef_sd_": unit * xp.sqrt(xp.clip(posterior.spread + shared, min=0.0)),
+                "intercept_": center - float(xp.sum(coef * X_mean)),
+                "causal_probability_": as_given(self.causal_probability, pi, locus),
+                "effect_variance_": as_given(self.effect_variance, slab, locus),
                 "residual_variance_": posterior.residual_variance,
                 "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
-                "_spread": y_sd**2 * posterior.spread,
-                "_factors": y_sd * posterior.factors,
+                "n_causal_": summarize(solver.counts(state, posterior), self.coverage),
+                "_spread": unit**2 * posterior.spread,
+                "_factors": unit * posterior.factors,
                 "_factor_weights": posterior.factor_weights,
             }
 

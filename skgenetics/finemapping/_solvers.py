@@ -5,12 +5,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.finemapping._adam import SETTLE, adam, adam_posterior
+from skgenetics.finemapping._adam import SETTLE, START_MEAN, START_SD, adam, adam_posterior
 from skgenetics.finemapping._cavi import cavi, cavi_posterior, distinct_modes
 from skgenetics.finemapping._credible_sets import sets_of_draws, sets_of_effects, sets_of_pips
 from skgenetics.finemapping._elbo import learned_prior, quadratic_form
 from skgenetics.finemapping._gibbs import BLOCK, gibbs, gibbs_posterior
-from skgenetics.finemapping._summary import Locus
+from skgenetics.finemapping._n_causal import (
+    count_of_draws,
+    count_of_effects,
+    count_of_modes,
+    count_of_pips,
+)
+from skgenetics.finemapping._parameters import STARTS, slab_of_heritability
+from skgenetics.finemapping._summary import Locus, per_variant
 from skgenetics.finemapping._susie import susie, susie_posterior
 from skgenetics.utils._array_api import to_numpy
 
@@ -21,12 +28,30 @@ class Problem(NamedTuple):
     locus: Locus
     pi: Any  # (p,) beside z, or None: learned
     slab: Any  # (p,) beside z, or None: learned
+    pi_slab: float | None  # their product, where both are learned under a given heritability
     residual_variance: float | None  # None: learned
     norm: tuple  # z_norm and rank of `Quadratic`, where the noise is learned
     max_iter: int
     tol: float
     rng: np.random.RandomState
     options: dict[str, Any]  # the estimator's parameters
+
+    def with_prior(self, pi):
+        """Return the problem at prior probabilities `pi` (p,), on the host."""
+        pi, h2 = self.locus.array(pi), self.options["heritability"]
+        slab = self.slab if h2 is None else slab_of_heritability(h2, pi, self.locus)
+        return self._replace(pi=pi, slab=slab, pi_slab=None)
+
+    def prior(self):
+        """Return the arguments of the spike-and-slab solvers, on the host."""
+        pi, slab = host(self.pi, self.slab)
+        return {
+            "pi": pi,
+            "slab": slab,
+            "pi_slab": self.pi_slab,
+            "residual_variance": self.residual_variance,
+            "norm": self.norm,
+        }
 
 
 class Solver(NamedTuple):
@@ -35,6 +60,7 @@ class Solver(NamedTuple):
     start: Callable  # problem -> generator of states
     posterior: Callable  # state, locus -> Posterior
     credible_sets: Callable  # state, problem -> list of dict
+    counts: Callable  # state, posterior -> P(k variants have an effect), k = 0, 1, ...
     max_iter: Callable  # the estimator's parameters -> int
     tol: float
     remedy: str = "Increase max_iter, or tol."  # where it does not converge
@@ -80,22 +106,31 @@ def susie_sets(state, problem):
 def start_adam(problem):
     """Return the iterations of the paper's algorithm, in the namespace of the data."""
     locus, options, s0 = problem.locus, problem.options, problem.residual_variance
-    if problem.pi is not None and not bool(locus.xp.all((problem.pi > 0) & (problem.pi < 1))):
+    xp, z = locus.xp, locus.z
+    if problem.pi is not None and not bool(xp.all((problem.pi > 0) & (problem.pi < 1))):
         raise ValueError("solver='adam' needs every causal_probability to be > 0 and < 1.")
     n_components = options["n_components"]
-    factors = np.ones((options["n_restarts"] or 1, locus.z.shape[0]))
+    first = {"mean": START_MEAN, "sd": START_SD, "gate": xp.abs(z)} | (options["start"] or {})
+    mean, sd, gate = (
+        per_variant(first[name], f"start[{name!r}]", z, xp, locus.device, **limits)
+        for name, limits in STARTS.items()
+    )
+    factors = np.ones((options["n_restarts"] or 1, z.shape[0]))
     factors[1:] = problem.rng.uniform(0, 2, factors[1:].shape)
+    ones, factors = locus.array(np.ones_like(factors)), locus.array(factors)
     constants = ("spike_sd", "gate_scale", "learning_rate", "beta_1", "beta_2", "epsilon")
+    constants += ("prior_update", "min_iter")
     return adam(
         quadratic_form(locus, options["noise"], n_components=n_components, norm=problem.norm),
-        locus.array(factors) * locus.xp.abs(locus.z),
+        [ones * mean, ones * sd, factors * gate],
         pi=None if problem.pi is None else problem.pi[None, :],
         slab=None if problem.slab is None else problem.slab[None, :],
+        pi_slab=problem.pi_slab,
         residual_variance=None if s0 is None else locus.array(np.full((1, 1), float(s0))),
         **{name: options[name] for name in constants},
         settle=min(SETTLE, problem.max_iter // 2),
         tol=problem.tol,
-        xp=locus.xp,
+        xp=xp,
     )
 
 
@@ -116,7 +151,7 @@ def prior_of(posterior, problem):
 def start_cavi(problem):
     """Return the sweeps of coordinate ascent; the first start visits variants by falling z^2."""
     locus = problem.locus
-    z, scale, pi, slab = host(locus.z, locus.scale, problem.pi, problem.slab)
+    z, scale = host(locus.z, locus.scale)
     n_starts = problem.options["n_restarts"] or 30
     orders = np.array(
         [np.argsort(-np.abs(z), kind="stable")]
@@ -127,10 +162,7 @@ def start_cavi(problem):
         to_numpy(locus.ld.dense().matrix),
         scale,
         orders,
-        pi=pi,
-        slab=slab,
-        residual_variance=problem.residual_variance,
-        norm=problem.norm,
+        **problem.prior(),
         tol=problem.tol,
     )
 
@@ -152,15 +184,12 @@ def cavi_sets(state, problem):
 def start_gibbs(problem):
     """Return the blocks of sweeps of the sampler."""
     locus, options = problem.locus, problem.options
-    z, scale, pi, slab = host(locus.z, locus.scale, problem.pi, problem.slab)
+    z, scale = host(locus.z, locus.scale)
     return gibbs(
         z,
         to_numpy(locus.ld.dense().matrix),
         scale,
-        pi=pi,
-        slab=slab,
-        residual_variance=problem.residual_variance,
-        norm=problem.norm,
+        **problem.prior(),
         n_draws=options["n_draws"],
         n_chains=options["n_chains"],
         rng=problem.rng,
@@ -181,15 +210,37 @@ def at_most(default):
 
 
 SOLVERS = {
-    "susie": Solver(start_susie, susie_posterior, susie_sets, at_most(100), 1e-3),
+    "susie": Solver(
+        start_susie,
+        susie_posterior,
+        susie_sets,
+        count_of_effects,
+        at_most(100),
+        1e-3,
+    ),
     "gibbs": Solver(
         start_gibbs,
         gibbs_posterior,
         gibbs_sets,
+        count_of_draws,
         lambda options: -(-options["n_draws"] // BLOCK),
         0.0,
         "The chains disagree (see diagnostics_): increase n_draws.",
     ),
-    "cavi": Solver(start_cavi, cavi_posterior, cavi_sets, at_most(500), 1e-3),
-    "adam": Solver(start_adam, adam_posterior, adam_sets, at_most(10_000), 2.5e-3),
+    "cavi": Solver(
+        start_cavi,
+        cavi_posterior,
+        cavi_sets,
+        count_of_modes,
+        at_most(500),
+        1e-3,
+    ),
+    "adam": Solver(
+        start_adam,
+        adam_posterior,
+        adam_sets,
+        count_of_pips,
+        at_most(10_000),
+        2.5e-3,
+    ),
 }

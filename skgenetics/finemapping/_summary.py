@@ -91,6 +91,29 @@ def data_moments(X, y, weight, xp, device):
     return Moments(locus, mean, float(y_mean), float(y_variance) ** 0.5)
 
 
+def case_control_units(moments, y, xp):
+    """Return the locus, and the unit and center of its effects, where y (n,) is 0 or 1.
+
+    The score test of a logistic regression is z = sqrt(n) cor(x, y), as for any trait. For log odds
+    ratios b, a share f of cases and weak effects, E z = R diag sqrt(n f (1 - f) H) b: a study of
+    n_eff = 4 n f (1 - f) people, half of them cases, in which b / 2 is an effect in deviations of
+    the trait. Hence the unit 2, and the center logit(f).
+    """
+    if not bool(xp.all((y == 0) | (y == 1))):
+        raise ValueError(
+            "trait='binary' needs y of 0 (control) and 1 (case); got other values. A trait from "
+            "which covariates were regressed is quantitative: leave trait='quantitative'."
+        )
+    share = moments.y_mean
+    if not 0 < share < 1:
+        raise ValueError(f"trait='binary' needs cases and controls; every y is {share:g}.")
+    locus, shrink = moments.locus, 4 * share * (1 - share)
+    locus = locus._replace(
+        n_samples=locus.n_samples * shrink, scale=locus.scale * shrink**0.5, trait_known=False
+    )
+    return locus, 2.0, float(np.log(share) - np.log1p(-share))
+
+
 def reciprocal(values, xp):
     """Return 1 / values, and 0 where values are 0."""
     positive = values > 0
@@ -105,8 +128,11 @@ def wald_to_correlation_z(wald, n_samples):
     return wald * (n_samples / (wald**2 + n_samples - 2)) ** 0.5
 
 
-def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
-    """Return the `Locus` of summary statistics and the variants' names (or None)."""
+def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity, score=False):
+    """Return the `Locus` of summary statistics and the variants' names (or None).
+
+    `score` says that z are score statistics, which are sqrt(n) cor(x, y) already.
+    """
     if (z is None) == (beta is None) or (beta is None) != (se is None):
         raise ValueError("fit_summary needs either z, or both beta and se.")
     if ld is None:
@@ -145,7 +171,7 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity):
         heterozygosity, "heterozygosity", z, xp, device, low=0, closed="left"
     )
     locus = Locus(
-        z=wald_to_correlation_z(z, n_samples),
+        z=z if score else wald_to_correlation_z(z, n_samples),
         ld=ld,
         n_samples=n_samples,
         heterozygosity=heterozygosity,
@@ -165,7 +191,7 @@ def labels(values, name):
     return np.asarray(found, dtype=object)
 
 
-def per_variant(values, name, z, xp, device, *, low, closed, high=None):
+def per_variant(values, name, z, xp, device, *, low=None, high=None, closed="neither"):
     """Return `values`, a number or (p,), as an array (p,) beside z, all in their interval."""
     if isinstance(values, Real):
         check_number(values, name, low=low, high=high, closed=closed)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
 
 from skgenetics import FinemapMiXeR
 from skgenetics.finemapping._adam import adam
@@ -35,13 +36,17 @@ def run(z, R, scale, noise="ld", n_iter=200, start=None, **options):
         "beta_1": 0.9,
         "beta_2": 0.99,
         "epsilon": 1e-8,
+        "pi_slab": None,
+        "prior_update": "closed_form",
         "settle": 100,
+        "min_iter": None,
         "tol": 0.0,
         "xp": xp,
     }
     norm = (z @ np.linalg.solve(R, z), len(z))
     quadratic = quadratic_form(locus_of(z, R, scale), noise, norm=norm)
     start = np.abs(z)[None, :] if start is None else start
+    start = np.full(start.shape, 0.01), np.full(start.shape, 0.01), start
     states = adam(quadratic, start, **(settings | options))
     return [next(states) for _ in range(n_iter)]
 
@@ -135,3 +140,63 @@ def test_pca_form_at_full_rank_equals_the_full_one(noise):
     pca = FinemapMiXeR(**options, n_components=6).fit_summary(z, R, n_samples=400)
     np.testing.assert_allclose(pca.pip_, full.pip_, atol=1e-6)
     np.testing.assert_allclose(pca.coef_, full.coef_, atol=1e-6)
+
+
+def test_prior_learned_by_adam_ends_at_its_closed_form():
+    R, scale = 0.3 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6))), np.full(6, 20.0)
+    z = 9 * R[1] - 7 * R[4] + np.linalg.cholesky(R) @ [1.2, -0.9, 1.5, 1.1, -0.7, 1.3]
+    learned = {"pi": None, "slab": None, "residual_variance": None, "n_iter": 8000}
+    state = run(z, R, scale, prior_update="adam", **learned)[-1]
+    gate, second = state.gate[0], state.mean[0] ** 2 + state.sd[0] ** 2
+    assert np.flatnonzero(gate > 0.9).tolist() == [1, 4]
+    np.testing.assert_allclose(state.pi[0, 0], gate.mean(), rtol=1e-3)
+    np.testing.assert_allclose(state.slab[0, 0], gate @ second / gate.sum(), rtol=1e-3)
+    error = z - R @ (scale * state.mean[0])
+    expected = error @ np.linalg.solve(R, error) + scale**2 @ state.sd[0] ** 2
+    np.testing.assert_allclose(state.residual_variance[0, 0], expected / 6, rtol=1e-2)
+
+
+@pytest.mark.parametrize("prior_update", ["closed_form", "adam"])
+def test_a_heritability_holds_pi_times_the_slab(prior_update):
+    z, R, scale = random_locus()
+    options = {"pi": None, "slab": None, "pi_slab": 0.01, "settle": 500, "n_iter": 4000}
+    state = run(z, R, scale, prior_update=prior_update, **options)[-1]
+    np.testing.assert_allclose(state.pi * state.slab, 0.01, rtol=1e-12)
+    gate, second = state.gate[0], state.mean[0] ** 2 + state.sd[0] ** 2
+
+    def negative_bound(pi):  # the terms of the bound that depend on pi
+        slab = 0.01 / pi
+        on = np.log(pi) - np.log(slab) / 2 - second / (2 * slab)
+        return -np.sum(gate * on + (1 - gate) * np.log(1 - pi))
+
+    best = minimize_scalar(negative_bound, bounds=(1e-6, 1 - 1e-6), method="bounded")
+    np.testing.assert_allclose(state.pi[0, 0], best.x, rtol=0.02)
+
+
+def test_start_and_the_least_number_of_iterations_are_the_users():
+    z, R, _ = random_locus()
+    options = {"solver": "adam", "causal_probability": 0.1, "effect_variance": 0.05, "tol": 1e9}
+    once = FinemapMiXeR(**options, min_iter=1).fit_summary(z, R, n_samples=400)
+    assert once.n_iter_ == 1
+    named = {"mean": 0.01, "sd": np.full(6, 0.01), "gate": np.abs(once.z_)}
+    again = FinemapMiXeR(**options, min_iter=1, start=named).fit_summary(z, R, n_samples=400)
+    np.testing.assert_array_equal(again.pip_, once.pip_)
+    other = FinemapMiXeR(**options, min_iter=1, start={"gate": 0.0})
+    np.testing.assert_allclose(other.fit_summary(z, R, n_samples=400).pip_, 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ({"gates": 0.0}, r"start is a dict with some of the keys mean, sd, gate; got \['gates'\]"),
+        ({"sd": 0.0}, "start\\['sd'\\] == 0.0, must be > 0"),
+        (
+            {"gate": np.zeros(3)},
+            r"start\['gate'\] must be a number or have one value for each of the 6",
+        ),
+    ],
+)
+def test_bad_starts_are_refused(start, message):
+    z, R, _ = random_locus()
+    with pytest.raises(ValueError, match=message):
+        FinemapMiXeR(solver="adam", start=start).fit_summary(z, R, n_samples=400)

@@ -25,6 +25,7 @@ def run(z, R, scale, *, n_starts=1, **options):
     settings = {
         "pi": np.full(len(z), 0.2),
         "slab": np.full(len(z), 0.1),
+        "pi_slab": None,
         "residual_variance": 1.0,
         "norm": (None, None),
         "tol": 1e-12,

@@ -61,6 +61,8 @@ def test_sets_of_pips_gather_friends_and_miss_nobody():
     prior_odds = (1 - 0.9**3) / 0.9**3
     assert found[1]["log10_bf"] == pytest.approx(np.log10(odds / prior_odds))
     assert sets_of_pips(np.full(5, 0.1), prior, LD, coverage=0.95, min_purity=0.5) == []
+    # what the prior says already is no finding
+    assert sets_of_pips(np.full(5, 0.7), np.full(5, 0.6), LD, coverage=0.95, min_purity=0.5) == []
 
 
 def test_log10_odds_of_certainty_is_finite():

@@ -10,6 +10,7 @@ from skgenetics.finemapping._elbo import (
     elbo,
     gradient,
     n_leading,
+    prior_gradient,
     quadratic_form,
     range_norm,
 )
@@ -105,9 +106,37 @@ def test_gradient_equals_the_complex_step(noise, name):
 def test_closed_form_prior_is_a_stationary_point(name):
     *_, quadratic, q, prior = random_case()
     gate = 1 / (1 + np.exp(-q["logit"]))
-    prior["pi"], prior["slab"] = closed_form_prior(q["mean"], q["sd"], gate, xp)
+    total, second = gate.sum(), np.sum(gate * (q["mean"] ** 2 + q["sd"] ** 2))
+    for key, value in zip(("pi", "slab"), closed_form_prior(total, second, 5), strict=True):
+        prior[key] = np.full((1, 1), value)
     prior[name] = prior[name] + 1e-30j
     assert abs(bound(quadratic, q, prior)[0].imag / 1e-30) < 1e-10
+
+
+@pytest.mark.parametrize("pi_slab", [1e-6, 0.02, 5.0])
+def test_closed_form_prior_under_a_heritability_is_a_stationary_point(pi_slab):
+    *_, quadratic, q, prior = random_case()
+    gate = 1 / (1 + np.exp(-q["logit"]))
+    total, second = gate.sum(), np.sum(gate * (q["mean"] ** 2 + q["sd"] ** 2))
+    pi, slab = closed_form_prior(total, second, 5, pi_slab)
+    assert 0 < pi < 1
+    np.testing.assert_allclose(pi * slab, pi_slab, rtol=1e-12)
+    prior["pi"] = np.full((1, 1), pi + 1e-30j)
+    prior["slab"] = pi_slab / prior["pi"]
+    slope = bound(quadratic, q, prior)[0].imag / 1e-30
+    assert abs(slope * pi * (1 - pi)) < 1e-9
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_prior_gradient_equals_the_complex_step(place):
+    *_, quadratic, q, prior = random_case()
+    gate, moved = 1 / (1 + np.exp(-q["logit"])), quadratic.product(q["mean"])
+    slope = prior_gradient(quadratic, moved, q["mean"], q["sd"], gate, **prior, xp=xp)[place]
+    name = ("pi", "slab", "residual_variance")[place]
+    log = np.log(prior[name] / (1 - prior[name]) if name == "pi" else prior[name]) + 1e-30j
+    moved_prior = prior | {name: 1 / (1 + np.exp(-log)) if name == "pi" else np.exp(log)}
+    step = bound(quadratic, q, moved_prior)[0].imag / 1e-30
+    np.testing.assert_allclose(slope[0, 0], step, rtol=1e-12)
 
 
 def test_learned_noise_is_a_stationary_point():

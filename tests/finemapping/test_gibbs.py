@@ -32,7 +32,8 @@ def blocks(p, r, n_blocks=2):
 
 
 def sample(z, R, scale, *, n_draws=4000, n_chains=2, seed=0, **options):
-    settings = {"pi": None, "slab": None, "residual_variance": 1.0, "norm": (None, None)}
+    settings = {"pi": None, "slab": None, "pi_slab": None}
+    settings |= {"residual_variance": 1.0, "norm": (None, None)}
     rng = np.random.RandomState(seed)
     options = settings | options
     states = gibbs(z, R, scale, n_draws=n_draws, n_chains=n_chains, rng=rng, **options)
@@ -69,6 +70,19 @@ def test_learned_prior_integrates_over_its_hyperprior():
     np.testing.assert_allclose(state.pip.mean(axis=0), expected, atol=0.012)
 
 
+def test_learned_pi_under_a_heritability_integrates_over_its_prior():
+    p, scale, pi_slab = 4, np.full(4, 20.0), 0.004
+    R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])
+    state = sample(z, R, scale, n_draws=20_000, pi_slab=pi_slab)
+    pis = beta_distribution.ppf((np.arange(400) + 0.5) / 400, 1, p)
+    cells = [enumerate_posterior(z, R, scale, pi=pi, slab=pi_slab / pi)[:2] for pi in pis]
+    weights = np.exp([evidence for evidence, _ in cells])
+    expected = np.average([pip for _, pip in cells], axis=0, weights=weights)
+    np.testing.assert_allclose(state.pip.mean(axis=0), expected, atol=0.012)
+    free = sample(z, R, scale, n_draws=4000).pip.mean(axis=0)
+    assert np.abs(free - expected).max() > 0.05  # the heritability tells
+
+
 def test_noise_is_drawn_from_its_conditional():
     rng = np.random.default_rng(0)
     R, scale = np.eye(30), np.full(30, 20.0)
@@ -99,6 +113,7 @@ def test_states_come_once_a_block():
                 np.ones(3),
                 pi=None,
                 slab=None,
+                pi_slab=None,
                 residual_variance=1.0,
                 norm=(None, None),
                 n_draws=3 * BLOCK + 1,
