@@ -10,22 +10,32 @@ from skgenetics.inspection._style import (
     new_axes,
     open_frame,
 )
-from skgenetics.metrics import pip_calibration_curve
+from skgenetics.metrics import lfsr_calibration_curve, pip_calibration_curve
 from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._validation import check_option
+
+_AXIS_LABELS = {
+    "pip": ("Mean posterior inclusion probability", "Fraction of causal variants"),
+    "lfsr": ("Mean local false sign rate", "Fraction of effects of the wrong sign"),
+}
 
 
 class CalibrationDisplay:
-    """Calibration of posterior inclusion probabilities (PIP), where the causal variants are known.
+    """Calibration of probabilities of a fit, where the true effects are known.
 
-    One point a bin of PIPs, with the interval of its causal fraction and the number of its
-    variants. Calibrated PIPs lie on the diagonal; below it, they are overconfident.
+    Posterior inclusion probabilities (PIP) are compared with the fraction of causal variants, local
+    false sign rates (lfsr) with the fraction of effects whose sign is wrong. One point a bin, with
+    the interval of its fraction and the number of its variants (effects). What is calibrated lies
+    on the diagonal. PIPs below it, and false sign rates above it, are overconfident.
 
     Parameters
     ----------
-    mean_pip, causal_fraction, lower, upper : array-like of shape (n_bins,)
-        Of each bin: mean PIP, fraction of causal variants and the interval of that fraction.
-    n_variants : array-like of int of shape (n_bins,)
-        Number of variants in each bin.
+    predicted, realized, lower, upper : array-like of shape (n_bins,)
+        Of each bin: mean probability, fraction of what happened and the interval of the fraction.
+    counts : array-like of int of shape (n_bins,)
+        Number of variants, or of effects, in each bin.
+    kind : {"pip", "lfsr"}, default="pip"
+        What the probabilities are, for the axes.
     name : str, default=None
         Name of the model, for the legend.
 
@@ -43,7 +53,8 @@ class CalibrationDisplay:
 
     See Also
     --------
-    skgenetics.metrics.pip_calibration_curve : The numbers.
+    skgenetics.metrics.pip_calibration_curve : The numbers, for PIPs.
+    skgenetics.metrics.lfsr_calibration_curve : The numbers, for false sign rates.
 
     Examples
     --------
@@ -53,37 +64,45 @@ class CalibrationDisplay:
     'Fraction of causal variants'
     """
 
-    def __init__(self, mean_pip, causal_fraction, lower, upper, n_variants, *, name=None):
-        self.mean_pip = np.asarray(mean_pip, dtype=float)
-        self.causal_fraction = np.asarray(causal_fraction, dtype=float)
+    def __init__(self, predicted, realized, lower, upper, counts, *, kind="pip", name=None):
+        self.predicted = np.asarray(predicted, dtype=float)
+        self.realized = np.asarray(realized, dtype=float)
         self.lower = np.asarray(lower, dtype=float)
         self.upper = np.asarray(upper, dtype=float)
-        self.n_variants = np.asarray(n_variants)
+        self.counts = np.asarray(counts)
+        self.kind = kind
         self.name = name
-        columns = (self.mean_pip, self.causal_fraction, self.lower, self.upper)
-        shapes = [column.shape for column in (*columns, self.n_variants)]
-        if len(set(shapes)) > 1 or self.mean_pip.ndim != 1 or self.mean_pip.size == 0:
+        check_option(kind, "kind", tuple(_AXIS_LABELS))
+        columns = (self.predicted, self.realized, self.lower, self.upper)
+        shapes = [column.shape for column in (*columns, self.counts)]
+        if len(set(shapes)) > 1 or self.predicted.ndim != 1 or self.predicted.size == 0:
             raise ValueError(
-                "mean_pip, causal_fraction, lower, upper and n_variants must be columns of one "
-                f"length, at least 1; got shapes {', '.join(map(str, shapes))}."
+                "predicted, realized, lower, upper and counts must be columns of one length, at "
+                f"least 1; got shapes {', '.join(map(str, shapes))}."
             )
         if not all(((column >= 0) & (column <= 1)).all() for column in columns):
-            raise ValueError("mean_pip, causal_fraction, lower and upper must lie in [0, 1].")
+            raise ValueError("predicted, realized, lower and upper must lie in [0, 1].")
 
     @classmethod
-    def from_predictions(cls, causal, pip, *, name=None, **options):
-        """Make the display from PIPs.
+    def from_predictions(cls, truth, predicted, *, kind="pip", coef=None, name=None, **options):
+        """Make the display from PIPs or false sign rates.
 
         Parameters
         ----------
-        causal : array-like, or list of them, one per locus
-            The causal variants: a boolean mask of shape (n_variants,) or integer indices.
-        pip : array-like of shape (n_variants,), or list of them, one per locus
-            Posterior inclusion probabilities.
+        truth : array-like, or list of them, one per locus or fit
+            "pip": the causal variants, a boolean mask of shape (n_variants,) or integer indices.
+            "lfsr": the true effects, of the shape of `predicted`.
+        predicted : array-like of shape (n_variants,), or list of them, one per locus or fit
+            Posterior inclusion probabilities; or local false sign rates, of any shape.
+        kind : {"pip", "lfsr"}, default="pip"
+            What `predicted` is.
+        coef : array-like of the shape of `predicted`, or list of them, default=None
+            Estimated effects, of which "lfsr" judges the signs.
         name : str, default=None
             Name of the model, for the legend.
         **options
-            Keywords of `skgenetics.metrics.pip_calibration_curve`: n_bins, strategy, confidence.
+            Keywords of `skgenetics.metrics.pip_calibration_curve` and `lfsr_calibration_curve`:
+            n_bins, strategy, confidence.
 
         Returns
         -------
@@ -93,22 +112,32 @@ class CalibrationDisplay:
         Raises
         ------
         ValueError
-            As `pip_calibration_curve` says.
+            If `coef` is missing for "lfsr" or given for "pip", and as the functions say.
         """
-        return cls(**pip_calibration_curve(causal, pip, **options), name=name)
+        check_option(kind, "kind", tuple(_AXIS_LABELS))
+        if (coef is not None) != (kind == "lfsr"):
+            raise ValueError(
+                "coef, the estimates whose signs are judged, belongs to kind='lfsr', which needs "
+                f"it; got kind={kind!r} {'without' if coef is None else 'with'} coef."
+            )
+        if kind == "pip":
+            curve = pip_calibration_curve(truth, predicted, **options)
+        else:
+            curve = lfsr_calibration_curve(truth, coef, predicted, **options)
+        return cls(*curve.values(), kind=kind, name=name)
 
     @classmethod
-    def from_estimator(cls, estimator, causal, *, name=None, **options):
+    def from_estimator(cls, estimator, truth, *, kind="pip", name=None, **options):
         """Make the display from a fitted estimator, or from one a locus.
 
         Parameters
         ----------
-        estimator : FinemapMiXeR or list of them
-            Fitted, with `pip_`.
-        causal : array-like, or list of them where `estimator` is one
-            The causal variants, as for `from_predictions`.
-        name, **options
-            As for `from_predictions`; None names the estimator's class.
+        estimator : FinemapMiXeR, MMASHRegressor, or list of them
+            Fitted, with `pip_`, or for "lfsr" with `lfsr_` and `coef_`.
+        truth : array-like, or list of them where `estimator` is one
+            The causal variants or the true effects, as for `from_predictions`.
+        kind, name, **options
+            As for `from_predictions`; a `name` of None is the estimator's class.
 
         Returns
         -------
@@ -118,18 +147,22 @@ class CalibrationDisplay:
         Raises
         ------
         NotFittedError
-            If an estimator has no `pip_`.
+            If an estimator lacks the attributes.
         ValueError
-            As `pip_calibration_curve` says.
+            As `from_predictions` says.
         """
+        check_option(kind, "kind", tuple(_AXIS_LABELS))
         several = isinstance(estimator, (list, tuple))
-        estimators, causal = (estimator, causal) if several else ([estimator], [causal])
+        estimators, truth = (estimator, truth) if several else ([estimator], [truth])
+        attributes = ["pip_"] if kind == "pip" else ["lfsr_", "coef_"]
         for each in estimators:
-            check_is_fitted(each, "pip_")
+            check_is_fitted(each, attributes)
+        predicted, *coef = [
+            [to_numpy(getattr(each, attribute)) for each in estimators] for attribute in attributes
+        ]
+        coef = coef[0] if coef else None
         name = type(estimators[0]).__name__ if name is None else name
-        return cls.from_predictions(
-            causal, [to_numpy(each.pip_) for each in estimators], name=name, **options
-        )
+        return cls.from_predictions(truth, predicted, kind=kind, coef=coef, name=name, **options)
 
     def plot(self, ax=None):
         """Draw the picture.
@@ -156,11 +189,11 @@ class CalibrationDisplay:
             ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="dashed", zorder=1)
         color, marker = category_style(before)
         ax.errorbar(
-            self.mean_pip,
-            self.causal_fraction,
+            self.predicted,
+            self.realized,
             yerr=[
-                np.maximum(self.causal_fraction - self.lower, 0),
-                np.maximum(self.upper - self.causal_fraction, 0),
+                np.maximum(self.realized - self.lower, 0),
+                np.maximum(self.upper - self.realized, 0),
             ],
             color=color,
             marker=marker,
@@ -171,8 +204,8 @@ class CalibrationDisplay:
             elinewidth=1.3,
             label=self.name,
         )
-        counts = [] if before else self.n_variants
-        for x, y, count in zip(self.mean_pip, self.upper, counts):
+        counts = [] if before else self.counts
+        for x, y, count in zip(self.predicted, self.upper, counts):
             ax.annotate(
                 f"{count:,}",
                 (x, y),
@@ -182,13 +215,8 @@ class CalibrationDisplay:
                 fontsize="x-small",
                 color=color,
             )
-        ax.set(
-            xlim=(-0.03, 1.03),
-            ylim=(-0.03, 1.08),
-            aspect="equal",
-            xlabel="Mean posterior inclusion probability",
-            ylabel="Fraction of causal variants",
-        )
+        xlabel, ylabel = _AXIS_LABELS[self.kind]
+        ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.08), aspect="equal", xlabel=xlabel, ylabel=ylabel)
         open_frame(ax)
         if self.name is not None:
             ax.legend(frameon=False, fontsize="small", loc="upper left")

@@ -30,6 +30,7 @@ from skgenetics.metrics._scorers import (
     masked_r2_scorer,
     masked_roc_auc_scorer,
 )
+from skgenetics.metrics._sign_rates import lfsr_calibration_curve
 
 __all__ = [
     "credible_set_coverage",
@@ -38,6 +39,7 @@ __all__ = [
     "false_discovery_proportion",
     "incremental_r2_score",
     "incremental_roc_auc_score",
+    "lfsr_calibration_curve",
     "liability_r2_score",
     "masked_accuracy_score",
     "masked_accuracy_scorer",

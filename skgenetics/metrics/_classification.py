@@ -143,26 +143,18 @@ def masked_average_precision_score(y_true, y_score, *, sample_weight=None, avera
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, n_tasks)
-        Labels 0 and 1; NaN marks a label that is not observed.
-    y_score : array-like of the shape of `y_true`
-        Decision values or probabilities of label 1, finite where `y_true` is observed.
-    sample_weight : array-like of shape (n_samples,), default=None
-        Frequency weights.
-    average : {"macro", None}, default="macro"
-        Mean over tasks, or None for the values of the tasks.
+    y_true, y_score, sample_weight, average
+        As in :func:`masked_roc_auc_score`.
 
     Returns
     -------
     float or array of shape (n_tasks,)
-        A task without both labels among its observed ones is NaN, and is left out of the mean; the
-        mean is NaN, with an `UndefinedMetricWarning`, if no task has both.
+        As in :func:`masked_roc_auc_score`, NaN included.
 
     Raises
     ------
     ValueError
-        If shapes disagree, a label is not 0, 1 or NaN, no label is observed, a score is not finite
-        at an observed label, or a weight is negative.
+        As in :func:`masked_roc_auc_score`.
 
     Examples
     --------

@@ -3,20 +3,12 @@
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 from sklearn.utils import Bunch
 
+from skgenetics.metrics._bins import binomial_interval, calibration_bins
 from skgenetics.utils._array_api import to_numpy
-from skgenetics.utils._validation import check_number, check_option
-
-
-def _binomial_interval(successes, trials, confidence):
-    """Exact (Clopper-Pearson) interval; NaN without trials."""
-    if trials == 0:
-        return float("nan"), float("nan")
-    interval = binomtest(int(successes), int(trials)).proportion_ci(confidence, method="exact")
-    return float(interval.low), float(interval.high)
+from skgenetics.utils._validation import check_number
 
 
 def _causal_indices(causal, locus, n_variants=None):
@@ -117,23 +109,9 @@ def pip_calibration_curve(causal, pip, *, n_bins=10, strategy="uniform", confide
     (array([0., 1.]), array([3, 1]))
     """
     status, pip = _pooled(causal, pip)
-    check_number(n_bins, "n_bins", integer=True, low=1, closed="left")
-    check_option(strategy, "strategy", ("uniform", "quantile"))
-    check_number(confidence, "confidence", low=0, high=1)
-    levels = np.linspace(0, 1, n_bins + 1)[1:-1]
-    edges = np.quantile(pip, levels) if strategy == "quantile" else levels
-    label = np.searchsorted(edges, pip)  # bins (edge, next edge], as in scikit-learn
-    _, label, n_variants = np.unique(label, return_inverse=True, return_counts=True)
-    n_causal = np.bincount(label, weights=status).astype(np.intp)
-    intervals = [_binomial_interval(k, n, confidence) for k, n in zip(n_causal, n_variants)]
-    lower, upper = np.array(intervals).T
-    return Bunch(
-        mean_pip=np.bincount(label, weights=pip) / n_variants,
-        causal_fraction=n_causal / n_variants,
-        lower=lower,
-        upper=upper,
-        n_variants=n_variants,
-    )
+    columns = calibration_bins(status, pip, n_bins=n_bins, strategy=strategy, confidence=confidence)
+    names = ("mean_pip", "causal_fraction", "lower", "upper", "n_variants")
+    return Bunch(**dict(zip(names, columns)))
 
 
 def pip_average_precision(causal, pip):
@@ -283,9 +261,9 @@ def credible_set_summary(causal, credible_sets, *, confidence=0.95):
         found += [any(variant in members for members in sets) for variant in indices]
     return Bunch(
         coverage=float(np.mean(covered)) if covered else float("nan"),
-        coverage_interval=_binomial_interval(sum(covered), len(covered), confidence),
+        coverage_interval=binomial_interval(sum(covered), len(covered), confidence),
         power=float(np.mean(found)) if found else float("nan"),
-        power_interval=_binomial_interval(sum(found), len(found), confidence),
+        power_interval=binomial_interval(sum(found), len(found), confidence),
         mean_size=float(np.mean(sizes)) if sizes else float("nan"),
         median_size=float(np.median(sizes)) if sizes else float("nan"),
         n_sets=len(sizes),

@@ -19,6 +19,12 @@ class Mapper(BaseEstimator):
         return self
 
 
+class Shrinker(BaseEstimator):
+    def fit(self, coef, lfsr):
+        self.coef_, self.lfsr_ = np.array(coef), np.array(lfsr)
+        return self
+
+
 @pytest.fixture(autouse=True)
 def close_figures():
     yield
@@ -55,9 +61,37 @@ def test_estimators_give_their_pips():
     np.testing.assert_array_equal(drawn(several)[0], drawn(expected)[0])
     assert [text.get_text() for text in several.ax_.get_legend().get_texts()] == ["Mapper"]
     one = CalibrationDisplay.from_estimator(models[0], np.array([False, False, True]), n_bins=1)
-    assert one.n_variants.tolist() == [3]
+    assert one.counts.tolist() == [3]
     with pytest.raises(NotFittedError):
         CalibrationDisplay.from_estimator(Mapper(), [0])
+
+
+def test_false_sign_rates():
+    effects = [[0.3, -0.2, 0.0], [0.1, 0.0, -0.4]]
+    coef = [[0.2, 0.1, 0.1], [0.3, -0.1, -0.5]]
+    lfsr = [[0.1, 0.6, 0.8], [0.2, 0.9, 0.3]]
+    display = CalibrationDisplay.from_predictions(effects, lfsr, kind="lfsr", coef=coef, n_bins=2)
+    points, _ = drawn(display.plot())
+    # .1 .2 .3 have the right sign; of .6 .8 .9 one is the other way round and two are 0
+    np.testing.assert_allclose(points, [[0.2, 0], [2.3 / 3, 1]])
+    assert display.ax_.get_xlabel() == "Mean local false sign rate"
+    assert display.ax_.get_ylabel() == "Fraction of effects of the wrong sign"
+    model = Shrinker().fit(coef, lfsr)
+    for models, truth in ((model, effects), ([model], [effects])):
+        other = CalibrationDisplay.from_estimator(models, truth, kind="lfsr", n_bins=2).plot()
+        np.testing.assert_array_equal(drawn(other)[0], points)
+        assert other.name == "Shrinker"
+    with pytest.raises(NotFittedError):
+        CalibrationDisplay.from_estimator(Mapper().fit([0.1]), [0.1], kind="lfsr")
+
+
+def test_estimates_belong_to_false_sign_rates():
+    with pytest.raises(ValueError, match="needs it; got kind='lfsr' without coef"):
+        CalibrationDisplay.from_predictions([1.0], [0.1], kind="lfsr")
+    with pytest.raises(ValueError, match="got kind='pip' with coef"):
+        CalibrationDisplay.from_predictions([0], [0.1], coef=[1.0])
+    with pytest.raises(ValueError, match="kind must be one of 'pip', 'lfsr'; got 'fdr'"):
+        CalibrationDisplay.from_predictions([0], [0.1], kind="fdr")
 
 
 def test_models_in_one_axes_differ_in_color_and_marker():
@@ -77,14 +111,14 @@ def test_models_in_one_axes_differ_in_color_and_marker():
     ("change", "message"),
     [
         ({"lower": [0.1, 0.2]}, r"one length, at least 1; got shapes \(1,\), \(1,\), \(2,\)"),
-        ({"mean_pip": [1.2]}, r"must lie in \[0, 1\]"),
+        ({"predicted": [1.2]}, r"must lie in \[0, 1\]"),
         ({"upper": [np.nan]}, r"must lie in \[0, 1\]"),
     ],
 )
 def test_columns_that_do_not_fit_together(change, message):
-    given = {"mean_pip": [0.5], "causal_fraction": [0.5], "lower": [0.4], "upper": [0.6]}
+    given = {"predicted": [0.5], "realized": [0.5], "lower": [0.4], "upper": [0.6]}
     with pytest.raises(ValueError, match=message):
-        CalibrationDisplay(**(given | {"n_variants": [9]} | change))
+        CalibrationDisplay(**(given | {"counts": [9]} | change))
 
 
 def test_missing_matplotlib_names_the_extra(monkeypatch):
