@@ -12,6 +12,8 @@ import numpy as np
 
 from skgenetics.utils._array_api import move_to
 
+GENE_CHUNK = 64  # genes whose cells are gathered at once, in all tissues
+
 
 class Block(NamedTuple):
     """The observed cells of a group of genes in a tissue."""
@@ -22,7 +24,7 @@ class Block(NamedTuple):
     position: object  # (I,) row of each individual in this block, n where there is none
     weight: object  # (n,)
     total: float  # sum of the weights
-    y: object  # (n, genes) sqrt(weight) (y - mean)
+    y: object  # (n, genes) sqrt(weight) (y - mean), in the dtype of y
     mean: object  # (genes,) weighted mean
 
 
@@ -40,12 +42,18 @@ class Targets(NamedTuple):
 def make_targets(y, weight, xp, device):
     """Return the `Targets` of y (I, J, K), on the host, NaN where not observed.
 
+    Only observed cells are copied, by chunks of genes, in the dtype of y.
+
     weight : array (I,), on the host
     """
     n, n_genes, n_tissues = y.shape
-    observed = ~np.isnan(y)
-    patterns = np.packbits(observed.transpose(1, 0, 2).reshape(n_genes, -1), axis=1)
-    _, label = np.unique(patterns, axis=0, return_inverse=True)
+    patterns = []
+    for first in range(0, n_genes, GENE_CHUNK):
+        seen = ~np.isnan(y[:, first : first + GENE_CHUNK]).transpose(1, 0, 2)
+        packed = np.packbits(seen.reshape(len(seen), -1), axis=1)
+        patterns += [own.tobytes() for own in packed]
+    rank = {pattern: place for place, pattern in enumerate(sorted(set(patterns)))}
+    label = np.array([rank[pattern] for pattern in patterns])
     order = np.argsort(label, kind="stable")
     bounds = np.concatenate([[0], np.cumsum(np.bincount(label))])
     groups = [slice(int(a), int(b)) for a, b in pairwise(bounds)]
@@ -55,20 +63,27 @@ def make_targets(y, weight, xp, device):
 
     blocks = []
     for genes in groups:
-        members = order[genes]
-        for k in range(n_tissues):
-            rows = np.flatnonzero(observed[:, members[0], k])
-            if rows.size == 0:
+        members, sampled = order[genes], ~np.isnan(y[:, order[genes.start]])
+        rows = [np.flatnonzero(sampled[:, k]) for k in range(n_tissues)]
+        values = [np.empty((own.size, members.size), dtype=y.dtype) for own in rows]
+        means = np.zeros((n_tissues, members.size))
+        for first in range(0, members.size, GENE_CHUNK):
+            chunk = slice(first, first + GENE_CHUNK)
+            for k, own in enumerate(rows):
+                if own.size:
+                    w, cells = weight[own], y[own[:, None], members[chunk], k]
+                    means[k, chunk] = w @ cells / w.sum()
+                    values[k][:, chunk] = np.sqrt(w)[:, None] * (cells - means[k, chunk])
+        for k, own in enumerate(rows):
+            if own.size == 0:
                 continue
-            position = np.full(n, rows.size)
-            position[rows] = np.arange(rows.size)
-            w, values = weight[rows], y[rows[:, None], members, k]
-            mean = w @ values / w.sum()
-            values = np.sqrt(w)[:, None] * (values - mean)
+            position = np.full(n, own.size)
+            position[own] = np.arange(own.size)
+            w = weight[own]
             blocks.append(
                 Block(
-                    k, genes, array(rows), array(position), array(w), float(w.sum()),
-                    array(values), array(mean),
+                    k, genes, array(own), array(position), array(w), float(w.sum()),
+                    array(values[k]), array(means[k]),
                 )
             )  # fmt: skip
     n_targets = sum(block.y.shape[1] for block in blocks)
@@ -88,10 +103,11 @@ def compress(targets, xp):
         width = max((min(block.y.shape) for block in members), default=0)
         columns = slice(start, start + width)
         for block in members:
-            y = block.y
+            y, double = block.y, block.weight.dtype
             if y.shape[1] > y.shape[0]:
-                values, vectors = xp.linalg.eigh(y @ y.T)
+                values, vectors = xp.linalg.eigh(xp.astype(y @ y.T, double, copy=False))
                 y = vectors * xp.sqrt(xp.clip(values, min=0.0))
+            y = xp.astype(y, double, copy=False)
             gap = xp.zeros((y.shape[0], width - y.shape[1]), dtype=y.dtype, device=y.device)
             y = xp.concat([y, gap], axis=1)
             blocks.append(block._replace(genes=columns, y=y, mean=0 * y[0, :]))
@@ -99,6 +115,11 @@ def compress(targets, xp):
         start += width
     n, _, n_tissues = targets.shape
     return targets._replace(blocks=blocks, groups=groups, order=None, shape=(n, start, n_tissues))
+
+
+def onto(left, block, xp):
+    """Return the product (m, genes) of left (m, n) with the expression of a block."""
+    return left @ xp.astype(block.y, left.dtype, copy=False)
 
 
 def gather(values, block, xp):

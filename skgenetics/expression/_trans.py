@@ -16,7 +16,7 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import centered, compress, spread
+from skgenetics.expression._targets import centered, compress, onto, spread
 
 CG_STEPS = 20
 PROXIMAL_STEPS = 20
@@ -32,25 +32,25 @@ class TransState(NamedTuple):
 
 
 def solve_loadings(factors, targets, penalties, xp):
-    """Return the loadings (K, T, J) that minimize the objective given the factors; L2 only."""
+    """Return the loadings (K, T, J) that minimize the objective given the factors; L2 only.
+
+    In the dtype of the expression: they are as many as its cells, or more.
+    """
     _, n_genes, n_tissues = targets.shape
     n_components = factors.shape[1]
-    loadings = xp.zeros(
-        (n_tissues, n_components, n_genes), dtype=factors.dtype, device=factors.device
-    )
+    dtype = targets.blocks[0].y.dtype
+    loadings = xp.zeros((n_tissues, n_components, n_genes), dtype=dtype, device=factors.device)
     ridge = penalties.loading * targets.n_cells / targets.n_targets
     for block in targets.blocks:
         rows, _ = centered(factors, block, xp)
         n = rows.shape[0]
-        size = min(n, n_components)
-        eye = xp.eye(size, dtype=factors.dtype, device=factors.device)
-        floor = 1e-12 * float(xp.sum(rows**2)) + 1e-100
+        eye = xp.eye(min(n, n_components), dtype=factors.dtype, device=factors.device)
+        diagonal = max(ridge, 1e-12 * float(xp.sum(rows**2)) + 1e-100) * eye
         if n < n_components:
-            inner = xp.linalg.solve(rows @ rows.T + max(ridge, floor) * eye, block.y)
-            found = rows.T @ inner
+            smoother = xp.linalg.solve(rows @ rows.T + diagonal, rows).T
         else:
-            found = xp.linalg.solve(rows.T @ rows + max(ridge, floor) * eye, rows.T @ block.y)
-        loadings[block.tissue, :, block.genes] = found
+            smoother = xp.linalg.solve(rows.T @ rows + diagonal, rows.T)
+        loadings[block.tissue, :, block.genes] = xp.astype(smoother, dtype, copy=False) @ block.y
     return loadings
 
 
@@ -67,7 +67,7 @@ def solve_tissue_factors(params, factors, targets, penalties, xp):
                 rows, _ = centered(factors, block, xp)
                 V = genes_factors[block.genes, :]
                 gram = gram + (rows.T @ rows) * (V.T @ V)
-                linear = linear + xp.sum((rows.T @ block.y) * V.T, axis=1)
+                linear = linear + xp.sum(onto(rows.T, block, xp) * V.T, axis=1)
         W[k, :] = _solve_psd(gram, linear[:, None], eye, xp)[:, 0]
     return W
 
@@ -82,7 +82,7 @@ def gene_equations(params, factors, targets, xp):
                 rows, _ = centered(factors, block, xp)
                 w = W[block.tissue, :]
                 gram = gram + (rows.T @ rows) * (w[:, None] * w[None, :])
-                linear = linear + w[:, None] * (rows.T @ block.y)
+                linear = linear + w[:, None] * onto(rows.T, block, xp)
         if not isinstance(gram, float):
             yield genes, gram, linear
 
@@ -114,7 +114,7 @@ def lasso_loadings(params, factors, targets, penalties, xp):
     for block in targets.blocks:
         rows, _ = centered(factors, block, xp)
         start = params["loadings"][block.tissue, :, block.genes]
-        found = lasso_steps(rows.T @ rows, rows.T @ block.y, strength, start, xp)
+        found = lasso_steps(rows.T @ rows, onto(rows.T, block, xp), strength, start, xp)
         loadings[block.tissue, :, block.genes] = found
     return loadings
 

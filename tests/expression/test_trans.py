@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from scipy.optimize import minimize, rosen, rosen_der
+from sklearn.linear_model import Ridge
 
 from skgenetics.expression._kernel import (
     CenteredGenotypes,
@@ -237,3 +238,16 @@ def test_the_tensor_model_recovers_a_noiseless_decomposition():
     )
     for ours, truth in ((F_hat, F), (V_hat, V), (W_hat, W)):
         assert np.abs(np.corrcoef(ours.T, truth.T)[:2, 2:]).max(axis=1).min() > 0.999
+
+
+def test_expression_in_single_precision_gives_loadings_in_single_precision(tensor):
+    _, y, weight, targets, *_ = problem(tensor, "linear", rank=3)
+    factors = np.random.default_rng(1).normal(size=(len(y), 3))
+    single = make_targets(y.astype(np.float32), weight, np, "cpu")
+    found = solve_loadings(factors, single, Penalties(0.0, 0.2), np)
+    assert found.dtype == np.float32
+    ridge = Ridge(alpha=0.2 * targets.n_cells / targets.n_targets)
+    for k in range(3):
+        seen = ~np.isnan(y[:, 0, k])
+        ridge.fit(factors[seen], y[seen][:, :, k], sample_weight=weight[seen])
+        np.testing.assert_allclose(found[k], ridge.coef_.T, rtol=1e-4, atol=1e-5)
