@@ -4,9 +4,9 @@
 principal components, (5) the mean scores of each individual, (6, 7; sigmoid) scaled to [.1, .9],
 logit, (8) group lasso of the factors on the genes, (9) lasso of each score on candidate variants.
 "tensor": (1) as above, (2) the scores of (4) as tissue x individual for each factor, with holes,
-(3) their first incomplete principal component: W and F, (4) regression of genes on F * W: V,
+(3) their first incomplete principal component: W and F, (4) lasso of F * W on the genes: V,
 (5) lasso of each factor on candidate variants. Steps 8 and 4 are left to the solvers where they
-begin by solving for the loadings themselves.
+begin by solving for the loadings themselves, unless they name the candidates.
 """
 
 import warnings
@@ -105,17 +105,25 @@ def tensor_scores(scores, weight):
     return W, F
 
 
-def group_lasso_loadings(factors, residual, weight):
+def group_lasso_loadings(factors, residual, weight, n_jobs=None):
     """Return loadings (K, T, J) of the group lasso of factors (I, T) on genes: step 8."""
     n_genes, n_components = residual.shape[1], factors.shape[1]
     effects = fit_cis(
         factors, residual, weight, [slice(0, n_components)] * n_genes,
-        penalty="group_lasso", alpha=LOADING_ALPHA, impute=None, n_jobs=None, random_state=None,
+        penalty="group_lasso", alpha=LOADING_ALPHA, impute=None, n_jobs=n_jobs, random_state=None,
     )  # fmt: skip
     loadings = np.zeros((residual.shape[2], n_components, n_genes))
     genes = np.repeat(np.arange(n_genes), np.diff(effects.indptr))
     loadings[:, effects.variants, genes] = effects.coef
     return loadings
+
+
+def lasso_gene_factors(factors, W, residual, weight, n_jobs=None):
+    """Return V' (1, T, J) of the lasso of F * W on genes over all samples: step 4 of "tensor"."""
+    n_genes, n_tissues = residual.shape[1:]
+    samples = (factors[:, None, :] * W).reshape(-1, W.shape[1])
+    expression = residual.transpose(0, 2, 1).reshape(-1, n_genes, 1)
+    return group_lasso_loadings(samples, expression, np.repeat(weight, n_tissues), n_jobs)
 
 
 def cis_candidates(loadings, windows):

@@ -25,14 +25,13 @@ from skgenetics.expression._polygenic import fit_polygenic
 from skgenetics.expression._prediction import ExpressionPredictionMixin
 from skgenetics.expression._stages import (
     LAYERS,
-    SOLVERS,
+    CisPart,
     HeldOut,
-    Traces,
+    Stages,
     finish,
     fitted_attributes,
     make_problem,
     trans_values,
-    watch,
 )
 from skgenetics.expression._standardize import shares, squares, standardize
 from skgenetics.expression._start import start_params
@@ -106,6 +105,10 @@ class MILAGERegressor(
         Whether to scale each gene to standard deviation 1 over all its training cells.
     init : {"staged", "random"}, default="staged"
         "staged": the paper's, from principal components of the residuals of the cis stage.
+    n_refits : int, default=0
+        How often the cis part is fitted again to what the factors leave, with the same strength,
+        and then the factors to what the cis part leaves. Worth most where factors explain much. 0:
+        the two stages of the paper.
     solver : {"auto", "varpro", "als", "gd", "proximal"}, default="auto"
         "varpro": L-BFGS on the factors with the loadings at their minimum ("linear", "sigmoid";
         L2 only). "als": alternating Gauss-Newton and exact steps (L2 only). "gd": the paper's
@@ -219,6 +222,7 @@ class MILAGERegressor(
         polygenic=False,
         standardize_expression=True,
         init="staged",
+        n_refits=0,
         solver="auto",
         max_iter=500,
         tol=1e-6,
@@ -243,6 +247,7 @@ class MILAGERegressor(
         self.polygenic = polygenic
         self.standardize_expression = standardize_expression
         self.init = init
+        self.n_refits = n_refits
         self.solver = solver
         self.max_iter = max_iter
         self.tol = tol
@@ -260,7 +265,7 @@ class MILAGERegressor(
 
     @with_callbacks
     def fit(self, X, y, sample_weight=None):
-        """Fit the cis, trans and polygenic parts, one after the other.
+        """Fit the cis, trans and polygenic parts, each to what the others before it leave.
 
         Parameters
         ----------
@@ -307,83 +312,89 @@ class MILAGERegressor(
         Z, moments = standardize(Y[used], weight, scale=self.standardize_expression)
         warn_of_gaps(Z)
         Z_out = (Y[held_out] - moments.mean[:, None]) / moments.scale[:, None]
-        residual, rest = Z - moments.tissue_mean.T, Z_out - moments.tissue_mean.T
-        remaining = {"tissue_means": squares(residual, weight)}
-        variation = float(np.nansum(rest**2))
-        intercept, effects = moments.tissue_mean, no_effects(*Y.shape[1:])
-        if windows is not None:
+        X_out, mean = rows(held_out), moments.tissue_mean
+        cis = CisPart(no_effects(*Y.shape[1:]), mean, Z - mean.T, Z_out - mean.T)
+        remaining = {"tissue_means": squares(cis.residual, weight)}
+        variation = float(np.nansum(cis.held_out**2))
+
+        def fit_cis_part(left, alpha):
             effects = fit_cis(
-                X_fit, Z, weight, windows, penalty=self.cis_penalty, alpha=self.cis_alpha,
+                X_fit, left, weight, windows, penalty=self.cis_penalty, alpha=alpha,
                 impute=self.cis_impute, n_jobs=self.n_jobs, random_state=rng,
             )  # fmt: skip
             intercept = effects.intercept
             residual = Z - predict_cis(X_fit, effects) - intercept.T
-            rest = Z_out - predict_cis(rows(held_out), effects) - intercept.T
-            remaining["cis"] = squares(residual, weight)
+            rest = Z_out - predict_cis(X_out, effects) - intercept.T
+            return CisPart(effects, intercept, residual, rest)
 
+        if windows is not None:
+            cis = fit_cis_part(Z, self.cis_alpha)
+        alpha = cis.effects.alpha
         penalties = Penalties(
             self.variant_alpha, self.loading_alpha, self.tissue_alpha,
             self.variant_penalty, self.loading_penalty,
         )  # fmt: skip
         kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
-        targets = make_targets(residual, weight, xp, device)
         problem = make_problem(
-            CenteredGenotypes(X_fit, self._scale, xp), kernel, targets, penalties,
+            CenteredGenotypes(X_fit, self._scale, xp), kernel,
+            make_targets(cis.residual, weight, xp, device), penalties,
             self.trans_model, xp, device,
         )  # fmt: skip
-        self.n_components_ = min(self.n_components, len(used) - 1, targets.n_targets)
+        self.n_components_ = min(self.n_components, len(used) - 1, problem.targets.n_targets)
         for name in (VALIDATION, "polygenic_coef_", "polygenic_share_", *LAYERS):
             vars(self).pop(name, None)
-        self.loss_curve_, self.train_scores_ = [], []
         watched = None
         if held_out.size:
-            X_out, self.validation_scores_ = rows(held_out), []
             watched = HeldOut(
-                rest, variation, cross_kernel(X_out, X_fit, self._scale, xp),
+                variation, cross_kernel(X_out, X_fit, self._scale, xp),
                 CenteredGenotypes(X_out, self._scale, xp),
             )  # fmt: skip
+        stages = Stages(cis, problem, weight, remaining["tissue_means"], watched)
+        self.loss_curve_, self.train_scores_ = stages.loss, stages.train
+        if watched is not None:
+            self.validation_scores_ = stages.validation
         self._set_arrays(
             array,
-            cis_coef_=effects.coef,
-            cis_intercept_=intercept,
             expression_mean_=moments.mean,
             expression_scale_=moments.scale,
             tissue_mean_=moments.mean + moments.scale * moments.tissue_mean,
         )
-        self.cis_variants_ = array(effects.variants, xp.int64)
-        self.cis_indptr_ = array(effects.indptr, xp.int64)
-        self.cis_alpha_, self.X_fit_ = effects.alpha, X_fit
+        self.X_fit_ = X_fit
         start = start_params(
-            problem, residual, weight, self.n_components_, init=self.init, solver=self.solver_,
-            windows=windows, candidates=candidates, rng=rng,
+            problem, cis.residual, weight, self.n_components_, init=self.init,
+            solver=self.solver_, windows=windows, candidates=candidates, rng=rng,
+            n_jobs=self.n_jobs,
         )  # fmt: skip
-        traces = Traces(self.loss_curve_, self.train_scores_, getattr(self, VALIDATION, None))
-        iterations = SOLVERS[self.solver_](
-            start, targets, problem.design, penalties,
-            model=self.trans_model, tol=self.tol, xp=xp,
-        )  # fmt: skip
-        cis_intercept = self.cis_intercept_
 
         def attributes(state):
-            return fitted_attributes(finish(state.params, problem), cis_intercept, xp)
+            fit = finish(state.params, stages.problem)
+            return fitted_attributes(fit, stages.cis, array, xp)
 
         state, self.n_iter_ = run_solver(
             self,
-            watch(iterations, traces, problem, watched, remaining["tissue_means"]),
+            stages.run(
+                self.solver_, start, tol=self.tol,
+                n_refits=self.n_refits if self.n_components_ else 0,
+                refit_cis=lambda trans: fit_cis_part(Z - trans, alpha),
+            ),
             max_iter=self.max_iter,
             X=X,
             y=y,
             attributes=attributes,
-        )
+        )  # fmt: skip
         self.converged_ = bool(state.converged)
-        fit = finish(traces.best.params, problem)
-        vars(self).update(fitted_attributes(fit, cis_intercept, xp))
-        residual = residual - to_numpy(trans_values(fit.factors, fit.layers, xp))
+        params, cis, problem = stages.best
+        fit = finish(params, problem)
+        vars(self).update(fitted_attributes(fit, cis, array, xp))
+        residual = cis.residual
+        if windows is not None:
+            remaining["cis"] = squares(residual, weight)
+        residual -= to_numpy(trans_values(fit.factors, fit.layers, xp))
         residual -= to_numpy(fit.offset).T
         remaining["trans"] = squares(residual, weight)
         if self.polygenic:
-            order, host = to_numpy(targets.order), to_numpy(kernel)
-            groups = [order[genes] for genes in targets.groups]
+            order, host = to_numpy(problem.targets.order), to_numpy(kernel)
+            groups = [order[genes] for genes in problem.targets.groups]
             dual, offset, share = fit_polygenic(host, residual, weight, groups)
             residual -= np.einsum("ab,kbj->ajk", host, dual, optimize=True) + offset.T
             remaining["polygenic"] = squares(residual, weight)

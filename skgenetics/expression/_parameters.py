@@ -21,6 +21,7 @@ LIMITS = {
     "variant_alpha": NOT_NEGATIVE,
     "loading_alpha": NOT_NEGATIVE,
     "tissue_alpha": NOT_NEGATIVE,
+    "n_refits": {"integer": True, "low": 0, "closed": "left"},
     "max_iter": {"integer": True, "low": 1, "closed": "left"},
     "tol": NOT_NEGATIVE,
     "validation_fraction": {"low": 0, "high": 1},
@@ -43,8 +44,10 @@ def check_parameters(model):
         check_option(model.candidate_variants, "candidate_variants", ("all", "cis"))
         if model.candidate_variants == "cis" and model.cis_windows is None:
             raise ValueError("candidate_variants='cis' needs cis_windows; got None.")
-    if model.cis_impute is not None and model.cis_windows is None:
-        raise ValueError("cis_impute='mean' belongs to the cis stage; cis_windows is None.")
+    for name, off in (("cis_impute", None), ("n_refits", 0)):
+        value = getattr(model, name)
+        if value != off and model.cis_windows is None:
+            raise ValueError(f"{name}={value!r} belongs to the cis stage; cis_windows is None.")
 
 
 def choose_solver(model):

@@ -61,7 +61,7 @@ class ExpressionPredictionMixin:
             fit, kernel, CenteredGenotypes(X, self._scale, xp), self.trans_model, xp
         )
         values = trans_values(factors, fit.layers, xp)
-        if self.polygenic:
+        if self._has_polygenic():
             dual = xp.astype(self.polygenic_coef_, kernel.dtype, copy=False)
             parts = [kernel @ dual[k, :, :] for k in range(dual.shape[0])]
             values = values + xp.stack(parts, axis=2)
@@ -114,7 +114,7 @@ class ExpressionPredictionMixin:
             With polygenic=True, whose predictions need the training genotypes.
         """
         check_is_fitted(self)
-        if self.polygenic:
+        if self._has_polygenic():
             raise ValueError(
                 "polygenic=True predicts from the training genotypes, so compact() cannot drop "
                 "them. Fit with polygenic=False."
@@ -140,6 +140,10 @@ class ExpressionPredictionMixin:
         genotypes = CenteredGenotypes(self.X_fit_, self._scale, xp)
         return genotypes.T @ xp.astype(self.dual_coef_, xp.float64)
 
+    def _has_polygenic(self):
+        """Return whether the polygenic part is fitted; while fitting, callbacks score without."""
+        return "polygenic_coef_" in vars(self)
+
     def _xp(self, array):
         """Return the namespace of a fitted array."""
         return get_namespace_and_device(array)[0]
@@ -152,9 +156,9 @@ class ExpressionPredictionMixin:
 
     def _cross_kernel(self, X, xp, device):
         """Return the kernel (n, I) with the training individuals, where a part is dual."""
-        if self.dual_coef_ is None and not self.polygenic:
+        if self.dual_coef_ is None and not self._has_polygenic():
             return None
-        if self.n_components_ == 0 and not self.polygenic:
+        if self.n_components_ == 0 and not self._has_polygenic():
             n = (X.shape[0], self.X_fit_.shape[0])
             return xp.zeros(n, dtype=xp.float64, device=device)  # no part asks for it
         return cross_kernel(X, self.X_fit_, self._scale, xp)

@@ -1,16 +1,17 @@
-"""The trans stage: start, solver, canonical form."""
+"""The stages of a fit: the cis part and the trans part in turn, and the canonical form."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from skgenetics.expression._cis import CisEffects
 from skgenetics.expression._kernel import CenteredGenotypes, kernel_root
 from skgenetics.expression._objective import (
     Design,
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import gather
+from skgenetics.expression._targets import gather, make_targets
 from skgenetics.expression._trans import (
     alternate,
     gradient_descent,
@@ -173,68 +174,128 @@ def new_factors(fit, kernel, genotypes, model, xp):
     return scores_to_factors(scores + fit.intercept, model, xp)[0]
 
 
+class CisPart(NamedTuple):
+    """The cis part and what it leaves, on the host."""
+
+    effects: CisEffects
+    intercept: np.ndarray  # (K, J)
+    residual: np.ndarray  # (I, J, K)
+    held_out: np.ndarray  # (n, J, K) the same of individuals held out
+
+
 class HeldOut(NamedTuple):
     """Individuals whose expression is predicted while fitting."""
 
-    residual: object  # (n, J, K) after the cis part, on the host
-    variation: float  # about the training means
+    variation: float  # sum of squares about the training means
     kernel: object
     genotypes: object
 
-    def score(self, fit, problem):
-        """Return R2 within gene and tissue."""
-        xp = problem.xp
-        factors = new_factors(fit, self.kernel, self.genotypes, problem.model, xp)
-        values = to_numpy(trans_values(factors, fit.layers, xp)) + to_numpy(fit.offset).T
-        left = np.nansum((self.residual - values) ** 2)
-        return float(1 - left / self.variation) if self.variation > 0 else 0.0
 
-
-class Traces:
-    """What is recorded of each iteration, and the state to keep."""
-
-    def __init__(self, loss, train, validation):
-        self.loss, self.train, self.validation, self.best = loss, train, validation, None
-
-
-def watch(iterations, traces, problem, held_out, variation):
-    """Yield the states of a solver, recorded; stop where held-out individuals ask for it.
+class Stages:
+    """The cis and the trans part, each fitted to what the other leaves.
 
     Parameters
     ----------
-    held_out : HeldOut or None
-        With it, the state that predicts it best is kept, else the last.
+    cis : CisPart
+    problem : TransProblem
+        With what `cis` leaves as targets.
+    weight : array (I,), on the host
     variation : float
         Sum of squares of the training cells within gene and tissue.
+    held_out : HeldOut or None
+        With it, the iteration that predicts it best is kept, else the last.
+
+    Attributes
+    ----------
+    cis, problem : CisPart, TransProblem
+        Of the present iteration.
+    best : tuple of dict, CisPart and TransProblem
+        The parameters of the iteration kept, and what they belong to.
+    loss, train, validation : lists of float
+        Objective, R2 within gene and tissue, and that of `held_out`, after each iteration.
     """
-    stale = 0
-    for state in iterations:
-        traces.loss.append(state.value)
-        left = 2 * problem.targets.n_cells * state.loss
-        traces.train.append(1 - left / variation if variation > 0 else 0.0)
-        if held_out is not None:
-            score = held_out.score(finish(state.params, problem), problem)
-            stale = 0 if score > max(traces.validation, default=-np.inf) else stale + 1
-            traces.validation.append(score)
-            state = state._replace(converged=state.converged or stale >= PATIENCE)
-        if stale == 0:
-            traces.best = state
-        yield state
-        if state.converged:
-            return
+
+    def __init__(self, cis, problem, weight, variation, held_out):
+        self.cis, self.problem, self.weight = cis, problem, weight
+        self.variation, self.held_out, self.best = variation, held_out, None
+        self.loss, self.train, self.validation = [], [], []
+
+    def run(self, solver, params, *, tol, n_refits, refit_cis):
+        """Yield the states of the solver, over again after each refit of the cis part.
+
+        A solver ends where it converges or, with individuals held out, `PATIENCE` iterations after
+        the best; the refit goes on from the best, and is the last that brings no better one.
+
+        Parameters
+        ----------
+        refit_cis : callable
+            Returns the `CisPart` fitted to what a trans part (I, J, K), on the host, leaves.
+        """
+        for remaining in range(n_refits, -1, -1):
+            stale, before, problem = 0, self.best, self.problem
+            iterations = SOLVERS[solver](
+                params, problem.targets, problem.design, problem.penalties,
+                model=problem.model, tol=tol, xp=problem.xp,
+            )  # fmt: skip
+            for state in iterations:
+                stale = 0 if self._record(state) else stale + 1
+                ended = state.converged or stale >= PATIENCE
+                last = not remaining or self.best is before
+                yield state._replace(converged=ended and last)
+                if ended:
+                    break
+            if last:
+                return
+            params, self.cis, self.problem = self.best
+            self._refit(params, refit_cis)
+
+    def _record(self, state):
+        """Append to the traces, and return whether the state is the best so far."""
+        self.loss.append(state.value)
+        left = 2 * self.problem.targets.n_cells * state.loss
+        self.train.append(1 - left / self.variation if self.variation > 0 else 0.0)
+        if self.held_out is not None:
+            fit, xp = finish(state.params, self.problem), self.problem.xp
+            variation, kernel, genotypes = self.held_out
+            factors = new_factors(fit, kernel, genotypes, self.problem.model, xp)
+            values = to_numpy(trans_values(factors, fit.layers, xp)) + to_numpy(fit.offset).T
+            left = self.cis.held_out - values
+            score = 1 - float(np.nansum(left**2)) / variation if variation > 0 else 0.0
+            self.validation.append(score)
+            if score <= max(self.validation[:-1], default=-np.inf):
+                return False
+        self.best = state.params, self.cis, self.problem
+        return True
+
+    def _refit(self, params, refit_cis):
+        """Fit the cis part to what the trans part leaves, and make the targets anew."""
+        fit, xp = finish(params, self.problem), self.problem.xp
+        self.cis = refit_cis(to_numpy(trans_values(fit.factors, fit.layers, xp)))
+        targets = make_targets(self.cis.residual, self.weight, xp, self.problem.device)
+        self.problem = self.problem._replace(targets=targets)
 
 
-def fitted_attributes(fit, cis_intercept, xp):
-    """Return the fitted attributes of the trans part, in the dtype of `cis_intercept`."""
+def fitted_attributes(fit, cis, array, xp):
+    """Return the fitted attributes of the cis and the trans part.
+
+    array : callable
+        Moves an array on the host to the device, in the dtype of the results or in one named.
+    """
     arrays = {name: fit.layers[key] for name, key in LAYERS.items() if key in fit.layers}
     used = xp.any(xp.abs(fit.factors) > 0, axis=0)
     for name, values in arrays.items():
         used = used & xp.any(values != 0, axis=(0, 2) if name == "factor_loadings_" else 0)
     arrays |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
-    dtype = cis_intercept.dtype
+    intercept = array(cis.intercept)
+    dtype = intercept.dtype
     return {
+        "cis_coef_": array(cis.effects.coef),
+        "cis_variants_": array(cis.effects.variants, xp.int64),
+        "cis_indptr_": array(cis.effects.indptr, xp.int64),
+        "cis_intercept_": intercept,
+        "cis_alpha_": cis.effects.alpha,
         **{n: None if v is None else xp.astype(v, dtype) for n, v in arrays.items()},
-        "intercept_": cis_intercept + xp.astype(fit.offset, dtype),
+        "intercept_": intercept + xp.astype(fit.offset, dtype),
         "n_effective_components_": int(xp.sum(xp.astype(used, xp.int64))),
         "_variant_coef": fit.variant_coef,
         "_score_intercept": fit.intercept,

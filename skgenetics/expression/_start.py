@@ -6,6 +6,7 @@ from skgenetics.expression._initialization import (
     cis_candidates,
     group_lasso_loadings,
     individual_scores,
+    lasso_gene_factors,
     logit_scores,
     sample_scores,
     tensor_scores,
@@ -18,7 +19,7 @@ from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
 
 
 def start_params(
-    problem, residual, weight, n_components, *, init, solver, windows, candidates, rng
+    problem, residual, weight, n_components, *, init, solver, windows, candidates, rng, n_jobs=None
 ):
     """Return the parameters that a solver starts from.
 
@@ -47,7 +48,11 @@ def start_params(
         if model == "sigmoid":
             scores = logit_scores(scores)
         if isinstance(candidates, str) and candidates == "cis":
-            members = cis_candidates(group_lasso_loadings(scores, residual, weight), windows)
+            if model == "tensor":
+                own = lasso_gene_factors(scores, W, residual, weight, n_jobs)
+            else:
+                own = group_lasso_loadings(scores, residual, weight, n_jobs)
+            members = cis_candidates(own, windows)
         elif not isinstance(candidates, str):
             members = [candidates] * n_components
         logits = scores
@@ -92,7 +97,7 @@ def start_params(
         if model == "tensor":
             params["gene_factors"] = solve_gene_factors(params, *rest, xp)
         elif solver == "gd":
-            own = group_lasso_loadings(to_numpy(factors), residual, weight)
+            own = group_lasso_loadings(to_numpy(factors), residual, weight, n_jobs)
             params["loadings"] = array(own[:, :, to_numpy(problem.targets.order)])
         else:
             params = solve_layers(params, *rest, model, xp)

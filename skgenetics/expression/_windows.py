@@ -1,5 +1,7 @@
 """The variants around each gene."""
 
+import warnings
+
 import numpy as np
 
 from skgenetics.utils._array_api import to_numpy
@@ -92,14 +94,27 @@ def windows_of(cis_windows, n_variants, n_features, n_genes, feature_names):
     """
     if len(cis_windows) != n_genes:
         raise ValueError(f"cis_windows has {len(cis_windows)} entries; y has {n_genes} genes.")
-    first = next((w for w in cis_windows if len(w)), ())
-    if len(first) and isinstance(first[0], str):
-        return [
+    if any(isinstance(window, str) for window in cis_windows):
+        raise ValueError("cis_windows must hold a list of variant names for each gene, not a name.")
+    first = next((window for window in cis_windows if len(window)), None)
+    if first is None:
+        return [slice(0, 0)] * n_genes
+    if isinstance(first[0], str):
+        windows = [
             columns_of(
                 np.asarray(names, dtype=str), "cis_windows", n_variants, n_features, feature_names
             )
             for names in cis_windows
         ]
+        if not any(window.size for window in windows):
+            warnings.warn(
+                "None of the variants named in cis_windows is a column of X; there is no cis part. "
+                f"Names in X are like {str(feature_names[0])!r}, in cis_windows like "
+                f"{str(first[0])!r}.",
+                UserWarning,
+                stacklevel=4,
+            )
+        return windows
     windows = to_numpy(cis_windows)
     if windows.shape != (n_genes, 2) or windows.dtype.kind not in "iu":
         raise ValueError(

@@ -11,6 +11,7 @@ from skgenetics.expression._initialization import (
     cis_candidates,
     group_lasso_loadings,
     individual_scores,
+    lasso_gene_factors,
     logit_scores,
     sample_scores,
     tensor_scores,
@@ -73,6 +74,20 @@ def test_factors_on_genes_are_a_group_lasso(tensor):
     for j in range(6):
         theirs = MultiTaskLasso(alpha=LOADING_ALPHA, tol=1e-10).fit(factors, y[:, j])
         np.testing.assert_allclose(loadings[:, :, j], theirs.coef_, atol=1e-3)
+
+
+def test_gene_factors_are_a_lasso_over_all_samples(tensor):
+    _, y = tensor(pattern="samples")
+    rng = np.random.default_rng(0)
+    factors, W = rng.normal(size=(40, 3)), rng.normal(size=(3, 3))
+    V = lasso_gene_factors(factors, W, y, np.ones(40))
+    assert V.shape == (1, 3, 6)
+    design = np.concatenate([factors * W[k] for k in range(3)])
+    for j in range(6):
+        values = np.concatenate([y[:, j, k] for k in range(3)])
+        seen = ~np.isnan(values)
+        theirs = Lasso(alpha=LOADING_ALPHA, tol=1e-12).fit(design[seen], values[seen])
+        np.testing.assert_allclose(V[0, :, j], theirs.coef_, atol=1e-3)
 
 
 @pytest.mark.parametrize("candidates", [None, [np.arange(20, 60), np.array([7])]])

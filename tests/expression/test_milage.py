@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.callback import ScoringMonitor
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -163,27 +162,30 @@ def test_the_order_of_genes_does_not_matter_when_each_misses_its_own_cells(made,
         assert np.corrcoef(*own)[0, 1] > 0.85
 
 
-def test_early_stopping_keeps_the_best_iteration(made):
-    options = {"loading_alpha": 1e-7, "n_components": 20, "cis_windows": None}
-    fitted = model(made, early_stopping=True).set_params(**options).fit(made.data, made.target)
-    scores = fitted.validation_scores_
-    assert len(scores) == len(fitted.train_scores_) == len(fitted.loss_curve_) == fitted.n_iter_
-    assert np.argmax(scores) < len(scores) - 1
-    stopped = clone(fitted).set_params(max_iter=int(np.argmax(scores)) + 1)
-    with pytest.warns(UserWarning, match="did not converge"):
-        stopped.fit(made.data, made.target)
-    np.testing.assert_allclose(fitted.predict(made.data), stopped.predict(made.data))
-    assert np.all(np.diff(fitted.train_scores_) > -1e-3)
-
-
 def test_grid_search_with_holes(made):
+    assert np.isnan(made.target).any()
     search = GridSearchCV(
         model(made),
-        {"n_components": [0, 2], "loading_alpha": [0.003, 10.0]},
+        {"n_components": [0, 2], "loading_alpha": [0.003, 10.0], "cis_alpha": [0.1, 10.0]},
         cv=KFold(3, shuffle=True, random_state=0),
         error_score="raise",
     ).fit(made.data, made.target)
-    assert search.best_params_ == {"n_components": 2, "loading_alpha": 0.003}
+    assert search.best_params_ == {"n_components": 2, "loading_alpha": 0.003, "cis_alpha": 0.1}
+
+
+def test_grid_search_over_kinds_of_penalties_with_holes(made):
+    search = GridSearchCV(
+        model(made, tol=1e-3, n_components=2).set_params(cis_windows=made.cis_windows[:5]),
+        {
+            "variant_penalty": ["l2", "l1"],
+            "loading_penalty": ["l2", "l1"],
+            "cis_penalty": ["group_lasso", "lasso", "ridge"],
+        },
+        cv=2,
+        error_score="raise",
+    ).fit(made.data[:100], made.target[:100, :5])
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert len(np.unique(search.cv_results_["mean_test_score"])) == 12
 
 
 def test_folds_without_a_tissue_or_gene_do_not_die(made):
@@ -199,6 +201,54 @@ def test_folds_without_a_tissue_or_gene_do_not_die(made):
     np.testing.assert_allclose(fitted.tissue_mean_[2], np.nanmean(y[3:], axis=(0, 2)))
     expected = np.broadcast_to(fitted.tissue_mean_[2], prediction[:, :, 2].shape)
     np.testing.assert_allclose(prediction[:, :, 2], expected)
+
+
+def test_a_tissue_sampled_in_one_individual_keeps_its_mean(made):
+    y = made.target.copy()
+    seen = np.flatnonzero(~np.isnan(y[:, 0, 2]))
+    y[seen[1:], :, 2] = np.nan
+    for trans_model in ("linear", "sigmoid", "tensor"):
+        fitted = model(made, trans_model=trans_model, polygenic=True).fit(made.data, y)
+        prediction = fitted.predict(made.data)
+        expected = np.broadcast_to(y[seen[0], :, 2], prediction[:, :, 2].shape)
+        np.testing.assert_allclose(prediction[:, :, 2], expected)
+        assert np.ptp(prediction[:, :, 1], axis=0).min() > 0
+    scores = cross_val_score(model(made), made.data, made.target, cv=3, error_score="raise")
+    assert np.all(scores > 0)
+
+
+def test_genes_without_variants_nearby_have_no_cis_part(made):
+    windows = made.cis_windows.copy()
+    windows[4] = 7
+    fitted = model(made).set_params(cis_windows=windows).fit(made.data, made.target)
+    whole = model(made).fit(made.data, made.target)
+    counts = np.diff(fitted.cis_indptr_)
+    assert counts[4] == 0 < np.diff(whole.cis_indptr_)[4]
+    np.testing.assert_array_equal(np.delete(counts, 4), np.delete(np.diff(whole.cis_indptr_), 4))
+    for empty in (np.zeros((20, 2), dtype=int), [[]] * 20):
+        fitted = model(made, cis_alpha=None).set_params(cis_windows=empty)
+        fitted.fit(made.data, made.target)
+        none = model(made).set_params(cis_windows=None).fit(made.data, made.target)
+        np.testing.assert_allclose(fitted.predict(made.data), none.predict(made.data), atol=1e-6)
+        assert fitted.cis_coef_.shape == (3, 0)
+
+
+def test_names_that_x_lacks_altogether_warn(made):
+    frame = pd.DataFrame(made.data, columns=[f"rs{i}" for i in range(300)])
+    names = [[f"chr1:{i}"] for i in range(20)]
+    wrong = model(made).set_params(cis_windows=names, n_variants=None)
+    with pytest.warns(UserWarning, match="like 'rs0', in cis_windows like 'chr1:0'"):
+        wrong.fit(frame, made.target)
+
+
+def test_memory_mapped_genotypes_are_not_copied(made, tmp_path):
+    np.save(tmp_path / "X.npy", made.data)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    fitted = model(made).fit(X, made.target)
+    assert np.shares_memory(fitted.X_fit_, X)
+    np.testing.assert_allclose(
+        fitted.predict(X), model(made).fit(made.data, made.target).predict(made.data)
+    )
 
 
 def test_names_of_variants_survive_columns_that_are_dropped(made):
@@ -279,49 +329,6 @@ def test_weights_are_repetitions(made):
     )
 
 
-def test_callbacks_see_every_iteration(made):
-    seen = []
-
-    class Stop:
-        """Stop after the third iteration, looking at a working estimator each time."""
-
-        max_estimator_depth = None
-
-        def setup(self, estimator, context):
-            pass
-
-        def teardown(self, estimator, context):
-            pass
-
-        def on_fit_task_begin(self, estimator, context, **kwargs):
-            pass
-
-        def on_fit_task_end(self, estimator, context, **kwargs):
-            if context.task_name != "iteration":
-                return False
-            seen.append(context)
-            return len(seen) == 3
-
-    fitted = model(made).set_callbacks(Stop()).fit(made.data, made.target)
-    assert fitted.n_iter_ == 3
-
-
-@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
-def test_callbacks_score_the_estimator_of_each_iteration(made, trans_model):
-    monitor = ScoringMonitor(scoring={"within": within})
-    fitted = model(made, trans_model=trans_model).set_callbacks(monitor)
-    fitted.fit(made.data, made.target)
-    rows = monitor.get_logs().data
-    scores = [row["within"] for row in rows if row["task_name"] == "iteration"]
-    assert len(scores) == fitted.n_iter_
-    np.testing.assert_allclose(scores[-1], fitted.score(made.data, made.target))
-    assert scores[0] < scores[-1]
-
-
-def within(estimator, X, y):
-    return estimator.score(X, y)
-
-
 @pytest.mark.parametrize(
     ("options", "match"),
     [
@@ -333,7 +340,11 @@ def within(estimator, X, y):
         ({"candidate_variants": [500]}, "columns from 500"),
         ({"candidate_variants": "near"}, "candidate_variants"),
         ({"cis_windows": None, "candidate_variants": "cis"}, "needs cis_windows"),
-        ({"cis_windows": None, "cis_impute": "mean"}, "cis stage"),
+        ({"cis_windows": None, "cis_impute": "mean"}, "cis_impute='mean' belongs"),
+        ({"cis_windows": None, "n_refits": 2}, "n_refits=2 belongs"),
+        ({"n_refits": -1}, "n_refits"),
+        ({"cis_windows": ["rs1"] * 20}, "list of variant names for each gene"),
+        ({"cis_windows": [[9, 3]] * 20}, "window needs"),
         ({"solver": "varpro", "loading_penalty": "l1"}, "proximal"),
         ({"solver": "varpro", "trans_model": "tensor"}, "als"),
         ({"n_components": -1}, "n_components"),
