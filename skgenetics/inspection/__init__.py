@@ -2,6 +2,9 @@
 
 from skgenetics.inspection._bilrp import bilrp, relevance
 from skgenetics.inspection._calibration import CalibrationDisplay
+from skgenetics.inspection._importance_display import ImportanceDisplay
+from skgenetics.inspection._interaction_display import InteractionDisplay
+from skgenetics.inspection._interaction_network import InteractionNetworkDisplay
 from skgenetics.inspection._locus import LocusDisplay
 from skgenetics.inspection._scores import ScoresDisplay
 from skgenetics.inspection._similarity import SimilarityExplanation
@@ -11,6 +14,9 @@ from skgenetics.inspection._training_curve import TrainingCurveDisplay
 
 __all__ = [
     "CalibrationDisplay",
+    "ImportanceDisplay",
+    "InteractionDisplay",
+    "InteractionNetworkDisplay",
     "LocusDisplay",
     "ScoresDisplay",
     "SimilarityDisplay",

@@ -9,6 +9,7 @@ from skgenetics.inspection._style import (
     category_style,
     new_axes,
     open_frame,
+    outer_legend,
 )
 from skgenetics.metrics import lfsr_calibration_curve, pip_calibration_curve
 from skgenetics.utils._array_api import to_numpy
@@ -183,7 +184,7 @@ class CalibrationDisplay:
         ImportError
             Where matplotlib is not installed; the error names the extra.
         """
-        ax = new_axes(4.4, 4.2) if ax is None else ax
+        ax = new_axes(4.4 if self.name is None else 5.9, 4.2) if ax is None else ax
         before = len(ax.containers)
         if not before:
             ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="dashed", zorder=1)
@@ -216,9 +217,10 @@ class CalibrationDisplay:
                 color=color,
             )
         xlabel, ylabel = _AXIS_LABELS[self.kind]
-        ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.08), aspect="equal", xlabel=xlabel, ylabel=ylabel)
+        ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.08), aspect="equal", anchor="W")
+        ax.set(xlabel=xlabel, ylabel=ylabel)
         open_frame(ax)
         if self.name is not None:
-            ax.legend(frameon=False, fontsize="small", loc="upper left")
+            outer_legend(ax)
         self.ax_, self.figure_ = ax, ax.figure
         return self

@@ -17,6 +17,8 @@ CATEGORY_COLORS = (
 )
 CATEGORY_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<")
 ORDERED_COLORS = ("#D5DDEB", "#85B7E0", "#D18F1F", "#B8421F", "#560A30")
+RISING_COLORS = ("#FFFFFF", "#85B7E0", "#0072B2", "#002A42")  # of values from 0
+SIGNED_COLORS = ("#8F3F00", "#F0A267", "#FFFFFF", "#56A7D8", "#00507D")  # of values about 0
 NEUTRAL = "#B0B0B0"
 EDGE = "#555555"
 INK = "#333333"
@@ -26,6 +28,21 @@ def category_style(index):
     """Return a category's color and marker; 7 and 8 share no divisor, so 56 pairs differ."""
     color = CATEGORY_COLORS[index % len(CATEGORY_COLORS)]
     return color, CATEGORY_MARKERS[index % len(CATEGORY_MARKERS)]
+
+
+def color_scale(values):
+    """Return color map and limits for `values`: from 0 up, or, with negative ones, about 0."""
+    colors = import_optional("matplotlib.colors", extra="plots")
+    largest = max(abs(values).max(), 1e-300)
+    if values.min() < 0:
+        named, low = SIGNED_COLORS, -largest
+    else:
+        named, low = RISING_COLORS, 0.0
+    return {
+        "cmap": colors.LinearSegmentedColormap.from_list("values", named),
+        "vmin": low,
+        "vmax": largest,
+    }
 
 
 def new_axes(width, height):
