@@ -196,7 +196,7 @@ class GtexShape:
         genotypes = CenteredGenotypes(X, scale, np)
         problem = make_problem(genotypes, kernel, targets, penalties, trans_model, np, "cpu")
         params = start_params(
-            problem, y, weight, 400, init="staged", solver="varpro", windows=None,
+            problem, weight, 400, init="staged", solver="varpro", windows=None,
             candidates="all", rng=np.random.RandomState(0),
         )  # fmt: skip
         iterations = SOLVERS["varpro"](

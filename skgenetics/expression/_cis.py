@@ -200,7 +200,7 @@ def take_columns(X, columns):
 
 def gene_data(X, y, weight, columns, impute):
     """Return the variants (p, I), the filled expression (I, K) and its weights, of one gene."""
-    X = np.ascontiguousarray(take_columns(X, columns).T)
+    X, y = np.ascontiguousarray(take_columns(X, columns).T), y.astype(np.float64)
     observed = ~np.isnan(y)
     if impute == "mean" and observed.any():  # as in the paper: missing tissues count as observed
         cells = weight[:, None] * observed
@@ -310,13 +310,14 @@ def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_sta
     )
 
 
-def no_effects(n_genes, n_tissues):
-    """Return the `CisEffects` of a model without a cis part."""
+def no_effects(intercept):
+    """Return the `CisEffects` of a model of intercepts (K, J) alone."""
+    n_tissues, n_genes = intercept.shape
     return CisEffects(
         np.zeros((n_tissues, 0)),
         np.zeros(0, dtype=np.int64),
         np.zeros(n_genes + 1, dtype=np.int64),
-        np.zeros((n_tissues, n_genes)),
+        intercept,
         0.0,
     )
 
@@ -325,8 +326,21 @@ def predict_cis(X, effects):
     """Return the cis part (n, J, K) on the host, without intercepts, of X of any namespace."""
     n_tissues, n_genes = effects.coef.shape[0], len(effects.indptr) - 1
     values = np.zeros((X.shape[0], n_genes, n_tissues))
+    for j, own in _gene_values(X, effects):
+        values[:, j] = own
+    return values
+
+
+def subtract_cis(values, X, effects):
+    """Subtract the cis part and its intercepts from values (n, J, K), in place."""
+    for j, own in _gene_values(X, effects):
+        values[:, j] -= own
+    values -= effects.intercept.T
+
+
+def _gene_values(X, effects):
+    """Yield genes with effects, and their cis part (n, K)."""
     for j, (start, stop) in enumerate(pairwise(effects.indptr)):
         if stop > start:
             block = take_columns(X, effects.variants[start:stop])
-            values[:, j] = block @ effects.coef[:, start:stop].T
-    return values
+            yield j, block @ effects.coef[:, start:stop].T

@@ -14,55 +14,72 @@ from itertools import pairwise
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.extmath import randomized_svd
 
 from skgenetics.expression._cis import MAX_SWEEPS, descend, fit_cis, variant_moments
 from skgenetics.expression._incomplete_pca import IncompletePCA
+from skgenetics.expression._targets import dense
+from skgenetics.utils._array_api import to_numpy
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
+OVERSAMPLES, POWER_ROUNDS = 10, 3
 LASSO_SHARE = 0.5  # of the smallest strength that gives no effect
 LOADING_ALPHA = 0.05  # of the group lasso of step 8
 ROUNDS, GROWTH = 3, 100  # of the working set
 MIN_LOADING = 1e-6  # a gene above it belongs to a factor
 
 
-def sample_scores(residual, weight, n_components, random_state):
+def sample_scores(targets, n_components, random_state):
     """Return principal component scores (I, K, T') of samples, NaN where a tissue was not sampled.
 
-    T' <= T, as many as the data have.
+    T' <= T, as many as the data have. Genes are centered within each tissue.
     """
-    n, _, n_tissues = residual.shape
-    seen = ~np.isnan(residual)
-    genes, sampled = np.flatnonzero(seen.any(axis=(0, 2))), seen.any(axis=1).T
-    complete = not np.any(sampled & ~seen[:, genes].all(axis=1).T)
-    del seen
-    rows = [np.flatnonzero(own) for own in sampled]
-    w = np.concatenate([weight[own] for own in rows])
-    n_components = min(n_components, len(w) - 1, genes.size)
-    scores = np.full((n_tissues, n, max(n_components, 0)), np.nan)
-    if n_components < 1:
+    n, n_genes, n_tissues = targets.shape
+    sampled = np.zeros((n_tissues, n), dtype=bool)
+    for block in targets.blocks:
+        sampled[block.tissue, to_numpy(block.rows)] = True
+    n_samples = int(sampled.sum())
+    n_components = max(min(n_components, n_samples - 1, n_genes), 0)
+    scores = np.full((n_tissues, n, n_components), np.nan)
+    if n_components == 0:
         return scores.transpose(1, 0, 2)
-    samples, start = np.empty((len(w), genes.size)), 0
-    for k, own in enumerate(rows):
-        samples[start : start + own.size] = residual[own[:, None], genes, k]
-        start += own.size
-    if complete:
-        samples -= w @ samples / w.sum()
-        samples *= np.sqrt(w)[:, None]
-        if min(samples.shape) <= EXACT_SIZE:
-            right = _right_vectors(samples)[:, :n_components]
+    if len({block.genes.start for block in targets.blocks}) == 1:
+        parts = [to_numpy(block.y) for block in targets.blocks]
+        if min(n_samples, n_genes) <= EXACT_SIZE:
+            right = _right_vectors(np.concatenate(parts).astype(np.float64))[:, :n_components]
         else:
-            options = {"n_iter": 2, "random_state": random_state}  # a start needs no more
-            right = randomized_svd(samples, n_components, **options)[2].T
-        found = samples @ right / np.sqrt(w)[:, None]
+            right = _leading_vectors(parts, n_components, random_state)
+        scores = scores[:, :, : right.shape[1]]
+        for block, part in zip(targets.blocks, parts):
+            own = part @ right / np.sqrt(to_numpy(block.weight))[:, None]
+            scores[block.tissue, to_numpy(block.rows)] = own
     else:
+        blocks = [block._replace(mean=0 * block.mean) for block in targets.blocks]
+        samples = dense(targets._replace(blocks=blocks)).transpose(2, 0, 1)[sampled]
+        samples = samples[:, ~np.isnan(samples).all(axis=0)]
+        weight = np.zeros((n_tissues, n))
+        for block in targets.blocks:
+            weight[block.tissue, to_numpy(block.rows)] = to_numpy(block.weight)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             pca = IncompletePCA(n_components, max_iter=100)
-            found = pca.fit(samples, sample_weight=w).transform(samples)
-    scores = scores[:, :, : found.shape[1]]
-    scores[sampled] = found
+            found = pca.fit(samples, sample_weight=weight[sampled]).transform(samples)
+        scores = scores[:, :, : found.shape[1]]
+        scores[sampled] = found
     return scores.transpose(1, 0, 2)
+
+
+def _leading_vectors(parts, n_components, random_state):
+    """Return nearly the leading right singular vectors (J, T) of stacked parts (n, J).
+
+    Subspace iteration in the dtype of the parts, which are not stacked; a start needs no more.
+    """
+    width = min(n_components + OVERSAMPLES, parts[0].shape[1])
+    basis = random_state.normal(size=(parts[0].shape[1], width)).astype(parts[0].dtype)
+    for _ in range(POWER_ROUNDS):
+        basis, _ = np.linalg.qr(sum(part.T @ (part @ basis) for part in parts))
+    moved = np.concatenate([part @ basis for part in parts])
+    _, vectors = np.linalg.eigh(moved.T @ moved)
+    return basis @ vectors[:, ::-1][:, :n_components]
 
 
 def _right_vectors(matrix):

@@ -10,7 +10,7 @@ from sklearn.base import (
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 
-from skgenetics.expression._cis import fit_cis, no_effects, predict_cis
+from skgenetics.expression._cis import fit_cis, no_effects, subtract_cis
 from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
 from skgenetics.expression._objective import Penalties
 from skgenetics.expression._parameters import (
@@ -31,11 +31,11 @@ from skgenetics.expression._stages import (
     finish,
     fitted_attributes,
     make_problem,
-    trans_values,
+    subtract_trans,
 )
-from skgenetics.expression._standardize import shares, squares, standardize
+from skgenetics.expression._standardize import expression_moments, shares, standardized
 from skgenetics.expression._start import start_params
-from skgenetics.expression._targets import make_targets
+from skgenetics.expression._targets import make_targets, sum_of_squares
 from skgenetics.utils._array_api import (
     float_dtype,
     move_to,
@@ -273,7 +273,8 @@ class MILAGERegressor(
             Dosages of the counted allele, 0 to 2, without missing values; int8 is not copied.
         y : array-like of shape (n_individuals, n_genes, n_tissues), (n_individuals, n_genes) or \
                 (n_individuals,)
-            Expression; NaN marks what was not observed. 2-D: one tissue. 1-D: one gene.
+            Expression; NaN marks what was not observed. 2-D: one tissue. 1-D: one gene. Results
+            have the dtype of X, or where X holds integers that of y: float32 takes half the memory.
         sample_weight : array-like of shape (n_individuals,), optional
             Frequencies: weights equal repetition, except of held-out individuals and folds.
 
@@ -292,11 +293,14 @@ class MILAGERegressor(
             self, X, y, ndims=(1, 2, 3), allow_nan=True, min_samples=2
         )
         self.solver_ = choose_solver(self)
-        dtype, rng = float_dtype(X, xp), check_random_state(self.random_state)
+        rng = check_random_state(self.random_state)
+        single = y.dtype == xp.float32 and xp.isdtype(X.dtype, "integral")
+        dtype = xp.float32 if single else float_dtype(X, xp)
         weight = validate_sample_weight(sample_weight, X.shape[0], np, "cpu", np.float64)
         weight = np.ones(X.shape[0]) if weight is None else weight
         self._y_ndim = y.ndim
-        Y = to_numpy(y).astype(np.float64)
+        Y = to_numpy(y)
+        Y = Y if Y.dtype == np.float32 else Y.astype(np.float64, copy=False)
         Y = Y.reshape(*Y.shape, *[1] * (3 - Y.ndim))
         windows = resolve_windows(self, Y.shape[1])
         candidates = resolve_candidates(self)
@@ -308,27 +312,29 @@ class MILAGERegressor(
         def rows(chosen):
             return X if chosen.size == X.shape[0] else xp.take(X, array(chosen, xp.int64), axis=0)
 
-        X_fit, weight = rows(used), weight[used]
-        Z, moments = standardize(Y[used], weight, scale=self.standardize_expression)
-        warn_of_gaps(Z)
-        Z_out = (Y[held_out] - moments.mean[:, None]) / moments.scale[:, None]
-        X_out, mean = rows(held_out), moments.tissue_mean
-        cis = CisPart(no_effects(*Y.shape[1:]), mean, Z - mean.T, Z_out - mean.T)
-        remaining = {"tissue_means": squares(cis.residual, weight)}
-        variation = float(np.nansum(cis.held_out**2))
+        X_fit, X_out, weight = rows(used), rows(held_out), weight[used]
+        Y, Y_out = Y if used.size == len(Y) else Y[used], Y[held_out]
+        moments = expression_moments(Y, weight, scale=self.standardize_expression)
+        warn_of_gaps(moments.cells)
+        remaining = {"tissue_means": moments.within}
+        variation = float(np.nansum((standardized(Y_out, moments) - moments.tissue_mean.T) ** 2))
 
-        def fit_cis_part(left, alpha):
-            effects = fit_cis(
-                X_fit, left, weight, windows, penalty=self.cis_penalty, alpha=alpha,
-                impute=self.cis_impute, n_jobs=self.n_jobs, random_state=rng,
-            )  # fmt: skip
-            intercept = effects.intercept
-            residual = Z - predict_cis(X_fit, effects) - intercept.T
-            rest = Z_out - predict_cis(X_out, effects) - intercept.T
-            return CisPart(effects, intercept, residual, rest)
+        def fit_cis_part(trans, alpha):
+            effects = no_effects(moments.tissue_mean)
+            if windows is not None:
+                left = standardized(Y, moments)
+                left -= trans
+                effects = fit_cis(
+                    X_fit, left, weight, windows, penalty=self.cis_penalty, alpha=alpha,
+                    impute=self.cis_impute, n_jobs=self.n_jobs, random_state=rng,
+                )  # fmt: skip
+                del left
+            residual, rest = standardized(Y, moments), standardized(Y_out, moments)
+            subtract_cis(residual, X_fit, effects)
+            subtract_cis(rest, X_out, effects)
+            return CisPart(effects, make_targets(residual, weight, xp, device), rest)
 
-        if windows is not None:
-            cis = fit_cis_part(Z, self.cis_alpha)
+        cis = fit_cis_part(0.0, self.cis_alpha)
         alpha = cis.effects.alpha
         penalties = Penalties(
             self.variant_alpha, self.loading_alpha, self.tissue_alpha,
@@ -336,8 +342,7 @@ class MILAGERegressor(
         )  # fmt: skip
         kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
         problem = make_problem(
-            CenteredGenotypes(X_fit, self._scale, xp), kernel,
-            make_targets(cis.residual, weight, xp, device), penalties,
+            CenteredGenotypes(X_fit, self._scale, xp), kernel, cis.targets, penalties,
             self.trans_model, xp, device,
         )  # fmt: skip
         self.n_components_ = min(self.n_components, len(used) - 1, problem.targets.n_targets)
@@ -349,7 +354,7 @@ class MILAGERegressor(
                 variation, cross_kernel(X_out, X_fit, self._scale, xp),
                 CenteredGenotypes(X_out, self._scale, xp),
             )  # fmt: skip
-        stages = Stages(cis, problem, weight, remaining["tissue_means"], watched)
+        stages = Stages(cis, problem, moments.within, watched)
         self.loss_curve_, self.train_scores_ = stages.loss, stages.train
         if watched is not None:
             self.validation_scores_ = stages.validation
@@ -361,7 +366,7 @@ class MILAGERegressor(
         )
         self.X_fit_ = X_fit
         start = start_params(
-            problem, cis.residual, weight, self.n_components_, init=self.init,
+            problem, weight, self.n_components_, init=self.init,
             solver=self.solver_, windows=windows, candidates=candidates, rng=rng,
             n_jobs=self.n_jobs,
         )  # fmt: skip
@@ -375,7 +380,7 @@ class MILAGERegressor(
             stages.run(
                 self.solver_, start, tol=self.tol,
                 n_refits=self.n_refits if self.n_components_ else 0,
-                refit_cis=lambda trans: fit_cis_part(Z - trans, alpha),
+                refit_cis=lambda trans: fit_cis_part(trans, alpha),
             ),
             max_iter=self.max_iter,
             X=X,
@@ -386,21 +391,16 @@ class MILAGERegressor(
         params, cis, problem = stages.best
         fit = finish(params, problem)
         vars(self).update(fitted_attributes(fit, cis, array, xp))
-        residual = cis.residual
         if windows is not None:
-            remaining["cis"] = squares(residual, weight)
-        residual -= to_numpy(trans_values(fit.factors, fit.layers, xp))
-        residual -= to_numpy(fit.offset).T
-        remaining["trans"] = squares(residual, weight)
+            remaining["cis"] = sum_of_squares(problem.targets, xp)
+        targets = subtract_trans(problem.targets, fit, xp)
+        remaining["trans"] = sum_of_squares(targets, xp)
         if self.polygenic:
-            order, host = to_numpy(problem.targets.order), to_numpy(kernel)
-            groups = [order[genes] for genes in problem.targets.groups]
-            dual, offset, share = fit_polygenic(host, residual, weight, groups)
-            residual -= np.einsum("ab,kbj->ajk", host, dual, optimize=True) + offset.T
-            remaining["polygenic"] = squares(residual, weight)
+            found = fit_polygenic(to_numpy(kernel), targets)
+            dual, offset, share, remaining["polygenic"] = found
             self._set_arrays(array, polygenic_coef_=dual, polygenic_share_=share)
             self.intercept_ = self.intercept_ + array(offset)
-        self.variance_explained_ = shares(squares(Z, weight), remaining)
+        self.variance_explained_ = shares(moments.total, remaining)
         return self
 
     def _set_arrays(self, array, **values):

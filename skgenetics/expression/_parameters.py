@@ -103,11 +103,14 @@ def split(model, used, rng):
     return np.sort(order[count:]), np.sort(order[:count])
 
 
-def warn_of_gaps(y):
-    """Warn of genes and tissues without a training cell: they are predicted by a mean."""
-    seen = ~np.isnan(y)
-    for name, axes in (("gene", (0, 2)), ("tissue", (0, 1))):
-        (gaps,) = np.nonzero(~seen.any(axis=axes))
+def warn_of_gaps(cells):
+    """Warn of genes and tissues without a training cell: they are predicted by a mean.
+
+    cells : array (K, J)
+        Weight of the observed cells.
+    """
+    for name, axis in (("gene", 0), ("tissue", 1)):
+        (gaps,) = np.nonzero(~np.any(cells, axis=axis))
         if gaps.size:
             shown = ", ".join(map(str, gaps[:5])) + (", ..." if gaps.size > 5 else "")
             warnings.warn(

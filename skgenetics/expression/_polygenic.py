@@ -7,6 +7,8 @@ has a closed form; no effect at all is among the strengths.
 
 import numpy as np
 
+from skgenetics.utils._array_api import to_numpy
+
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
 
 
@@ -51,25 +53,30 @@ def fit_block(kernel, y, weight):
     return dual, mean - weight @ (kernel @ dual) / total, share
 
 
-def fit_polygenic(kernel, residual, weight, groups):
-    """Return dual coefficients (K, I, J), intercepts (K, J) and heritable shares (K, J).
+def fit_polygenic(kernel, targets):
+    """Fit every block on its own.
 
-    residual : array (I, J, K)
-        NaN where not observed.
-    groups : list of integer arrays
-        Genes that share their observed cells.
+    Returns
+    -------
+    dual : array (K, I, J), in the dtype of the expression
+    intercept, share : arrays (K, J)
+    left : float
+        Weighted sum of squares of the residuals.
     """
-    n, n_genes, n_tissues = residual.shape
-    dual = np.zeros((n_tissues, n, n_genes))
+    n, n_genes, n_tissues = targets.shape
+    order, left = to_numpy(targets.order), 0.0
+    dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
     intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
-    for genes in groups:
-        for k in range(n_tissues):
-            rows = np.flatnonzero(~np.isnan(residual[:, genes[0], k]))
-            if rows.size < 3:
-                continue
-            found = fit_block(
-                kernel[np.ix_(rows, rows)], residual[rows[:, None], genes, k], weight[rows]
-            )
-            dual[k][rows[:, None], genes] = found[0]
-            intercept[k, genes], share[k, genes] = found[1:]
-    return dual, intercept, share
+    for block in targets.blocks:
+        k, genes = block.tissue, order[block.genes]
+        rows, weight, mean, y = (
+            to_numpy(values) for values in (block.rows, block.weight, block.mean, block.y)
+        )
+        y = mean + y / np.sqrt(weight)[:, None]
+        if rows.size >= 3:
+            own = kernel[np.ix_(rows, rows)]
+            found, offset, share[k, genes] = fit_block(own, y, weight)
+            y -= own @ found + offset
+            dual[k][rows[:, None], genes], intercept[k, genes] = found, offset
+        left += float(np.sum(weight @ y**2))
+    return dual, intercept, share, left

@@ -11,7 +11,7 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import gather, make_targets
+from skgenetics.expression._targets import Targets, centered, gather
 from skgenetics.expression._trans import (
     alternate,
     gradient_descent,
@@ -141,8 +141,9 @@ def rotate(coef, factors, loadings, xp):
     flipped = xp.astype(xp.max(factors, axis=0) < -xp.min(factors, axis=0), factors.dtype)
     signs = 1 - 2 * flipped
     vectors = vectors * signs
+    turn = xp.astype(vectors.T, loadings.dtype, copy=False)
     for k in range(loadings.shape[0]):  # in place, since they are large
-        loadings[k, :, :] = vectors.T @ loadings[k, :, :]
+        loadings[k, :, :] = turn @ loadings[k, :, :]
     return coef @ vectors, factors * signs, {"loadings": loadings}
 
 
@@ -153,8 +154,21 @@ def trans_values(factors, layers, xp):
     else:
         n_tissues = layers["tissue_factors"].shape[0]
     every = slice(None)
-    parts = [factors @ tissue_loadings(layers, k, every) for k in range(n_tissues)]
-    return xp.stack(parts, axis=2)
+    loadings = (tissue_loadings(layers, k, every) for k in range(n_tissues))
+    return xp.stack([factors @ xp.astype(b, factors.dtype, copy=False) for b in loadings], axis=2)
+
+
+def subtract_trans(targets, fit, xp):
+    """Return targets less the trans part and its intercepts, which overwrites their expression."""
+    blocks = []
+    for block in targets.blocks:
+        rows, _ = centered(fit.factors, block, xp)
+        loadings = tissue_loadings(fit.layers, block.tissue, slice(None))
+        loadings = xp.take(loadings, targets.order[block.genes], axis=1)
+        dtype = block.y.dtype
+        block.y[...] -= xp.astype(rows, dtype, copy=False) @ xp.astype(loadings, dtype, copy=False)
+        blocks.append(block._replace(mean=0 * block.mean))
+    return targets._replace(blocks=blocks)
 
 
 def new_factors(fit, kernel, genotypes, model, xp):
@@ -175,12 +189,11 @@ def new_factors(fit, kernel, genotypes, model, xp):
 
 
 class CisPart(NamedTuple):
-    """The cis part and what it leaves, on the host."""
+    """The cis part and what it leaves."""
 
-    effects: CisEffects
-    intercept: np.ndarray  # (K, J)
-    residual: np.ndarray  # (I, J, K)
-    held_out: np.ndarray  # (n, J, K) the same of individuals held out
+    effects: CisEffects  # on the host
+    targets: Targets
+    held_out: np.ndarray  # (n, J, K) of individuals held out, on the host
 
 
 class HeldOut(NamedTuple):
@@ -199,7 +212,6 @@ class Stages:
     cis : CisPart
     problem : TransProblem
         With what `cis` leaves as targets.
-    weight : array (I,), on the host
     variation : float
         Sum of squares of the training cells within gene and tissue.
     held_out : HeldOut or None
@@ -215,8 +227,8 @@ class Stages:
         Objective, R2 within gene and tissue, and that of `held_out`, after each iteration.
     """
 
-    def __init__(self, cis, problem, weight, variation, held_out):
-        self.cis, self.problem, self.weight = cis, problem, weight
+    def __init__(self, cis, problem, variation, held_out):
+        self.cis, self.problem = cis, problem
         self.variation, self.held_out, self.best = variation, held_out, None
         self.loss, self.train, self.validation = [], [], []
 
@@ -268,11 +280,10 @@ class Stages:
         return True
 
     def _refit(self, params, refit_cis):
-        """Fit the cis part to what the trans part leaves, and make the targets anew."""
+        """Fit the cis part to what the trans part leaves, which changes the targets."""
         fit, xp = finish(params, self.problem), self.problem.xp
         self.cis = refit_cis(to_numpy(trans_values(fit.factors, fit.layers, xp)))
-        targets = make_targets(self.cis.residual, self.weight, xp, self.problem.device)
-        self.problem = self.problem._replace(targets=targets)
+        self.problem = self.problem._replace(targets=self.cis.targets)
 
 
 def fitted_attributes(fit, cis, array, xp):
@@ -286,7 +297,7 @@ def fitted_attributes(fit, cis, array, xp):
     for name, values in arrays.items():
         used = used & xp.any(values != 0, axis=(0, 2) if name == "factor_loadings_" else 0)
     arrays |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
-    intercept = array(cis.intercept)
+    intercept = array(cis.effects.intercept)
     dtype = intercept.dtype
     return {
         "cis_coef_": array(cis.effects.coef),
@@ -294,7 +305,7 @@ def fitted_attributes(fit, cis, array, xp):
         "cis_indptr_": array(cis.effects.indptr, xp.int64),
         "cis_intercept_": intercept,
         "cis_alpha_": cis.effects.alpha,
-        **{n: None if v is None else xp.astype(v, dtype) for n, v in arrays.items()},
+        **{n: None if v is None else xp.astype(v, dtype, copy=False) for n, v in arrays.items()},
         "intercept_": intercept + xp.astype(fit.offset, dtype),
         "n_effective_components_": int(xp.sum(xp.astype(used, xp.int64))),
         "_variant_coef": fit.variant_coef,

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgenetics.expression._targets import GENE_CHUNK
+
 
 class Moments(NamedTuple):
     """Moments of training expression."""
@@ -11,31 +13,50 @@ class Moments(NamedTuple):
     mean: np.ndarray  # (J,) over all cells of the gene
     scale: np.ndarray  # (J,)
     tissue_mean: np.ndarray  # (K, J) of standardized expression; 0 where not observed
+    cells: np.ndarray  # (K, J) weight of the observed cells
+    total: float  # sum of squares of standardized expression
+    within: float  # the same about the means of gene and tissue
 
 
-def standardize(y, weight, *, scale):
-    """Return standardized y (I, J, K), NaN where not observed, and its `Moments`.
+def expression_moments(y, weight, *, scale):
+    """Return the `Moments` of y (I, J, K), NaN where not observed.
 
     scale : bool
-        Whether to divide by the standard deviation over a gene's cells too.
+        Whether expression is divided by the standard deviation over a gene's cells too.
     """
+    parts = [
+        _gene_moments(y[:, first : first + GENE_CHUNK].astype(np.float64), weight, scale)
+        for first in range(0, y.shape[1], GENE_CHUNK)
+    ]
+    mean, size, tissue_mean, cells, total, within = zip(*parts)
+    return Moments(
+        np.concatenate(mean), np.concatenate(size), np.hstack(tissue_mean), np.hstack(cells),
+        sum(total), sum(within),
+    )  # fmt: skip
+
+
+def _gene_moments(y, weight, scale):
+    """Return the `Moments` of a chunk of genes, in double precision."""
     cells = weight[:, None, None] * ~np.isnan(y)
-    total = np.maximum(cells.sum(axis=(0, 2)), 1e-300)
-    mean = np.sum(cells * np.nan_to_num(y), axis=(0, 2)) / total
-    z = y - mean[:, None]
+    count = np.maximum(cells.sum(axis=(0, 2)), 1e-300)
+    mean = np.sum(cells * np.nan_to_num(y), axis=(0, 2)) / count
+    z = np.nan_to_num(y - mean[:, None])
     size = np.ones_like(mean)
     if scale:
-        size = np.sqrt(np.sum(cells * np.nan_to_num(z) ** 2, axis=(0, 2)) / total)
+        size = np.sqrt(np.sum(cells * z**2, axis=(0, 2)) / count)
         size = np.where(size > 1e-12 * np.maximum(np.abs(mean), 1e-300), size, 1.0)
         z = z / size[:, None]
-    tissue_mean = np.sum(cells * np.nan_to_num(z), axis=0)
-    tissue_mean = tissue_mean / np.maximum(cells.sum(axis=0), 1e-300)
-    return z, Moments(mean, size, tissue_mean.T)
+    tissue_cells = cells.sum(axis=0)
+    tissue_mean = np.sum(cells * z, axis=0) / np.maximum(tissue_cells, 1e-300)
+    total, within = np.sum(cells * z**2), np.sum(cells * (z - tissue_mean) ** 2)
+    return Moments(mean, size, tissue_mean.T, tissue_cells.T, float(total), float(within))
 
 
-def squares(values, weight):
-    """Return the weighted sum of squares of the observed cells."""
-    return float(weight @ np.nansum(values**2, axis=(1, 2)))
+def standardized(y, moments):
+    """Return y (I, J, K) in units of `moments`, in the dtype of y."""
+    z = y - moments.mean.astype(y.dtype)[:, None]
+    z /= moments.scale.astype(y.dtype)[:, None]
+    return z
 
 
 def shares(total, remaining):

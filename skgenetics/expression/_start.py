@@ -13,29 +13,28 @@ from skgenetics.expression._initialization import (
     variant_lasso,
 )
 from skgenetics.expression._objective import scores_to_factors, strengths
-from skgenetics.expression._targets import compress
+from skgenetics.expression._targets import compress, dense
 from skgenetics.expression._trans import solve_gene_factors, solve_layers, solve_loadings
 from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
 
 
 def start_params(
-    problem, residual, weight, n_components, *, init, solver, windows, candidates, rng, n_jobs=None
+    problem, weight, n_components, *, init, solver, windows, candidates, rng, n_jobs=None
 ):
     """Return the parameters that a solver starts from.
 
-    residual : array (I, J, K), on the host
     windows : list of slice or integer array
     candidates : "all", "cis" or integer array
     """
     xp, device, model = problem.xp, problem.device, problem.model
-    n, n_genes, n_tissues = residual.shape
+    n, n_genes, n_tissues = problem.targets.shape
 
     def array(values):
         return move_to(np.ascontiguousarray(values), xp, device)
 
     W, members, genotypes = None, None, problem.genotypes
     if init == "staged":
-        found = sample_scores(residual, weight, n_components, rng)
+        found = sample_scores(problem.targets, n_components, rng)
         if model == "tensor":
             W, scores = tensor_scores(found, weight)
         else:
@@ -49,9 +48,9 @@ def start_params(
             scores = logit_scores(scores)
         if isinstance(candidates, str) and candidates == "cis":
             if model == "tensor":
-                own = lasso_gene_factors(scores, W, residual, weight, n_jobs)
+                own = lasso_gene_factors(scores, W, dense(problem.targets), weight, n_jobs)
             else:
-                own = group_lasso_loadings(scores, residual, weight, n_jobs)
+                own = group_lasso_loadings(scores, dense(problem.targets), weight, n_jobs)
             members = cis_candidates(own, windows)
         elif not isinstance(candidates, str):
             members = [candidates] * n_components
@@ -77,10 +76,10 @@ def start_params(
         W = rng.normal(size=(n_tissues, n_components))
         intercept = np.zeros(n_components)
     if problem.root is None:
-        dense = np.zeros((genotypes.X.shape[1], n_components))
+        coef = np.zeros((genotypes.X.shape[1], n_components))
         for t in range(n_components):
-            dense[columns[t], t] = effects[t]
-        coef = array(dense)
+            coef[columns[t], t] = effects[t]
+        coef = array(coef)
     else:
         coef = problem.root.T @ array(scores)
     if model == "sigmoid":
@@ -97,7 +96,8 @@ def start_params(
         if model == "tensor":
             params["gene_factors"] = solve_gene_factors(params, *rest, xp)
         elif solver == "gd":
-            own = group_lasso_loadings(to_numpy(factors), residual, weight, n_jobs)
+            expression = dense(problem.targets)
+            own = group_lasso_loadings(to_numpy(factors), expression, weight, n_jobs)
             params["loadings"] = array(own[:, :, to_numpy(problem.targets.order)])
         else:
             params = solve_layers(params, *rest, model, xp)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._array_api import move_to
+from skgenetics.utils._array_api import move_to, to_numpy
 
 GENE_CHUNK = 64  # genes whose cells are gathered at once, in all tissues
 
@@ -115,6 +115,25 @@ def compress(targets, xp):
         start += width
     n, _, n_tissues = targets.shape
     return targets._replace(blocks=blocks, groups=groups, order=None, shape=(n, start, n_tissues))
+
+
+def dense(targets):
+    """Return the expression (I, J, K) behind the blocks, on the host, NaN where not observed."""
+    order = to_numpy(targets.order)
+    y = np.full(targets.shape, np.nan)
+    for block in targets.blocks:
+        rows, weight, mean = (to_numpy(a) for a in (block.rows, block.weight, block.mean))
+        values = mean + to_numpy(block.y) / np.sqrt(weight)[:, None]
+        y[rows[:, None], order[block.genes], block.tissue] = values
+    return y
+
+
+def sum_of_squares(targets, xp):
+    """Return the weighted sum of squares of the observed cells."""
+    return sum(
+        float(xp.sum(block.y**2, dtype=xp.float64)) + block.total * float(xp.sum(block.mean**2))
+        for block in targets.blocks
+    )
 
 
 def onto(left, block, xp):

@@ -6,6 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, MultiTaskLasso
 
 from skgenetics.expression._initialization import (
+    EXACT_SIZE,
     LASSO_SHARE,
     LOADING_ALPHA,
     cis_candidates,
@@ -17,11 +18,13 @@ from skgenetics.expression._initialization import (
     tensor_scores,
     variant_lasso,
 )
+from skgenetics.expression._targets import make_targets
 
 
 def test_scores_are_principal_components_of_samples(tensor):
     _, y = tensor(n=30, n_genes=8, pattern="samples")
-    scores = sample_scores(y, np.ones(30), 3, np.random.RandomState(0))
+    y -= np.nanmean(y, axis=0)
+    scores = sample_scores(make_targets(y, np.ones(30), np, "cpu"), 3, np.random.RandomState(0))
     samples = y.transpose(0, 2, 1).reshape(-1, 8)
     seen = ~np.isnan(samples[:, 0])
     expected = PCA(3, svd_solver="full").fit_transform(samples[seen])
@@ -40,12 +43,27 @@ def test_scores_are_principal_components_of_samples(tensor):
 def test_scores_of_samples_with_missing_genes(tensor):
     _, y = tensor(n=40, n_genes=8, pattern="none", seed=2)
     rng = np.random.default_rng(0)
-    complete = sample_scores(y, np.ones(40), 2, np.random.RandomState(0))
-    holes = sample_scores(
-        np.where(rng.random(y.shape) < 0.1, np.nan, y), np.ones(40), 2, np.random.RandomState(0)
+    complete, holes = (
+        sample_scores(make_targets(cells, np.ones(40), np, "cpu"), 2, np.random.RandomState(0))
+        for cells in (y, np.where(rng.random(y.shape) < 0.1, np.nan, y))
     )
     r = np.corrcoef(complete.reshape(-1, 2).T, holes.reshape(-1, 2).T)[:2, 2:]
     assert np.abs(np.diag(r)).min() > 0.85
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores_of_many_samples_span_the_leading_principal_components(dtype):
+    rng = np.random.default_rng(0)
+    n, n_genes, n_tissues = 700, EXACT_SIZE + 10, 3
+    signal = np.einsum("it,jt->ij", rng.normal(size=(n, 4)), rng.normal(size=(n_genes, 4)))
+    y = (signal[:, :, None] + rng.normal(size=(n, n_genes, n_tissues))).astype(dtype)
+    y -= y.mean(axis=0)
+    targets = make_targets(y, np.ones(n), np, "cpu")
+    ours = sample_scores(targets, 4, np.random.RandomState(0)).transpose(1, 0, 2).reshape(-1, 4)
+    samples = y.transpose(2, 0, 1).reshape(-1, n_genes).astype(float)
+    expected = PCA(4, svd_solver="arpack", random_state=0).fit_transform(samples)
+    signs = np.sign(np.sum(ours * expected, axis=0))
+    np.testing.assert_allclose(signs * ours, expected, atol=2e-3 * np.abs(expected).max())
 
 
 def test_logits_scale_to_the_middle_of_the_sigmoid():

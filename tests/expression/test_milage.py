@@ -386,3 +386,12 @@ def test_more_components_than_the_data_allow_are_clipped(made):
     assert few.n_components_ == 9
     assert few.transform(made.data).shape == (len(made.data), 9)
     assert few.n_effective_components_ <= 9
+
+
+@pytest.mark.parametrize("trans_model", ["linear", "tensor"])
+def test_expression_in_single_precision_stays_so(made, trans_model):
+    shared = model(made, trans_model=trans_model, polygenic=True, tol=1e-5)
+    double = clone(shared).fit(made.data, made.target)
+    single = clone(shared).fit(made.data, made.target.astype(np.float32))
+    assert single.predict(made.data).dtype == single.factors_.dtype == np.float32
+    np.testing.assert_allclose(single.predict(made.data), double.predict(made.data), atol=2e-2)

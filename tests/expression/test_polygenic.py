@@ -5,6 +5,7 @@ import pytest
 
 from skgenetics.expression._kernel import genotype_kernel
 from skgenetics.expression._polygenic import SHARES, fit_block, fit_polygenic
+from skgenetics.expression._targets import make_targets
 
 
 def refit(kernel, y, weight, penalty):
@@ -61,7 +62,10 @@ def test_the_strength_is_that_of_the_smallest_left_out_error(tensor, heritable):
 def test_blocks_use_their_own_individuals(tensor):
     X, y = tensor(n=60, p=40, pattern="samples")
     kernel, _ = genotype_kernel(X, np.ones(60), np)
-    dual, intercept, share = fit_polygenic(kernel, y, np.ones(60), [np.arange(6)])
+    targets = make_targets(y, np.ones(60), np, "cpu")
+    dual, intercept, share, left = fit_polygenic(kernel, targets)
+    values = np.einsum("ab,kbj->ajk", kernel, dual) + intercept.T
+    np.testing.assert_allclose(left, np.nansum((y - values) ** 2))
     assert np.any(share > 0)
     for k in range(3):
         rows = np.flatnonzero(~np.isnan(y[:, 0, k]))
