@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from scipy import stats
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_trait
@@ -37,6 +38,40 @@ class Susie:
 
     def peakmem_fit_int8(self, n_variants):
         self.model.fit(self.X, self.y)
+
+
+class Large:
+    """Bytes and seconds of large loci: LD of 20,000 variants, a panel of 10,000 x 50,000."""
+
+    timeout = 900
+
+    def setup_cache(self):
+        FinemapMiXeR().fit_summary(np.zeros(5), np.eye(5, dtype=np.float32), n_samples=100)
+
+    def fit_dense_20000(self):
+        place = np.arange(20_000, dtype=np.float32)
+        ld = np.empty((20_000, 20_000), dtype=np.float32)
+        for rows in np.split(np.arange(20_000), 100):
+            ld[rows] = np.exp(-np.abs(place[rows, None] - place) / 60)
+        z = 8 * ld[5000] - 7 * ld[12_000]
+        return FinemapMiXeR().fit_summary(z, ld, n_samples=100_000)
+
+    def fit_panel_50000(self):
+        rng = np.random.default_rng(0)
+        panel = np.empty((10_000, 50_000), dtype=np.int8)
+        latent = rng.normal(size=10_000)
+        for column in panel.T:  # neighbors correlate
+            latent = 0.97 * latent + 0.25 * rng.normal(size=10_000)
+            column[:] = np.digitize(latent + 0.5 * rng.normal(size=10_000), [-0.3, 1.2])
+        lead = stats.zscore(panel[:, [10_000, 30_000]]) @ [8, -7] / 10_000
+        z = np.concatenate([lead @ stats.zscore(block) for block in np.array_split(panel, 500, 1)])
+        return FinemapMiXeR().fit_summary(z, panel, n_samples=10_000)
+
+    def peakmem_dense_20000(self):
+        self.fit_dense_20000()
+
+    def peakmem_panel_50000(self):
+        self.fit_panel_50000()
 
 
 class AgainstSusieR:

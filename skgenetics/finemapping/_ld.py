@@ -10,6 +10,21 @@ import scipy.sparse
 from skgenetics.utils._array_api import column_blocks, float_dtype, move_to, to_numpy
 from skgenetics.utils._validation import check_missing_codes
 
+PIECE = 2**22  # elements of a temporary array
+
+
+def parts(count, width):
+    """Return slices of range(count), each of so many that with `width` they make a PIECE."""
+    step = max(1, PIECE // width)
+    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
+
+
+def scattered(variants, values, n_variants):
+    """Return a vector (n_variants,) of `values` at `variants`, else 0."""
+    full = np.zeros(n_variants)
+    full[variants] = values
+    return full
+
 
 class DenseLD:
     """LD as a symmetric matrix (p, p)."""
@@ -26,8 +41,19 @@ class DenseLD:
         return self.xp.take(self.matrix, move_to(variants, self.xp, self.device), axis=0)
 
     def sparse_product(self, variants, values):
-        """Return R[:, variants] values (p,) on the host, for host arrays: O(p k)."""
-        return values @ to_numpy(self.rows(variants))
+        """Return R[:, variants] values (p,) on the host, for host arrays: O(p k).
+
+        Few rows are copied, piece by piece; where they are many, all are multiplied in place.
+        """
+        p = self.matrix.shape[0]
+        if len(variants) > p // 4:
+            full = scattered(variants, values, p)
+            return to_numpy(self.product(move_to(full, self.xp, self.device, self.matrix.dtype)))
+        values = move_to(values, self.xp, self.device, self.matrix.dtype)
+        total = self.xp.zeros((p,), dtype=values.dtype, device=self.device)
+        for part in parts(len(variants), p):
+            total = total + values[part] @ self.rows(variants[part])
+        return to_numpy(total)
 
     def product(self, effects):
         """Return R effects for effects (..., p)."""
@@ -94,8 +120,15 @@ class GenotypeLD:
 
     def sparse_product(self, variants, values):
         """Return R[:, variants] values (p,) on the host, for host arrays."""
+        p = self.mean.shape[0]
+        if len(variants) > p // 4:
+            full = scattered(variants, values, p)
+            return to_numpy(self.product(move_to(full, self.xp, self.device, self.mean.dtype)))
         values = move_to(values, self.xp, self.device, self.mean.dtype)
-        return to_numpy(self.project(self.standardized(variants) @ values))
+        scores = self.xp.zeros_like(self.root_weight)
+        for part in parts(len(variants), scores.shape[0]):
+            scores = scores + self.standardized(variants[part]) @ values[part]
+        return to_numpy(self.project(scores))
 
     def product(self, effects):
         """Return R effects for effects (..., p): two products with Z."""
@@ -271,10 +304,8 @@ def check_ld(ld, n_variants, xp):
             f"array of shape {tuple(ld.shape)}."
         )
     tolerance = max(1e-6, 100 * float(xp.finfo(ld.dtype).eps))
-    width = max(1, 2**22 // n_variants)
-    for start in range(0, n_variants, width):
-        rows = slice(start, min(start + width, n_variants))
-        block, across = ld[rows, start:], ld[start:, rows].T
+    for rows in parts(n_variants, n_variants):
+        block, across = ld[rows, rows.start :], ld[rows.start :, rows].T
         if scipy.sparse.issparse(ld):
             block, across = block.toarray(), across.toarray()
         with np.errstate(invalid="ignore"):  # infinities, refused below

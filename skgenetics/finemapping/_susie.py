@@ -155,7 +155,9 @@ def susie(z, ld, scale, *, n_effects, prior_weights, effect_variance, residual_v
             )  # fmt: skip
             effect = alpha[k] * mean[k]
             carriers = np.flatnonzero(np.abs(scale * effect) > NEGLIGIBLE)
-            moved[k] = scale * ld.sparse_product(carriers, (scale * effect)[carriers])
+            moved[k] = 0.0
+            if carriers.size:  # LD by genotypes costs a pass over them
+                moved[k] = scale * ld.sparse_product(carriers, (scale * effect)[carriers])
             total += moved[k]
             fitted = residual @ effect - precision @ (alpha[k] * second[k]) / 2
             divergence[k] = fitted - log_bf[k]  # KL(q_k || prior)

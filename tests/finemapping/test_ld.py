@@ -25,6 +25,7 @@ def forms():
     np.fill_diagonal(band, 1)
     shrunk = 0.7 * R + 0.3 * np.eye(P)
     return {
+        "dense": (DenseLD(R, xp, "cpu"), R),
         "panel": (panel_ld(X, xp, "cpu"), R),
         "few people": (panel_ld(X[:6], xp, "cpu"), np.corrcoef(X[:6].T)),
         "factor": (factor_ld(vectors * np.sqrt(values), xp, "cpu"), R),
@@ -45,13 +46,23 @@ def test_forms_act_like_their_matrix(name):
     for index in ([4, 0], [0, 5, 5], []):
         index = np.array(index, dtype=int)
         np.testing.assert_allclose(ld.rows(index), R[index], atol=1e-10)
-    index, weights = np.array([4, 0, 7]), np.array([1.0, -2.0, 0.5])
-    np.testing.assert_allclose(ld.sparse_product(index, weights), weights @ R[index], atol=1e-10)
+    weights = np.array([1.0, -2.0, 0.5])
+    for index in (np.array([4, 0]), np.array([4, 0, 7])):  # a few, and more than a quarter
+        moved = ld.sparse_product(index, weights[: len(index)])
+        np.testing.assert_allclose(moved, weights[: len(index)] @ R[index], atol=1e-10)
     nothing = ld.sparse_product(np.array([], dtype=int), np.array([]))
     np.testing.assert_array_equal(nothing, np.zeros(P))
     values, vectors = ld.spectrum()
     assert np.all(np.diff(values) <= 1e-12)
     np.testing.assert_allclose((vectors * values) @ vectors.T, R, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["dense", "panel"])
+def test_pieces_add_up(monkeypatch, name):
+    monkeypatch.setattr("skgenetics.finemapping._ld.PIECE", 1)
+    ld, R = forms()[name]
+    moved = ld.sparse_product(np.array([4, 0]), np.array([1.0, -2.0]))
+    np.testing.assert_allclose(moved, R[4] - 2 * R[0], atol=1e-10)
 
 
 @pytest.mark.parametrize("solver", ["susie", "cavi", "gibbs"])
