@@ -2,6 +2,9 @@
 
 from skgenetics.inspection._bilrp import bilrp, relevance
 from skgenetics.inspection._calibration import CalibrationDisplay
+from skgenetics.inspection._expression_dendrogram import TissueDendrogramDisplay
+from skgenetics.inspection._expression_factors import FactorActivationDisplay
+from skgenetics.inspection._expression_map import TissueMapDisplay
 from skgenetics.inspection._importance_display import ImportanceDisplay
 from skgenetics.inspection._interaction_display import InteractionDisplay
 from skgenetics.inspection._interaction_network import InteractionNetworkDisplay
@@ -14,6 +17,7 @@ from skgenetics.inspection._training_curve import TrainingCurveDisplay
 
 __all__ = [
     "CalibrationDisplay",
+    "FactorActivationDisplay",
     "ImportanceDisplay",
     "InteractionDisplay",
     "InteractionNetworkDisplay",
@@ -21,6 +25,8 @@ __all__ = [
     "ScoresDisplay",
     "SimilarityDisplay",
     "SimilarityExplanation",
+    "TissueDendrogramDisplay",
+    "TissueMapDisplay",
     "TrainingCurveDisplay",
     "bilrp",
     "relevance",
