@@ -9,6 +9,7 @@ import time
 import traceback
 from pathlib import Path
 
+from skgenetics._finemap import add_parser as add_finemap
 from skgenetics._version import __version__
 
 OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
@@ -115,6 +116,7 @@ def build_parser():
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
     compare.set_defaults(run=run_compare, parser=compare)
+    add_finemap(commands)
     return parser
 
 
@@ -182,7 +184,7 @@ class Console:
 
 
 @contextlib.contextmanager
-def progress(n_fits):
+def progress(n_units, what="fits"):
     """Give a function to call with the name of each finished unit of work.
 
     A bar on a terminal where rich is installed, otherwise a line whenever the name changes.
@@ -192,7 +194,7 @@ def progress(n_fits):
         from rich.progress import Progress
 
         with Progress(console=RichConsole(stderr=True), transient=True) as bar:
-            task = bar.add_task("fitting", total=n_fits)
+            task = bar.add_task("fitting", total=n_units)
             yield lambda name: bar.update(task, advance=1, description=name)
         return
     start, done, last = time.perf_counter(), 0, None
@@ -201,7 +203,7 @@ def progress(n_fits):
         nonlocal done, last
         if last not in (None, name):
             seconds = time.perf_counter() - start
-            sys.stderr.write(f"  {last} done: {done} of {n_fits} fits, {seconds:.0f} s\n")
+            sys.stderr.write(f"  {last} done: {done} of {n_units} {what}, {seconds:.0f} s\n")
         done, last = done + 1, name
 
     yield report

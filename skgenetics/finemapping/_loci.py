@@ -20,12 +20,14 @@ from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import Bunch
 
 import skgenetics
+from skgenetics.finemapping._diagnostics import ld_mismatch
 from skgenetics.utils._array_api import to_numpy
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._validation import import_optional
 from skgenetics.utils._writing import atomic_path
 
 REGION = ("chromosome", "start", "end")
+LARGEST_DIAGNOSED = 4000  # variants, or people of a panel: ld_mismatch takes their cube in time
 TABLES = {  # columns and dtypes of the result; names of GWAS-SSF where it has one
     "loci": {
         "locus": "string",
@@ -100,6 +102,8 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
           Taken from it: chromosome, base_pair_location (or position), effect_allele,
           other_allele, rsid, variant_id, effect_allele_frequency, p_value, flag. Without
           variant_id it is chromosome_position_other_effect;
+        * "set_aside", optional: the same of variants that are not fitted, with their z and n. They
+          are in the table of variants all the same, without a PIP;
         * "params", optional: dict of parameters of `estimator` for this locus, such as
           causal_probability (n_variants,);
         * "chromosome", "start", "end", optional: of the region; else those of its variants;
@@ -139,7 +143,8 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
         variants : a row a variant
             locus, chromosome, base_pair_location, effect_allele, other_allele, rsid, variant_id,
             effect_allele_frequency, z (as given), p_value, n, pip, posterior_mean, posterior_sd,
-            cs (0 = none), cs_alpha, flag.
+            cs (0 = none), cs_alpha, flag: as given and, where z and LD do not fit, FLIPPED and
+            LD_OUTLIER for what :func:`ld_mismatch` finds flipped or outlying, joined by ";".
 
     Raises
     ------
@@ -273,7 +278,12 @@ def _finemap_locus(estimator, unit, seed):
                     return written
             model = clone(estimator).set_params(random_state=seed)
             tables = _fit(model, dict(description))
-            messages = [str(warning.message) for warning in caught if _matters(warning)]
+            fitted = tables["variants"].loc[tables["variants"]["pip"].notna(), "variant_id"]
+            messages = [
+                _with_names(str(warning.message), fitted.tolist())
+                for warning in caught
+                if _matters(warning)
+            ]
         except Exception as error:  # one bad locus must not end the others
             messages = [f"{type(error).__name__}: {error}"]
             tables = {kind: _frame([], kind) for kind in TABLES}
@@ -291,12 +301,21 @@ def _matters(warning):
     return issubclass(warning.category, (UserWarning, RuntimeWarning))
 
 
+def _with_names(message, names):
+    """Return a message about variants with their `names` in place of their indices."""
+
+    def name(indices):
+        return re.sub(r"\d+", lambda index: names[int(index.group())], indices.group())
+
+    return re.sub(r"(?<=variants )(\[\d[\d, ]*\]|\d+ and \d+)", name, message)
+
+
 def _fit(model, data):
     """Fit `model` to the description `data` of a locus and return its tables."""
     name = data["name"]
     data.update(data.pop("open", dict)())
     del data["name"]
-    known = data.pop("variants", None)
+    known, set_aside = data.pop("variants", None), data.pop("set_aside", None)
     model.set_params(**data.pop("params", {}))
     given = {part: data.pop(part, None) for part in REGION}
     model.fit_summary(**data)
@@ -320,6 +339,8 @@ def _fit(model, data):
         "ld_mismatch": None if mismatch is None else bool(mismatch),
         "status": "ok",
     }
+    if set_aside is not None and len(set_aside):
+        variants = _with_set_aside(variants, set_aside)
     rows = {"loci": [row], "credible_sets": sets, "variants": variants}
     return {kind: _frame(rows[kind], kind) for kind in TABLES}
 
@@ -338,13 +359,35 @@ def _variants(name, model, data, known):
                 f"variants must have one row for each of the {len(table)} z statistics, in their "
                 f"order; got {len(known)} rows."
             )
-        known = known.rename(columns={"position": "base_pair_location"})
-        known = known.reindex(columns=list(GIVEN)).astype(GIVEN)
-        place = known["chromosome"] + "_" + known["base_pair_location"].astype("string")
-        place += "_" + known["other_allele"] + "_" + known["effect_allele"]
-        known["variant_id"] = known["variant_id"].fillna(place)
-        table = known.combine_first(table)
+        table = _given(known).combine_first(table)
+    if getattr(model, "ld_mismatch_", False) and min(data["ld"].shape) <= LARGEST_DIAGNOSED:
+        report = ld_mismatch(z, data["ld"], data["n_samples"])
+        flag = table["flag"] if "flag" in table else pandas.Series(None, table.index)
+        flag = flag.astype(object).where(flag.notna(), "")
+        for word, found in (("FLIPPED", report.flipped), ("LD_OUTLIER", report.outliers)):
+            flag.iloc[found] += ";" + word
+        table["flag"] = flag.str.lstrip(";").where(flag != "", None)
     return _frame(table, "variants")
+
+
+def _given(known):
+    """Return what is known of variants, a data frame, under the names and dtypes of `GIVEN`."""
+    known = known.rename(columns={"position": "base_pair_location"})
+    known = known.reindex(columns=list(GIVEN)).astype(GIVEN)
+    place = known["chromosome"] + "_" + known["base_pair_location"].astype("string")
+    place += "_" + known["other_allele"] + "_" + known["effect_allele"]
+    return known.assign(variant_id=known["variant_id"].fillna(place))
+
+
+def _with_set_aside(variants, set_aside):
+    """Return the table of variants with those that were not fitted, in the order of positions."""
+    pandas = import_optional("pandas", extra="dataframe")
+    set_aside = pandas.DataFrame(set_aside).reset_index(drop=True)
+    z, n = (np.asarray(set_aside[column], dtype=float) for column in ("z", "n"))
+    rows = _given(set_aside).assign(locus=variants["locus"].iloc[0], z=z, n=n, cs=0)
+    rows["p_value"] = rows["p_value"].fillna(pandas.Series(erfc(np.abs(z) / 2**0.5)))
+    both = pandas.concat([variants, _frame(rows, "variants")], ignore_index=True)
+    return both.sort_values("base_pair_location", kind="stable", ignore_index=True)
 
 
 def _credible_sets(name, model, variants):

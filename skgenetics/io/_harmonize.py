@@ -143,6 +143,19 @@ def harmonize(sumstats, panel, *, min_n_fraction=0.8, min_matched=0.5):
     return result, report
 
 
+def place_by_id(frame, others):
+    """Return `frame` with places from `others`, by ID, for variants that have none."""
+    pd = import_optional("pandas", extra="dataframe")
+    placed = _place_by_id(pd, _variants(pd, frame, "frame"), _variants(pd, others, "others"))
+    position = "position" if "position" in frame else "base_pair_location"
+    return frame.assign(
+        **{
+            "chromosome": placed["chromosome"].to_numpy(),
+            position: placed["base_pair_location"].to_numpy(),
+        }
+    )
+
+
 def is_low_n(n, min_fraction):
     """Return which of `n` (p,) lie below `min_fraction` of their median; NaN do not."""
     n = np.asarray(n, dtype=float)

@@ -62,3 +62,17 @@ def compare(capsys):
         return status, *capsys.readouterr()
 
     return compare
+
+
+@pytest.fixture
+def finemap(capsys):
+    """Run ``skgenetics finemap`` in this process: exit status, printed text, error text."""
+
+    def finemap(*words, text=""):
+        try:
+            status = main(["finemap", *text.split(), *map(str, words), "--threads", "1"])
+        except SystemExit as error:
+            status = error.code
+        return status, *capsys.readouterr()
+
+    return finemap

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics
-from skgenetics.finemapping import finemap_loci
+from skgenetics.finemapping import LDMismatchWarning, finemap_loci, ld_mismatch
 
 pd = pytest.importorskip("pandas")
 
@@ -346,7 +347,7 @@ def test_killed_and_resumed(tmp_path):
     code = f"""
 from pathlib import Path
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping import finemap_loci
+from skgenetics.finemapping import LDMismatchWarning, finemap_loci, ld_mismatch
 from tests.finemapping.test_loci import lazy
 finemap_loci(lazy(Path({str(tmp_path)!r}), locus_2="go"), FinemapMiXeR(), output={str(output)!r})
 """
@@ -469,3 +470,52 @@ def test_progress_bar(capsys):
     shown = capsys.readouterr().out
     assert "FinemapMiXeR - loci" in shown
     assert "100%" in shown
+
+
+def test_variants_set_aside_are_listed_without_a_pip():
+    locus = {"name": "a", **simulated(0)}
+    aside = pd.DataFrame(
+        {
+            "chromosome": ["1", "1"],
+            "base_pair_location": [20_500, 1],
+            "effect_allele": "A",
+            "other_allele": "G",
+            "z": [5.0, -1.0],
+            "n": [10.0, 20.0],
+            "flag": "LOW_N",
+        }
+    )
+    plain = finemap_loci([locus], FinemapMiXeR())
+    result = finemap_loci([{**locus, "set_aside": aside}], FinemapMiXeR())
+    assert result.loci["n_variants"].tolist() == [60]
+    pd.testing.assert_frame_equal(result.credible_sets, plain.credible_sets)
+    listed = result.variants["pip"].isna()
+    assert np.flatnonzero(listed).tolist() == [0, 21]  # in the order of positions
+    rows = result.variants[listed]
+    assert rows["variant_id"].tolist() == ["1_1_G_A", "1_20500_G_A"]
+    assert (rows["z"].tolist(), rows["n"].tolist()) == ([-1.0, 5.0], [20.0, 10.0])
+    np.testing.assert_allclose(rows["p_value"], 2 * norm.sf([1, 5]), rtol=1e-9)
+    assert (rows["cs"] == 0).all()
+    assert (rows["flag"] == "LOW_N").all()
+    pd.testing.assert_frame_equal(result.variants[~listed].reset_index(drop=True), plain.variants)
+
+
+def test_variants_at_fault_are_flagged_and_named():
+    locus = {"name": "a", **simulated(0)}
+    lead = int(np.argmax(np.abs(locus["z"])))
+    locus["z"] = np.where(np.arange(60) == lead, -1, 1) * locus["z"]
+    data = {key: locus[key] for key in ("z", "ld", "n_samples")}
+    report = ld_mismatch(**data)
+    assert report.flagged.size
+    expected = np.full(60, "known", dtype=object)
+    expected[report.flipped] += ";FLIPPED"
+    expected[report.outliers] += ";LD_OUTLIER"
+    with pytest.warns(LDMismatchWarning) as caught:
+        FinemapMiXeR().fit_summary(**data)
+    first, second = re.search(r"on variants (\d+) and (\d+),", str(caught[0].message)).groups()
+    names = [f"rs{1000 - j}" for j in range(60)]
+    locus["variants"] = pd.DataFrame(locus["variants"]).assign(variant_id=names, flag="known")
+    result = finemap_loci([locus], FinemapMiXeR())
+    assert result.variants["flag"].tolist() == expected.tolist()
+    expected = f"on variants {names[int(first)]} and {names[int(second)]}, of absolute r"
+    assert expected in result.loci["message"].item()

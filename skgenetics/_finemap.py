@@ -1,0 +1,267 @@
+"""The command ``skgenetics finemap``: its arguments, and the order of its work."""
+
+import argparse
+import contextlib
+import sys
+import warnings
+from pathlib import Path
+
+from skgenetics._version import __version__
+
+_EXAMPLES = """\
+skgenetics finemap --demo
+skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --out my_run"""
+
+_DESCRIPTION = """\
+Fine-map the loci of an association study: which variants are likely to have an effect.
+
+From summary statistics and the LD of a panel (PLINK genotypes, or a matrix) it makes credible sets,
+one a signal, each of which holds a variant with an effect with 95% probability, and the posterior
+inclusion probability (PIP) of every variant. Where the answer is not to be trusted, it says so.
+"""
+
+_EPILOG = """\
+examples:
+  skgenetics finemap --demo
+  skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --out my_run
+  skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --n 250000 \\
+                     --chr 1 --start 25269355 --end 26269355
+  skgenetics finemap --sumstats chr3.regenie.gz --pfile panel --build GRCh38 --regions loci.bed
+  skgenetics finemap --sumstats table.txt --columns effect_allele=EA other_allele=NEA beta=B \\
+                     standard_error=SE chromosome=CHR base_pair_location=BP --n N --ld ld.npz \\
+                     --build GRCh37
+
+loci:
+  Without --regions or --chr, each variant with p < 5e-8 that no stronger one leads within 500 kb
+  gives a window of 500 kb on either side; windows that overlap are merged, up to 6 Mb. The MHC
+  (chromosome 6, 25 to 34 Mb) is skipped and listed.
+
+variants:
+  They are matched by chromosome, position and alleles, or by ID where there are no positions.
+  Exchanged alleles change the sign of z. Left out of the fit, and flagged in the tables, are
+  variants with n below --min-n-fraction of the locus median (LOW_N), strand-ambiguous ones whose
+  frequencies differ from the panel's (STRAND), and those that do not vary in the panel
+  (MONOMORPHIC). Other strand-ambiguous ones that frequencies do not settle stay, flagged AMBIGUOUS.
+
+results:
+  OUT.loci.tsv, OUT.credible_sets.tsv, OUT.variants.tsv.gz, a picture of each locus and OUT.log;
+  doc/formats.md describes every column. Finished loci are kept in OUT.parts/ until all are done:
+  after an interruption the same command goes on where it stopped.
+
+exit status: 0 all done; 2 bad input, no table is written; 3 some loci failed, the others are kept.
+"""
+
+
+def add_parser(commands):
+    """Add ``finemap`` to the subcommands of the command line."""
+    from skgenetics._cli import _at_least
+
+    parser = commands.add_parser(
+        "finemap",
+        help="find the variants behind associations, from summary statistics",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument("--sumstats", metavar="F", help="summary statistics; the format is found out")
+    data.add_argument(
+        "--columns",
+        metavar="MEANING=COLUMN",
+        nargs="+",
+        default=[],
+        help="columns of a table of another format: effect_allele, other_allele, beta, "
+        "standard_error, z, p_value, chromosome, base_pair_location, rsid, ...",
+    )
+    panel = data.add_mutually_exclusive_group()
+    panel.add_argument("--bfile", metavar="P", help="LD panel: PLINK 1 files P.bed, .bim, .fam")
+    panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
+    panel.add_argument("--ld", metavar="F", help="LD itself: correlations of variants, with names")
+    data.add_argument(
+        "--ld-variants",
+        metavar="F",
+        help="variants of --ld where it does not name them: a .bim, or a table with a header",
+    )
+    data.add_argument("--n", metavar="N|COLUMN", help="people in the study (column n of the file)")
+    data.add_argument("--n-cases", metavar="N", type=_at_least(1), help="with --n-controls: ")
+    data.add_argument(
+        "--n-controls", metavar="N", type=_at_least(1), help="n = 4 / (1/cases + 1/controls)"
+    )
+    data.add_argument("--build", choices=("GRCh37", "GRCh38"), help="of all positions")
+    data.add_argument(
+        "--prior-column",
+        metavar="COLUMN",
+        help="of --sumstats: prior probabilities up to a factor, such as PolyFun's SNPVAR",
+    )
+    data.add_argument(
+        "--demo",
+        action="store_true",
+        help="a locus of real genotypes (GEUVADIS) with statistics simulated on it",
+    )
+    where = parser.add_argument_group("loci (around the variants of p < 5e-8)")
+    where.add_argument("--regions", metavar="F", help="regions: a BED file")
+    where.add_argument("--chr", metavar="CHR", help="one region, with --start and --end")
+    where.add_argument("--start", metavar="BP", type=_at_least(1), help="its first base pair")
+    where.add_argument("--end", metavar="BP", type=_at_least(1), help="its last base pair")
+    where.add_argument("--include-mhc", action="store_true", help="do not skip the MHC")
+    work = parser.add_argument_group("fine-mapping")
+    work.add_argument(
+        "--max-num-causal", metavar="L", type=_at_least(1), default=10, help="effects at most (10)"
+    )
+    work.add_argument(
+        "--min-n-fraction",
+        metavar="SHARE",
+        type=_share,
+        default=0.8,
+        help="leave out variants of fewer people than this share of the locus median (0.8)",
+    )
+    work.add_argument(
+        "--drop-ambiguous",
+        action="store_true",
+        help="leave out the variants flagged AMBIGUOUS too",
+    )
+    work.add_argument(
+        "--on-mismatch",
+        choices=("one_effect", "shrink", "raise", "ignore"),
+        default="one_effect",
+        help="where z and LD do not fit: fit one effect in place of several (the default), shrink "
+        "the LD, fail, or go on",
+    )
+    work.add_argument(
+        "--threads", type=_at_least(1), metavar="N", help="loci at a time (all cores)"
+    )
+    work.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="(0)")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out", metavar="P", default="skgenetics_finemap", help="prefix (skgenetics_finemap)"
+    )
+    output.add_argument(
+        "--format",
+        choices=("native", "polyfun", "finngen", "finemap"),
+        default="native",
+        help="write the tables of another tool too",
+    )
+    output.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(run=run_finemap, parser=parser)
+
+
+def _share(text):
+    """Parse a number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
+    return value
+
+
+def _check_options(options):
+    """Exit with status 2 where options are missing or do not go together."""
+    error = options.parser.error
+    own = ("sumstats", "bfile", "pfile", "ld", "n", "build", "regions", "chr", "prior_column")
+    given = [f"--{name.replace('_', '-')}" for name in own if getattr(options, name)]
+    if options.demo:
+        if given:
+            error(f"--demo brings its own data; leave out {given[0]}")
+        return
+    if not given:
+        sys.stderr.write(f"skgenetics finemap needs data. For example:\n{_EXAMPLES}\n")
+        raise SystemExit(2)
+    if not options.sumstats:
+        error("--sumstats is missing: a file of summary statistics")
+    if not (options.bfile or options.pfile or options.ld):
+        error("the LD is missing: give --bfile or --pfile (genotypes of a panel), or --ld")
+    if not options.build:
+        error("--build is missing: GRCh37 or GRCh38, the genome build of the positions")
+    if (options.n_cases is None) != (options.n_controls is None):
+        error("--n-cases and --n-controls go together")
+    if options.n_cases and options.n:
+        error("give --n, or --n-cases and --n-controls, not both")
+    one = [options.chr is not None, options.start is not None, options.end is not None]
+    if any(one) and not all(one):
+        error("--chr, --start and --end go together")
+    if all(one) and options.regions:
+        error("give --regions, or --chr, --start and --end, not both")
+    if all(one) and options.start > options.end:
+        error("--start is after --end")
+    for pair in options.columns:
+        if "=" not in pair:
+            error(f"--columns takes MEANING=COLUMN, such as effect_allele=A1; got {pair!r}")
+
+
+def run_finemap(options):
+    """Run ``skgenetics finemap``."""
+    _check_options(options)
+    from joblib import effective_n_jobs
+
+    from skgenetics._cli import Console
+    from skgenetics._finemap_data import load_demo, load_files
+
+    console = Console()
+    console.say(f"skgenetics finemap {__version__}")
+    out = Path(options.out)
+    if not out.name:
+        raise ValueError(
+            f"--out is the beginning of the names of the results; got {options.out!r}."
+        )
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
+    study = load_demo(options) if options.demo else load_files(options)
+    console.say(*study.lines, "")
+    parts = out.with_name(out.name + ".parts")
+    n_jobs = min(options.threads or effective_n_jobs(-1), len(study.loci))
+    try:
+        return _finemap(options, study, console, parts, n_jobs)
+    except KeyboardInterrupt:
+        sys.stderr.write(
+            f"skgenetics finemap: interrupted; finished loci are in {parts}/, and the same command "
+            "goes on from there.\n"
+        )
+        return 130
+
+
+def _finemap(options, study, console, parts, n_jobs):
+    """Fit the loci of `study`, print and write what comes out, and return the exit status."""
+    from sklearn.exceptions import FitFailedWarning
+
+    from skgenetics import FinemapMiXeR
+    from skgenetics._cli import OK, SOME_FAILED, progress
+    from skgenetics._finemap_report import Bar, locus_lines, reason, write_results
+    from skgenetics.finemapping import finemap_loci
+    from skgenetics.io import atomic_path
+
+    with progress(len(study.loci), "loci") as report, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitFailedWarning)  # each is printed below
+        result = finemap_loci(
+            [locus.description for locus in study.loci],
+            FinemapMiXeR(max_effects=options.max_num_causal),
+            n_jobs=n_jobs,
+            output=parts,
+            random_state=options.seed,
+            callbacks=[Bar(report)],
+        )
+    failed = result.loci["status"] == "failed"
+    for locus in study.loci:
+        console.say(*locus_lines(locus, result), "")
+    if failed.all():
+        _remove(parts)
+        raise ValueError(f"No locus could be fine-mapped: {reason(result.loci['message'].iloc[0])}")
+    files, notes = write_results(options, study, result, n_jobs)
+    console.say(*study.closing_lines(result), *notes)
+    console.say(f"Wrote {', '.join(files)}")
+    if failed.any():
+        console.say(
+            f"{failed.sum()} of {len(failed)} loci failed; the others are kept in {parts}/, so "
+            "that the same command tries those again."
+        )
+    else:
+        _remove(parts)
+    with atomic_path(f"{options.out}.log") as temporary:
+        temporary.write_text("\n".join(console.lines) + "\n", encoding="utf-8")
+    return SOME_FAILED if failed.any() else OK
+
+
+def _remove(folder):
+    """Remove a folder of finished loci, which nothing else is in."""
+    for path in folder.glob("*.json.gz"):
+        path.unlink()
+    with contextlib.suppress(OSError):  # not empty: someone else's files
+        folder.rmdir()

@@ -1,0 +1,430 @@
+"""``skgenetics finemap`` on small files: what it computes, prints and writes."""
+
+import gzip
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from skgenetics import FinemapMiXeR
+from tests.cli.scans import (
+    N_STUDY,
+    N_VARIANTS,
+    draw_nothing,
+    exchanged,
+    read,
+    simulate,
+    write_panel,
+)
+
+pd = pytest.importorskip("pandas")
+pytest.importorskip("bed_reader")
+
+FILES = "--sumstats gwas.tsv --bfile panel --build GRCh37 --out run"
+COLUMNS = {
+    "loci.tsv": "locus chromosome start end n_variants n_sets expected_causal h2 solver converged "
+    "ld_mismatch status message seconds",
+    "credible_sets.tsv": "locus cs chromosome start end size coverage min_abs_r mean_abs_r "
+    "log10_bf lead_variant_id lead_rsid lead_pip low_purity",
+    "variants.tsv.gz": "locus chromosome base_pair_location effect_allele other_allele rsid "
+    "variant_id effect_allele_frequency z p_value n pip posterior_mean posterior_sd cs cs_alpha "
+    "flag",
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return simulate()
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(request, monkeypatch):
+    """Pictures take most of the time: only tests named after them draw."""
+    if "pictures" not in request.node.name:
+        monkeypatch.setattr("skgenetics._finemap_report._draw", draw_nothing)
+
+
+@pytest.fixture
+def scan(data, tmp_path, monkeypatch):
+    """gwas.tsv and panel.{bed,bim,fam} in the working folder; returns dosages and statistics."""
+    monkeypatch.chdir(tmp_path)
+    X, table = data
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    write_panel("panel", X, table)
+    return X, table.copy()
+
+
+def run(finemap, *words, text=FILES):
+    status, printed, errors = finemap(*words, text=text)
+    assert status == 0, errors
+    return printed
+
+
+def test_tables_and_pictures_are_those_of_the_estimator(scan, finemap):
+    X, table = scan
+    printed = run(finemap)
+    assert "2 loci around variants with p < 5e-8" in printed
+    assert "120 matched by position and alleles" in printed
+    assert Path("run.log").read_text() == printed
+    pictures = sorted(str(path) for path in Path().glob("run.chr2_*.png"))
+    assert len(pictures) == 2
+    assert sorted(os.listdir()) == sorted(
+        ["gwas.tsv", "panel.bed", "panel.bim", "panel.fam", "run.log", *pictures]
+        + [f"run.{name}" for name in COLUMNS]
+    )
+    for name, columns in COLUMNS.items():
+        content = Path(f"run.{name}").read_bytes()
+        text = gzip.decompress(content) if name.endswith(".gz") else content
+        first, second, *_ = text.decode().splitlines()
+        assert first == "##skgenetics=0.1.0 build=GRCh37 effect_allele=counted"
+        assert second.split("\t") == columns.split()
+    variants, sets, loci = (read(f"run.{name}") for name in reversed(COLUMNS))
+    for number in range(2):
+        here = slice(N_VARIANTS * number, N_VARIANTS * (number + 1))
+        z = (table["beta"] / table["standard_error"]).to_numpy()[here]
+        model = FinemapMiXeR().fit_summary(
+            z, np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY
+        )
+        rows = variants[here]
+        np.testing.assert_allclose(rows["pip"], model.pip_, atol=1e-6)
+        np.testing.assert_allclose(rows["posterior_mean"], model.coef_, atol=1e-6)
+        np.testing.assert_allclose(rows["z"], z, rtol=1e-6)
+        np.testing.assert_allclose(rows["p_value"], 2 * norm.sf(np.abs(z)), rtol=1e-5)
+        np.testing.assert_array_equal(rows["rsid"], table["rsid"][here])
+        np.testing.assert_allclose(
+            rows["effect_allele_frequency"], X[:, here].mean(axis=0) / 2, rtol=1e-6
+        )
+        assert rows["flag"].dropna().isin(["AMBIGUOUS"]).all()
+        (found,) = model.credible_sets_
+        assert set(np.flatnonzero(rows["cs"])) == set(found["variants"])
+        row = sets.iloc[number]
+        lead = table["rsid"].iloc[N_VARIANTS * number + found["variants"][0]]
+        assert (row["size"], row["lead_rsid"]) == (len(found["variants"]), lead)
+        assert f"lead {lead}, z {z[found['variants'][0]]:.2f}, PIP {row['lead_pip']:.2f}" in printed
+        strongest = int(np.argmax(np.abs(z)))
+        position = table["base_pair_location"].iloc[N_VARIANTS * number + strongest]
+        assert loci["locus"].iloc[number] == f"chr2:{position - 500_000}-{position + 500_000}"
+        assert loci["n_variants"].iloc[number] == N_VARIANTS
+    assert loci["status"].tolist() == ["ok", "ok"]
+    assert loci["ld_mismatch"].tolist() == [False, False]
+    assert "No mismatch of z and LD was found" in printed
+
+
+def test_exchanged_alleles_shuffled_rows_and_other_names_change_nothing(scan, finemap):
+    X, table = scan
+    run(finemap)
+    tables = [read(f"run.{name}") for name in COLUMNS]
+    rng = np.random.default_rng(0)
+    other = exchanged(table, rng.random(len(table)) < 0.5)
+    other["chromosome"] = "chr" + other["chromosome"]
+    other.sample(frac=1, random_state=0).to_csv("gwas.tsv", sep="\t", index=False)
+    printed = run(finemap)
+    assert "exchanged: the sign of z is turned" in printed
+    for before, name in zip(tables, COLUMNS, strict=True):
+        after = read(f"run.{name}").drop(columns="seconds", errors="ignore")
+        before = before.drop(columns="seconds", errors="ignore")
+        pd.testing.assert_frame_equal(after, before, rtol=1e-5)
+    # the panel's alleles exchanged: it counts the others, and so do the tables
+    rows = np.arange(len(table)) % 3 == 0
+    write_panel("panel", np.where(rows, 2 - X, X), exchanged(table, rows))
+    run(finemap)
+    after, before = read("run.variants.tsv.gz"), tables[2]
+    np.testing.assert_allclose(after["pip"], before["pip"], atol=1e-6)
+    for column in ("z", "posterior_mean"):
+        np.testing.assert_allclose(after[column], np.where(rows, -1, 1) * before[column], atol=1e-6)
+
+
+def test_low_n_and_what_does_not_vary_are_left_out_and_flagged(scan, finemap):
+    X, table = scan
+    table.loc[table.index[[3, 70]], "n"] = 15_000
+    table.loc[5, "n"] = np.nan
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    X = X.copy()
+    X[:, 7] = 1
+    write_panel("panel", X, table)
+    printed = run(finemap)
+    assert "2 LOW_N: fewer people than 0.8 of the locus median; left out" in printed
+    assert "1 NO_N: the number of people is missing; left out" in printed
+    assert "57 variants (3 left out)" in printed
+    variants = read("run.variants.tsv.gz")
+    assert len(variants) == 120
+    flags = variants["flag"].fillna("").str.split(";")
+    assert np.flatnonzero(flags.map(lambda flag: "LOW_N" in flag)).tolist() == [3, 70]
+    assert np.flatnonzero(flags.map(lambda flag: "MONOMORPHIC" in flag)).tolist() == [7]
+    assert np.flatnonzero(variants["pip"].isna()).tolist() == [3, 5, 7, 70]
+    assert variants.loc[[3, 5, 7, 70], "cs"].tolist() == [0] * 4
+    assert read("run.loci.tsv")["n_variants"].tolist() == [57, 59]
+    assert "LOW_N" not in run(finemap, text=FILES + " --min-n-fraction 0")
+    assert read("run.loci.tsv")["n_variants"].tolist() == [58, 60]
+
+
+def test_ambiguous_strands(scan, finemap):
+    _, table = scan
+    ambiguous = (table["effect_allele"] == "A") & (table["other_allele"] == "T")
+    odd = table.index[ambiguous & (np.abs(table["effect_allele_frequency"] - 0.5) > 0.15)][0]
+    table.loc[odd, "effect_allele_frequency"] = 1 - table.loc[odd, "effect_allele_frequency"]
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    printed = run(finemap)
+    assert "1 STRAND: strand-ambiguous with other frequencies in the panel; left out" in printed
+    variants = read("run.variants.tsv.gz")
+    assert variants.loc[odd, "flag"] == "STRAND"
+    assert np.isnan(variants.loc[odd, "pip"])
+    common = ambiguous & (np.abs(table["effect_allele_frequency"] - 0.5) <= 0.08)
+    assert (variants.loc[common, "flag"] == "AMBIGUOUS").all()
+    assert variants.loc[common, "pip"].notna().all()
+    table.drop(columns="effect_allele_frequency").to_csv("gwas.tsv", sep="\t", index=False)
+    printed = run(finemap, text=FILES + " --drop-ambiguous")
+    assert f"{ambiguous.sum()} AMBIGUOUS: the strand is not settled" in printed
+    variants = read("run.variants.tsv.gz")
+    assert variants["pip"].isna().tolist() == ambiguous.tolist()
+
+
+def test_regions(scan, finemap):
+    Path("loci.bed").write_text("chr2\t9999999\t10030000\nchr2\t50000000\t50020000\n")
+    printed = run(finemap, text=FILES + " --regions loci.bed")
+    assert "2 loci given in loci.bed" in printed
+    assert read("run.loci.tsv")["n_variants"].tolist() == [31, 20]
+    run(finemap, text=FILES + " --chr 2 --start 10000000 --end 10030000")
+    one = read("run.variants.tsv.gz")
+    assert len(one) == 31
+    assert [path.name for path in Path().glob("run.chr*")] == ["run.chr2_10000000-10030000.png"]
+
+
+def test_the_mhc_is_skipped_and_listed(tmp_path, monkeypatch, finemap):
+    monkeypatch.chdir(tmp_path)
+    X, table = simulate(3)
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    write_panel("panel", X, table)
+    printed = run(finemap)
+    assert "3 loci around variants with p < 5e-8" in printed
+    lead = table["beta"].div(table["standard_error"]).abs()[120:].idxmax()
+    position = table.loc[lead, "base_pair_location"]
+    assert f"Skipped: chr6:{position - 500_000}-{position + 500_000} in the MHC" in printed
+    assert read("run.loci.tsv")["chromosome"].tolist() == ["2", "2"]
+    run(finemap, text=FILES + " --include-mhc")
+    assert read("run.loci.tsv")["chromosome"].tolist() == ["2", "2", "6"]
+    status, _, errors = finemap(text=FILES + " --chr 6 --start 30000000 --end 30050000")
+    assert status == 2
+    assert "All loci lie in the MHC" in errors
+
+
+def test_ld_in_place_of_genotypes(scan, finemap):
+    X, table = scan
+    run(finemap)
+    expected = read("run.variants.tsv.gz")
+    np.savez(
+        "ld.npz",
+        ld=np.corrcoef(X, rowvar=False),
+        variant_id=table["rsid"].to_numpy(dtype=str),
+        chromosome=table["chromosome"].to_numpy(dtype=str),
+        position=table["base_pair_location"],
+        effect_allele=table["effect_allele"].to_numpy(dtype=str),
+        other_allele=table["other_allele"].to_numpy(dtype=str),
+    )
+    words = FILES.replace("--bfile panel", "--ld ld.npz")
+    run(finemap, text=words)
+    got = read("run.variants.tsv.gz")
+    np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-6)
+    np.savetxt("plain.ld", np.corrcoef(X, rowvar=False), fmt="%.6f")
+    words = FILES.replace("--bfile panel", "--ld plain.ld")
+    status, _, errors = finemap(text=words)
+    assert status == 2
+    assert "does not say which alleles its variants count: give --ld-variants" in errors
+    run(finemap, text=words + " --ld-variants panel.bim")
+    got = read("run.variants.tsv.gz")
+    np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-3)
+
+
+def test_ids_stand_in_for_positions(scan, finemap):
+    _, table = scan
+    run(finemap)
+    expected = read("run.variants.tsv.gz")
+    ldsc = table.assign(Z=table["beta"] / table["standard_error"]).rename(
+        columns={"rsid": "SNP", "effect_allele": "A1", "other_allele": "A2", "n": "N"}
+    )
+    ldsc["FRQ"] = table["effect_allele_frequency"]
+    ldsc[["SNP", "A1", "A2", "FRQ", "N", "Z"]].to_csv("gwas.tsv", sep="\t", index=False)
+    assert "(LDSC)" in run(finemap)
+    got = read("run.variants.tsv.gz")
+    np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-6)
+    np.testing.assert_array_equal(got["base_pair_location"], expected["base_pair_location"])
+
+
+def test_priors_counts_and_columns(scan, finemap):
+    X, table = scan
+    weight = np.random.default_rng(1).uniform(0.5, 2, len(table))
+    other = table.rename(columns={"effect_allele": "EA", "other_allele": "NEA", "n": "count"})
+    other = other.drop(columns="p_value").assign(SNPVAR=weight)
+    other.to_csv("gwas.tsv", sep="\t", index=False)
+    words = (
+        FILES + " --columns effect_allele=EA other_allele=NEA chromosome=chromosome beta=beta "
+        "base_pair_location=base_pair_location standard_error=standard_error rsid=rsid "
+        "effect_allele_frequency=effect_allele_frequency --max-num-causal 3"
+    )
+    run(finemap, text=words + " --prior-column SNPVAR --n count")
+    z = (table["beta"] / table["standard_error"]).to_numpy()
+    for number in range(2):
+        here = slice(N_VARIANTS * number, N_VARIANTS * (number + 1))
+        prior = weight[here] / weight[here].sum()
+        model = FinemapMiXeR(max_effects=3, causal_probability=prior).fit_summary(
+            z[here], np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY
+        )
+        got = read("run.variants.tsv.gz")[here]
+        np.testing.assert_allclose(got["pip"], model.pip_, atol=1e-6)
+    run(finemap, text=words + " --n-cases 2000 --n-controls 8000")
+    assert set(read("run.variants.tsv.gz")["n"]) == {6400}
+    status, _, errors = finemap(text=words)
+    assert status == 2
+    assert "does not say how many people were studied: give --n" in errors
+
+
+def test_mixed_models_are_noted(scan, finemap):
+    _, table = scan
+    table.assign(
+        TEST="ADD", LOG10P=-np.log10(table["p_value"]), EXTRA="NA", CHISQ=1, INFO=1
+    ).rename(
+        columns={
+            "chromosome": "CHROM",
+            "base_pair_location": "GENPOS",
+            "rsid": "ID",
+            "other_allele": "ALLELE0",
+            "effect_allele": "ALLELE1",
+            "effect_allele_frequency": "A1FREQ",
+            "n": "N",
+            "beta": "BETA",
+            "standard_error": "SE",
+        }
+    ).drop(columns="p_value").to_csv("gwas.tsv", sep=" ", index=False)
+    printed = run(finemap)
+    assert "(REGENIE)" in printed
+    assert "Note: gwas.tsv is of REGENIE: z of a mixed model do not match the LD" in printed
+
+
+def test_chromosome_x_needs_sexes(scan, finemap):
+    X, table = scan
+    table["chromosome"] = "23"
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    male = np.arange(len(X)) % 2 == 0
+    sexes = np.where(male, 1, 2)
+    X = np.where(male[:, None] & (X == 1), 2, X)
+    write_panel("panel", X, table, sex=np.where(np.arange(len(X)) == 9, 0, sexes))
+    status, printed, errors = finemap(text=FILES)
+    assert status == 2
+    assert "Failed: chromosome X needs the sex of all people" in printed
+    assert "that of 1 is unknown" in errors
+    write_panel("panel", X, table, sex=sexes)
+    run(finemap)
+    expected = read("run.variants.tsv.gz")
+    assert set(expected["chromosome"]) == {"X"}
+    halved = np.where(male[:, None], X // 2, X)  # males coded 0 and 1
+    write_panel("panel", halved, table, sex=sexes)
+    run(finemap)
+    np.testing.assert_allclose(read("run.variants.tsv.gz")["pip"], expected["pip"], atol=1e-6)
+    errors_called = X.copy()
+    errors_called[0, 3] = 1  # a heterozygous male is an error: his call is missing
+    write_panel("panel", errors_called, table, sex=sexes)
+    run(finemap)
+    got = read("run.variants.tsv.gz")
+    missing = X.astype(float)
+    missing[0, 3] = np.delete(X[:, 3], 0).mean()
+    here = slice(0, N_VARIANTS)
+    model = FinemapMiXeR().fit_summary(
+        got["z"].to_numpy()[here], np.corrcoef(missing[:, here], rowvar=False), n_samples=N_STUDY
+    )
+    np.testing.assert_allclose(got["pip"][here], model.pip_, atol=1e-6)
+
+
+def test_a_flipped_allele_is_named(scan, finemap):
+    _, table = scan
+    lead = table["beta"].div(table["standard_error"]).abs()[:N_VARIANTS].idxmax()
+    table.loc[lead, "beta"] *= -1
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    printed = run(finemap)
+    name = table.loc[lead, "rsid"]
+    assert f"alleles are flipped at variants [{name}]" in printed
+    assert "One effect was fitted in place." in printed
+    assert f"FLIPPED: {name}, whose z fits the others with its sign turned" in printed
+    variants = read("run.variants.tsv.gz")
+    assert "FLIPPED" in variants.loc[lead, "flag"]
+    assert read("run.loci.tsv")["ld_mismatch"].tolist() == [True, False]
+    printed = run(finemap, text=FILES + " --on-mismatch ignore")
+    assert printed.count("was not assessed (--on-mismatch ignore)") == 2
+    status, printed, _ = finemap(text=FILES + " --on-mismatch raise")
+    assert status == 3
+    assert "Failed: z and ld do not fit" in printed
+    assert "1 of 2 loci failed" in printed
+    assert read("run.loci.tsv")["status"].tolist() == ["failed", "ok"]
+    assert len(list(Path("run.parts").iterdir())) == 1
+
+
+def test_formats_of_other_tools(scan, finemap):
+    _, table = scan
+    table["n"] = np.where(table.index == 4, 1000, N_STUDY)  # left out
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    run(finemap, text=FILES + " --format polyfun")
+    native = read("run.variants.tsv.gz").dropna(subset="pip")
+    assert len(native) == 119
+    native = native.set_index("rsid")
+    table = table.set_index("rsid")
+    polyfun = pd.read_csv("run.polyfun.tsv.gz", sep="\t").set_index("SNP")
+    assert " ".join(polyfun.columns) == (
+        "CHR BP A1 A2 N Z P PIP BETA_MEAN BETA_SD DISTANCE_FROM_CENTER CREDIBLE_SET"
+    )
+    for theirs, ours in {"PIP": "pip", "Z": "z", "BETA_MEAN": "posterior_mean"}.items():
+        np.testing.assert_allclose(polyfun[theirs], native.loc[polyfun.index, ours], rtol=1e-6)
+    assert (polyfun["CREDIBLE_SET"] == native.loc[polyfun.index, "cs"]).all()
+    for chunk in (polyfun["PIP"].iloc[:59], polyfun["PIP"].iloc[59:]):
+        assert chunk.is_monotonic_decreasing
+
+    run(finemap, text=FILES + " --format finngen")
+    snp = pd.read_csv("run.snp.tsv.gz", sep="\t").set_index("rsid")
+    beta = table.loc[snp.index, "beta"]
+    np.testing.assert_allclose(snp["beta"], beta, rtol=1e-6)
+    assert (snp["allele2"] == table.loc[snp.index, "effect_allele"]).all()
+    np.testing.assert_allclose(snp["prob"], native.loc[snp.index, "pip"], rtol=1e-6)
+    assert ((snp["cs"] == -1) == (native.loc[snp.index, "cs"] == 0)).all()
+    f = table.loc[snp.index, "effect_allele_frequency"]
+    np.testing.assert_allclose(snp["maf"], np.minimum(f, 1 - f), rtol=1e-6)
+    cred, sets = pd.read_csv("run.cred.tsv.gz", sep="\t"), read("run.credible_sets.tsv")
+    np.testing.assert_allclose(cred["cs_min_r2"], sets["min_abs_r"] ** 2, rtol=1e-5)
+    assert cred["cs_size"].tolist() == sets["size"].tolist()
+
+    run(finemap, text=FILES + " --format finemap")
+    for number, name in enumerate("run." + sets["locus"].str.replace(":", "_")):
+        snp = pd.read_csv(f"{name}.snp", sep=" ").set_index("rsid")
+        here = native.loc[snp.index]
+        np.testing.assert_allclose(snp["prob"], here["pip"], rtol=1e-6)
+        likely = here["pip"] > 0.01  # an effect's second moment, by inclusion
+        second = snp["mean_incl"] ** 2 + snp["sd_incl"] ** 2
+        np.testing.assert_allclose(
+            (second * snp["prob"])[likely],
+            (here["posterior_sd"] ** 2 + here["posterior_mean"] ** 2)[likely],
+            rtol=1e-4,
+        )
+        lines = Path(f"{name}.cred").read_text().splitlines()
+        assert lines[3] == "index cred1 prob1"
+        members = [line.split()[1] for line in lines[4:]]
+        assert set(members) == set(here.index[here["cs"] == 1])
+        assert lines[1].split()[1] == f"{sets['min_abs_r'].iloc[number]:.4g}"
+
+
+def test_the_demo(tmp_path, monkeypatch, finemap):
+    monkeypatch.chdir(tmp_path)
+    printed = run(finemap, text="--demo")
+    assert "the statistics are simulated on them" in printed
+    assert "2 of 2 are in the sets" in printed
+    assert "No variant has PIP > 0.5: the sets are the result, not the lead variants" in printed
+    assert sorted(path.suffix for path in Path().iterdir()) == [
+        ".gz",
+        ".log",
+        ".png",
+        ".tsv",
+        ".tsv",
+    ]
+    first = read("skgenetics_finemap.variants.tsv.gz")
+    run(finemap, text="--demo")
+    pd.testing.assert_frame_equal(read("skgenetics_finemap.variants.tsv.gz"), first)
+    run(finemap, text="--demo --seed 1")
+    assert not first["z"].equals(read("skgenetics_finemap.variants.tsv.gz")["z"])
