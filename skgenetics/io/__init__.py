@@ -1,10 +1,13 @@
 """Readers and writers: genotypes, summary statistics, tables of people, and matching by name."""
 
-from skgenetics.io._genotypes import Genotypes, read_genotypes, write_genotypes
+from skgenetics.io._bgen import read_bgen
+from skgenetics.io._dosages import read_genotypes, write_genotypes
+from skgenetics.io._genotypes import Genotypes
 from skgenetics.io._harmonize import harmonize
 from skgenetics.io._ld import read_ld
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
+from skgenetics.io._plink2 import read_plink2
 from skgenetics.io._regions import find_regions, read_regions
 from skgenetics.io._sumstats import read_sumstats
 from skgenetics.io._tables import read_list, read_table
@@ -17,10 +20,12 @@ __all__ = [
     "find_regions",
     "harmonize",
     "match_samples",
+    "read_bgen",
     "read_genotypes",
     "read_ld",
     "read_list",
     "read_plink",
+    "read_plink2",
     "read_regions",
     "read_sumstats",
     "read_table",

@@ -39,7 +39,7 @@ _NO_PROPERTIES = dict.fromkeys(
 )
 
 
-def read_plink(prefix, *, num_threads=1):
+def read_plink(prefix, *, num_threads=1, build=None):
     """Open PLINK 1 files: ``prefix.bed``, ``.bim`` and ``.fam``.
 
     Parameters
@@ -48,6 +48,8 @@ def read_plink(prefix, *, num_threads=1):
         The common beginning of the three names; the name of the .bed will do too.
     num_threads : int
         Threads that bed-reader decodes with.
+    build : str, optional
+        Genome build of the positions, such as "GRCh37".
 
     Returns
     -------
@@ -84,6 +86,7 @@ def read_plink(prefix, *, num_threads=1):
         variants_frame(chromosome, position, name, a1, a2, bim.name),
         counted_allele=f"A1 of {bim.name}",
         source=bed.name,
+        build=build,
     )
 
 

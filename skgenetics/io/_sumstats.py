@@ -9,7 +9,7 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from skgenetics.io._sumstats_formats import FORMATS, MEANINGS, recognize
 from skgenetics.io._tables import check_unique, find_delimiter, iterate_lines, split_lines
-from skgenetics.utils._validation import check_number, check_option, import_optional
+from skgenetics.utils._validation import check_number, import_optional
 
 COLUMNS = (
     "chromosome",
@@ -51,8 +51,8 @@ def read_sumstats(path, *, columns=None, n_samples=None, build=None, extra_colum
         neg_log_10_p_value, n, n_cases, n_controls, test.
     n_samples : int, float or str, optional
         The number of people, or the file's column that holds it. A number overrules the file.
-    build : {"GRCh37", "GRCh38"}, optional
-        Genome build of the positions, kept in ``attrs``.
+    build : str, optional
+        Genome build of the positions, such as "GRCh37", kept in ``attrs``.
     extra_columns : sequence of str
         Columns of numbers kept under their own name, such as PolyFun's SNPVAR.
 
@@ -95,8 +95,6 @@ def read_sumstats(path, *, columns=None, n_samples=None, build=None, extra_colum
     2022.07.15.500230 (GWAS-SSF).
     """
     pd = import_optional("pandas", extra="dataframe")
-    if build is not None:
-        check_option(build, "build", ("GRCh37", "GRCh38"))
     if n_samples is not None and not isinstance(n_samples, str):
         check_number(n_samples, "n_samples", low=0)
     name = Path(path).name

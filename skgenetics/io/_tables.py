@@ -15,20 +15,27 @@ _COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|
 
 
 def iterate_lines(path):
-    """Yield the lines of a text file, gzipped or not, without byte-order mark and line ends."""
+    """Yield lines of text, packed by gzip or zstd or not, without byte-order mark and line end."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as file:
-        opened = gzip.open if file.read(2) == b"\x1f\x8b" else open
+        magic = file.read(4)
+    opened = open
+    damage = (gzip.BadGzipFile, EOFError, zlib.error)
+    if magic[:2] == b"\x1f\x8b":
+        opened = gzip.open
+    elif magic == b"\x28\xb5\x2f\xfd":
+        zstandard = import_optional("zstandard", extra="plink")
+        opened, damage = zstandard.open, (zstandard.ZstdError, EOFError)
     try:
         with opened(path, "rt", encoding="utf-8-sig") as file:
             for line in file:
                 if "\0" in line:
                     raise ValueError(f"{path.name} holds NUL bytes: it is damaged, or not text.")
                 yield line.rstrip("\n")
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path.name} is a damaged gzip file: {error}.") from error
+    except damage as error:
+        raise ValueError(f"{path.name} is a damaged packed file: {error}.") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
 

@@ -93,9 +93,24 @@ def test_bad_npz(tmp_path, arrays, message):
 def test_damaged_or_other_files(write, tmp_path):
     with pytest.raises(ValueError, match=r"not a readable \.npz"):
         read_genotypes(write("text", "x.npz"))
-    with pytest.raises(ValueError, match=r"expected \.npz, \.csv or \.tsv"):
+    with pytest.raises(ValueError, match=r"expected \.bed, \.pgen, \.bgen, \.npz, \.csv or \.tsv"):
         read_genotypes(write("text", "x.vcf"))
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.csv"):
         read_genotypes(tmp_path / "none.csv")
     with pytest.raises(ValueError, match=r"writes \.npz"):
         write_genotypes(tmp_path / "x.csv", None)
+
+
+def test_the_reader_is_told_by_the_ending(plink_prefix, tmp_path):
+    pytest.importorskip("bed_reader")
+    expected = read_plink(plink_prefix)[:, :]
+    for name in (plink_prefix, plink_prefix.with_suffix(".bed")):
+        genotypes = read_genotypes(name, build="GRCh37")
+        np.testing.assert_array_equal(genotypes[:, :], expected)
+        assert genotypes.build == "GRCh37"
+    plink_prefix.with_suffix(".pgen").touch()
+    with pytest.raises(ValueError, match=r"There are study\.bed and study\.pgen"):
+        read_genotypes(plink_prefix)
+    assert read_genotypes(plink_prefix.with_suffix(".bed")).shape == (7, 5)
+    with pytest.raises(FileNotFoundError, match=r"no file .*none\.bed"):
+        read_genotypes(tmp_path / "none.bed")

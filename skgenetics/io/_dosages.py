@@ -1,0 +1,184 @@
+"""Genotypes from any file: the readers by name, dosages in .npz and in text."""
+
+from pathlib import Path
+
+import numpy as np
+
+from skgenetics.io._bgen import read_bgen
+from skgenetics.io._genotypes import (
+    MISSING,
+    VARIANT_COLUMNS,
+    Genotypes,
+    sample_index,
+    variants_from_names,
+)
+from skgenetics.io._plink import read_plink
+from skgenetics.io._plink2 import read_plink2
+from skgenetics.io._tables import parse_numbers, read_rows
+from skgenetics.utils._validation import import_optional
+from skgenetics.utils._writing import atomic_path
+
+_READERS = {".bed": read_plink, ".pgen": read_plink2, ".bgen": read_bgen}
+
+
+def read_genotypes(path, *, build=None):
+    """Open genotypes of any format that is read here, told by the ending of the name.
+
+    Parameters
+    ----------
+    path : path-like
+        * ``.bed``: PLINK 1, see `read_plink`. ``.pgen``: PLINK 2, see `read_plink2`. Or the common
+          beginning of their names.
+        * ``.bgen``: see `read_bgen`.
+        * ``.npz`` with ``genotypes`` (n_samples, n_variants) and ``sample_ids``, and optionally
+          ``family_ids``, ``variant_ids``, ``chromosome``, ``position``, ``effect_allele``,
+          ``other_allele``, ``build`` and ``counted_allele``: what `write_genotypes` writes.
+        * ``.csv``, ``.tsv`` or ``.txt`` (also gzipped): a header, sample IDs in the first column,
+          then one column a variant, named chr_pos_ref_alt or anything else; empty, NA and -9 are
+          missing.
+    build : str, optional
+        Genome build of the positions, such as "GRCh37"; by default what an .npz says, else unknown.
+
+    Returns
+    -------
+    genotypes : Genotypes
+        int8 with -127 for missing calls, or floating dosages with NaN.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where there is no such file.
+    ValueError
+        Where the ending is none of these, or both PLINK 1 and PLINK 2 files have that name, or a
+        file is damaged: a dosage not in 0..2 or a code for missing, names and sizes that disagree.
+    """
+    path = Path(path)
+    if path.suffix in _READERS:
+        return _READERS[path.suffix](path, build=build)
+    found = (
+        [] if path.is_file() else [e for e in _READERS if path.with_name(path.name + e).is_file()]
+    )
+    if len(found) > 1:
+        names = " and ".join(path.name + ending for ending in found)
+        raise ValueError(f"There are {names}: give the whole name of one.")
+    if found:
+        return _READERS[found[0]](path.with_name(path.name + found[0]), build=build)
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {path}.")
+    if path.suffix == ".npz":
+        return _read_npz(path, build)
+    if {".csv", ".tsv", ".txt"}.isdisjoint(path.suffixes):
+        raise ValueError(
+            f"Cannot read genotypes from {path.name}: expected .bed, .pgen, .bgen, .npz, .csv or "
+            ".tsv."
+        )
+    header, rows = read_rows(path)
+    names = header[1:]
+    if not names:
+        raise ValueError(
+            f"{path.name} has one column only; expected sample IDs, then one column a variant."
+        )
+    sample_ids = [row[0] for row in rows]
+    cells = np.array([row[1:] for row in rows], dtype=str)
+    values = parse_numbers(cells, sample_ids, names, path.name)
+    return Genotypes(
+        _check_dosages(values, sample_ids, names, path.name),
+        sample_index(None, sample_ids),
+        variants_from_names(names),
+        counted_allele="the last allele in the variant's name",
+        source=path.name,
+        build=build,
+    )
+
+
+def _read_npz(path, build):
+    """Read the .npz that `write_genotypes` documents."""
+    pd = import_optional("pandas", extra="dataframe")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {key: archive[key] for key in archive.files}
+    except Exception as error:
+        raise ValueError(f"{path.name} is not a readable .npz archive: {error}") from error
+    for key in ("genotypes", "sample_ids"):
+        if key not in arrays:
+            raise ValueError(
+                f"{path.name} holds {', '.join(sorted(arrays))}, but not '{key}'. Expected keys: "
+                "genotypes (samples x variants), sample_ids, and optionally variant_ids, "
+                "chromosome, position, effect_allele, other_allele, family_ids, build."
+            )
+    values, sample_ids = arrays["genotypes"], arrays["sample_ids"].astype(str)
+    if values.ndim != 2 or values.dtype.kind not in "iuf":
+        raise ValueError(
+            f"genotypes in {path.name} must be numbers of shape (samples, variants); got "
+            f"{values.dtype} of shape {values.shape}."
+        )
+    n_samples, n_variants = values.shape
+    for key, array in arrays.items():
+        expected = {"genotypes": None, "build": None, "counted_allele": None}.get(
+            key, n_samples if key in ("sample_ids", "family_ids") else n_variants
+        )
+        if expected is not None and array.shape != (expected,):
+            raise ValueError(
+                f"{key} in {path.name} has shape {array.shape}; genotypes of shape "
+                f"{values.shape} need ({expected},)."
+            )
+    names = arrays.get("variant_ids", np.array([f"variant{j}" for j in range(n_variants)]))
+    names = names.astype(str)
+    variants = variants_from_names(names)
+    for key in set(VARIANT_COLUMNS) & set(arrays):
+        variants[key] = pd.array(arrays[key], dtype="Int64" if key == "position" else "str")
+    return Genotypes(
+        _check_dosages(values, sample_ids, names, path.name),
+        sample_index(arrays.get("family_ids"), sample_ids),
+        variants,
+        counted_allele=str(arrays.get("counted_allele", "effect allele")),
+        source=path.name,
+        build=build or (str(arrays["build"]) if "build" in arrays else None),
+    )
+
+
+def write_genotypes(path, genotypes):
+    """Write `genotypes` to an .npz that `read_genotypes` reads back.
+
+    Parameters
+    ----------
+    path : path-like
+        Ends in ``.npz``. Written under a temporary name, then renamed.
+    genotypes : Genotypes
+        Dosages and names.
+    """
+    if Path(path).suffix != ".npz":
+        raise ValueError(f"write_genotypes writes .npz; got {path}.")
+    variants = genotypes.variants
+    arrays = {
+        "genotypes": genotypes[:, :],
+        "family_ids": np.array(genotypes.samples.get_level_values("FID"), dtype=str),
+        "sample_ids": np.array(genotypes.samples.get_level_values("IID"), dtype=str),
+        "variant_ids": np.array(variants["variant_id"], dtype=str),
+        "counted_allele": np.array(genotypes.counted_allele),
+    }
+    if genotypes.build is not None:
+        arrays["build"] = np.array(genotypes.build)
+    if variants["position"].notna().all():
+        arrays["position"] = np.array(variants["position"], dtype=np.int64)
+        for key in ("chromosome", "effect_allele", "other_allele"):
+            arrays[key] = np.array(variants[key], dtype=str)
+    with atomic_path(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
+
+
+def _check_dosages(values, sample_ids, names, source):
+    """Return int8 (missing -127) or floating (missing NaN) dosages, all within 0..2."""
+    missing = np.isnan(values) | (values == -9) | (values == MISSING)
+    wrong = ~missing & ~((values >= 0) & (values <= 2))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise ValueError(
+            f"{source}: the dosage of variant {names[column]} in sample {sample_ids[row]} is "
+            f"{values[row, column]:g}; expected 0 to 2, or NA, -9 or -127 for missing."
+        )
+    if values.dtype == np.int8:
+        return np.where(missing, np.int8(MISSING), values)
+    if np.all(missing | (values == np.floor(values))):
+        return np.where(missing, MISSING, values).astype(np.int8)
+    return np.where(missing, np.nan, values)

@@ -1,0 +1,186 @@
+"""PLINK 2 binary genotypes, through pgenlib."""
+
+import os
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from skgenetics.io._genotypes import MISSING, Genotypes, sample_index, variants_frame
+from skgenetics.io._tables import iterate_lines, read_lines
+from skgenetics.utils._validation import import_optional
+
+
+class _Pgen:
+    """A .pgen file that is opened anew at every read, so that it pickles.
+
+    Column j counts allele `alleles[j]` of the file's variant `variants[j]`. `path` is absolute: a
+    worker process may stand in another folder.
+    """
+
+    def __init__(self, path, n_samples, variants, alleles, offsets, dtype):
+        self.path, self.offsets, self.dtype = path, offsets, dtype
+        self.variants, self.alleles = variants, alleles
+        self.shape = n_samples, len(variants)
+
+    def __getitem__(self, key):
+        rows, columns = (np.ravel(index) for index in key)
+        values = np.empty((len(rows), len(columns)), dtype=self.dtype, order="F")
+        buffer = np.empty(self.shape[0], dtype=self.dtype)
+        with _open(self.path, allele_idx_offsets=self.offsets) as pgen:
+            read = pgen.read if self.dtype == np.int8 else pgen.read_dosages
+            for k, column in enumerate(columns):
+                try:
+                    read(self.variants[column], buffer, self.alleles[column])
+                except RuntimeError as error:
+                    raise ValueError(
+                        f"{Path(self.path).name}: variant {self.variants[column] + 1} cannot be "
+                        f"read, the file is damaged ({_said(error)})."
+                    ) from error
+                values[:, k] = buffer[rows]
+        values[values == -9] = MISSING if self.dtype == np.int8 else np.nan
+        return values
+
+
+def read_plink2(prefix, *, build=None):
+    """Open PLINK 2 files: ``prefix.pgen``, ``.pvar`` (or ``.pvar.zst``, ``.bim``), ``.psam``.
+
+    Parameters
+    ----------
+    prefix : path-like
+        The common beginning of the three names; the name of the .pgen will do too.
+    build : str, optional
+        Genome build of the positions, such as "GRCh37".
+
+    Returns
+    -------
+    genotypes : Genotypes
+        Dosages, read when sliced: int8 with -127 for missing where the file holds plain hard calls,
+        float32 with NaN where it may hold dosages or phase. The alternate allele is counted and is
+        the effect allele; a variant of several alternate alleles has a column for each, whose other
+        allele is the reference. Variants named "." get chr_pos_ref_alt. Hemizygous calls are 0 or
+        2.
+
+    Raises
+    ------
+    FileNotFoundError
+        Where one of the three files is missing.
+    ValueError
+        Where a file is damaged, or they are not of one set.
+
+    References
+    ----------
+    Chang et al. (2015), Second-generation PLINK, GigaScience 4:7.
+    """
+    import_optional("pgenlib", extra="plink")
+    prefix = Path(prefix)
+    if prefix.suffix == ".pgen":
+        prefix = prefix.with_suffix("")
+    pgen = _existing(prefix, ".pgen")
+    pvar = _existing(prefix, ".pvar", ".pvar.zst", ".bim")
+    psam = _existing(prefix, ".psam", ".fam")
+    family_ids, sample_ids = _read_psam(psam)
+    variants, alleles, offsets, n_variants, frame = _read_pvar(pvar)
+    with _open(pgen, allele_idx_offsets=offsets) as reader:
+        n_samples, n_stored = reader.get_raw_sample_ct(), reader.get_variant_ct()
+    if (n_samples, n_stored) != (len(sample_ids), n_variants):
+        raise ValueError(
+            f"{pgen.name} holds {n_samples} people and {n_stored} variants, but {psam.name} names "
+            f"{len(sample_ids)} and {pvar.name} {n_variants}: they are not of one set."
+        )
+    with open(pgen, "rb") as file:
+        header = file.read(12)
+    # below 4, the types of records have 4 bits each, which can tell of neither phase nor dosages
+    plain = header[2] == 0x10 and header[11] & 15 < 4
+    dtype = np.dtype(np.int8 if plain else np.float32)
+    return Genotypes(
+        _Pgen(str(pgen.absolute()), n_samples, variants, alleles, offsets, dtype),
+        sample_index(family_ids, sample_ids),
+        frame,
+        counted_allele=f"alternate allele of {pvar.name}",
+        source=pgen.name,
+        build=build,
+    )
+
+
+def _existing(prefix, *endings):
+    """Return the first file that exists, or raise FileNotFoundError."""
+    for ending in endings:
+        path = prefix.with_name(prefix.name + ending)
+        if path.is_file():
+            return path
+    raise FileNotFoundError(
+        f"There is no file {prefix}{' or '.join(endings)}: PLINK 2 data are three files, .pgen, "
+        ".pvar and .psam, of one name."
+    )
+
+
+def _open(path, **options):
+    """Return pgenlib's reader of a .pgen."""
+    pgenlib = import_optional("pgenlib", extra="plink")
+    try:
+        return pgenlib.PgenReader(os.fsencode(path), **options)
+    except RuntimeError as error:
+        raise ValueError(f"{Path(path).name} is not a readable .pgen: {_said(error)}") from error
+
+
+def _said(error):
+    """Return pgenlib's words."""
+    words = error.args[0] if error.args else ""
+    return (words.decode(errors="replace") if isinstance(words, bytes) else str(words)).strip()
+
+
+def _read_pvar(path):
+    """Return the file's variant and allele of each column, offsets of alleles, and the frame."""
+    lines = (line for line in iterate_lines(path) if line.strip() and not line.startswith("##"))
+    first = next(lines, None)
+    if first is None:
+        raise ValueError(f"{path.name} is empty.")
+    if first.startswith("#"):
+        header = first[1:].split()
+    else:  # as a .bim, whose centimorgans may be left out
+        header = ["CHROM", "ID", "CM", "POS", "ALT", "REF"]
+        if len(first.split()) == 5:
+            header.remove("CM")
+        lines = chain([first], lines)
+    wanted = ("CHROM", "POS", "ID", "ALT", "REF")
+    if not set(wanted) <= set(header):
+        raise ValueError(
+            f"{path.name} has columns {', '.join(header)}; expected #{', '.join(wanted)}."
+        )
+    places = [header.index(column) for column in wanted]
+    columns, variants, alleles, n_variants = [], [], [], 0
+    for n_variants, line in enumerate(lines, start=1):
+        fields = line.split(None, len(header))
+        if len(fields) != len(header):
+            raise ValueError(
+                f"{path.name}, row {n_variants} has {len(fields)} fields; expected {len(header)}."
+            )
+        chromosome, position, name, alt, ref = (fields[k] for k in places)
+        for allele, effect in enumerate(alt.split(","), start=1):
+            columns.append((chromosome, position, name, effect, ref))
+            variants.append(n_variants - 1)
+            alleles.append(allele)
+    if not columns:
+        raise ValueError(f"{path.name} names no variant.")
+    offsets = None
+    if len(columns) > n_variants:
+        offsets = np.cumsum([0, *(1 + np.bincount(variants))]).astype(np.uintp)
+    variants, alleles = np.array([variants, alleles], dtype=np.uint32)
+    return variants, alleles, offsets, n_variants, variants_frame(*zip(*columns), path.name)
+
+
+def _read_psam(path):
+    """Return the IDs of families, or None, and of people in a .psam or .fam."""
+    rows = [line.split() for line in read_lines(path) if line.strip()]
+    rows = [row for row in rows if not row[0].startswith("##")]
+    header = ["#FID", "IID"]
+    if rows and rows[0][0] in ("#FID", "#IID"):
+        header, *rows = rows
+    if not rows:
+        raise ValueError(f"{path.name} names nobody; expected one row a person.")
+    iid = 0 if header[0] == "#IID" else 1
+    for number, row in enumerate(rows, start=1):
+        if len(row) <= iid:
+            raise ValueError(f"{path.name}, row {number} has {len(row)} fields; expected FID, IID.")
+    return [row[0] for row in rows] if iid else None, [row[iid] for row in rows]
