@@ -21,7 +21,7 @@ from skgenetics.expression._targets import dense
 from skgenetics.utils._array_api import to_numpy
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
-OVERSAMPLES, POWER_ROUNDS = 10, 3
+OVERSAMPLES, POWER_ROUNDS = 10, 2
 LASSO_SHARE = 0.5  # of the smallest strength that gives no effect
 LOADING_ALPHA = 0.05  # of the group lasso of step 8
 ROUNDS, GROWTH = 3, 100  # of the working set

@@ -40,18 +40,48 @@ def solve_loadings(factors, targets, penalties, xp):
     n_components = factors.shape[1]
     dtype = targets.blocks[0].y.dtype
     loadings = xp.zeros((n_tissues, n_components, n_genes), dtype=dtype, device=factors.device)
-    ridge = penalties.loading * targets.n_cells / targets.n_targets
     for block in targets.blocks:
         rows, _ = centered(factors, block, xp)
-        n = rows.shape[0]
-        eye = xp.eye(min(n, n_components), dtype=factors.dtype, device=factors.device)
-        diagonal = max(ridge, 1e-12 * float(xp.sum(rows**2)) + 1e-100) * eye
-        if n < n_components:
-            smoother = xp.linalg.solve(rows @ rows.T + diagonal, rows).T
+        ridge, eye = _ridge(rows, targets, penalties, xp)
+        if rows.shape[0] < n_components:
+            smoother = xp.linalg.solve(rows @ rows.T + ridge * eye, rows).T
         else:
-            smoother = xp.linalg.solve(rows.T @ rows + diagonal, rows.T)
+            smoother = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T)
         loadings[block.tissue, :, block.genes] = xp.astype(smoother, dtype, copy=False) @ block.y
     return loadings
+
+
+def _ridge(rows, targets, penalties, xp):
+    """Return the ridge of a block's loadings, and the identity of its rows or columns (n, T)."""
+    ridge = penalties.loading * targets.n_cells / targets.n_targets
+    eye = xp.eye(min(rows.shape), dtype=rows.dtype, device=rows.device)
+    return max(ridge, 1e-12 * float(xp.sum(rows**2)) + 1e-100), eye
+
+
+def projected(factors, targets, penalties, xp):
+    """Return what is left of the objective when the loadings are at their minimum; L2 only.
+
+    The loss with the loadings' penalty, the loss alone, and the derivative of the first in the
+    factors (I, T), in which that of the loadings has no part. With P = (RR' + ridge)^-1 y the
+    residual is ridge P and the loadings R'P.
+    """
+    both, loss, d_factors = 0.0, 0.0, 0 * factors
+    for block in targets.blocks:
+        rows, _ = centered(factors, block, xp)
+        ridge, eye = _ridge(rows, targets, penalties, xp)
+        if rows.shape[0] < rows.shape[1]:
+            inner = xp.linalg.solve(rows @ rows.T + ridge * eye, block.y)
+            residual = ridge * inner
+            own = -ridge * ((inner @ inner.T) @ rows)
+        else:
+            loadings = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T @ block.y)
+            residual = block.y - rows @ loadings
+            own = -residual @ loadings.T
+        both = both + xp.sum(residual * block.y)
+        loss = loss + xp.sum(residual**2)
+        d_factors = d_factors + spread(xp.sqrt(block.weight)[:, None] * own, block, xp)
+    size = 2 * targets.n_cells
+    return float(both) / size, float(loss) / size, 2 * d_factors / size
 
 
 def solve_tissue_factors(params, factors, targets, penalties, xp):
@@ -230,20 +260,19 @@ def lasso_coef(params, length, targets, design, penalties, *, model, xp):
 def varpro(params, targets, design, penalties, *, model, tol, xp):
     """Variable projection: L-BFGS on coef alone, the loadings being at their minimum.
 
-    "linear" and "sigmoid", L2 on both layers. The gradient is that of the joint objective at the
-    best loadings, since its derivative in them is zero there.
+    "linear" and "sigmoid", L2 on both layers. The states' parameters are coef alone.
     """
     small = compress(targets, xp)
 
     def function(coef):
-        factors, _ = scores_to_factors(design.matrix @ coef, model, xp)
-        at = {"coef": coef, "loadings": solve_loadings(factors, small, penalties, xp)}
-        value, loss, gradient = coef_gradient(at, small, design, penalties, model, xp)
-        return float(value), gradient, (at, float(loss))
+        factors, slope = scores_to_factors(design.matrix @ coef, model, xp)
+        both, loss, d_factors = projected(factors, small, penalties, xp)
+        shrunken = penalties.variant * design.penalized[:, None] * coef
+        gradient = design.matrix.T @ (d_factors * slope) + shrunken
+        return both + float(xp.sum(shrunken * coef)) / 2, gradient, loss
 
     for iterate in lbfgs(function, params["coef"], tol=tol, xp=xp):
-        at, loss = iterate.extra
-        yield TransState(at, iterate.value, loss, iterate.converged)
+        yield TransState({"coef": iterate.x}, iterate.value, iterate.extra, iterate.converged)
 
 
 def alternate(params, targets, design, penalties, *, model, tol, xp):

@@ -13,10 +13,11 @@ from skgenetics.expression._kernel import (
 )
 from skgenetics.expression._lbfgs import lbfgs
 from skgenetics.expression._objective import Design, Penalties, objective, scores_to_factors
-from skgenetics.expression._targets import make_targets
+from skgenetics.expression._targets import compress, make_targets
 from skgenetics.expression._trans import (
     alternate,
     gradient_descent,
+    projected,
     solve_layers,
     solve_loadings,
     varpro,
@@ -251,3 +252,29 @@ def test_expression_in_single_precision_gives_loadings_in_single_precision(tenso
         seen = ~np.isnan(y[:, 0, k])
         ridge.fit(factors[seen], y[seen][:, :, k], sample_weight=weight[seen])
         np.testing.assert_allclose(found[k], ridge.coef_.T, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rank", [3, 30])
+def test_the_projected_objective_is_that_of_ridge_regressions(tensor, rank):
+    _, y, weight, targets, *_ = problem(tensor, "linear")
+    small, penalties = compress(targets, np), Penalties(0.0, 0.2)
+    factors = np.random.default_rng(1).normal(size=(len(y), rank))
+    ridge = Ridge(alpha=0.2 * targets.n_cells / targets.n_targets)
+
+    def expected(factors):
+        loss, penalty = 0.0, 0.0
+        for k in range(3):
+            seen = ~np.isnan(y[:, 0, k])
+            own, cells = factors[seen], y[seen][:, :, k]
+            ridge.fit(own, cells, sample_weight=weight[seen])
+            loss += np.sum(weight[seen] @ (cells - ridge.predict(own)) ** 2)
+            penalty += ridge.alpha * np.sum(ridge.coef_**2)
+        return np.array([loss + penalty, loss]) / (2 * targets.n_cells)
+
+    both, loss, d_factors = projected(factors, small, penalties, np)
+    np.testing.assert_allclose([both, loss], expected(factors), rtol=1e-8)
+    for index in [(0, 0), (5, 1), (19, rank - 1)]:
+        step = np.zeros_like(factors)
+        step[index] = 1e-5
+        slope = (expected(factors + step) - expected(factors - step))[0] / 2e-5
+        np.testing.assert_allclose(d_factors[index], slope, rtol=1e-5, atol=1e-9)
