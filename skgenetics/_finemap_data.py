@@ -26,6 +26,7 @@ from skgenetics.utils._validation import import_optional
 
 _DEMO_GENE, _DEMO_PEOPLE = "ENSG00000273295", 20_000
 _DEMO_EFFECTS = (0.07, -0.055)  # SD of the trait per SD of the genotype
+_COLUMNS = "--columns effect_allele=A1 ..."
 _SEXES = {"1": 1, "M": 1, "m": 1, "2": 2, "F": 2, "f": 2}  # copies of chromosome X
 
 
@@ -147,13 +148,17 @@ def _read_sumstats(options, lines):
         n = float(n)
         if not n > 2:
             raise ValueError(f"--n must be a number of people, or a column; got {options.n}.")
-    sumstats = read_sumstats(
-        options.sumstats,
-        columns=dict(pair.split("=", 1) for pair in options.columns),
-        n_samples=n,
-        build=options.build,
-        extra_columns=[options.prior_column] if options.prior_column else (),
-    )
+    try:
+        sumstats = read_sumstats(
+            options.sumstats,
+            columns=dict(pair.split("=", 1) for pair in options.columns),
+            n_samples=n,
+            build=options.build,
+            extra_columns=[options.prior_column] if options.prior_column else (),
+        )
+    except ValueError as error:  # said in Python's words
+        message = str(error).replace("columns={'effect_allele': 'A1', ...}", _COLUMNS)
+        raise ValueError(message) from error
     known = sumstats.attrs
     lines.append(f"{name}: {len(sumstats):,} variants ({known['format']})")
     lines += [f"  Note: {note}" for note in known["notes"]]
