@@ -8,8 +8,8 @@ from skgenetics.inspection._tissues import check_labels, mark_groups
 from skgenetics.utils._validation import check_option, import_optional
 
 LABELS = {
-    "strength": "Effect on expression (root mean square over genes, s.d.)",
-    "mean": "Mean effect on expression (s.d.)",
+    "strength": "Effect on expression\n(root mean square over genes, s.d.)",
+    "mean": "Mean effect on expression\n(s.d.)",
 }
 FEW_FACTORS = 40  # that get a number each
 
@@ -105,8 +105,8 @@ class FactorActivationDisplay:
         tissue_names, groups : sequence of str of shape (n_tissues,), default=None
             Name and kind of each tissue of y.
         threshold : float, default=1e-6
-            Variants are active whose effect on a factor is larger. Where all are, as with
-            ``variant_penalty="l2"``, their number is left out.
+            Variants are active whose effect on a factor is larger. Their number is left out with
+            ``variant_penalty="l2"``, where all are.
 
         Returns
         -------
@@ -132,7 +132,7 @@ class FactorActivationDisplay:
             kind=kind,
             tissue_names=names[order],
             groups=None if groups is None else groups[order],
-            n_active_variants=None if np.all(active == estimator.n_features_in_) else active,
+            n_active_variants=active if estimator.variant_penalty == "l1" else None,
         )
 
     def plot(self, ax=None):
@@ -155,7 +155,8 @@ class FactorActivationDisplay:
         """
         n_tissues, n_factors = self.values.shape
         if ax is None:
-            ax = new_axes(3.4 + 0.25 * min(max(n_factors, 6), FEW_FACTORS), 1.4 + 0.2 * n_tissues)
+            inches = 3.4 + 0.25 * min(max(n_factors, 6), FEW_FACTORS)
+            ax = new_axes(inches, 1.4 + 0.2 * max(n_tissues, 8))
         size = np.abs(self.values).max() or 1.0
         colors = import_optional("matplotlib.colors", extra="plots")
         if self.kind == "strength":
