@@ -11,9 +11,9 @@ from skgenetics.io import (
     Genotypes,
     find_regions,
     harmonize,
-    read_genotypes,
     read_ld,
     read_plink,
+    read_plink2,
     read_regions,
     read_sumstats,
 )
@@ -194,7 +194,7 @@ def _read_panel(options):
         genotypes = read_plink(options.bfile)
         table, column = Path(f"{options.bfile}.fam"), 4
     else:
-        genotypes = read_genotypes(f"{options.pfile}.pgen")
+        genotypes = read_plink2(options.pfile)
         table, column = Path(f"{options.pfile}.psam"), None
     sexes = _read_sexes(table, column, genotypes.shape[0])
     return Panel(genotypes.variants, genotypes.source, genotypes, sexes=sexes)

@@ -1,5 +1,6 @@
 """One locus of the command: what a process that fits it is sent, and how it opens it."""
 
+from copy import copy
 from functools import partial
 
 import numpy as np
@@ -51,6 +52,10 @@ def describe(options, panel, region, rows):
     source, haploid = panel.genotypes.values, None
     if isinstance(source, np.ndarray):  # in memory: send these columns, not all
         source, index = source[:, index], np.arange(len(index))
+    elif hasattr(source, "alleles"):  # a .pgen: send what is known of these columns, not of all
+        source = copy(source)
+        source.variants, source.alleles = source.variants[index], source.alleles[index]
+        source.shape, index = (source.shape[0], len(index)), np.arange(len(index))
     if region.chromosome == "X" and panel.sexes is not None:
         haploid = _haploid(options, panel, rows)
         if isinstance(haploid, str):
@@ -148,7 +153,9 @@ def _dosages(source, index, haploid):
     dosages = source[np.ix_(np.arange(source.shape[0]), index)]
     if haploid is not None:
         dosages = _doubled(dosages, *haploid)
-    missing = ~(dosages >= 0)
+    missing = ~(dosages >= 0)  # NaN, or a negative code
+    if dosages.dtype.kind == "f":
+        dosages = dosages.astype(np.float64)
     if missing.any():
         count = np.maximum((~missing).sum(axis=0), 1)
         mean = np.where(missing, 0, dosages).sum(axis=0) / count

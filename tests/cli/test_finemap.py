@@ -428,3 +428,31 @@ def test_the_demo(tmp_path, monkeypatch, finemap):
     pd.testing.assert_frame_equal(read("skgenetics_finemap.variants.tsv.gz"), first)
     run(finemap, text="--demo --seed 1")
     assert not first["z"].equals(read("skgenetics_finemap.variants.tsv.gz")["z"])
+
+
+def test_plink_2(scan, finemap):
+    pgenlib = pytest.importorskip("pgenlib")
+    X, table = scan
+    table["chromosome"] = "X"
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    X = np.where((np.arange(len(X)) % 2 == 0)[:, None] & (X == 1), 2, X)
+    write_panel("panel", X, table, sex=np.arange(len(X)) % 2 + 1)
+    run(finemap)
+    expected = read("run.variants.tsv.gz")
+    with pgenlib.PgenWriter(b"other.pgen", len(X), variant_ct=X.shape[1]) as writer:
+        for column in X.T:
+            writer.append_biallelic(np.ascontiguousarray(column, dtype=np.int8))
+    with open("other.pvar", "w") as file:
+        file.write("#CHROM\tPOS\tID\tREF\tALT\n")
+        for row in table.itertuples():
+            file.write(
+                f"X\t{row.base_pair_location}\t{row.rsid}\t{row.other_allele}\t"
+                f"{row.effect_allele}\n"
+            )
+    with open("other.psam", "w") as file:
+        file.write("#FID\tIID\tSEX\n")
+        file.writelines(f"I{i}\tI{i}\t{i % 2 + 1}\n" for i in range(len(X)))
+    printed = run(finemap, text=FILES.replace("--bfile panel", "--pfile other"))
+    assert "other.pgen: 300 people, 120 variants" in printed
+    got = read("run.variants.tsv.gz")
+    pd.testing.assert_frame_equal(got, expected, rtol=1e-5)
