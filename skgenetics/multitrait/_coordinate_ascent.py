@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.multitrait._priors import Components, Prior
+from skgenetics.multitrait._design import BLOCK
+from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.utils._numba import kernel
 
-INNER_STEPS = 10  # EM steps of the mixture weights between two sweeps
+INNER_STEPS = (10, 100)  # EM steps of the weights after the first sweep, and at most
+GROWTH = 1.2  # of their number from sweep to sweep
 
 
 @kernel
@@ -149,23 +151,22 @@ class Posterior(NamedTuple):
 class State(NamedTuple):
     """After a sweep: the posterior and the parameters that the sweep used, with their bound."""
 
-    posterior: Posterior
+    posterior: Posterior  # its alpha (P, T') of the components in the model
+    places: np.ndarray  # (T',) which of the T components these are
     weights: np.ndarray  # (T,) pi
     covariance: ResidualCovariance  # Sigma
-    components: Components
     bound: float
     converged: bool
 
-
-def empty_posterior(n_variants, n_traits, n_weights, effects=None):
-    """Return the `Posterior` that a solver starts from."""
-    start = np.zeros((n_variants, n_traits)) if effects is None else effects.copy()
-    return Posterior(
-        start,
-        np.zeros((n_variants, n_weights)),
-        np.zeros((n_variants, n_traits)),
-        np.zeros(n_variants),
-    )
+    @property
+    def responsibilities(self):
+        """The alpha (P, T) of all components."""
+        alpha = self.posterior.alpha
+        if len(self.places) == len(self.weights):
+            return alpha
+        full = np.zeros((len(alpha), len(self.weights)))
+        full[:, self.places] = alpha
+        return full
 
 
 def sweep(design, components, weights, covariance, posterior, *, learn_covariance):
@@ -187,14 +188,18 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
         columns = design.columns(block)
         d = design.squared_norm[block]
         before = posterior.effects[block]
-        effects = before @ whitener
-        score = design.score(columns) @ whitener
+        whitened = before @ whitener
+        effects, score = whitened.copy(), design.score(columns) @ whitener
         alpha = np.empty((d.shape[0], weights.shape[0]))
         own, evidence = np.empty_like(effects), np.empty_like(d)
-        update_block(
-            gram, score, d, log_weights, basis, values, first, scales, has_null, learn_covariance,
-            effects, alpha, own, evidence, moments,
-        )  # fmt: skip
+        for start in range(0, len(d), BLOCK):
+            part, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
+            update_block(
+                np.ascontiguousarray(gram[part, part]), score[part], d[part], log_weights, basis,
+                values, first, scales, has_null, learn_covariance,
+                effects[part], alpha[part], own[part], evidence[part], moments,
+            )  # fmt: skip
+            score[later] -= gram[later, part] @ (effects[part] - whitened[part])
         after = effects @ root
         design.move(columns, after - before)
         posterior.effects[block] = after
@@ -219,8 +224,8 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     return float(gain), root @ second @ root - square
 
 
-def updated_weights(alpha, weights, design):
-    """Return pi after one EM step, and after `INNER_STEPS` of them at fixed likelihoods.
+def updated_weights(alpha, weights, design, n_steps):
+    """Return pi after one EM step, and after `n_steps` of them at fixed likelihoods.
 
     The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step multiplies rho by
     mean_p alpha_pt / (pi_t sum_s alpha_ps rho_s).
@@ -230,7 +235,7 @@ def updated_weights(alpha, weights, design):
     present = weights > 1e-290
     safe = np.where(present, weights, 1.0)
     ratio, plain = np.where(present, 1.0, 0.0), None
-    for _ in range(INNER_STEPS):
+    for _ in range(n_steps):
         total = alpha @ ratio
         total[~design.used] = np.inf
         ratio = ratio * (alpha.T @ (1 / total)) / (safe * design.n_used)
@@ -240,8 +245,9 @@ def updated_weights(alpha, weights, design):
 
 
 def coordinate_ascent(
-    design, prior: Prior, *, weights, learn_weights, covariance, covariance_step, tol, effects=None
-):
+    design, prior: Prior, *, weights, learn_weights, covariance, covariance_step, tol,
+    effects=None, weight_threshold=0.0,
+):  # fmt: skip
     """Yield a `State` a sweep, of a bound that never falls.
 
     Parameters
@@ -253,8 +259,8 @@ def coordinate_ascent(
     weights : array (T,)
         pi to start from, or to hold.
     learn_weights : bool
-        EM, accelerated: several inner steps between sweeps. A step after which the bound is lower
-        is undone and replaced by one step of EM, which cannot lower it.
+        EM, accelerated: several inner steps between sweeps, more from sweep to sweep. A step after
+        which the bound is lower is undone and replaced by one step of EM, which cannot lower it.
     covariance : ResidualCovariance
         Sigma to start from, or to hold.
     covariance_step : None or callable
@@ -263,15 +269,27 @@ def coordinate_ascent(
         Stop when the bound rises by less.
     effects : array (P, J), optional
         Posterior means to start from; 0 where left out.
+    weight_threshold : float
+        Weights learned to be smaller become 0; covariances and scales without weight leave the
+        model. An accelerated step that lowers the bound is undone with what it removed.
     """
-    n_traits = covariance.matrix.shape[0]
-    posterior = empty_posterior(design.squared_norm.shape[0], n_traits, len(weights), effects)
+    n_variants, n_traits = design.squared_norm.shape[0], covariance.matrix.shape[0]
+    posterior = Posterior(
+        np.zeros((n_variants, n_traits)) if effects is None else effects.copy(),
+        np.zeros((n_variants, len(weights))),
+        np.zeros((n_variants, n_traits)),
+        np.zeros(n_variants),
+    )
     design.start(posterior.effects)
+    n_weights, index = len(weights), np.arange(len(weights))
     components = prior.whitened(covariance)
     constant = design.log_normalizer
 
-    def step(weights, covariance, components):
+    def step():
         """Sweep once; return the bound and C."""
+        nonlocal posterior
+        if posterior.alpha.shape[1] != len(weights):
+            posterior = posterior._replace(alpha=np.zeros((n_variants, len(weights))))
         imputed, log_imputed = design.impute(covariance)
         gain, spread = sweep(
             design, components, weights, covariance, posterior,
@@ -286,26 +304,35 @@ def coordinate_ascent(
         spread = 0.0 if spread is None else (spread + spread.T) / 2
         return float(bound), (square + spread + imputed) / design.n_samples
 
-    bound, fallback = -np.inf, None
+    bound, fallback, n_steps = -np.inf, None, float(INNER_STEPS[0])
     while True:
         if fallback is not None:
             saved = posterior.effects.copy(), design.save()
-        value, moment = step(weights, covariance, components)
+        value, moment = step()
         if fallback is not None and value < bound:
             posterior.effects[:] = saved[0]
             design.restore(saved[1])
-            weights = fallback
-            value, moment = step(weights, covariance, components)
+            weights, prior, index = fallback
+            components, n_steps = prior.whitened(covariance), float(INNER_STEPS[0])
+            value, moment = step()
         converged = value - bound < tol
         bound = value
-        yield State(posterior, weights, covariance, components, bound, converged)
+        full = np.zeros(n_weights)
+        full[index] = weights
+        yield State(posterior, index, full, covariance, bound, converged)
         if converged:
             return
         if covariance_step is not None:
             covariance = covariance_step(moment, design.n_samples)
-            components = prior.whitened(covariance)
         if learn_weights:
-            fallback, weights = updated_weights(posterior.alpha, weights, design)
+            plain, weights = updated_weights(posterior.alpha, weights, design, int(n_steps))
+            fallback = plain, prior, index
+            n_steps = min(GROWTH * n_steps, float(INNER_STEPS[1]))
+            weights = np.where(weights < weight_threshold, 0.0, weights)
+            weights /= weights.sum()
+            prior, kept = prior.without_empty(weights)
+            weights, index = weights[kept], index[kept]
+        components = prior.whitened(covariance)
 
 
 def evidence_order(design, components, weights, covariance):

@@ -62,7 +62,7 @@ class GenotypeDesign:
         if background is not None:
             self.squared_norm = squared_norm.copy()
         for block in self.blocks:
-            columns = self.columns(block)
+            columns = self.standardized(block)
             gram = to_numpy(columns.T @ self.weigh(self.precise(columns)))
             if background is not None:
                 self.squared_norm[block] = np.diag(gram)
@@ -76,16 +76,19 @@ class GenotypeDesign:
         return move_to(values, self.xp, self.device, self.xp.float64)
 
     def columns(self, block):
-        """Return the standardized columns of a block (n, b)."""
+        """Return the columns of a block (n, b) as they are, their means and inverse deviations."""
         if isinstance(block, slice):
             chosen, mean, inverse_sd = self.X[:, block], self.mean[block], self.inverse_sd[block]
         else:
             index = move_to(block, self.xp, self.device)
             chosen = self.xp.take(self.X, index, axis=1)
             mean, inverse_sd = self.xp.take(self.mean, index), self.xp.take(self.inverse_sd, index)
-        chosen = self.xp.astype(chosen, self.xp.float64, copy=False) - mean
-        chosen *= inverse_sd
-        return chosen
+        return self.xp.astype(chosen, self.xp.float64, copy=False), mean, inverse_sd
+
+    def standardized(self, block):
+        """Return the standardized columns of a block (n, b)."""
+        chosen, mean, inverse_sd = self.columns(block)
+        return (chosen - mean) * inverse_sd
 
     def weigh(self, values):
         """Return W values (n, ...)."""
@@ -100,16 +103,21 @@ class GenotypeDesign:
         self.residual = self.Y + 0.0
         if np.any(effects):
             for block in self.blocks:
-                self.residual -= self.columns(block) @ self.array(effects[block])
+                self.residual -= self.standardized(block) @ self.array(effects[block])
         self.refined = self.precise(self.residual)
 
     def score(self, columns):
-        """Return X_B'QE on the host."""
-        return to_numpy(columns.T @ self.weigh(self.refined))
+        """Return X_B'QE on the host; standardizing the product spares standardizing X_B."""
+        chosen, mean, inverse_sd = columns
+        weighed = self.weigh(self.refined)
+        score = chosen.T @ weighed - mean[:, None] * self.xp.sum(weighed, axis=0)
+        return to_numpy(inverse_sd[:, None] * score)
 
     def move(self, columns, change):
         """Change the effects of a block by `change` (b, J)."""
-        moved = columns @ self.array(change)
+        chosen, mean, inverse_sd = columns
+        scaled = inverse_sd[:, None] * self.array(change)
+        moved = chosen @ scaled - mean @ scaled
         self.residual = self.residual - moved
         self.refined = (
             self.residual if self.precision is None else self.refined - self.precise(moved)
@@ -134,7 +142,7 @@ class GenotypeDesign:
         """Return the variance (J,) of X effects; X has mean 0 where centered."""
         fitted = np.zeros(self.Y.shape)
         for block in self.blocks:
-            fitted = fitted + to_numpy(self.columns(block) @ self.array(effects[block]))
+            fitted = fitted + to_numpy(self.standardized(block) @ self.array(effects[block]))
         return self.host_weight @ fitted**2 / self.n_samples
 
     def save(self):
@@ -171,7 +179,7 @@ def intercept(design, effects):
     """
     rest = to_numpy(design.Y - design.residual)
     for block in design.blocks:
-        rest = rest - to_numpy(design.columns(block) @ design.array(effects[block]))
+        rest = rest - to_numpy(design.standardized(block) @ design.array(effects[block]))
     weight = design.host_weight[:, None] * design.missing.observed
     left = design.host_weight @ to_numpy(design.residual) / design.n_samples
     return np.sum(weight * rest, axis=0) / np.sum(weight, axis=0) + left

@@ -11,16 +11,17 @@ from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._data import Genotypes, Traits, genotype_moments, trait_moments
 from skgenetics.multitrait._design import GenotypeDesign, marginal_scores
 from skgenetics.multitrait._missing import MissingCells
-from skgenetics.multitrait._posterior import component_moments
+from skgenetics.multitrait._polygenic import background_deviations
 from skgenetics.multitrait._results import PER_TRAIT, fitted_attributes
+from skgenetics.multitrait._search import choose_design, solve
 from skgenetics.multitrait._setup import (
     check_parameters,
-    choose_design,
+    effects_before,
     is_low_rank,
     make_problem,
-    solve,
 )
-from skgenetics.multitrait._summary import SummaryDesign, validate_summary
+from skgenetics.multitrait._summary import SummaryDesign, summary_names, validate_summary
+from skgenetics.multitrait._variant_effects import VariantEffectsMixin
 from skgenetics.utils._array_api import (
     check_same_namespace,
     column_blocks,
@@ -31,14 +32,15 @@ from skgenetics.utils._array_api import (
 )
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._validation import (
-    check_number,
     validate_fit_data,
     validate_genotypes,
     validate_sample_weight,
 )
 
 
-class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator):
+class MMASHRegressor(
+    VariantEffectsMixin, CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator
+):
     """Regression of many traits on genotypes, with a prior that learns which effects are shared.
 
     Multivariate multiple regression with adaptive shrinkage (the model of mr.mash): the effects of
@@ -82,12 +84,17 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
     fit_intercept : bool, default=True
     include_null : bool, default=True
         Whether the mixture has a point mass at 0.
+    weight_threshold : float, default=1e-8
+        Weights learned to be smaller are set to 0, which spares the work on their components.
     update_order : {"sequential", "random", "evidence"}, default="sequential"
         Order of the variants in a sweep: by column, drawn once, or strongest first.
     max_iter : int, default=1000
         Largest number of sweeps over the variants.
-    tol : float, default=1e-3
+    tol : float, default=1e-2
         Stop when a sweep raises the bound by less.
+    warm_start : bool, default=False
+        Whether `fit` starts from the effects, weights, noise and background of the fit before,
+        with its scales where `scales` is None.
     random_state : None, int or RandomState, default=None
         Of update_order="random".
 
@@ -175,9 +182,11 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         standardize=True,
         fit_intercept=True,
         include_null=True,
+        weight_threshold=1e-8,
         update_order="sequential",
         max_iter=1000,
-        tol=1e-3,
+        tol=1e-2,
+        warm_start=False,
         random_state=None,
     ):
         self.covariances = covariances
@@ -191,9 +200,11 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.include_null = include_null
+        self.weight_threshold = weight_threshold
         self.update_order = update_order
         self.max_iter = max_iter
         self.tol = tol
+        self.warm_start = warm_start
         self.random_state = random_state
 
     def __sklearn_tags__(self):
@@ -274,6 +285,7 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             moment=traits.covariance[np.ix_(kept, kept)],
             sd=sd,
             unit=unit,
+            noise_unit=unit,
             kept=kept,
             trait_names=names if names is not None else [f"y{j}" for j in range(Y.shape[1])],
             n_samples=host_weight.sum(),
@@ -296,11 +308,13 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             Their t statistics.
         ld : array-like of shape (n_variants, n_variants)
             Correlations of the variants, counting the same alleles.
-        n_samples : float
-            People in the scan, the same for all traits.
+        n_samples : float or array-like of shape (n_traits,)
+            People in the scan. Where traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD)
+            with the residual correlations of `trait_correlation`: an approximation, as variants
+            still share one number of people a trait, and the bound is that of the z scores.
         trait_correlation : array-like of shape (n_traits, n_traits), optional
-            Correlations of the traits. None: those of z over variants with abs(z) < 2 in every
-            trait, which is right where traits share all their people.
+            Correlations that z of the traits has without effects: those of the traits where they
+            share all their people. None: those of z over variants with abs(z) < 2 in every trait.
 
         Returns
         -------
@@ -309,29 +323,34 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         check_parameters(self)
         if not self.standardize:
             raise ValueError("fit_summary knows standardized variants only: standardize=True.")
+        names, trait_names = summary_names(bhat if z is None else z, ld)
         xp, device = get_namespace_and_device(z, bhat, ld)
-        ld, correlation, moment = validate_summary(
+        ld, correlation, moment, n_samples = validate_summary(
             bhat, shat, z, ld, n_samples, trait_correlation, xp=xp, device=device
         )
         n_variants, n_traits = correlation.shape
         vars(self).pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = names
         self.n_features_in_ = n_variants
-        ones, zeros = np.ones(n_traits), np.zeros(n_variants)
-        genotypes = Genotypes(zeros, zeros + 1, zeros + n_samples - 1)
-        traits = Traits(None, None, n_samples * ones, 0 * ones, ones, moment)
+        ones, zeros, largest = np.ones(n_traits), np.zeros(n_variants), n_samples.max()
+        unit = np.sqrt(largest / n_samples)
+        genotypes = Genotypes(zeros, zeros + 1, zeros + largest - 1)
+        traits = Traits(None, None, n_samples, 0 * ones, ones, moment)
         make_design = partial(
-            SummaryDesign, ld, correlation, moment, n_samples=n_samples, xp=xp, device=device
+            SummaryDesign, ld, correlation / unit, moment, n_samples=largest, xp=xp, device=device
         )
         problem = make_problem(
             self,
             effects=correlation * np.sqrt(n_samples / (n_samples - 1)),
-            error=ones / np.sqrt(n_samples),
+            error=1 / np.sqrt(n_samples),
             moment=moment,
             sd=ones,
-            unit=ones,
+            unit=unit,
+            noise_unit=ones,
             kept=np.arange(n_traits),
-            trait_names=[f"y{j}" for j in range(n_traits)],
-            n_samples=n_samples,
+            trait_names=trait_names,
+            n_samples=largest,
             varies=True,
         )
         design = make_design(background=None, order=None)
@@ -346,8 +365,8 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         X : array-like of shape (n_samples, n_variants)
             Dosages of the alleles counted in fit.
         return_std : bool, default=False
-            Whether to return standard deviations too: of the mixture's effects, of the noise, and
-            of the background, whose variance is that of the prior and so an upper limit.
+            Whether to return standard deviations too: of the mixture's effects, of the background
+            given the training data (its missing cells count as observed), and of the noise.
 
         Returns
         -------
@@ -365,12 +384,17 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
             return y_mean
         noise = xp.linalg.diagonal(self.residual_covariance_)
         noise = noise[0] if coef.ndim == 1 else noise
-        variance = noise + 0 * y_mean
-        for columns, block in column_blocks(X, xp, self.coef_.dtype):
-            centered = block - self._X_mean[columns]
-            variance = variance + (centered**2) @ sd[columns, ...] ** 2
-            shared = xp.sum((centered * self._background_scale[columns]) ** 2, axis=1)
-            variance = variance + (shared if y_mean.ndim == 1 else shared[:, None]) * noise
+        variance, background = noise + 0 * y_mean, self._background
+        if background is not None:
+            left, weights = background_deviations(background, X, xp)
+            left, weights = (xp.astype(a, coef.dtype) for a in (left, weights))
+            variance = variance + (left if coef.ndim == 1 else left[:, None]) * noise
+        for columns, block in column_blocks(X, xp, coef.dtype):
+            reached = block - self._X_mean[columns]
+            if background is not None:
+                old = xp.astype(background.X[:, columns], coef.dtype)
+                reached = reached - weights @ (old - self._X_mean[columns])
+            variance = variance + (reached**2) @ sd[columns, ...] ** 2
         return y_mean, xp.sqrt(variance)
 
     def score(self, X, y, sample_weight=None):
@@ -388,88 +412,18 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
         """
         return masked_r2_score(y, self.predict(X), sample_weight=sample_weight)
 
-    def sharing(self):
-        """Return the share of variants of each covariance, summed over the scales.
-
-        Returns
-        -------
-        shares : dict of str to float
-            Largest first; they sum to 1.
-        """
-        check_is_fitted(self)
-        weights = to_numpy(self.weights_).astype(float)
-        shares = {"null": float(weights[0])} if self.include_null else {}
-        summed = weights[len(shares) :].reshape(len(self.covariance_names_), -1).sum(axis=1)
-        shares |= dict(zip(self.covariance_names_, map(float, summed), strict=True))
-        return dict(sorted(shares.items(), key=lambda item: -item[1]))
-
-    def component_moments(self, variant):
-        """Return the posterior of a variant's effects, a component at a time.
-
-        Parameters
-        ----------
-        variant : int or str
-            Column of X, or its name.
-
-        Returns
-        -------
-        means : ndarray of shape (T, n_traits)
-            mu_pt, per counted allele in units of y.
-        covariances : ndarray of shape (T, n_traits, n_traits)
-            S_pt.
-        """
-        check_is_fitted(self)
-        p = self._column(variant)
-        squared_norm, inverse_sd, scale, kept, n_traits = self._moments
-        state, factor = self._state, inverse_sd[p] * scale
-        mu, S = component_moments(
-            state.posterior.own[p], squared_norm[p], state.components, state.covariance
-        )
-        means = np.zeros((len(mu), n_traits))
-        means[:, kept] = mu * factor
-        covariances = np.zeros((len(mu), n_traits, n_traits))
-        covariances[np.ix_(range(len(mu)), kept, kept)] = S * np.outer(factor, factor)
-        return means, covariances
-
-    def effect_covariance(self, variant):
-        """Return the posterior covariance (n_traits, n_traits) of a variant's effects.
-
-        Parameters
-        ----------
-        variant : int or str
-            Column of X, or its name.
-
-        Returns
-        -------
-        covariance : ndarray of shape (n_traits, n_traits)
-        """
-        means, covariances = self.component_moments(variant)
-        alpha = to_numpy(self.responsibilities_)[self._column(variant)].astype(float)
-        deviations = means - alpha @ means
-        return np.einsum("t,tij->ij", alpha, covariances) + (deviations.T * alpha) @ deviations
-
-    def _column(self, variant):
-        """Return the column of a variant given by number or name."""
-        if isinstance(variant, str):
-            names = list(getattr(self, "feature_names_in_", []))
-            if variant not in names:
-                raise ValueError(f"No variant is named {variant!r}.")
-            return names.index(variant)
-        check_number(
-            variant, "variant", integer=True, low=0, high=self.n_features_in_ - 1, closed="both"
-        )
-        return int(variant)
-
     def _run(self, make_design, design, problem, genotypes, traits, X, y):
         """Run the solver, set the fitted attributes and return self."""
         xp, device = get_namespace_and_device(X)
-        design, delta = choose_design(self, make_design, design, problem)
+        problem = problem._replace(effects=effects_before(self, genotypes.inverse_sd, problem))
+        design, delta, problem = choose_design(self, make_design, design, problem)
         bounds = []
 
         def traced():
             for state in solve(self, design, problem, tol=self.tol):
                 bounds.append(
-                    state.bound - float(traits.n_observed[problem.kept] @ np.log(problem.unit))
+                    state.bound
+                    - float(traits.n_observed[problem.kept] @ np.log(problem.noise_unit))
                 )
                 yield state
 
@@ -477,7 +431,7 @@ class MMASHRegressor(CallbackSupportMixin, MultiOutputMixin, RegressorMixin, Bas
 
         def attributes(state):
             found = fitted_attributes(
-                state, problem, design, genotypes, traits, delta, centered=self.fit_intercept
+                state, problem, design, genotypes, traits, centered=self.fit_intercept
             )
             for name, value in found.items():
                 if isinstance(value, np.ndarray):

@@ -8,10 +8,11 @@ effects follow from the residual, delta X'Q(Y - XB) / P, and join the coefficien
 from typing import NamedTuple
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._array_api import column_blocks, to_numpy
 
-GRID = (0.0, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0)  # of delta
+LIKELY = (1e-3, 1e3)  # bounds of delta
 MAX_SAMPLES = 5000  # beyond so many, polygenic="auto" leaves the background out
 
 
@@ -42,13 +43,35 @@ class Relationship:
         n = design.host_weight.shape[0]
         kinship = xp.zeros((n, n), dtype=xp.float64, device=design.device)
         for block in design.blocks:
-            columns = design.columns(block)
+            columns = design.standardized(block)
             kinship += columns @ columns.T
         kinship = kinship / max(design.n_used, 1)
         self.root_weight = design.array(np.sqrt(design.host_weight))
         kinship = kinship * self.root_weight[:, None] * self.root_weight
         values, vectors = xp.linalg.eigh(kinship)
         self.values, self.vectors = xp.clip(values, min=0.0), vectors
+
+    def likeliest(self, covariance, covariance_step):
+        """Return delta of the best likelihood without a mixture, and Sigma there.
+
+        Missing cells count as their trait's mean.
+        """
+        design = self.design
+        rotated = to_numpy(self.vectors.T @ (self.root_weight[:, None] * design.Y))
+        values = to_numpy(self.values)
+
+        def noise(log_delta):
+            total = 1 + np.exp(log_delta) * values
+            moment = rotated.T @ (rotated / total[:, None]) / design.n_samples
+            sigma = covariance
+            if covariance_step is not None:
+                sigma = covariance_step(moment, design.n_samples)
+            fit = sigma.log_det + np.sum(sigma.inverse * moment)
+            loss = design.n_samples * fit + len(moment) * np.sum(np.log(total))
+            return loss + 2 * sigma.penalty, sigma
+
+        found = minimize_scalar(lambda x: noise(x)[0], bounds=np.log(LIKELY), method="bounded")
+        return float(np.exp(found.x)), noise(found.x)[1]
 
     def background(self, delta):
         """Return the `Background` at delta; None at 0."""
@@ -73,5 +96,52 @@ def background_effects(design):
     if design.background is not None:
         for block in design.blocks:
             effects[block] = design.score(design.columns(block))
-        effects *= design.background.delta / design.n_used
+        effects *= design.background.delta / max(design.n_used, 1)
     return effects
+
+
+class TrainingBackground(NamedTuple):
+    """What the variance of the background's predictions needs of the training data."""
+
+    X: object  # (n, P)
+    mean: object  # (P,)
+    inverse_sd: object  # (P,)
+    metric: object  # (n, n) Q, less the projection on the intercept where there is one
+    level: float  # delta / P, the prior variance of an effect in units of the noise
+
+
+def training_background(design):
+    """Return the `TrainingBackground` of a design, or None."""
+    if design.background is None:
+        return None
+    metric, level = design.weigh(design.precision), design.background.delta / max(design.n_used, 1)
+    return TrainingBackground(design.X, design.mean, design.inverse_sd, metric, level)
+
+
+def background_deviations(background, X, xp):
+    """Return what is left of new samples given the training data.
+
+    The background of a sample x is A (Y - XB) besides an error, with A = x'X' Q delta / P, so that
+    B reaches the prediction through x' - A X alone.
+
+    Parameters
+    ----------
+    background : TrainingBackground
+    X : array (m, P)
+
+    Returns
+    -------
+    variance : array (m,)
+        Of the error, in units of the noise.
+    weights : array (m, n)
+        A.
+    """
+    across, own = 0.0, 0.0
+    for columns, new in column_blocks(X, xp, background.mean.dtype):
+        mean, inverse_sd = background.mean[columns], background.inverse_sd[columns]
+        old = xp.astype(background.X[:, columns], mean.dtype)
+        new, old = (new - mean) * inverse_sd, (old - mean) * inverse_sd
+        across = across + background.level * (new @ old.T)
+        own = own + background.level * xp.sum(new**2, axis=1)
+    weights = across @ background.metric
+    return xp.clip(own - xp.sum(weights * across, axis=1), min=0.0), weights

@@ -63,12 +63,13 @@ def summarize(own, squared_norm, alpha, basis, back, values, first, scales, reac
                     high[p, j] += share * (1.0 - below)
 
 
-def deviations_and_sign_rates(state, prior, squared_norm):
+def deviations_and_sign_rates(state, responsibilities, prior, squared_norm):
     """Return posterior SDs (P, J) of effects on standardized variants, and lfsr (P, J)."""
-    posterior, covariance, parts = state.posterior, state.covariance, state.components
+    posterior, covariance = state.posterior, state.covariance
+    parts = prior.whitened(covariance)
     second, low, high = (np.zeros_like(posterior.own) for _ in range(3))
     summarize(
-        posterior.own @ covariance.whitener, squared_norm, posterior.alpha, parts.basis,
+        posterior.own @ covariance.whitener, squared_norm, responsibilities, parts.basis,
         parts.basis @ covariance.root, parts.values, parts.first, parts.scales,
         reached_traits(prior), parts.has_null, second, low, high,
     )  # fmt: skip

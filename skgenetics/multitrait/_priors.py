@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait._residual_covariance import FLOOR, ResidualCovariance
 from skgenetics.utils._validation import check_option
 
 CANONICAL = ("identity", "singletons", "heterogeneous", "shared")
@@ -52,6 +52,18 @@ class Prior(NamedTuple):
         return np.array(
             [1.0] * self.has_null + list(np.repeat(zero, len(self.scales))), dtype=float
         )
+
+    def without_empty(self, weights):
+        """Return the `Prior` less covariances and scales of no weight, and the places kept."""
+        grid = weights[self.has_null :].reshape(len(self.factors), len(self.scales)) > 0
+        covariances, scales = np.flatnonzero(grid.any(axis=1)), np.flatnonzero(grid.any(axis=0))
+        if len(covariances) in (0, len(grid)) and len(scales) in (0, len(self.scales)):
+            return self, slice(None)
+        places = np.arange(grid.size).reshape(grid.shape)[np.ix_(covariances, scales)].reshape(-1)
+        kept = np.concatenate([np.arange(self.has_null), places + self.has_null])
+        factors = [self.factors[k] for k in covariances]
+        names = [self.names[k] for k in covariances]
+        return self._replace(factors=factors, scales=self.scales[scales], names=names), kept
 
     def whitened(self, covariance: ResidualCovariance):
         """Return the `Components` of Sigma^-1/2 U_k Sigma^-1/2: no inverse of U_k is needed."""
@@ -249,6 +261,7 @@ def data_driven_covariances(effects, noise, *, n_strong=200, n_factors=5, n_step
         Covariance of their errors.
     """
     n_traits = effects.shape[1]
+    noise = noise + FLOOR * np.diag(np.diag(noise))  # collinear traits make it singular
     z = np.max(np.abs(effects) / np.sqrt(np.diag(noise)), axis=1)
     b = effects[np.argsort(-z, kind="stable")[:n_strong]]
     _, singular, vectors = np.linalg.svd(b / np.sqrt(len(b)), full_matrices=False)

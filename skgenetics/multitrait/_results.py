@@ -3,19 +3,21 @@
 import numpy as np
 
 from skgenetics.multitrait._design import intercept
-from skgenetics.multitrait._polygenic import background_effects
+from skgenetics.multitrait._polygenic import background_effects, training_background
 from skgenetics.multitrait._posterior import deviations_and_sign_rates
 
 PER_TRAIT = {"coef_", "coef_sd_", "lfsr_", "intercept_"}  # without the axis of traits for a 1-D y
 
 
-def fitted_attributes(state, problem, design, genotypes, traits, delta, *, centered):
+def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
     """Return the fitted attributes as host arrays (J, P) and so on, and what methods need.
 
     Traits that do not vary are not in the model: they have no effects and no noise.
     """
     kept, unit, prior = problem.kept, problem.unit, problem.prior
-    scale = np.where(traits.sd[kept] > 0, unit, 0.0)
+    varies = traits.sd[kept] > 0
+    scale = np.where(varies, unit, 0.0)
+    noise_scale = np.where(varies, problem.noise_unit, 0.0)
     n_traits, n_variants = len(traits.mean), len(genotypes.mean)
     posterior, inverse_sd = state.posterior, genotypes.inverse_sd
     to_alleles = inverse_sd[:, None] * scale
@@ -30,15 +32,15 @@ def fitted_attributes(state, problem, design, genotypes, traits, delta, *, cente
     center = traits.mean.copy()
     if centered and design.missing is not None:
         center[kept] += scale * intercept(design, posterior.effects)
-    sd, lfsr = deviations_and_sign_rates(state, prior, design.squared_norm)
+    responsibilities = state.responsibilities
+    sd, lfsr = deviations_and_sign_rates(state, responsibilities, prior, design.squared_norm)
     lfsr[~design.used] = 1.0
     lfsr[:, scale == 0] = 1.0
-    responsibilities = posterior.alpha.copy()
-    if prior.has_null:
-        responsibilities[~design.used, 0] = 1.0
+    unused = np.eye(prior.n_weights)[0] if prior.has_null else state.weights
+    responsibilities[~design.used] = unused
     pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
     noise = np.zeros((n_traits, n_traits))
-    noise[np.ix_(kept, kept)] = state.covariance.matrix * np.outer(scale, scale)
+    noise[np.ix_(kept, kept)] = state.covariance.matrix * np.outer(noise_scale, noise_scale)
     covariances = np.zeros((len(prior.names), n_traits, n_traits))
     covariances[np.ix_(range(len(prior.names)), kept, kept)] = prior.covariances * np.outer(
         unit, unit
@@ -59,14 +61,16 @@ def fitted_attributes(state, problem, design, genotypes, traits, delta, *, cente
         "residual_covariance_": noise,
         "pve_": explained / np.where(total > 0, total, 1.0),
         "_X_mean": genotypes.mean,
-        "_background_scale": inverse_sd * np.sqrt(delta / max(design.n_used, 1)),
-        "_state": state,
-        "_moments": (design.squared_norm, inverse_sd, scale, kept, n_traits),
+        "_background": training_background(design),
+        "_effects": posterior.effects,
+        "_prior": prior,
+        "_posterior": (posterior.own, design.squared_norm, state.covariance),
+        "_units": (inverse_sd, scale, kept, n_traits),
     }
     if state.covariance.factors is not None:
         factors = np.zeros((n_traits, state.covariance.factors.shape[1]))
-        factors[kept] = state.covariance.factors * scale[:, None]
+        factors[kept] = state.covariance.factors * noise_scale[:, None]
         found["residual_factors_"] = factors
-        found["residual_noise_"] = float(state.covariance.noise * unit[0] ** 2)
+        found["residual_noise_"] = float(state.covariance.noise * problem.noise_unit[0] ** 2)
         found["n_components_"] = factors.shape[1]
     return found

@@ -1,14 +1,10 @@
 """From an estimator's parameters and the data's moments to a problem for the solver."""
 
 from functools import partial
-from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.utils import check_random_state
 
-from skgenetics.multitrait._coordinate_ascent import coordinate_ascent, evidence_order
-from skgenetics.multitrait._polygenic import GRID, MAX_SAMPLES, Relationship
 from skgenetics.multitrait._priors import (
     Prior,
     check_residual_covariance,
@@ -25,11 +21,10 @@ from skgenetics.multitrait._residual_covariance import (
     low_rank_step,
     residual_covariance,
 )
+from skgenetics.utils._array_api import to_numpy
 from skgenetics.utils._validation import check_number, check_option
 
-SEARCH_SWEEPS = 200  # at most so many for each delta that polygenic="auto" tries
-SEARCH_TOL = 0.02
-NULL_START = 0.9  # of the weights: the background then takes what it can
+REVIVED = 0.01
 STEPS = {"full": full_step, "diagonal": diagonal_step, "low_rank": low_rank_step}
 
 
@@ -40,8 +35,10 @@ class Problem(NamedTuple):
     weights: np.ndarray  # (T,) to start from, or to hold
     covariance: ResidualCovariance  # likewise
     covariance_step: object  # None: Sigma is held
-    unit: np.ndarray  # (J',) of the traits in the model
+    unit: np.ndarray  # (J',) of the effects on the traits in the model
+    noise_unit: np.ndarray  # (J',) of their noise; other where traits differ in sample size
     kept: np.ndarray  # (J',) columns of y in the model: those that vary
+    effects: np.ndarray | None = None  # (P, J') to start from; None: 0
 
 
 def is_low_rank(options):
@@ -61,15 +58,17 @@ def check_parameters(options):
     else:
         check_number(options.polygenic, "polygenic", low=0, closed="left")
     check_number(options.identity_share, "identity_share", low=0, high=1, closed="both")
+    check_number(options.weight_threshold, "weight_threshold", low=0, high=1, closed="left")
     check_option(options.update_order, "update_order", ("sequential", "random", "evidence"))
     check_number(options.max_iter, "max_iter", integer=True, low=1, closed="left")
     check_number(options.tol, "tol", low=0, closed="left")
 
 
 def make_problem(
-    options, *, effects, error, moment, sd, unit, kept, trait_names, n_samples, varies
+    options, *, effects, error, moment, sd, unit, noise_unit, kept, trait_names, n_samples, varies
 ):
     """Return the `Problem`: the prior, and where weights and Sigma start."""
+    warm = options.warm_start and hasattr(options, "weights_")
     low_rank = is_low_rank(options)
     U, names = chosen_covariances(
         options.covariances,
@@ -80,7 +79,7 @@ def make_problem(
         noise=np.outer(error, error) * moment / np.outer(sd, sd) if varies else np.eye(len(sd)),
     )
     if options.scales is None:
-        scales = scales_from_data(effects, error)
+        scales = options._prior.scales if warm else scales_from_data(effects, error)
         largest = np.max(np.diagonal(U, axis1=1, axis2=2), axis=1)[:, None, None]
         U = U / np.where(largest > 0, largest, 1.0)
     else:
@@ -95,16 +94,22 @@ def make_problem(
     )
     n_weights = prior.n_weights
     weights = np.full(n_weights, 1 / n_weights)
-    if options.include_null and options.polygenic != 0:
-        weights[0] = NULL_START
-        weights[1:] = (1 - NULL_START) / (n_weights - 1)
     for name in ("weights_init", "weights"):
         if getattr(options, name) is not None:
             weights = check_weights(getattr(options, name), name, n_weights)
+    if warm and options.weights is None:
+        weights = to_numpy(options.weights_).astype(float)
+        if len(weights) != n_weights:
+            raise ValueError(
+                f"The fit that warm_start goes on from had {len(weights)} components, this one has "
+                f"{n_weights}: keep covariances and scales, or set warm_start=False."
+            )
+        weights = revived(weights)
     step = None
     if not isinstance(options.residual_covariance, str):
         given = check_residual_covariance(options.residual_covariance, len(trait_names))
-        covariance = residual_covariance(given[np.ix_(kept, kept)] / np.outer(unit, unit))
+        given = given[np.ix_(kept, kept)]
+        covariance = residual_covariance(given / np.outer(noise_unit, noise_unit))
     elif not varies:
         covariance = residual_covariance(np.eye(len(sd)))
     else:
@@ -113,52 +118,28 @@ def make_problem(
             most = len(sd) - 1
             rank = None if options.n_components is None else min(options.n_components, most)
             step = partial(low_rank_step, rank=rank)
-        covariance = step(moment / np.outer(unit, unit), n_samples)
-    return Problem(prior, weights, covariance, step, unit, kept)
+        if warm:
+            moment = to_numpy(options.residual_covariance_).astype(float)[np.ix_(kept, kept)]
+        covariance = step(moment / np.outer(noise_unit, noise_unit), n_samples)
+    return Problem(prior, weights, covariance, step, unit, noise_unit, kept)
 
 
-def solve(options, design, problem, *, tol):
-    """Return the generator of coordinate ascent."""
-    return coordinate_ascent(
-        design,
-        problem.prior,
-        weights=problem.weights,
-        learn_weights=options.weights is None,
-        covariance=problem.covariance,
-        covariance_step=problem.covariance_step,
-        tol=tol,
-    )
+def revived(weights):
+    """Return weights of which a part is spread over all components: 0 would stay 0."""
+    return (1 - REVIVED) * weights + REVIVED / len(weights)
 
 
-def choose_design(options, make_design, design, problem):
-    """Choose the order and the background; return the design and delta."""
-    order = None
-    if options.update_order == "random":
-        order = check_random_state(options.random_state).permutation(len(design.squared_norm))
-    elif options.update_order == "evidence":
-        components = problem.prior.whitened(problem.covariance)
-        order = evidence_order(design, components, problem.weights, problem.covariance)
-    if order is not None:
-        design = make_design(background=None, order=order)
-    if not design.rows_known and options.polygenic not in ("auto", 0):
+def effects_before(model, inverse_sd, problem):
+    """Return the effects (P, J') that warm_start goes on from, or None."""
+    if not (model.warm_start and hasattr(model, "weights_")):
+        return None
+    effects, (old_inverse_sd, scale, kept, n_traits) = model._effects, model._units
+    full = np.zeros((len(effects), n_traits))
+    full[:, kept] = effects * old_inverse_sd[:, None] * scale
+    if len(inverse_sd) != len(full) or problem.kept.max() >= n_traits:
         raise ValueError(
-            f"polygenic={options.polygenic} needs the samples, which summary statistics do not "
-            "hold. Use polygenic=0 or 'auto', which is 0 here."
+            f"warm_start goes on from a fit of {len(full)} variants and {n_traits} trait(s); this "
+            f"one has {len(inverse_sd)} and others: set warm_start=False."
         )
-    if not design.rows_known:
-        return design, 0.0
-    if not isinstance(options.polygenic, str):
-        if options.polygenic == 0:
-            return design, 0.0
-        background = Relationship(design).background(options.polygenic)
-        return make_design(background=background, order=order), float(options.polygenic)
-    if len(design.host_weight) > MAX_SAMPLES or design.n_used == 0:
-        return design, 0.0
-    relationship, best = Relationship(design), None
-    for delta in GRID:
-        if delta > 0:
-            design = make_design(background=relationship.background(delta), order=order)
-        *_, state = islice(solve(options, design, problem, tol=SEARCH_TOL), SEARCH_SWEEPS)
-        if best is None or state.bound > best[0]:
-            best = state.bound, design, delta
-    return best[1:]
+    to_internal = 1 / np.where(inverse_sd > 0, inverse_sd, np.inf)
+    return full[:, problem.kept] * to_internal[:, None] / problem.unit

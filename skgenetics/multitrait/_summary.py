@@ -5,7 +5,6 @@ import numpy as np
 from skgenetics.multitrait._design import BLOCK, contiguous
 from skgenetics.multitrait._priors import check_psd
 from skgenetics.utils._array_api import move_to, to_numpy
-from skgenetics.utils._validation import check_number
 
 NULL_Z = 2.0  # variants whose abs(z) stays below it in every trait tell how the noise correlates
 
@@ -96,7 +95,7 @@ class SummaryDesign:
 
 
 def validate_summary(bhat, shat, z, ld, n_samples, trait_correlation, *, xp, device):
-    """Return ld (P, P), and on the host correlations with the traits (P, J), of traits (J, J)."""
+    """Return ld (P, P), and on the host correlations with the traits, of the traits, and n (J,)."""
     if z is None:
         if bhat is None or shat is None:
             raise ValueError("fit_summary needs z, or bhat and shat.")
@@ -110,7 +109,13 @@ def validate_summary(bhat, shat, z, ld, n_samples, trait_correlation, *, xp, dev
     z = z[:, None] if z.ndim == 1 else z
     if z.ndim != 2 or not np.all(np.isfinite(z)):
         raise ValueError("z must be finite, of shape (n_variants, n_traits) or (n_variants,).")
-    check_number(n_samples, "n_samples", low=2)
+    n = to_numpy(n_samples).astype(float)
+    if n.ndim == 0:
+        n = np.full(z.shape[1], float(n))
+    if n.shape != (z.shape[1],) or not np.all(np.isfinite(n) & (n > 2)):
+        raise ValueError(
+            f"n_samples must be one number above 2, or {z.shape[1]}, one a trait; got {n_samples}."
+        )
     ld = move_to(ld, xp, device, xp.float64)
     if tuple(ld.shape) != (len(z), len(z)):
         raise ValueError(
@@ -137,4 +142,28 @@ def validate_summary(bhat, shat, z, ld, n_samples, trait_correlation, *, xp, dev
             f"trait_correlation must have shape ({n_traits}, {n_traits}) and a diagonal of 1."
         )
     check_psd(traits, "trait_correlation")
-    return ld, z / np.sqrt(z**2 + n_samples - 2), traits
+    return ld, z / np.sqrt(z**2 + n - 2), traits, n
+
+
+def summary_names(effects, ld):
+    """Return the names of variants (P,) or None, and of traits, from data frames.
+
+    Raises
+    ------
+    ValueError
+        Where the rows of the effects, or of ld, are named otherwise than the columns of ld.
+    """
+    columns = getattr(effects, "columns", None)
+    n_traits = np.shape(effects)[1] if np.ndim(effects) == 2 else 1
+    traits = list(columns) if columns is not None else [f"y{j}" for j in range(n_traits)]
+    if not hasattr(ld, "columns"):
+        return None, traits
+    names = [*ld.columns]
+    for table, name in ((ld, "ld"), (effects, "z, or bhat")):
+        rows = getattr(table, "index", None)
+        if hasattr(rows, "tolist") and rows.tolist() != names:
+            raise ValueError(
+                f"The rows of {name} are not the variants of the columns of ld, in their order: "
+                "reindex one to the other."
+            )
+    return np.asarray(names, dtype=object) if isinstance(names[0], str) else None, traits

@@ -91,8 +91,9 @@ def test_compiled_kernel_equals_its_python():
     delta=st.sampled_from([0.0, 0.4]),
     form=st.sampled_from([None, "full", "diagonal", "low_rank"]),
     centered=st.booleans(),
+    threshold=st.sampled_from([0.0, 1e-8, 0.02]),
 )
-def test_bound_never_falls(seed, n, p, n_traits, missing, delta, form, centered):
+def test_bound_never_falls(seed, n, p, n_traits, missing, delta, form, centered, threshold):
     X, Y, U, scales, weights, sigma = random_problem(seed, n, p, n_traits, missing=missing)
     step = {
         None: None,
@@ -100,10 +101,13 @@ def test_bound_never_falls(seed, n, p, n_traits, missing, delta, form, centered)
         "diagonal": diagonal_step,
         "low_rank": lambda C, N: low_rank_step(C, N, rank=None),
     }[form]
+    if form == "diagonal":  # where the step starts from must be of its form
+        sigma = np.diag(np.diag(sigma))
     design = make_design(X, Y, delta=delta, centered=centered)
     _, bounds = run(
-        design, U, scales, sigma, weights, n_sweeps=25, learn_weights=True, covariance_step=step
-    )
+        design, U, scales, sigma, weights, n_sweeps=25, learn_weights=True, covariance_step=step,
+        weight_threshold=threshold,
+    )  # fmt: skip
     assert np.all(np.isfinite(bounds))
     # the penalty of a learned rank is not known to the sigma that the solver starts from
     assert_monotone(bounds[1:] if form == "low_rank" else bounds)
@@ -125,9 +129,26 @@ def test_accelerated_weights_are_ten_steps_of_em():
     class Design:
         n_used, used = 20, np.arange(21) < 20
 
-    plain, accelerated = _coordinate_ascent.updated_weights(alpha, weights, Design)
+    plain, accelerated = _coordinate_ascent.updated_weights(alpha, weights, Design, 10)
     np.testing.assert_allclose(plain, steps[0], rtol=1e-12)
     np.testing.assert_allclose(accelerated, steps[-1], rtol=1e-12)
+
+
+def test_small_weights_leave_the_model():
+    X, Y, U, scales, weights, sigma = random_problem(0, n=60)
+    problem = make_design(X, Y), U, scales, sigma, weights
+    full, bounds = run(*problem, n_sweeps=60, learn_weights=True)
+    state, pruned = run(*problem, n_sweeps=60, learn_weights=True, weight_threshold=0.03)
+    gone = state.weights == 0
+    assert gone.sum() >= 2
+    assert state.posterior.alpha.shape[1] < len(weights)
+    assert np.all(state.responsibilities[:, gone] == 0)
+    np.testing.assert_allclose(state.responsibilities.sum(axis=1), 1)
+    np.testing.assert_allclose(state.weights.sum(), 1)
+    assert pruned[-1] <= bounds[-1] + 0.05
+    np.testing.assert_allclose(state.posterior.effects, full.posterior.effects, atol=0.1)
+    _, exact = run(*problem, n_sweeps=60, learn_weights=True, weight_threshold=1e-12)
+    np.testing.assert_allclose(exact, bounds, rtol=1e-9)
 
 
 def reference(shared, name):
@@ -161,7 +182,7 @@ def test_mr_mash_without_jitter(shared):
     ],
 )
 def test_mr_mash_iterates(shared, monkeypatch, name, step, n_sweeps):
-    monkeypatch.setattr(_coordinate_ascent, "INNER_STEPS", 1)  # EM without acceleration
+    monkeypatch.setattr(_coordinate_ascent, "INNER_STEPS", (1, 1))  # EM without acceleration
     _, design, problem, effects, expected = reference(shared, name)
     learn = "fixed" not in name
     state, bounds = run(

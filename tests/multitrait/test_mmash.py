@@ -5,6 +5,8 @@ import warnings
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
@@ -210,9 +212,97 @@ def test_background_predicts_what_is_spread_over_the_genome():
     np.testing.assert_allclose(model.predict(X[200:]), expected, atol=1e-8)
     assert model.score(X[200:], Y[200:]) > 0.05
     std = model.predict(X[200:], return_std=True)[1]
-    noise = np.diag(model.residual_covariance_)
-    ceiling = noise * (1 + model.polygenic_ * np.sum(Z[200:] ** 2, axis=1, keepdims=True) / 200)
-    np.testing.assert_allclose(std**2, ceiling, rtol=1e-6)
+    # and its variance, of the noise and of what the training data leave of the background
+    solved = np.linalg.solve(K[:200] + np.eye(200), K[200:].T)
+    own = model.polygenic_ * np.sum(Z[200:] ** 2, axis=1) / 200
+    left = 1 + own - np.sum(K[200:] * solved.T, axis=1)
+    expected = np.outer(left, np.diag(model.residual_covariance_))
+    np.testing.assert_allclose(std**2, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_deviation_of_predictions_with_background_and_mixture(traits, weighted):
+    # one component: the posterior of the mixture's effects is normal, here of one variant
+    rng = np.random.default_rng(3)
+    X, Y = rng.normal(size=(12, 1)), rng.normal(size=(12, 1))
+    weight = rng.integers(1, 3, size=12) if weighted else np.ones(12, dtype=int)
+    model = MMASHRegressor(
+        covariances=np.eye(1)[None], scales=[0.5], weights=[0.0, 1.0], polygenic=0.4,
+        residual_covariance=np.array([[0.8]]),
+    ).fit(X, Y, sample_weight=weight)  # fmt: skip
+    rows = np.repeat(np.arange(12), weight)
+    mean, sd = X[rows].mean(), X[rows].std(ddof=1)
+    x, new = (X[rows, 0] - mean) / sd, (np.array([-1.0, 0.3, 2.0]) - mean) / sd
+    # the sum of both effects is N(0, .5 + .4 * .8) a priori
+    variance = 1 / (1 / (0.5 + 0.4 * 0.8) + x @ x / 0.8)
+    std = model.predict(new[:, None] * sd + mean, return_std=True)[1]
+    np.testing.assert_allclose(std[:, 0] ** 2, 0.8 + variance * new**2, rtol=1e-9)
+
+
+def test_warm_start(traits):
+    X, Y = traits(p=60)
+    Y[3:20, 1] = np.nan
+    for polygenic in ("auto", 0, 0.2):
+        model = MMASHRegressor(polygenic=polygenic, warm_start=True, tol=1e-4).fit(X, Y)
+        bound, n_iter, coef = model.elbo_path_[-1], model.n_iter_, model.coef_
+        model.set_params(tol=1e-3).fit(X, Y)
+        assert model.n_iter_ < n_iter / 2
+        np.testing.assert_allclose(model.elbo_path_[-1], bound, atol=0.3)
+        np.testing.assert_allclose(model.coef_, coef, atol=0.05)
+        # scales and background go on with other data too
+        scales, cold = model.scales_, MMASHRegressor(polygenic=polygenic).fit(X[:150], Y[:150])
+        model.fit(X[:150], Y[:150])
+        np.testing.assert_array_equal(model.scales_, scales)
+        np.testing.assert_allclose(model.coef_[:, 4], cold.coef_[:, 4], atol=0.1)
+    with pytest.raises(ValueError, match="60 variants and 3"):
+        model.fit(X[:, :30], Y)
+    with pytest.raises(ValueError, match="components"):
+        model.set_params(covariances=["identity"]).fit(X, Y)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    n=st.integers(3, 25),
+    p=st.integers(1, 30),
+    n_traits=st.integers(1, 5),
+    missing=st.sampled_from([0.0, 0.4]),
+    options=st.fixed_dictionaries(
+        {
+            "covariances": st.sampled_from(
+                ["canonical", "both", "data_driven", ["shared", "identity"]]
+            ),
+            "residual_covariance": st.sampled_from(["full", "diagonal", "low_rank"]),
+            "polygenic": st.sampled_from(["auto", 0, 0.5]),
+            "include_null": st.booleans(),
+            "standardize": st.booleans(),
+            "fit_intercept": st.booleans(),
+            "update_order": st.sampled_from(["sequential", "random", "evidence"]),
+        }
+    ),
+)
+def test_any_data(seed, n, p, n_traits, missing, options):
+    rng = np.random.default_rng(seed)
+    X = rng.binomial(2, rng.uniform(0, 1, p), size=(n, p)).astype(np.int8)
+    Y = X @ (rng.normal(size=(p, n_traits)) * (rng.random((p, 1)) < 0.3))
+    Y = Y + rng.normal(size=(n, n_traits)) * 10.0 ** rng.integers(-3, 4, n_traits)
+    Y[rng.random(Y.shape) < missing] = np.nan
+    Y[:2, 0] = [0, 1]
+    model = MMASHRegressor(max_iter=15, random_state=0, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", message="No cell of y")
+        model.fit(X, Y)
+    mean, std = model.predict(X, return_std=True)
+    assert np.isfinite(mean).all()
+    assert (std >= 0).all()
+    for probability in (model.lfsr_, model.pip_, model.responsibilities_, model.pve_):
+        assert ((probability >= 0) & (probability <= 1 + 1e-9)).all()
+    np.testing.assert_allclose(model.responsibilities_.sum(axis=1), 1, atol=1e-9)
+    np.testing.assert_allclose(model.weights_.sum(), 1)
+    bounds = np.array(model.elbo_path_)
+    rise = np.diff(bounds)[options["residual_covariance"] == "low_rank" :]
+    assert np.all(rise >= -1e-9 * np.maximum(1, np.abs(bounds[1:][-len(rise) or 1 :])))
 
 
 def test_predictive_deviations_cover(traits):
@@ -314,6 +404,11 @@ def test_among_the_tools_of_scikit_learn(traits):
         ({"polygenic": "yes"}, "'auto'"),
         ({"update_order": "best"}, "'sequential'"),
         ({"identity_share": 2}, "identity_share"),
+        ({"weight_threshold": -1}, "weight_threshold"),
+        ({"weights_init": [1.0]}, "weights_init must have shape"),
+        ({"covariances": np.empty((0, 3, 3))}, "shape"),
+        ({"scales": [[0.1]]}, "shape"),
+        ({"scales": [np.inf]}, "finite"),
         ({"max_iter": 0}, "max_iter"),
     ],
 )
@@ -390,6 +485,52 @@ def test_mr_mash_rss(shared):
     np.testing.assert_allclose(model.coef_.T * sd, case["out_mu1"], atol=2e-3)
 
 
+def test_summary_statistics_of_traits_of_different_size():
+    rng = np.random.default_rng(0)
+    z, n = np.array([[4.0, -1.0]]), np.array([900.0, 400.0])
+    C = np.array([[1.0, 0.4], [0.4, 1.0]])
+    U = np.array([[0.02, 0.01], [0.01, 0.02]])
+    model = MMASHRegressor(
+        covariances=U[None], scales=[1.0], weights=[0.3, 0.7], residual_covariance=C
+    ).fit_summary(z=z, ld=np.eye(1), n_samples=n, trait_correlation=C)
+    # z / sqrt(1 + (z^2 - 1) / (n - 1)) ~ N(sqrt(n_j (1 - 1 / max n)) beta_j, C)
+    b = (z / np.sqrt(z**2 + n - 2))[0] * np.sqrt(900 / 899)
+    noise = C * np.sqrt(np.outer(900 / n, 900 / n)) / 899
+    variance = np.linalg.inv(np.linalg.inv(U) + np.linalg.inv(noise))
+    logs = [multivariate_normal.logpdf(b, cov=noise), multivariate_normal.logpdf(b, cov=noise + U)]
+    odds = 0.7 / 0.3 * np.exp(logs[1] - logs[0])
+    np.testing.assert_allclose(model.pip_, odds / (1 + odds), rtol=1e-10)
+    mean = variance @ np.linalg.solve(noise, b)
+    np.testing.assert_allclose(model.coef_[:, 0], mean * model.pip_[0], rtol=1e-10)
+    np.testing.assert_allclose(model.component_moments(0)[1][1], variance, rtol=1e-10)
+    np.testing.assert_allclose(model.residual_covariance_, C)
+    z, ld = 2 * rng.normal(size=(40, 2)), np.eye(40)
+    same = [
+        MMASHRegressor().fit_summary(z=z, ld=ld, n_samples=n, trait_correlation=C)
+        for n in (500, [500, 500])
+    ]
+    np.testing.assert_allclose(same[0].coef_, same[1].coef_, atol=1e-12)
+
+
+def test_names_of_summary_statistics(traits):
+    pandas = pytest.importorskip("pandas")
+    X, Y = traits()
+    names = [f"rs{i}" for i in range(30)]
+    z = pandas.DataFrame(t_statistics(X, Y), index=names, columns=["ldl", "hdl", "tg"])
+    ld = pandas.DataFrame(np.corrcoef(X.T), index=names, columns=names)
+    rest = {"n_samples": 200, "trait_correlation": np.eye(3)}
+    model = MMASHRegressor().fit_summary(z=z, ld=ld, **rest)
+    assert "only hdl" in model.covariance_names_
+    assert list(model.feature_names_in_) == names
+    np.testing.assert_array_equal(model.effect_covariance("rs4"), model.effect_covariance(4))
+    with pytest.raises(ValueError, match="reindex"):
+        MMASHRegressor().fit_summary(z=z[::-1], ld=ld, **rest)
+    with pytest.raises(ValueError, match="rows of ld"):
+        MMASHRegressor().fit_summary(z=z, ld=ld[::-1], **rest)
+    one = MMASHRegressor().fit_summary(z=z["ldl"], ld=ld, n_samples=200)
+    assert one.coef_.shape == (30,)
+
+
 def test_bad_summary_statistics(traits):
     X, Y = traits()
     z, R = t_statistics(X, Y), np.corrcoef(X.T)
@@ -401,6 +542,8 @@ def test_bad_summary_statistics(traits):
         ({"ld": np.tri(30)}, "symmetric"),
         ({"ld": 2 * R}, "diagonal of 1"),
         ({"n_samples": 2}, "n_samples"),
+        ({"n_samples": [200, 200]}, "or 3, one a trait"),
+        ({"n_samples": [200, 200, np.inf]}, "n_samples"),
         ({"trait_correlation": np.eye(2)}, "trait_correlation must have shape"),
         ({"trait_correlation": None}, "give trait_correlation"),
     ]:
