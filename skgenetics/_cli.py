@@ -311,6 +311,7 @@ def run_compare(options):
             save_models(model_folder, study, results)
             count = len(list(model_folder.iterdir()))
             console.say(f"Wrote {options.save_model.rstrip('/')}/: {count} models")
+        console.say("Next: skgenetics finemap --help")
         failures = _summarize("Failed", results, lambda result: [result.error or ""])
         console.lines += failures
         sys.stderr.writelines(line + "\n" for line in failures)

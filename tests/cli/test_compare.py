@@ -93,7 +93,8 @@ def test_every_model_and_every_table(study, compare):
     assert head.split()[-1] == "MLP"
     for word in ("top variant", "RidgeCV", "ElasticNet", "FinemapMiXeR", "HistGradientBoosting"):
         assert word in head
-    assert printed.rstrip().splitlines()[-2].startswith("Wrote run/: comparison.csv, credible_sets")
+    assert printed.splitlines()[-3].startswith("Wrote run/: comparison.csv, credible_sets")
+    assert printed.splitlines()[-1] == "Next: skgenetics finemap --help"
     assert Path("run/compare.log").read_text() == printed
     assert sorted(os.listdir("run")) == [
         *("compare.log", "comparison.csv", "credible_sets.tsv"),
