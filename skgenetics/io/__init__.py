@@ -2,6 +2,8 @@
 
 from skgenetics.io._bgen import read_bgen
 from skgenetics.io._dosages import read_genotypes, write_genotypes
+from skgenetics.io._expression import read_expression
+from skgenetics.io._gene_sets import read_gene_sets
 from skgenetics.io._genotypes import Genotypes
 from skgenetics.io._harmonize import harmonize
 from skgenetics.io._ld import read_ld
@@ -21,6 +23,8 @@ __all__ = [
     "harmonize",
     "match_samples",
     "read_bgen",
+    "read_expression",
+    "read_gene_sets",
     "read_genotypes",
     "read_ld",
     "read_list",

@@ -79,8 +79,7 @@ def read_genotypes(path, *, build=None):
             f"{path.name} has one column only; expected sample IDs, then one column a variant."
         )
     sample_ids = [row[0] for row in rows]
-    cells = np.array([row[1:] for row in rows], dtype=str)
-    values = parse_numbers(cells, sample_ids, names, path.name)
+    values = parse_numbers([row[1:] for row in rows], sample_ids, names, path.name)
     return Genotypes(
         _check_dosages(values, sample_ids, names, path.name),
         sample_index(None, sample_ids),

@@ -8,7 +8,13 @@ import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
 from skgenetics.io._sumstats_formats import FORMATS, MEANINGS, recognize
-from skgenetics.io._tables import check_unique, find_delimiter, iterate_lines, split_lines
+from skgenetics.io._tables import (
+    check_unique,
+    find_delimiter,
+    iterate_lines,
+    split_lines,
+    to_number,
+)
 from skgenetics.utils._validation import check_number, import_optional
 
 COLUMNS = (
@@ -268,7 +274,7 @@ def _numbers(texts, meaning, n_before, name):
     try:
         values = np.array([float(text) for text in texts])
     except ValueError:
-        values = np.array([_number(text) for text in texts])
+        values = np.array([to_number(text) for text in texts])
     bad = (values < low) | (values > high) | np.isinf(values)
     if meaning == "base_pair_location":
         bad |= values != np.floor(values)
@@ -281,14 +287,6 @@ def _numbers(texts, meaning, n_before, name):
             )
     values[bad] = np.nan
     return values
-
-
-def _number(text):
-    """Return a text as a number, NaN where it is none."""
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
 
 
 def _neg_log10(p, texts):

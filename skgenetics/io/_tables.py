@@ -10,7 +10,7 @@ import numpy as np
 
 from skgenetics.utils._validation import check_option, import_optional
 
-MISSING_WORDS = ("", "NA", "N/A", "NaN", "nan", "na", ".", "-9")
+MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "na", "."))
 _COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)
 
 
@@ -98,30 +98,31 @@ def read_rows(path):
     return split_rows(lines, name)
 
 
-def parse_numbers(cells, row_names, column_names, source):
-    """Return strings (rows, columns) as float64; words for missing and -9 become NaN."""
-    missing = np.isin(cells, MISSING_WORDS)
-    try:
-        values = np.where(missing, "nan", cells).astype(np.float64)
-    except ValueError:
-        values = None
-    if values is None or np.isinf(values).any():
-        for row, column in np.argwhere(~missing):
-            if not _is_number(cells[row, column]):
+def parse_numbers(rows, row_names, column_names, source, *, missing_code=-9):
+    """Return rows of text as float64; words for missing and `missing_code` become NaN."""
+    values = np.empty((len(rows), len(column_names)))
+    for k, row in enumerate(rows):
+        try:
+            values[k] = [float(text) for text in row]
+        except ValueError:
+            values[k] = [to_number(text) for text in row]
+        for j in np.flatnonzero(~np.isfinite(values[k])):
+            if row[j] not in MISSING_WORDS:
                 raise ValueError(
-                    f"{source}: column {column_names[column]!r} of {row_names[row]} is "
-                    f"{str(cells[row, column])!r}; expected a number (missing: NA or -9)."
-                ) from None
-    values[values == -9] = np.nan
+                    f"{source}: column {column_names[j]!r} of {row_names[k]} is "
+                    f"{str(row[j])[:40]!r}; expected a number (missing: NA)."
+                )
+    if missing_code is not None:
+        values[values == missing_code] = np.nan
     return values
 
 
-def _is_number(text):
-    """Whether `text` is a finite number."""
+def to_number(text):
+    """Return a text as a float, NaN where it is none."""
     try:
-        return bool(np.isfinite(float(text)))
+        return float(text)
     except ValueError:
-        return False
+        return np.nan
 
 
 def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), samples=None):
@@ -163,7 +164,7 @@ def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), sample
     header, rows = read_rows(path)
     if kind == "covariates" and _is_transposed(header, rows, samples):
         header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
-    ids = _id_columns(header)
+    ids = id_columns(header)
     _check_header(header, name)
     index = _index([[row[i] for i in ids] for row in rows], name)
 
@@ -178,10 +179,11 @@ def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), sample
     if not numeric and not text_columns:
         raise ValueError(f"{name} has IDs only; expected at least one more column.")
     positions = [header.index(column) for column in numeric]
-    cells = np.array([[row[i] for i in positions] for row in rows], dtype=str)
-    row_names = index.get_level_values("IID")
+    cells = [[row[i] for i in positions] for row in rows]
     table = pd.DataFrame(
-        parse_numbers(cells, row_names, numeric, name), index=index, columns=numeric
+        parse_numbers(cells, index.get_level_values("IID"), numeric, name),
+        index=index,
+        columns=numeric,
     )
     for column in text_columns:
         table[column] = [row[header.index(column)] for row in rows]
@@ -212,7 +214,7 @@ def _people(path, name):
     rows = [re.split(r"[\s,]+", line.strip()) for line in read_lines(path) if line.strip()]
     if rows and rows[0][0] in ("#FID", "FID", "#IID", "IID"):
         header, *rows = rows
-        ids = _id_columns(header)
+        ids = id_columns(header)
     else:
         ids = (0, 1) if rows and len(rows[0]) > 1 else (0,)
     if not rows:
@@ -222,7 +224,7 @@ def _people(path, name):
     return _index([[row[i] for i in ids] for row in rows], name)
 
 
-def _id_columns(header):
+def id_columns(header):
     """Return where FID and IID, or the IDs alone, stand in a header."""
     names = [column.lstrip("#").upper() for column in header]
     if names[:2] == ["FID", "IID"]:
@@ -261,7 +263,7 @@ def _is_transposed(header, rows, samples):
 
 def _check_header(header, name):
     """Raise ValueError where the first line looks like data: it names no IID, and holds numbers."""
-    numbers = [column for column in header[1:] if _is_number(column)]
+    numbers = [column for column in header[1:] if np.isfinite(to_number(column))]
     if numbers and "IID" not in [column.lstrip("#").upper() for column in header]:
         raise ValueError(
             f"{name} has no header: its first line holds {numbers[0]!r} where the name of a column "

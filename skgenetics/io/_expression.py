@@ -1,0 +1,274 @@
+"""Expression of genes: GTEx and QTLtools BED, GCT, parquet and text; one tissue or several."""
+
+from collections.abc import Mapping
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from sklearn.utils import Bunch
+
+from skgenetics.io._genotypes import sample_index
+from skgenetics.io._tables import (
+    check_unique,
+    id_columns,
+    iterate_lines,
+    parse_numbers,
+    read_rows,
+    split_lines,
+)
+from skgenetics.utils._validation import import_optional
+
+_GENE_HEADERS = frozenset(
+    ("gene", "genes", "gene_id", "geneid", "gene_name", "phenotype_id", "ensembl_id")
+)
+_GENE_COLUMNS = ("gene_id", "symbol", "chromosome", "start", "end", "strand")
+
+
+def read_expression(path, *, genes=None, genes_in_rows=None, individual_of=None):
+    """Read expression (or other molecular phenotypes) of people, in one tissue or in several.
+
+    Parameters
+    ----------
+    path : path-like, or dict of str to path-like
+        One file, or ``{tissue: file}``. Formats are told by the ending (also gzipped):
+
+        * ``.bed``: phenotypes of GTEx, tensorQTL and QTLtools: ``#chr start end gene_id``, with
+          QTLtools ``gid strand`` too, then one column a person.
+        * ``.gct``: version 1.2, as GTEx distributes TPM.
+        * ``.parquet``, ``.csv``, ``.tsv``, ``.txt``: a table, whose first column (parquet: or
+          index) holds IDs.
+    genes : sequence of str, optional
+        The genes to read, in this order; by default all, in the order of the files.
+    genes_in_rows : bool, optional
+        Which way round a table is. By default genes are in rows where the first column is named
+        gene, gene_id, geneid, gene_name, phenotype_id or ensembl_id; and people otherwise.
+    individual_of : "gtex" or dict of str to str, optional
+        Whose the samples are: "gtex" shortens IDs such as GTEX-1117F-0226-SM-5GZZ7 to GTEX-1117F.
+        By default samples are people.
+
+    Returns
+    -------
+    expression : Bunch
+        * data : ndarray of float64, of shape (n_individuals, n_genes); or, from several tissues,
+          (n_individuals, n_genes, n_tissues). NaN where the file has none, and where a tissue lacks
+          a person or gene: the ``y`` of `MILAGERegressor`.
+        * samples : pandas.MultiIndex, levels FID ("0") and IID, for `match_samples`.
+        * genes : pandas.DataFrame with columns gene_id, symbol, chromosome, start, end, strand, as
+          far as known. start and end count from 1 and include both.
+        * tissues : list of str, or None for one file.
+
+    Raises
+    ------
+    ValueError
+        Where a file is damaged, holds text for a number, or has a person or a gene twice.
+
+    References
+    ----------
+    GTEx Consortium (2020), Science 369:1318; Delaneau et al. (2017), Nature Communications 8:15452
+    (QTLtools).
+    """
+    files = path if isinstance(path, Mapping) else {None: path}
+    if not files:
+        raise ValueError("path is an empty dict; expected at least one tissue.")
+    wanted = None if genes is None else list(dict.fromkeys(genes))
+    tissues = [
+        _read_tissue(Path(file), wanted, genes_in_rows, individual_of) for file in files.values()
+    ]
+    people = list(dict.fromkeys(chain.from_iterable(names for names, _, _ in tissues)))
+    known = {}
+    for _, rows, _ in reversed(tissues):  # what the first file says of a gene holds
+        known |= rows
+    found = list(dict.fromkeys(chain.from_iterable(rows for _, rows, _ in tissues)))
+    if wanted is not None:
+        missing = [gene for gene in wanted if gene not in known]
+        if missing:
+            raise ValueError(
+                f"Gene {missing[0]} ({len(missing)} in all) is in none of the files; their first "
+                f"are {', '.join(found[:3]) or 'not among those asked for'}."
+            )
+        found = wanted
+    row_of = {name: k for k, name in enumerate(people)}
+    column_of = {gene: k for k, gene in enumerate(found)}
+    values = np.full((len(people), len(found), len(tissues)), np.nan)
+    for t, (names, rows, table) in enumerate(tissues):
+        place = np.ix_([row_of[name] for name in names], [column_of[gene] for gene in rows], [t])
+        values[place] = table.T[:, :, None]
+    pd = import_optional("pandas", extra="dataframe")
+    frame = pd.DataFrame([known[gene] for gene in found], columns=list(_GENE_COLUMNS))
+    several = isinstance(path, Mapping)
+    return Bunch(
+        data=values if several else values[:, :, 0],
+        samples=sample_index(None, people),
+        genes=frame.astype({"start": "Int64", "end": "Int64"}),
+        tissues=[str(tissue) for tissue in files] if several else None,
+    )
+
+
+def _read_tissue(path, wanted, genes_in_rows, individual_of):
+    """Return names of people, {gene: its row of the frame}, and values (genes, people)."""
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no file {path}.")
+    name, endings = path.name, set(path.suffixes)
+    only = None if wanted is None else set(wanted)
+    if ".bed" in endings:
+        samples, genes, table = _read_bed(path, only)
+    elif ".gct" in endings:
+        samples, genes, table = _read_gct(path, only)
+    elif ".parquet" in endings:
+        samples, genes, table = _read_parquet(path, genes_in_rows)
+    elif endings & {".csv", ".tsv", ".txt"}:
+        samples, genes, table = _read_text(path, genes_in_rows)
+    else:
+        raise ValueError(
+            f"Cannot read expression from {name}: expected .bed, .gct, .parquet, .csv, .tsv or "
+            ".txt."
+        )
+    if not samples or not (genes or only):
+        raise ValueError(f"{name} has {len(samples)} people and {len(genes)} genes.")
+    people = [_individual(sample, individual_of, name) for sample in samples]
+    names = [gene["gene_id"] for gene in genes]
+    for what, ids in (("person", samples), ("individual", people), ("gene", names)):
+        _check_once(what, ids, name)
+    kept = [k for k, gene in enumerate(names) if only is None or gene in only]
+    return people, {names[k]: genes[k] for k in kept}, table[kept]
+
+
+def _individual(sample, individual_of, source):
+    """Return whose a sample is."""
+    if individual_of is None:
+        return sample
+    if individual_of == "gtex":
+        return "-".join(sample.split("-")[:2])
+    if not isinstance(individual_of, Mapping):
+        raise ValueError(f"individual_of must be 'gtex', a dict or None; got {individual_of!r}.")
+    if sample not in individual_of:
+        raise ValueError(f"{source}: individual_of does not say whose sample {sample} is.")
+    return str(individual_of[sample])
+
+
+def _check_once(what, names, source):
+    """Raise ValueError where a name is missing or comes twice."""
+    seen = set()
+    for name in names:
+        if name in ("", "NA"):
+            raise ValueError(f"{source} has a {what} without a name.")
+        if name in seen:
+            raise ValueError(f"{source}: {what} {name[:60]} comes more than once.")
+        seen.add(name)
+
+
+def _read_bed(path, only):
+    """Read phenotypes in BED; return samples, genes and values (genes, samples)."""
+    name = path.name
+    lines = (line for line in iterate_lines(path) if line.strip() and not line.startswith("##"))
+    header = [field.strip() for field in next(lines, "").split("\t")]
+    fixed = [column.lstrip("#").lower() for column in header[:6]]
+    if fixed[:1] not in (["chr"], ["chrom"], ["chromosome"]) or fixed[1:3] != ["start", "end"]:
+        raise ValueError(
+            f"{name} is not a BED of phenotypes: its header must be #chr, start, end, gene_id and "
+            "one column a person, separated by TAB."
+        )
+    n_fixed = fixed.index("strand") + 1 if "strand" in fixed[4:] else 4
+    _, rows, values = _read_genes(lines, header, n_fixed, 3, only, name)
+    genes = []
+    for chromosome, start, end, gene, *others in rows:
+        for text in (start, end):
+            if not text.isdecimal() or len(text) > 10:
+                raise ValueError(
+                    f"{name}: start or end of {gene} is {text[:40]!r}; expected a whole number."
+                )
+        place = {"chromosome": chromosome, "start": int(start) + 1, "end": int(end)}
+        genes.append({"gene_id": gene, "strand": others[-1] if others else None} | place)
+    return header[n_fixed:], genes, values
+
+
+def _read_gct(path, only):
+    """Read GCT 1.2; return samples, genes and values (genes, samples)."""
+    name = path.name
+    lines = (line for line in iterate_lines(path) if line.strip())
+    version, sizes = next(lines, "").strip(), next(lines, "").split()
+    header = [field.strip() for field in next(lines, "").split("\t")]
+    if version != "#1.2" or not {"Name", "Description"} <= set(header[:3]):
+        raise ValueError(
+            f"{name} is not GCT 1.2: expected a line #1.2, a line with the numbers of rows and "
+            "columns, and a header with Name, Description and samples, separated by TAB."
+        )
+    gene, symbol = header.index("Name"), header.index("Description")
+    n_fixed = max(gene, symbol) + 1
+    n_rows, rows, values = _read_genes(lines, header, n_fixed, gene, only, name)
+    if sizes[:2] != [str(n_rows), str(len(header) - n_fixed)]:
+        raise ValueError(
+            f"{name} holds {n_rows} rows and {len(header) - n_fixed} samples, but its second line "
+            f"says {' and '.join(sizes[:2])[:60]}: it is damaged."
+        )
+    genes = [{"gene_id": row[gene], "symbol": row[symbol]} for row in rows]
+    return header[n_fixed:], genes, values
+
+
+def _read_genes(lines, header, n_fixed, id_column, only, name):
+    """Return the number of rows, and of those of `only` the first fields and the values."""
+    check_unique(header, name)
+    fixed, values, number = [], [], 0
+    for number, line in enumerate(lines, start=1):
+        (row,) = split_lines([line], "\t", name)
+        if len(row) != len(header):
+            raise ValueError(
+                f"{name}: row {number} has {len(row)} fields, the header has {len(header)}. Fields "
+                "are separated by TAB."
+            )
+        row = [field.strip() for field in row]
+        if only is None or row[id_column] in only:
+            fixed.append(row[:n_fixed])
+            values += list(
+                parse_numbers(
+                    [row[n_fixed:]], [row[id_column]], header[n_fixed:], name, missing_code=None
+                )
+            )
+    return number, fixed, np.array(values).reshape(len(fixed), len(header) - n_fixed)
+
+
+def _read_text(path, genes_in_rows):
+    """Read a text table; return samples, genes and values (genes, samples)."""
+    header, rows = read_rows(path)
+    if genes_in_rows is None:
+        genes_in_rows = header[0].lstrip("#").lower() in _GENE_HEADERS
+    ids = (0,) if genes_in_rows else id_columns(header)
+    columns = [k for k in range(len(header)) if k not in ids]
+    names = [row[ids[-1]] for row in rows]
+    values = parse_numbers(
+        [[row[k] for k in columns] for row in rows],
+        names,
+        [header[k] for k in columns],
+        path.name,
+        missing_code=None,
+    )
+    return _oriented(names, [header[k] for k in columns], values, genes_in_rows)
+
+
+def _read_parquet(path, genes_in_rows):
+    """Read a parquet table; return samples, genes and values (genes, samples)."""
+    pd = import_optional("pandas", extra="dataframe")
+    import_optional("pyarrow", extra="parquet")
+    try:
+        frame = pd.read_parquet(path, engine="pyarrow")
+    except Exception as error:
+        words = " ".join(str(error).split())
+        raise ValueError(f"{path.name} is not a readable parquet file: {words[:200]}") from error
+    if isinstance(frame.index, pd.RangeIndex) and frame.shape[1]:
+        frame = frame.set_index(frame.columns[0])
+    for column in frame.columns:
+        if not pd.api.types.is_numeric_dtype(frame[column]):
+            raise ValueError(f"{path.name}: column {column!r} does not hold numbers.")
+    values = frame.to_numpy(dtype=np.float64, na_value=np.nan)
+    if np.isinf(values).any():
+        raise ValueError(f"{path.name} holds infinite values; NaN means missing.")
+    if genes_in_rows is None:
+        genes_in_rows = str(frame.index.name).lower() in _GENE_HEADERS
+    return _oriented([*map(str, frame.index)], [*map(str, frame.columns)], values, genes_in_rows)
+
+
+def _oriented(rows, columns, values, genes_in_rows):
+    """Return samples, genes and values (genes, samples) of a table either way round."""
+    samples, genes = (columns, rows) if genes_in_rows else (rows, columns)
+    table = values if genes_in_rows else values.T
+    return samples, [{"gene_id": gene} for gene in genes], table
