@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.inspection._style import EDGE, category_style
+from skgenetics.inspection._style import EDGE, category_style, size_in_inches
 
 
 def check_labels(tissue_names, groups, n_tissues):
@@ -43,7 +43,8 @@ def mark_groups(ax, x, groups, transform):
             clip_on=False, label=group,
         )  # fmt: skip
     ax.tick_params(axis="y", pad=14)
-    legend_of_groups(ax, loc="lower left", bbox_to_anchor=(0.0, 1.04), ncols=4, columnspacing=1.0)
+    above = 1 + 0.22 / size_in_inches(ax)[1]
+    legend_of_groups(ax, loc="lower left", bbox_to_anchor=(0.0, above), ncols=4, columnspacing=1.0)
 
 
 def legend_of_groups(ax, **options):
