@@ -17,13 +17,12 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from skgenetics.neural_network._network import forward, input_gradient
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._array_api import is_numpy, to_numpy
 
 CACHE_SIZE = 2**18  # floats of a working set that should stay in the processor's cache
 BLOCK_SIZE = 2**22  # floats of a working set that should stay small beside X
-FEATURE_BLOCK = 128  # features of a block of pairs
-FIRST_BATCH = 2000  # pairs that top_pairs evaluates at first
-ROUNDING = 1e-7  # of the bounds, squares of which are sums, relative to the largest
+FEATURE_BLOCK = 112  # features of a block of pairs
+FIRST_BATCH = 500  # pairs that top_pairs evaluates at first
 
 
 def slices(n, size):
@@ -75,22 +74,30 @@ def second_order_sum(network, gates, task, xp, *, signed=False):
     By pairs of blocks of features, small enough that what a few samples add to one stays in the
     cache; the blocks below the diagonal are those above it, transposed.
     """
-    Q = task_factor(network, task)
-    m, width = Q.shape
+    Q, W = task_factor(network, task).T, network.weights[0].T
+    W = xp.reshape(xp.reshape(W, (-1,)), W.shape)  # in the order of its rows, for faster products
+    m = Q.shape[1]
     total = xp.zeros((m, m), dtype=Q.dtype, device=Q.device)
     if signed:
         for _, N in path_chunks(network, gates, 0, xp):
-            total += network.weights[0] @ xp.sum(N, axis=0) @ Q.T
+            total += W.T @ xp.sum(N, axis=0) @ Q
         return total + total.T
     blocks = list(slices(m, FEATURE_BLOCK))
-    for _, N in path_chunks(network, gates, 4 * m * width, xp):
+    for _, N in path_chunks(network, gates, 0, xp):
         for some in slices(N.shape[0], CACHE_SIZE // FEATURE_BLOCK**2):
-            P = network.weights[0] @ N[some, ...]
+            P = xp.matrix_transpose(N[some, ...]) @ W
+            ones = xp.ones_like(P[:, 0, 0])
             for k, rows in enumerate(blocks):
+                P_rows, Q_rows = xp.matrix_transpose(P[:, :, rows]), Q[:, rows].T
                 for columns in blocks[k:]:
-                    S = P[:, rows, :] @ Q[columns, :].T
-                    S += Q[rows, :] @ xp.matrix_transpose(P[:, columns, :])
-                    total[rows, columns] += xp.sum(xp.abs(S), axis=0)
+                    S = P_rows @ Q[:, columns]
+                    if columns is rows:
+                        S += xp.asarray(xp.matrix_transpose(S), copy=True)
+                    else:
+                        S += Q_rows @ P[:, :, columns]
+                    S = np.abs(S, out=S) if is_numpy(xp) else xp.abs(S)
+                    summed = ones @ xp.reshape(S, (ones.shape[0], -1))
+                    total[rows, columns] += xp.reshape(summed, S.shape[1:])
     for k, rows in enumerate(blocks):
         for columns in blocks[k + 1 :]:
             total[columns, rows] = total[rows, columns].T
@@ -134,39 +141,51 @@ def second_order_operators(network, gates, task, xp):
     return operators
 
 
-def half_bounds(network, gates, task, xp):
+def half_bounds(network, gates, task, dtype, xp):
     """Return H (m, m) with H_ij = sqrt(q_j' E[p_i p_i'] q_j): E abs(S_ij) <= H_ij + H_ji.
 
     By Cauchy-Schwarz, E abs(p_i . q_j) <= sqrt(E (p_i . q_j)^2). Its cost, m^2 h_L^2, does not
-    depend on the number of samples.
+    depend on the number of samples. Computed as `dtype`, and larger by what rounding may take away:
+    the error of the products with p_i is relative to |w_i| |N|, that of later sums to |p_i| |q_j|.
     """
-    Q = task_factor(network, task)
-    m, width = Q.shape
+    Q = xp.astype(task_factor(network, task), dtype)
+    (m, width), n = Q.shape, gates[0].shape[0]
     upper = np.flatnonzero(np.triu(np.ones((width, width))))  # of a symmetric matrix, flat
     twice = np.where(upper % width == upper // width, 1.0, 2.0)
-    index = xp.asarray(upper, device=Q.device)
-    twice = xp.asarray(twice, dtype=Q.dtype, device=Q.device)
-    H = xp.zeros((m, m), dtype=Q.dtype, device=Q.device)
-    blocks = list(slices(m, min(4 * FEATURE_BLOCK, 4 * BLOCK_SIZE // width**2)))
+    upper = xp.asarray(upper, device=Q.device)
+    twice = xp.asarray(twice, dtype=dtype, device=Q.device)
+    epsilon = float(xp.finfo(dtype).eps)
+
+    def flat(matrices):
+        return xp.take(xp.reshape(matrices, (-1, width**2)), upper, axis=1)
+
+    H = xp.zeros((m, m), dtype=dtype, device=Q.device)
+    blocks = list(slices(m, BLOCK_SIZE // width**2))
     for rows in blocks:
-        W = network.weights[0][rows, :]
-        C = xp.zeros((W.shape[0], width, width), dtype=Q.dtype, device=Q.device)
-        for _, N in path_chunks(network, gates, W.shape[0] * width, xp):
-            P = W @ N
-            C = C + xp.permute_dims(P, (1, 2, 0)) @ xp.permute_dims(P, (1, 0, 2))
-        C = xp.take(xp.reshape(C, (W.shape[0], -1)), index, axis=1) * twice
+        W, size = xp.astype(network.weights[0][rows, :], dtype), 0.0
+        C = xp.zeros((W.shape[0], width, width), dtype=dtype, device=Q.device)
+        for _, N in path_chunks(network, gates, FEATURE_BLOCK * width, xp):
+            size += float(xp.sum(N**2)) / n
+            N = xp.reshape(xp.permute_dims(xp.astype(N, dtype), (1, 0, 2)), (N.shape[1], -1))
+            for some in slices(W.shape[0], FEATURE_BLOCK):
+                P = xp.reshape(W[some, :] @ N, (-1, N.shape[1] // width, width))
+                C[some, ...] += xp.matrix_transpose(P) @ P
+        C = flat(C) * (twice / n)
+        slack = epsilon * (n + width**2) * (C @ (2 - twice))
+        slack += 2 * epsilon * (W.shape[1] + 8) * size * xp.sum(W**2, axis=1)
         for columns in blocks:
             q = Q[columns, :]
-            squares = xp.reshape(q[:, :, None] * q[:, None, :], (q.shape[0], -1))
-            H[rows, columns] = C @ xp.take(squares, index, axis=1).T
-    return xp.sqrt(xp.clip(H, min=0.0) / gates[0].shape[0])
+            squares = C @ flat(q[:, :, None] * q[:, None, :]).T
+            squares += slack[:, None] * xp.sum(q**2, axis=1)
+            H[rows, columns] = xp.sqrt(xp.clip(squares, min=0.0))
+    return H
 
 
 def top_pairs(network, gates, task, k, xp):
     """Return the k pairs i < j of largest E abs(S_ij), exactly, without all of S.
 
     Pairs are evaluated in the order of falling bound until the k-th best of them beats every bound
-    that is left. In double precision, whatever that of the network.
+    that is left. They are evaluated in double precision, whatever that of the network.
 
     Returns
     -------
@@ -174,25 +193,29 @@ def top_pairs(network, gates, task, k, xp):
     importances : ndarray (k,)
     n_evaluated : int
     """
+    dtype = gates[0].dtype
     network = network.replace_arrays([xp.astype(array, xp.float64) for array in network.arrays()])
     gates = [xp.astype(gate, xp.float64) for gate in gates]
-    H = to_numpy(half_bounds(network, gates, task, xp))
-    first, second = np.triu_indices(len(H), 1)
-    bounds = -(H + H.T)[first, second] - ROUNDING * np.max(H, initial=0.0)
-    n_pairs, n_samples = len(bounds), gates[0].shape[0]
-    values, done = np.zeros(0), np.zeros(0, dtype=int)
+    H = to_numpy(half_bounds(network, gates, task, dtype, xp))
+    m, n_samples = len(H), gates[0].shape[0]
+    above = np.triu(np.ones((m, m), dtype=bool), 1)
+    costs = -(H + H.T)[above]  # bounds, the largest first
+    costs, n_pairs = np.append(costs, np.inf), len(costs)  # the last is of no pair
+    ends = np.cumsum(np.arange(m)[::-1])  # of the pairs of each first feature
+    done, pairs, values = np.zeros(0, dtype=int), np.zeros((0, 2), dtype=int), np.zeros(0)
     while True:
-        size = min(n_pairs, max(FIRST_BATCH, 2 * k, 2 * len(done)))
-        order = np.argpartition(bounds, size - 1)[:size]
-        new = np.setdiff1d(order, done)
-        pairs = np.stack([first[new], second[new]], axis=1)
+        size = min(n_pairs, max(FIRST_BATCH, 4 * k, 2 * len(done)))
+        order = np.argpartition(costs, size)
+        new = np.setdiff1d(order[:size], done)
+        first = np.searchsorted(ends, new, side="right")
+        added = np.stack([first, new - ends[first] + m], axis=1)
         total = sum(
             xp.sum(xp.abs(S), axis=0)
-            for _, S in second_order_pairs(network, gates, task, pairs, xp)
+            for _, S in second_order_pairs(network, gates, task, added, xp)
         )
-        done, values = np.append(done, new), np.append(values, to_numpy(total) / n_samples)
+        done, pairs = np.append(done, new), np.concatenate([pairs, added])
+        values = np.append(values, to_numpy(total) / n_samples)
         best = np.argsort(-values, kind="stable")[:k]
-        if size == n_pairs or values[best[-1]] >= -np.delete(bounds, done).min():
+        if size == n_pairs or values[best[-1]] >= -costs[order[size]]:
             break
-    chosen = done[best]
-    return np.stack([first[chosen], second[chosen]], axis=1), values[best], len(done)
+    return pairs[best], values[best], len(done)

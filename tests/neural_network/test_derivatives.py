@@ -1,7 +1,11 @@
 """Closed-form derivatives: against automatic differentiation and the definition."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skgenetics.neural_network import _derivatives
 from skgenetics.neural_network._derivatives import (
@@ -115,9 +119,9 @@ class TestAgainstTheDefinition:
     def test_bounds_hold_and_are_tight_for_one_sample(self, case, small_blocks):
         network, slope, X, _ = case
         mean = np.mean([np.abs(naive_second_order(network, slope, x)) for x in X], axis=0)
-        H = half_bounds(network, gates_of(network, X, slope), 1, xp)
+        H = half_bounds(network, gates_of(network, X, slope), 1, X.dtype, xp)
         assert np.all(mean[1] * (1 - 1e-12) <= H + H.T)
-        alone = half_bounds(network, gates_of(network, X[:1], slope), 1, xp)
+        alone = half_bounds(network, gates_of(network, X[:1], slope), 1, X.dtype, xp)
         J = naive_gates(network, slope, X[0])[0][:, None] * np.eye(network.weights[0].shape[1])
         for W, gate in zip(
             network.weights[1:-1], naive_gates(network, slope, X[0])[1:], strict=True
@@ -139,6 +143,18 @@ class TestAgainstTheDefinition:
         assert k <= n_evaluated <= 55
 
 
+def test_all_pairs_take_little_more_memory_than_their_result():
+    rng = np.random.default_rng(0)
+    m = 1500
+    network = random_network(rng, [m, 20, 10, m], 1)
+    gates = gates_of(network, rng.normal(size=(300, m)), 0.2)
+    tracemalloc.start()
+    total = second_order_sum(network, gates, 0, xp)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * total.nbytes  # 300 of them would be m^2 numbers a sample
+
+
 def test_top_pairs_stop_early_where_few_features_interact():
     rng = np.random.default_rng(0)
     m = 120
@@ -150,7 +166,51 @@ def test_top_pairs_stop_early_where_few_features_interact():
     gates = gates_of(network, X, 0.2)
     pairs, _, n_evaluated = top_pairs(network, gates, 0, 3, xp)
     assert {tuple(pair) for pair in pairs} == {(5, 50), (5, 90), (50, 90)}
-    assert n_evaluated == 2000 < m * (m - 1) / 2
+    assert n_evaluated == 500 < m * (m - 1) / 2
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    sizes=st.lists(st.integers(1, 9), min_size=1, max_size=3),
+    m=st.integers(2, 14),
+    n=st.integers(1, 20),
+    k=st.integers(1, 95),
+    slope=st.sampled_from([0.0, 0.2]),
+    single=st.booleans(),
+    dead=st.floats(0, 1),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_top_pairs_equal_all_pairs_sorted(sizes, m, n, k, slope, single, dead, seed):
+    rng = np.random.default_rng(seed)
+    network = random_network(rng, [m, *sizes, m], 1)
+    network.task_coef[:, rng.random(m) < dead] = 0.0  # as after a strong penalty
+    X = rng.normal(size=(n, m))
+    if single:
+        network = network.replace_arrays([a.astype(np.float32) for a in network.arrays()])
+        X = X.astype(np.float32)
+    gates = gates_of(network, X, slope)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_derivatives, "FIRST_BATCH", 1)
+        patch.setattr(_derivatives, "FEATURE_BLOCK", 3)
+        patch.setattr(_derivatives, "BLOCK_SIZE", 200)
+        pairs, values, n_evaluated = top_pairs(network, gates, 0, k, xp)
+        H = half_bounds(network, gates, 0, X.dtype, xp)
+    network = network.replace_arrays([a.astype(np.float64) for a in network.arrays()])
+    J = np.zeros((n, m, m))  # da_j / dx_i in row i, from the gates of each sample
+    for J_n, *of_layers in zip(J, *gates, strict=True):
+        product = network.weights[0]
+        for gate, W in zip(of_layers, network.weights[1:], strict=True):
+            product = (product * gate.astype(np.float64)) @ W
+        J_n[...] = product * network.task_coef[0]
+    mean = np.abs(J + J.transpose(0, 2, 1)).mean(axis=0)
+    assert np.all(mean <= H + H.T)
+    found = mean[tuple(pairs.T)]
+    np.testing.assert_allclose(values, found, rtol=1e-9, atol=1e-14)
+    first, second = np.triu_indices(m, 1)
+    largest = np.sort(mean[first, second])[::-1][:k]
+    np.testing.assert_allclose(found, largest, rtol=1e-9, atol=1e-14)
+    assert np.all(pairs[:, 0] < pairs[:, 1])
+    assert len({tuple(pair) for pair in pairs}) == len(pairs) <= n_evaluated
 
 
 def test_second_difference_of_the_attention_is_zero_off_the_kinks_only():
