@@ -31,36 +31,48 @@ def update_block(
     - log(1 + d w lam)] / 2 over the eigenvectors m of covariance k; mu_kl = Q_k'(a_l z) and
     S_kl = Q_k' diag(a_l) Q_k with a_ml = w_l lam_m / (1 + d w_l lam_m).
 
+    Loops that take four steps at once keep four sums in registers. The exponentials are those of a
+    polynomial, which compiles to vector instructions: exp(v) = 2^k exp(r), |r| <= log(2) / 2, in
+    error by 2e-16 of itself. Components are padded to a multiple of four scales.
+
     Parameters
     ----------
     gram : array (b, b)
         X_B' X_B, in the metric of the samples.
     score : array (b, J)
-        X_B' R with the residual R before the block; overwritten.
+        X_B' R with the residual R before the block.
     squared_norm : array (b,)
         d, the diagonal of gram.
     log_weights : array (T,)
         log pi, the null first where there is one.
-    basis, values, first, scales :
+    basis, values, first, scales, has_null :
         See `skgenetics.multitrait._priors.Components`.
-    has_null, learn_covariance : bool
+    learn_covariance : bool
     effects : array (b, J)
         r, posterior means; updated.
     alpha, own, evidence : array (b, T), (b, J), (b,)
         Written: responsibilities, g = x_p'R_(-p), log sum_t pi_t BF_pt.
     moments : array (sum of squared ranks,)
         Covariance k has its block of rank_k^2; sum_p d_p sum_l alpha_pkl (m m' + diag a), where
-        m = a z, is added in the eigenbasis where learn_covariance.
+        m = a z, is added to its lower triangle, in the eigenbasis, where learn_covariance.
     """
     n_block, n_traits = effects.shape
     n_vectors, n_scales = values.shape[0], scales.shape[0]
     n_covariances = first.shape[0] - 1
     start = 1 if has_null else 0
+    width = 4 * ((n_scales + 3) // 4)
+    n_padded = 4 * ((start + n_covariances * width + 3) // 4)  # the null is the last
+    null = n_covariances * width
     basis_t = np.ascontiguousarray(basis.T)
-    shrink = np.empty((n_vectors, n_scales))
-    log_det = np.empty((n_covariances, n_scales))
-    z, s = np.empty(n_vectors), np.empty(n_vectors)
-    mean, mixed = np.empty(n_traits), np.empty(n_vectors)
+    shrink = np.zeros((n_vectors, width))
+    prior = np.full(n_padded, -np.inf)
+    log_odds, weight, power = np.empty(n_padded), np.empty(n_padded), np.empty(n_padded)
+    weight_bits, power_bits = weight.view(np.int64), power.view(np.int64)
+    z, half, s = np.empty(n_vectors), np.empty(n_vectors), np.empty(n_vectors)
+    g, mean, mixed = np.empty(n_traits), np.empty(n_traits), np.empty(n_vectors)
+    change = np.zeros((n_block, n_traits))
+    if has_null:
+        prior[null] = log_weights[0]
     d_known = -1.0
     for i in range(n_block):
         d = squared_norm[i]
@@ -76,64 +88,140 @@ def update_block(
                         if product > 1e200:
                             total += np.log(product)
                             product = 1.0
-                    log_det[k, c] = -0.5 * (total + np.log(product))
+                    prior[k * width + c] = log_weights[start + k * n_scales + c] - 0.5 * (
+                        total + np.log(product)
+                    )
         for j in range(n_traits):
-            own[i, j] = score[i, j] + d * effects[i, j]
-        z[:] = 0.0
-        for j in range(n_traits):
-            g = own[i, j]
-            for m in range(n_vectors):
-                z[m] += basis_t[j, m] * g
-
-        weight = alpha[i]
-        weight[:] = log_weights
-        for k in range(n_covariances):
-            part = weight[start + k * n_scales : start + (k + 1) * n_scales]
-            for c in range(n_scales):
-                part[c] += log_det[k, c]
-            for m in range(first[k], first[k + 1]):
-                half = 0.5 * z[m] * z[m]
-                for c in range(n_scales):
-                    part[c] += half * shrink[m, c]
-        largest = weight.max()
-        total = 0.0
-        for t in range(weight.shape[0]):
-            weight[t] = np.exp(weight[t] - largest)
-            total += weight[t]
-        evidence[i] = largest + np.log(total)
-        for t in range(weight.shape[0]):
-            weight[t] /= total
-
-        mean[:] = 0.0
-        for k in range(n_covariances):
-            part = weight[start + k * n_scales : start + (k + 1) * n_scales]
-            for m in range(first[k], first[k + 1]):
-                factor = 0.0
-                for c in range(n_scales):
-                    factor += part[c] * shrink[m, c]
-                s[m] = factor * z[m]
-                for j in range(n_traits):
-                    mean[j] += basis[m, j] * s[m]
-        for j in range(n_traits):
-            mean[j], effects[i, j] = mean[j] - effects[i, j], mean[j]
-        for q in range(i + 1, n_block):
-            r = gram[i, q]
+            g[j] = score[i, j] + d * effects[i, j]
+        q = 0
+        while q + 4 <= i:
+            r0, r1, r2, r3 = gram[i, q], gram[i, q + 1], gram[i, q + 2], gram[i, q + 3]
             for j in range(n_traits):
-                score[q, j] -= r * mean[j]
+                g[j] -= (r0 * change[q, j] + r1 * change[q + 1, j]) + (
+                    r2 * change[q + 2, j] + r3 * change[q + 3, j]
+                )
+            q += 4
+        while q < i:
+            for j in range(n_traits):
+                g[j] -= gram[i, q] * change[q, j]
+            q += 1
+        own[i] = g
+        z[:] = 0.0
+        j = 0
+        while j + 4 <= n_traits:
+            r0, r1, r2, r3 = g[j], g[j + 1], g[j + 2], g[j + 3]
+            for m in range(n_vectors):
+                z[m] += (basis_t[j, m] * r0 + basis_t[j + 1, m] * r1) + (
+                    basis_t[j + 2, m] * r2 + basis_t[j + 3, m] * r3
+                )
+            j += 4
+        while j < n_traits:
+            for m in range(n_vectors):
+                z[m] += basis_t[j, m] * g[j]
+            j += 1
+        for m in range(n_vectors):
+            half[m] = 0.5 * z[m] * z[m]
+
+        for k in range(n_covariances):
+            for t in range(k * width, (k + 1) * width, 4):
+                c = t - k * width
+                r0, r1, r2, r3 = prior[t], prior[t + 1], prior[t + 2], prior[t + 3]
+                for m in range(first[k], first[k + 1]):
+                    r0 += half[m] * shrink[m, c]
+                    r1 += half[m] * shrink[m, c + 1]
+                    r2 += half[m] * shrink[m, c + 2]
+                    r3 += half[m] * shrink[m, c + 3]
+                log_odds[t], log_odds[t + 1], log_odds[t + 2], log_odds[t + 3] = r0, r1, r2, r3
+        log_odds[null:] = prior[null:]
+        r0 = r1 = r2 = r3 = -np.inf
+        for t in range(0, n_padded, 4):
+            r0 = log_odds[t] if log_odds[t] > r0 else r0
+            r1 = log_odds[t + 1] if log_odds[t + 1] > r1 else r1
+            r2 = log_odds[t + 2] if log_odds[t + 2] > r2 else r2
+            r3 = log_odds[t + 3] if log_odds[t + 3] > r3 else r3
+        largest = max(max(r0, r1), max(r2, r3))
+        for t in range(n_padded):
+            v = log_odds[t] - largest
+            v = v if v > -700.0 else -700.0
+            shifted = v * 1.4426950408889634 + 6755399441055744.0  # rounds; low bits hold k
+            power[t] = shifted
+            r = shifted - 6755399441055744.0
+            r = (v - r * 6.93145751953125e-1) - r * 1.42860682030941723212e-6
+            e = 1.0 / 6227020800.0
+            e = e * r + 1.0 / 479001600.0
+            e = e * r + 1.0 / 39916800.0
+            e = e * r + 1.0 / 3628800.0
+            e = e * r + 1.0 / 362880.0
+            e = e * r + 1.0 / 40320.0
+            e = e * r + 1.0 / 5040.0
+            e = e * r + 1.0 / 720.0
+            e = e * r + 1.0 / 120.0
+            e = e * r + 1.0 / 24.0
+            e = e * r + 1.0 / 6.0
+            e = e * r + 0.5
+            e = e * r + 1.0
+            weight[t] = e * r + 1.0
+        for t in range(n_padded):
+            weight_bits[t] += power_bits[t] << 52
+        for t in range(n_padded):
+            weight[t] = weight[t] if log_odds[t] - largest > -700.0 else 0.0
+        r0 = r1 = r2 = r3 = 0.0
+        for t in range(0, n_padded, 4):
+            r0 += weight[t]
+            r1 += weight[t + 1]
+            r2 += weight[t + 2]
+            r3 += weight[t + 3]
+        total = (r0 + r1) + (r2 + r3)
+        evidence[i] = largest + np.log(total)
+        inverse = 1.0 / total
+        for t in range(n_padded):
+            weight[t] *= inverse
+        if has_null:
+            alpha[i, 0] = weight[null]
+        for k in range(n_covariances):
+            for c in range(n_scales):
+                alpha[i, start + k * n_scales + c] = weight[k * width + c]
+
+        for k in range(n_covariances):
+            for m in range(first[k], first[k + 1]):
+                r0 = r1 = r2 = r3 = 0.0
+                for c in range(0, width, 4):
+                    t = k * width + c
+                    r0 += weight[t] * shrink[m, c]
+                    r1 += weight[t + 1] * shrink[m, c + 1]
+                    r2 += weight[t + 2] * shrink[m, c + 2]
+                    r3 += weight[t + 3] * shrink[m, c + 3]
+                s[m] = ((r0 + r1) + (r2 + r3)) * z[m]
+        mean[:] = 0.0
+        m = 0
+        while m + 4 <= n_vectors:
+            r0, r1, r2, r3 = s[m], s[m + 1], s[m + 2], s[m + 3]
+            for j in range(n_traits):
+                mean[j] += (basis[m, j] * r0 + basis[m + 1, j] * r1) + (
+                    basis[m + 2, j] * r2 + basis[m + 3, j] * r3
+                )
+            m += 4
+        while m < n_vectors:
+            for j in range(n_traits):
+                mean[j] += basis[m, j] * s[m]
+            m += 1
+        for j in range(n_traits):
+            change[i, j] = mean[j] - effects[i, j]
+            effects[i, j] = mean[j]
 
         if learn_covariance:
             offset = 0
             for k in range(n_covariances):
                 low, rank = first[k], first[k + 1] - first[k]
                 for c in range(n_scales):
-                    share = d * weight[start + k * n_scales + c]
-                    if share > 1e-16 * d:
+                    share = d * weight[k * width + c]
+                    if share > 1e-13 * d:
                         for m in range(rank):
                             mixed[m] = shrink[low + m, c] * z[low + m]
                         for m in range(rank):
                             row = offset + m * rank
                             scaled = share * mixed[m]
-                            for other in range(rank):
+                            for other in range(m + 1):
                                 moments[row + other] += scaled * mixed[other]
                             moments[row + m] += share * shrink[low + m, c]
                 offset += rank * rank
@@ -219,6 +307,7 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     for low, high in pairwise(first):
         rank = high - low
         inner = moments[offset : offset + rank**2].reshape(rank, rank)
+        inner = inner + np.tril(inner, -1).T
         second += basis[low:high].T @ inner @ basis[low:high]
         offset += rank**2
     return float(gain), root @ second @ root - square
