@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -456,3 +457,15 @@ def test_plink_2(scan, finemap):
     assert "other.pgen: 300 people, 120 variants" in printed
     got = read("run.variants.tsv.gz")
     pd.testing.assert_frame_equal(got, expected, rtol=1e-5)
+
+
+def test_every_column_is_documented(scan, finemap):
+    text = (Path(__file__).resolve().parents[2] / "doc" / "formats.md").read_text()
+    documented = {word for line in text.splitlines() for word in re.findall(r"\w+", line)}
+    for form in ("polyfun", "finngen", "finemap"):
+        run(finemap, text=FILES + f" --format {form}")
+    names = [path for path in Path().glob("run.*") if path.suffix in (".gz", ".tsv", ".snp")]
+    assert len(names) == 8
+    for path in names:
+        columns = pd.read_csv(path, sep=" " if path.suffix == ".snp" else "\t", comment="#").columns
+        assert set(columns) <= documented, path
