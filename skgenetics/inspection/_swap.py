@@ -6,7 +6,7 @@ from sklearn.base import is_regressor
 from sklearn.utils import check_random_state
 
 from skgenetics.utils._array_api import get_namespace_and_device
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._validation import check_number, check_pairs
 
 
 def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, random_state=None):
@@ -29,9 +29,9 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
         :mod:`skgenetics.neural_network` compute the same number faster by
         ``second_order_importance(X, kind="swap")``.
     X : array-like of shape (n_samples, n_features)
-        Samples to explain. Without names of columns.
+        Samples to explain. The estimator gets a data frame if this is one.
     pairs : array-like of shape (n_pairs, 2), default=None
-        Indices of features; None: all pairs.
+        Indices of features, or names of the data frame's columns; None: all pairs.
     target : None or int, default=None
         Which column of a two-dimensional f; None: the only one, or all.
     n_repeats : int, default=1
@@ -49,6 +49,8 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
     ------
     TypeError
         If the estimator has neither a decision function nor the prediction of a regressor.
+    ValueError
+        If `pairs` or `target` are not there, or `n_repeats` is not positive.
 
     Examples
     --------
@@ -63,17 +65,24 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
     """
     function = _response(estimator)
     check_number(n_repeats, "n_repeats", integer=True, low=1, closed="left")
+    names = list(getattr(X, "columns", ()))
+    if names:
+        frame, function_of_frame = type(X), function
+        X = X.to_numpy()
+
+        def function(values):
+            return function_of_frame(frame(values, columns=names))
+
     if sparse.issparse(X):
         X = X.toarray()
     xp, device = get_namespace_and_device(X)
     X = xp.asarray(X, device=device)
     n, m = X.shape
     given = pairs is not None
-    pairs = np.asarray(pairs) if given else np.stack(np.triu_indices(m, 1), axis=1)
-    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
-        raise ValueError(f"pairs must be integers of shape (n_pairs, 2); got shape {pairs.shape}.")
-    if len(pairs) and (pairs.min() < 0 or pairs.max() >= m):
-        raise ValueError(f"pairs must hold indices of features, 0 to {m - 1}.")
+    if given:
+        pairs = check_pairs(pairs, m, names)
+    else:
+        pairs = np.stack(np.triu_indices(m, 1), axis=1)
     rng = check_random_state(random_state)
 
     def values(changed, shuffled, features):
@@ -83,6 +92,9 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
         for i in features:
             changed[:, i] = X[:, i]
         f = f[:, None] if f.ndim == 1 else f
+        if target is not None:
+            last = f.shape[1] - 1
+            check_number(target, "target", integer=True, low=0, high=last, closed="both")
         return f if target is None else f[:, target : target + 1]
 
     changed = xp.astype(X, X.dtype, copy=True)

@@ -10,12 +10,13 @@ from skgenetics.neural_network._importance import ImportanceMixin
 from skgenetics.neural_network._network import sigmoid, softmax
 from skgenetics.neural_network._targets import (
     check_class_weight,
-    check_multilabel,
     class_weights,
     label_codes,
+    multilabel,
+    warn_one_label,
     warn_unobserved,
 )
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._array_api import to_numpy
 
 
 class LINAClassifier(ImportanceMixin, ClassifierMixin, LINABase):
@@ -340,18 +341,18 @@ class LINAClassifier(ImportanceMixin, ClassifierMixin, LINABase):
 
     def _encode_multilabel(self, y, weight, xp, device, dtype, *, new, partial):
         """Return the same for labels 0, 1 and NaN in several tasks."""
-        y = move_to(y, xp, device, dtype)
-        check_multilabel(y, xp)
+        y = multilabel(y, xp, device, dtype)
         n_tasks = y.shape[1]
         self._check_same_tasks(n_tasks, "2-D", new)
         self.classes_ = xp.arange(n_tasks, device=device)
         self._binary, self._loss = False, "binary"
         observed = ~xp.isnan(y)
         cell_weight = xp.where(observed, weight[:, None], 0.0)
+        Y = xp.where(observed, y, 0.0)
         scale = np.ones(n_tasks)
         if not partial:
             scale[~to_numpy(warn_unobserved(observed, weight, "label", xp))] = 0.0
-        Y = xp.where(observed, y, 0.0)
+            warn_one_label(Y, cell_weight, xp)
         factors = [
             class_weights(one, [0, 1], *(to_numpy(a[:, task]) for a in (cell_weight, codes)), 2)
             for codes in [xp.astype(Y, xp.int64)]

@@ -52,6 +52,13 @@ def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_stat
         estimator : estimator
             Fitted on variants and decoys.
 
+    Raises
+    ------
+    TypeError
+        If the fitted estimator has no `feature_importances_`.
+    ValueError
+        If `fdr` is not between 0 and 1, and as the estimator says of X and y.
+
     Notes
     -----
     The rate is controlled for variants independent of each other: prune them for LD before. A
@@ -88,6 +95,11 @@ def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_stat
         both = xp.concat([X, xp.take(X, xp.asarray(order, device=device), axis=0)], axis=1)
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     fitted = clone(estimator).fit(both, y, **weights)
+    if not hasattr(fitted, "feature_importances_"):
+        raise TypeError(
+            f"{type(fitted).__name__} has no feature_importances_ to compare; give a "
+            "LINAClassifier, a LINARegressor, or another estimator that has."
+        )
     importances = to_numpy(fitted.feature_importances_)
     wins = importances[:m] - importances[m:]
     threshold = select_threshold(wins, fdr)

@@ -17,7 +17,12 @@ from skgenetics.neural_network._derivatives import (
 from skgenetics.neural_network._interactions import swap_pairs
 from skgenetics.neural_network._network import forward
 from skgenetics.utils._array_api import get_namespace_and_device, to_numpy
-from skgenetics.utils._validation import check_number, check_option, import_optional
+from skgenetics.utils._validation import (
+    check_number,
+    check_option,
+    check_pairs,
+    import_optional,
+)
 
 PAIRS_AT_ONCE = 2**12  # whose contrasts are held for every sample
 
@@ -162,7 +167,8 @@ class ImportanceMixin:
                 "kind='derivative' and, with several tasks, a target. Or give pairs."
             )
         if pairs is not None:
-            pairs = self._pair_indices(pairs)
+            names = getattr(self, "feature_names_in_", ())
+            pairs = check_pairs(pairs, self.n_features_in_, names)
         if kind == "swap":
             results = self._swap(X, xp, tasks, pairs, per_sample, n_repeats, random_state)
         else:
@@ -292,24 +298,3 @@ class ImportanceMixin:
         codes = np.unique(groups, return_inverse=True)[1]
         like = self.task_coef_
         return xp.asarray(np.eye(codes.max() + 1)[codes], dtype=like.dtype, device=like.device)
-
-    def _pair_indices(self, pairs):
-        """Return pairs of indices (k, 2) from indices or names."""
-        pairs, m = np.asarray(pairs), self.n_features_in_
-        if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
-            raise ValueError(f"pairs must have shape (n_pairs, 2); got {pairs.shape}.")
-        if pairs.dtype.kind in "OUS":
-            names = {name: i for i, name in enumerate(getattr(self, "feature_names_in_", []))}
-            unknown = [name for name in np.ravel(pairs) if name not in names]
-            if unknown:
-                raise ValueError(
-                    f"pairs names {unknown[:5]}, which are not among the variants that fit has "
-                    "seen. Give names of the data frame passed to fit, or indices."
-                )
-            return np.array([[names[name] for name in pair] for pair in pairs])
-        if pairs.dtype.kind not in "iu" or pairs.min() < 0 or pairs.max() >= m:
-            raise ValueError(
-                f"pairs must hold indices of variants, 0 to {m - 1}; got values from "
-                f"{pairs.min()} to {pairs.max()} of dtype {pairs.dtype}."
-            )
-        return pairs

@@ -73,18 +73,23 @@ def check_class_weight(class_weight, n_tasks):
     return per_task
 
 
-def check_multilabel(y, xp):
-    """Raise ValueError unless y (n, d) holds 0, 1 and NaN only, and a label in every task."""
+def multilabel(y, xp, device, dtype):
+    """Return y (n, d) in `xp`, or raise ValueError unless it holds 0, 1 and NaN, and a label."""
+    message = (
+        "A two-dimensional y must hold 0, 1 and NaN (not observed); it holds {}. Multiclass labels "
+        "and names of classes go into a one-dimensional y; multi-output multiclass is not "
+        "supported."
+    )
+    try:
+        y = move_to(y, xp, device, dtype)
+    except ValueError:
+        raise ValueError(message.format(repr(np.ravel(y).tolist()[0]))) from None
     wrong = ~(xp.isnan(y) | (y == 0) | (y == 1))
     if bool(xp.any(wrong)):
-        value = float(y[wrong][0])
-        raise ValueError(
-            f"A two-dimensional y must hold 0, 1 and NaN (not observed); it holds {value:g}. "
-            "Multiclass labels go into a one-dimensional y; multi-output multiclass is not "
-            "supported."
-        )
+        raise ValueError(message.format(f"{float(y[wrong][0]):g}"))
     if bool(xp.all(xp.isnan(y))):
         raise ValueError("y holds no observed label: every value is NaN.")
+    return y
 
 
 def warn_unobserved(observed, weight, what, xp):
@@ -101,6 +106,19 @@ def warn_unobserved(observed, weight, what, xp):
             stacklevel=4,
         )
     return seen
+
+
+def warn_one_label(Y, cell_weight, xp):
+    """Warn of the tasks whose observed labels (n, d), those of positive weight, are all alike."""
+    mass, cases = to_numpy(xp.sum(cell_weight, axis=0)), to_numpy(xp.sum(cell_weight * Y, axis=0))
+    alike = np.flatnonzero((mass > 0) & ((cases == 0) | (cases == mass)))
+    if len(alike):
+        warnings.warn(
+            f"y holds one label only in columns {alike.tolist()}: there is nothing to tell apart, "
+            "and it is what they are predicted by.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def column_moments(X, share, xp):

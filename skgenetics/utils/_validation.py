@@ -149,3 +149,25 @@ def validate_sample_weight(sample_weight, n_samples, xp, device, dtype):
     if not float(xp.sum(weight)) > 0:
         raise ValueError("Every sample_weight is zero: no sample is left.")
     return weight
+
+
+def check_pairs(pairs, n_features, names):
+    """Return pairs of features (k, 2) as indices, from indices or, where there are any, `names`."""
+    pairs = np.asarray(pairs)
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
+        raise ValueError(f"pairs must have shape (n_pairs, 2); got {pairs.shape}.")
+    if pairs.dtype.kind in "OUS":
+        place = {name: i for i, name in enumerate(names)}
+        unknown = [name for name in np.ravel(pairs) if name not in place]
+        if unknown:
+            raise ValueError(
+                f"pairs names {unknown[:5]}, which are not among the variants that fit has "
+                "seen. Give names of the data frame passed to fit, or indices."
+            )
+        return np.array([[place[name] for name in pair] for pair in pairs])
+    if pairs.dtype.kind not in "iu" or pairs.min() < 0 or pairs.max() >= n_features:
+        raise ValueError(
+            f"pairs must hold indices of variants, 0 to {n_features - 1}; got values from "
+            f"{pairs.min()} to {pairs.max()} of dtype {pairs.dtype}."
+        )
+    return pairs

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.linear_model import Ridge
 
 from skgenetics.neural_network import LINARegressor, decoy_selection
 from skgenetics.neural_network._decoys import select_threshold
@@ -94,3 +95,9 @@ def test_bad_rate():
     X, y, _ = simulate(0)
     with pytest.raises(ValueError, match="fdr"):
         decoy_selection(MODEL, X, y, fdr=0.0)
+
+
+def test_estimator_without_importances():
+    X, y, _ = simulate(0)
+    with pytest.raises(TypeError, match="Ridge has no feature_importances_ to compare"):
+        decoy_selection(Ridge(), X, y)

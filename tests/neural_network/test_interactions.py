@@ -1,6 +1,7 @@
 """Swap contrasts: against whole predictions, and where they have a closed form."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
@@ -90,6 +91,31 @@ def test_any_estimator():
         swap_interactions(Product(), X, pairs=[[0, 5]])
     with pytest.raises(ValueError, match="n_pairs, 2"):
         swap_interactions(Product(), X, pairs=[0, 5])
+    with pytest.raises(ValueError, match="target == 3, must be <= 2"):
+        swap_interactions(Product(), X, target=3)
+    with pytest.raises(ValueError, match="n_repeats"):
+        swap_interactions(Product(), X, n_repeats=0)
+
+
+def test_data_frames_keep_their_names():
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    model = LinearRegression().fit(frame, X[:, 0])
+
+    class Product(type(model)):
+        def predict(self, X):
+            assert list(X.columns) == list("abcde")
+            return X["b"].to_numpy() * X["d"].to_numpy() + super().predict(X)
+
+    estimator = Product().fit(frame, X[:, 0])
+    value = swap_interactions(estimator, frame, random_state=5)
+    order = np.random.RandomState(5).permutation(len(X))
+    expected = np.zeros((5, 5))
+    expected[1, 3] = expected[3, 1] = np.abs((X[order] - X)[:, 1] * (X[order] - X)[:, 3]).mean()
+    np.testing.assert_allclose(value, expected, atol=1e-12)
+    named = swap_interactions(estimator, frame, pairs=[["d", "b"], ["a", "c"]], random_state=5)
+    np.testing.assert_allclose(named, [expected[1, 3], 0], atol=1e-12)
+    with pytest.raises(ValueError, match=r"pairs names .*f.* which are not among the variants"):
+        swap_interactions(estimator, frame, pairs=[["a", "f"]])
 
 
 def test_swap_leaves_its_input_alone():

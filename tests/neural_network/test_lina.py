@@ -362,6 +362,7 @@ class TestBadInput:
             (np.where(BINARY, np.nan, 0), "NaN"),
             (TASKS * 2, "must hold 0, 1 and NaN.*it holds 2"),
             (TASKS * np.nan, "every value is NaN"),
+            (np.where(TASKS, "case", "control"), "must hold 0, 1 and NaN.*it holds 'c.*names of"),
             (TASKS[:60], "inconsistent numbers of samples"),
         ],
     )
@@ -424,11 +425,16 @@ class TestBadInput:
             model = LINARegressor(**SMALL).fit(X, y)
         np.testing.assert_array_equal(model.predict(X)[:, 1], 0.0)
 
-    def test_task_with_one_label(self):
-        y = TASKS.copy()
-        y[:, 1] = 1
-        model = LINAClassifier(**SMALL).fit(X, y)
-        assert np.all(model.predict(X)[:, 1] == 1)
+    @pytest.mark.parametrize("label", [0, 1])
+    @pytest.mark.parametrize("class_weight", [None, "balanced"])
+    def test_task_with_one_label(self, label, class_weight):
+        y = TASKS.astype(float)
+        y[:, 1] = np.where(BINARY, label, np.nan)
+        y[5, 1] = 1 - label  # of no weight
+        weight = 1.0 * (np.arange(120) != 5)
+        with pytest.warns(UserWarning, match=r"one label only in columns \[1\]"):
+            model = LINAClassifier(**SMALL, class_weight=class_weight).fit(X, y, weight)
+        assert np.all(model.predict(X)[:, 1] == label)
 
     def test_rows_put_aside_without_weight(self):
         model = LINARegressor(**SMALL, early_stopping=True)
