@@ -82,11 +82,18 @@ def add_parser(commands):
         metavar="F",
         help="variants of --ld where it does not name them: a .bim, or a table with a header",
     )
-    data.add_argument("--n", metavar="N|COLUMN", help="people in the study (column n of the file)")
-    data.add_argument("--n-cases", metavar="N", type=_at_least(1), help="with --n-controls: ")
     data.add_argument(
-        "--n-controls", metavar="N", type=_at_least(1), help="n = 4 / (1/cases + 1/controls)"
+        "--n",
+        metavar="N|COLUMN",
+        help="people in the study: their number, or a column (that of the file)",
     )
+    data.add_argument(
+        "--n-cases",
+        metavar="N",
+        type=_at_least(1),
+        help="in place of --n, with --n-controls: n = 4 / (1/cases + 1/controls)",
+    )
+    data.add_argument("--n-controls", metavar="N", type=_at_least(1), help="see --n-cases")
     data.add_argument("--build", choices=("GRCh37", "GRCh38"), help="of all positions")
     data.add_argument(
         "--prior-column",

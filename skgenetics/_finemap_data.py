@@ -1,5 +1,6 @@
 """Fine-mapping from files: statistics, panel and regions as loci."""
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,10 +129,13 @@ def load_demo(options):
 def load_files(options):
     """Return the user's files as a `Study`; `options` are the parsed arguments of the command."""
     lines = []
-    sumstats = _read_sumstats(options, lines)
-    panel = _read_panel(options)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        sumstats = _read_sumstats(options, lines)
+        panel = _read_panel(options)
     people = f"{panel.genotypes.shape[0]:,} people, " if panel.genotypes is not None else ""
     lines.append(f"{panel.source}: {people}{len(panel.variants):,} variants")
+    lines += [f"  Note: {warning.message}" for warning in caught]
     if sumstats["chromosome"].isna().any():
         sumstats = place_by_id(sumstats, panel.variants)
     if panel.variants["position"].isna().any():
@@ -286,13 +290,15 @@ def _study(options, sumstats, panel, regions, lines):
 
 def _region_of(chromosome, position, regions):
     """Return the number of the region of each variant, -1 outside of all."""
-    chromosome = np.array(unify_chromosomes(chromosome.astype(object).tolist()), dtype=object)
+    pd = import_optional("pandas", extra="dataframe")
+    codes, names = pd.factorize(chromosome.to_numpy(dtype=object))
+    names = unify_chromosomes(names)
     position = position.to_numpy(dtype=np.int64, na_value=-1)
     result = np.full(len(position), -1)
     for number, region in enumerate(regions):
+        same = [code for code, name in enumerate(names) if name == region.chromosome]
         within = (position >= region.start) & (position <= region.end)
-        within[within] = chromosome[within] == region.chromosome
-        result[within] = number
+        result[within & np.isin(codes, same)] = number
     return result
 
 

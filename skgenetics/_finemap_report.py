@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import norm
 
 from skgenetics._finemap_formats import FORMATS
 from skgenetics._version import __version__
@@ -54,7 +55,7 @@ def locus_lines(locus, result):
     lines = [
         name,
         f"  {len(fitted):,} variants{dropped}; strongest {_id(lead)}, z {lead['z']:.2f}, "
-        f"p {lead['p_value']:.2g}; {row['solver']} {converged}",
+        f"p {_p_value(lead['z'])}; {row['solver']} {converged}",
     ]
     if row["converged"] and row["message"]:
         lines.append(f"  Warning: {reason(row['message'])}")
@@ -98,6 +99,13 @@ def locus_lines(locus, result):
 def reason(message):
     """Return a message of `finemap_loci` without what only users of Python can do."""
     return message.removeprefix("ValueError: ").split("; ld_mismatch(")[0].rstrip(".") + "."
+
+
+def _p_value(z):
+    """Return the two-sided p-value of z in words; floats end at 1e-308."""
+    log10 = (norm.logsf(abs(z)) + np.log(2)) / np.log(10)
+    exponent = int(np.floor(log10))
+    return f"{10**log10:.2g}" if exponent > -5 else f"{10 ** (log10 - exponent):.1f}e{exponent}"
 
 
 def _id(variant):

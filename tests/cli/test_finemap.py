@@ -469,3 +469,27 @@ def test_every_column_is_documented(scan, finemap):
     for path in names:
         columns = pd.read_csv(path, sep=" " if path.suffix == ".snp" else "\t", comment="#").columns
         assert set(columns) <= documented, path
+
+
+@pytest.mark.parametrize(
+    ("z", "words"), [(0.0, "1"), (-1.959964, "0.05"), (6.0, "2.0e-9"), (50.0, "2.2e-545")]
+)
+def test_p_values_in_words_do_not_end_where_floats_do(z, words):
+    from skgenetics._finemap_report import _p_value
+
+    assert _p_value(z) == words
+
+
+def test_warnings_of_readers_are_notes(scan, finemap):
+    X, table = scan
+    np.savez(
+        "ld.npz",
+        ld=np.corrcoef(X, rowvar=False) ** 2,
+        variant_id=table["rsid"].to_numpy(dtype=str),
+        chromosome=table["chromosome"].to_numpy(dtype=str),
+        position=table["base_pair_location"],
+        effect_allele=table["effect_allele"].to_numpy(dtype=str),
+        other_allele=table["other_allele"].to_numpy(dtype=str),
+    )
+    printed = run(finemap, text=FILES.replace("--bfile panel", "--ld ld.npz"))
+    assert "Note: ld.npz holds no negative correlation: it may be r2" in printed
