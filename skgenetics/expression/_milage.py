@@ -92,8 +92,9 @@ class MILAGERegressor(
         of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
         averaged over genes and tissues. Genotypes count as scaled to a total variance of 1. In
         "linear" with both penalties "l2" the product of the first two matters alone.
-    variant_penalty, loading_penalty : {"l2", "l1"}, default="l2"
-        "l1" gives exact zeros.
+    variant_penalty, loading_penalty, tissue_penalty : {"l2", "l1"}, default="l2"
+        "l1" gives exact zeros: variants without effect on a factor, genes it does not act on, and
+        ("tensor") tissues it is not active in.
     candidate_variants : {"all", "cis"} or array-like of int or str, default="all"
         Variants that the staged start may use for the factors: all, those in the cis windows of the
         genes a factor acts on, or a list. The fit itself uses all.
@@ -218,6 +219,7 @@ class MILAGERegressor(
         tissue_alpha=0.01,
         variant_penalty="l2",
         loading_penalty="l2",
+        tissue_penalty="l2",
         candidate_variants="all",
         polygenic=False,
         standardize_expression=True,
@@ -243,6 +245,7 @@ class MILAGERegressor(
         self.tissue_alpha = tissue_alpha
         self.variant_penalty = variant_penalty
         self.loading_penalty = loading_penalty
+        self.tissue_penalty = tissue_penalty
         self.candidate_variants = candidate_variants
         self.polygenic = polygenic
         self.standardize_expression = standardize_expression
@@ -338,7 +341,7 @@ class MILAGERegressor(
         alpha = cis.effects.alpha
         penalties = Penalties(
             self.variant_alpha, self.loading_alpha, self.tissue_alpha,
-            self.variant_penalty, self.loading_penalty,
+            self.variant_penalty, self.loading_penalty, self.tissue_penalty,
         )  # fmt: skip
         kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
         problem = make_problem(

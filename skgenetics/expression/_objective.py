@@ -40,6 +40,7 @@ class Penalties(NamedTuple):
     tissue: float = 0.0
     variant_kind: str = "l2"
     loading_kind: str = "l2"
+    tissue_kind: str = "l2"
 
 
 class Design(NamedTuple):
@@ -107,7 +108,7 @@ def strengths(params, targets, penalties):
         found["loadings"] = (penalties.loading / targets.n_targets, penalties.loading_kind)
     else:
         found["gene_factors"] = (penalties.loading / n_genes, penalties.loading_kind)
-        found["tissue_factors"] = (penalties.tissue / n_tissues, "l2")
+        found["tissue_factors"] = (penalties.tissue / n_tissues, penalties.tissue_kind)
     return found
 
 

@@ -12,6 +12,7 @@ OPTIONS = {
     "cis_penalty": ("group_lasso", "lasso", "ridge"),
     "variant_penalty": ("l2", "l1"),
     "loading_penalty": ("l2", "l1"),
+    "tissue_penalty": ("l2", "l1"),
     "init": ("staged", "random"),
     "solver": ("auto", "varpro", "als", "gd", "proximal"),
 }
@@ -52,15 +53,19 @@ def check_parameters(model):
 
 def choose_solver(model):
     """Return the solver to run, or raise where the one asked for cannot."""
-    sparse = "l1" in (model.variant_penalty, model.loading_penalty)
+    kinds = {name: getattr(model, name) for name in ("variant_penalty", "loading_penalty")}
+    if model.trans_model == "tensor":
+        kinds["tissue_penalty"] = model.tissue_penalty
+    sparse = "l1" in kinds.values()
     if model.solver == "auto":
         if sparse:
             return "proximal"
         return "als" if model.trans_model == "tensor" else "varpro"
     if sparse and model.solver != "proximal":
         raise ValueError(
-            f"solver={model.solver!r} is for variant_penalty='l2' and loading_penalty='l2'; got "
-            f"{model.variant_penalty!r} and {model.loading_penalty!r}. Use solver='proximal'."
+            f"solver={model.solver!r} is for penalties 'l2'; got "
+            f"{', '.join(f'{name}={kind!r}' for name, kind in kinds.items())}. Use "
+            "solver='proximal'."
         )
     if model.solver == "varpro" and model.trans_model == "tensor":
         raise ValueError(

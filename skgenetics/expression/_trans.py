@@ -85,20 +85,25 @@ def projected(factors, targets, penalties, xp):
 
 
 def solve_tissue_factors(params, factors, targets, penalties, xp):
-    """Return W (K, T) that minimizes the tensor model's objective given F and V."""
+    """Return W (K, T) that minimizes the tensor model's objective given F and V; L2 or L1."""
     genes_factors, W = params["gene_factors"], 0 * params["tissue_factors"]
     n_components = factors.shape[1]
     eye = xp.eye(n_components, dtype=factors.dtype, device=factors.device)
-    ridge = penalties.tissue / W.shape[0] * targets.n_cells
+    strength = penalties.tissue / W.shape[0] * targets.n_cells
     for k in range(W.shape[0]):
-        gram, linear = ridge * eye, 0 * factors[0, :]
+        gram, linear = 0 * eye, 0 * factors[0, :]
         for block in targets.blocks:
             if block.tissue == k:
                 rows, _ = centered(factors, block, xp)
                 V = genes_factors[block.genes, :]
                 gram = gram + (rows.T @ rows) * (V.T @ V)
                 linear = linear + xp.sum(onto(rows.T, block, xp) * V.T, axis=1)
-        W[k, :] = _solve_psd(gram, linear[:, None], eye, xp)[:, 0]
+        if penalties.tissue_kind == "l2":
+            found = _solve_psd(gram + strength * eye, linear[:, None], eye, xp)
+        else:
+            start = params["tissue_factors"][k, :][:, None]
+            found = lasso_steps(gram, linear[:, None], strength, start, xp)
+        W[k, :] = found[:, 0]
     return W
 
 

@@ -42,25 +42,27 @@ def permuted(params, order):
     }
 
 
-def naive_strengths(model, loading_kind="l2", variant_kind="l2"):
+def naive_strengths(model, loading_kind="l2", variant_kind="l2", tissue_kind="l2"):
     names = {"coef": (0.3, variant_kind)}
     if model == "tensor":
-        return names | {"gene_factors": (0.7, loading_kind), "tissue_factors": (0.2, "l2")}
+        return names | {"gene_factors": (0.7, loading_kind), "tissue_factors": (0.2, tissue_kind)}
     return names | {"loadings": (0.7, loading_kind)}
 
 
-@pytest.mark.parametrize("kinds", [("l2", "l2"), ("l1", "l2"), ("l2", "l1")])
+@pytest.mark.parametrize(
+    "kinds", [("l2", "l2", "l2"), ("l1", "l2", "l2"), ("l2", "l1", "l2"), ("l2", "l2", "l1")]
+)
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("model", MODELS)
 def test_value_is_the_sum_over_observed_cells(tensor, model, pattern, kinds):
     y, weight, A, penalized, targets, params = case(tensor, model, pattern)
-    variant_kind, loading_kind = kinds
-    penalties = Penalties(0.3, 0.7, 0.2, variant_kind, loading_kind)
+    variant_kind, loading_kind, tissue_kind = kinds
+    penalties = Penalties(0.3, 0.7, 0.2, *kinds)
     value = objective(
         permuted(params, targets.order), targets, Design(A, penalized), penalties,
         model=model, xp=np,
     )  # fmt: skip
-    names = naive_strengths(model, loading_kind, variant_kind)
+    names = naive_strengths(model, loading_kind, variant_kind, tissue_kind)
     expected = naive_objective(params, y, weight, A, penalized, names, model)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
 

@@ -211,9 +211,40 @@ def test_l1_gives_exact_zeros_where_the_subgradient_allows(tensor, model, kinds)
         assert np.all(np.abs(gradient[zeros]) <= strength * 1.001 + 1e-6)
 
 
+def test_l1_on_tissues_leaves_a_factor_to_those_it_acts_in(tensor):
+    _, _, weight, _, design, params = problem(tensor, "tensor", n=60, n_genes=8)
+    rng = np.random.default_rng(0)
+    W = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])  # two factors in a tissue each
+    F, V = design.matrix[:, -2:], rng.normal(size=(8, 2))
+    y = 4 * np.einsum("it,jt,kt->ijk", F, V, W) + 0.3 * rng.normal(size=(60, 8, 3))
+    targets = make_targets(y, weight, np, "cpu")
+    params |= {"gene_factors": rng.normal(size=(8, 2))}
+    found = {}
+    for kind in ("l2", "l1"):
+        penalties = Penalties(1e-4, 1e-3, 0.03, tissue_kind=kind)
+        options = {"model": "tensor", "tol": 1e-12 if kind == "l1" else 1e-3, "xp": np}
+        found[kind] = last(alternate(params, targets, design, penalties, **options))
+    ours = found["l1"].params
+    zeros = ours["tissue_factors"] == 0
+    assert not np.any(found["l2"].params["tissue_factors"] == 0)
+    size = np.abs(ours["tissue_factors"])
+    assert size[2].max() < 0.02 * size[:2].max()
+    assert sorted(zeros[:2].tolist()) == [[False, True], [True, False]]
+    strengths = {"gene_factors": (1e-3, "l2"), "coef": (1e-4, "l2")}
+    params = ours | {"offset": best_offset(ours, design.matrix, y, weight, "tensor")}
+    for index in np.ndindex(3, 2):
+        moved = {name: value.astype(complex) for name, value in params.items()}
+        moved["tissue_factors"][index] += 1e-30j
+        smooth = naive_objective(
+            moved, y, weight, design.matrix, design.penalized, strengths, "tensor"
+        )
+        slope, sign = smooth.imag / 1e-30, np.sign(ours["tissue_factors"][index])
+        assert abs(slope + 0.01 * sign) < 1e-5 if sign else abs(slope) <= 0.01
+
+
 def best_offset(params, matrix, y, weight, model):
     """Intercepts (K, J) that minimize the loss."""
-    trans = naive_prediction(params | {"offset": np.zeros((3, 4))}, matrix, model)
+    trans = naive_prediction(params | {"offset": np.zeros(y.shape[:0:-1])}, matrix, model)
     cells = np.where(np.isnan(y), 0.0, weight[:, None, None])
     return (np.sum(cells * np.nan_to_num(y - trans), axis=0) / cells.sum(axis=0)).T
 
