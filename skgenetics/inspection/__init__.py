@@ -10,6 +10,7 @@ from skgenetics.inspection._interaction_display import InteractionDisplay
 from skgenetics.inspection._interaction_network import InteractionNetworkDisplay
 from skgenetics.inspection._locus import LocusDisplay
 from skgenetics.inspection._scores import ScoresDisplay
+from skgenetics.inspection._sharing import SharingDisplay
 from skgenetics.inspection._similarity import SimilarityExplanation
 from skgenetics.inspection._similarity_display import SimilarityDisplay
 from skgenetics.inspection._swap import swap_interactions
@@ -23,6 +24,7 @@ __all__ = [
     "InteractionNetworkDisplay",
     "LocusDisplay",
     "ScoresDisplay",
+    "SharingDisplay",
     "SimilarityDisplay",
     "SimilarityExplanation",
     "TissueDendrogramDisplay",

@@ -65,7 +65,7 @@ class MMASHRegressor(
         pi, held at these: the null first where `include_null`, then one a covariance and scale,
         scales varying fastest. None: learned.
     weights_init : None or array-like of shape (T,), default=None
-        Where learning starts. None: uniform with polygenic=0, else .9 on the null.
+        Where learning starts. None: .9 on the null, the others alike.
     residual_covariance : {"full", "diagonal", "low_rank"} or array-like of shape (J, J), \
             default="full"
         Form of Sigma, the covariance of the traits' noise, or Sigma itself, which is then held.
@@ -74,8 +74,9 @@ class MMASHRegressor(
         log(n) / 2 a parameter.
     polygenic : "auto" or float, default="auto"
         delta >= 0, the variance of the background relative to the noise: the samples are
-        correlated as I + delta XX' / P with X standardized. 0: none. "auto": the best bound on a
-        grid from 0 to 3, up to 5,000 samples; beyond that 0.
+        correlated as I + delta XX' / P with X standardized. 0: none. "auto", up to 5,000 samples:
+        the likeliest delta without a mixture, halved or doubled while that raises the bound, or 0
+        where that has the better bound; beyond, 0.
     identity_share : float, default=0.0
         Covariances U of rank 1 become (1 - share) U + share tr(U) / J I. Rank 1 ties the signs of
         all traits' effects, which makes `lfsr_` too small where it is not exactly true.
@@ -144,6 +145,9 @@ class MMASHRegressor(
     -----
     NaN in y marks a cell that is not observed. A trait without observed cells is predicted by 0,
     with a warning; one that does not vary by its mean. Neither takes part in the model.
+
+    A model with a background refers to the X and holds a matrix of n x n, for
+    ``predict(return_std=True)``.
 
     The products with X run where X is; the updates of a block of variants run compiled on the
     host.

@@ -24,7 +24,8 @@ from skgenetics.multitrait._residual_covariance import (
 from skgenetics.utils._array_api import to_numpy
 from skgenetics.utils._validation import check_number, check_option
 
-REVIVED = 0.01
+NULL_START = 0.9  # of the weights
+REVIVED = 0.01  # of the weights is spread anew where a fit goes on from another
 STEPS = {"full": full_step, "diagonal": diagonal_step, "low_rank": low_rank_step}
 
 
@@ -94,6 +95,9 @@ def make_problem(
     )
     n_weights = prior.n_weights
     weights = np.full(n_weights, 1 / n_weights)
+    if options.include_null:  # else the smallest scales pass for the null
+        weights[0] = NULL_START
+        weights[1:] = (1 - NULL_START) / (n_weights - 1)
     for name in ("weights_init", "weights"):
         if getattr(options, name) is not None:
             weights = check_weights(getattr(options, name), name, n_weights)

@@ -11,17 +11,26 @@ from skgenetics.utils._validation import check_number
 class VariantEffectsMixin:
     """Methods of a fitted :class:`skgenetics.MMASHRegressor` beside predictions."""
 
-    def sharing(self):
-        """Return the share of variants of each covariance, summed over the scales.
+    def sharing(self, variant=None):
+        """Return how often each covariance is followed, summed over the scales.
+
+        Parameters
+        ----------
+        variant : int or str, optional
+            Column of X, or its name. None: all variants.
 
         Returns
         -------
         shares : dict of str to float
-            Largest first; they sum to 1.
+            "null" and the covariances, largest first: the weights of the prior, or the posterior
+            probabilities of the variant. They sum to 1.
         """
         check_is_fitted(self)
-        weights = to_numpy(self.weights_).astype(float)
-        shares = {"null": float(weights[0])} if self.include_null else {}
+        weights = self.weights_
+        if variant is not None:
+            weights = self.responsibilities_[self._column(variant), :]
+        weights = to_numpy(weights).astype(float)
+        shares = {"null": float(weights[0])} if self._prior.has_null else {}
         summed = weights[len(shares) :].reshape(len(self.covariance_names_), -1).sum(axis=1)
         shares |= dict(zip(self.covariance_names_, map(float, summed), strict=True))
         return dict(sorted(shares.items(), key=lambda item: -item[1]))

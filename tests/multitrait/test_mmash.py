@@ -553,3 +553,12 @@ def test_bad_summary_statistics(traits):
         MMASHRegressor(polygenic=0.3).fit_summary(**good)
     with pytest.raises(ValueError, match="standardize=True"):
         MMASHRegressor(standardize=False).fit_summary(**good)
+
+
+def test_sharing_of_a_variant(traits):
+    X, Y = traits()
+    model = MMASHRegressor(polygenic=0).fit(X, Y)
+    shares = model.sharing(9)  # acts on the first trait alone
+    assert next(iter(shares)) == "only y0"
+    np.testing.assert_allclose(sum(shares.values()), 1)
+    np.testing.assert_allclose(shares["null"], 1 - model.pip_[9], atol=1e-12)
