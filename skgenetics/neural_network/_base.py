@@ -21,6 +21,7 @@ from skgenetics.neural_network._training import (
     Objective,
     adam_epoch,
     chunks,
+    constant_loss,
     copy_network,
     dense_rows,
     start_intercept,
@@ -55,6 +56,7 @@ LIMITS = {
     "n_iter_no_change": COUNT,
     "tol": NOT_NEGATIVE,
 }
+WORSE = 10  # times the loss of a constant: not a matter of chance or of too few epochs
 N_SAMPLE = 1000  # training rows kept for feature_importances_
 
 
@@ -125,6 +127,15 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
                 "The training diverged: a loss or parameter is not finite after "
                 f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
                 f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."
+            )
+        constant = constant_loss(self._loss, Y, cell_weight, weight, xp)
+        if epoch.loss_curve[-1] > WORSE * constant:
+            warnings.warn(
+                f"The loss after {self.n_iter_} epochs is {epoch.loss_curve[-1]:.3g}, that of "
+                f"predicting the mean {constant:.3g}: the training diverges. Lower "
+                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
+                ConvergenceWarning,
+                stacklevel=3,
             )
         return self
 

@@ -127,6 +127,12 @@ def start_intercept(loss, Y, cell_weight, xp):
     return xp.log(mean / (1 - mean)) if loss == "binary" else xp.log(mean)
 
 
+def constant_loss(loss, Y, cell_weight, weight, xp):
+    """Return the mean loss where every sample's prediction is the mean target."""
+    logit = start_intercept(loss, Y, cell_weight, xp) + 0 * Y
+    return float(xp.sum(cell_weight * LOSSES[loss](logit, Y, xp)[0])) / float(xp.sum(weight))
+
+
 def copy_network(network, xp, dtype=None):
     """Return a copy of a network, perhaps in another dtype."""
     return network.replace_arrays(
@@ -240,12 +246,13 @@ def data_loss(network, moments, data, objective, xp):
     like = network.task_intercept
     folded = fold(network, moments, 0 * data.mean, 0 * data.scale + 1, 0 * like, 0 * like + 1)
     value = mass = 0.0
-    for rows in chunks(data.rows, data.X.shape[1]):
-        Z, Y, cell_weight, weight = data.take(rows, xp)
-        A = forward(folded, Z, objective.slope, xp).inputs[-1]
-        cells, _ = LOSSES[objective.loss](task_logit(folded, A, Z), Y, xp)
-        value += float(xp.sum(cell_weight * cells))
-        mass += float(xp.sum(weight))
+    with np.errstate(over="ignore", invalid="ignore"):
+        for rows in chunks(data.rows, data.X.shape[1]):
+            Z, Y, cell_weight, weight = data.take(rows, xp)
+            A = forward(folded, Z, objective.slope, xp).inputs[-1]
+            cells, _ = LOSSES[objective.loss](task_logit(folded, A, Z), Y, xp)
+            value += float(xp.sum(cell_weight * cells))
+            mass += float(xp.sum(weight))
     return value / mass
 
 
@@ -268,12 +275,13 @@ def train_adam(
 
     Converged where the loss (of the validation rows, where there are any) has not fallen by `tol`
     for `n_iter_no_change` epochs. With validation rows the network yielded is the best so far.
-    A loss or parameter that is not finite ends the training with the network of the epoch before.
+    A loss or parameter that is not finite ends the training: with that network, or the one at the
+    start of the epoch of the smallest loss, as at its end it may have been lost already.
     """
     network = copy_network(network, xp)
     optimizer = Adam(network.arrays(), learning_rate, xp)
     losses, scores, best, quiet = [], [], math.inf, 0
-    kept = copy_network(network, xp), moments
+    sound = kept = copy_network(network, xp), moments
     while True:
         loss, moments = adam_epoch(
             network,
@@ -286,17 +294,21 @@ def train_adam(
             rng=rng,
             xp=xp,
         )
-        if loss == math.inf:
-            yield Epoch(*kept, losses, scores, converged=True, diverged=True)
-            return
         criterion = loss
-        if validation is not None:
+        if validation is not None and loss < math.inf:
             criterion = data_loss(network, moments, validation, objective, xp)
+        if not math.isfinite(criterion):
+            yield Epoch(*sound, losses, scores, converged=True, diverged=True)
+            return
+        if validation is not None:
             scores.append(-criterion)
         losses.append(loss)
         quiet = 0 if criterion < best - tol else quiet + 1
-        if criterion < best or validation is None:
+        if validation is None:
+            sound = kept if loss == min(losses) else sound  # what this epoch began with
             kept = copy_network(network, xp), moments
+        elif criterion < best:
+            sound = kept = copy_network(network, xp), moments
         best = min(best, criterion)
         converged = quiet >= n_iter_no_change
         yield Epoch(*kept, losses, scores, converged, diverged=False)

@@ -1,5 +1,7 @@
 """Training: against torch, scikit-learn's losses and the definition of each option."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -307,6 +309,35 @@ class TestEstimators:
         with pytest.raises(ValueError, match="learning_rate_init"):
             model.set_params(batch_size=5).partial_fit(X, X[:, 0])
         assert np.all(np.isfinite(model.predict(X)))
+
+    @pytest.mark.parametrize("early_stopping", [False, True])
+    def test_what_is_kept_is_from_before_the_training_diverged(self, early_stopping):
+        rng = np.random.default_rng(0)
+        X = rng.integers(0, 3, size=(100, 6)).astype(float)
+        y = X[:, 0] + rng.normal(size=100)
+        model = LINARegressor((8,), learning_rate_init=1e60, early_stopping=early_stopping)
+        with pytest.raises(ValueError, match="diverged"):
+            model.set_params(random_state=0).fit(X, y)
+        start = LINARegressor((8,), learning_rate_init=1e-300, max_iter=1, random_state=0)
+        start.set_params(early_stopping=early_stopping).fit(X, y)  # does not move
+        np.testing.assert_allclose(model.predict(X), start.predict(X))
+        before = model.score(X, y)
+        model.set_params(warm_start=True, learning_rate_init=0.01, max_iter=30).fit(X, y)
+        assert model.score(X, y) > before + 0.1
+
+    @pytest.mark.parametrize(("rate", "diverges"), [(100.0, True), (0.01, False)])
+    @pytest.mark.parametrize("kind", [LINAClassifier, LINARegressor])
+    def test_training_that_ends_far_above_a_constant_names_the_rate(self, kind, rate, diverges):
+        rng = np.random.default_rng(0)
+        X = rng.integers(0, 3, size=(200, 6)).astype(float)
+        y = X[:, 0] * X[:, 1] + rng.normal(size=200)
+        y = y > 1 if kind is LINAClassifier else 1000 + 50 * y
+        model = kind((8,), learning_rate_init=rate, tol=1e-3, random_state=0)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            model.fit(X, y)
+        named = [w for w in caught if "Lower learning_rate_init, now 100" in str(w.message)]
+        assert len(named) == diverges
 
     def test_learns_an_interaction_that_no_linear_model_sees(self):
         rng = np.random.default_rng(0)
