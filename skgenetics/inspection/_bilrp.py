@@ -366,7 +366,7 @@ def _read_bounds(bounds, X, name, xp):
             )
     # arrays are estimates, such as the range in the training set, that a new sample may leave
     slack = (high - low) / 2 if max(low.ndim, high.ndim) == 1 else 0.0
-    outside = (low - X > slack) | (X - high > slack)
+    outside = ~((low - X <= slack) & (X - high <= slack))  # NaN is outside too
     if bool(xp.any(outside)):
         column = int(xp.argmax(xp.astype(xp.any(outside, axis=0), xp.int64)))
         low_there, high_there = (float(xp.max(b[column] if b.ndim else b)) for b in (low, high))

@@ -145,6 +145,8 @@ def test_layers_that_do_not_make_a_network(broken, message):
         ({"rule": "zb", "bounds": (0, 1)}, "X leaves the bounds: column 0 holds 0 to 2"),
         ({"rule": "zb", "bounds": (2, 0)}, "X leaves the bounds"),
         ({"rule": "zb", "bounds": (np.zeros(D), np.full(D, 1.0))}, "bounds are 0 and 1"),
+        ({"rule": "zb", "bounds": (np.nan, 2)}, "bounds are nan and 2"),
+        ({"rule": "zb", "bounds": (np.zeros(D), np.full(D, np.nan))}, "bounds are 0 and nan"),
         ({"rule": "zb", "bounds": (np.zeros(3), 2)}, r"shape \(12,\), one a variant; got .*\(3,\)"),
         ({"rule": "zb", "bounds": 2}, r"bounds must be a tuple \(low, high\); got 2"),
     ],
