@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skgenetics.io._arrays import load_arrays
 from skgenetics.io._bgen import read_bgen
 from skgenetics.io._genotypes import (
     MISSING,
@@ -93,11 +94,9 @@ def read_genotypes(path, *, build=None):
 def _read_npz(path, build):
     """Read the .npz that `write_genotypes` documents."""
     pd = import_optional("pandas", extra="dataframe")
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-    except Exception as error:
-        raise ValueError(f"{path.name} is not a readable .npz archive: {error}") from error
+    arrays = load_arrays(path)
+    if isinstance(arrays, np.ndarray):
+        raise ValueError(f"{path.name} holds one array; expected genotypes and sample_ids.")
     for key in ("genotypes", "sample_ids"):
         if key not in arrays:
             raise ValueError(

@@ -9,8 +9,9 @@ from sklearn.utils import Bunch
 
 from skgenetics.io._genotypes import sample_index
 from skgenetics.io._tables import (
-    check_unique,
+    check_header,
     id_columns,
+    is_position,
     iterate_lines,
     parse_numbers,
     read_rows,
@@ -173,7 +174,7 @@ def _read_bed(path, only):
     genes = []
     for chromosome, start, end, gene, *others in rows:
         for text in (start, end):
-            if not text.isdecimal() or len(text) > 10:
+            if not is_position(text):
                 raise ValueError(
                     f"{name}: start or end of {gene} is {text[:40]!r}; expected a whole number."
                 )
@@ -207,7 +208,7 @@ def _read_gct(path, only):
 
 def _read_genes(lines, header, n_fixed, id_column, only, name):
     """Return the number of rows, and of those of `only` the first fields and the values."""
-    check_unique(header, name)
+    check_header(header, name)
     fixed, values, number = [], [], 0
     for number, line in enumerate(lines, start=1):
         (row,) = split_lines([line], "\t", name)

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 
+from skgenetics.io._tables import is_position
 from skgenetics.utils._validation import import_optional
 
 MISSING = -127
@@ -96,7 +97,8 @@ def variants_from_names(names):
     rows = []
     for name in names:
         match = _VARIANT_NAME.match(name)
-        chromosome, position, ref, alt = match.groups() if match else ("", pd.NA, "", "")
+        known = match is not None and is_position(match[2])
+        chromosome, position, ref, alt = match.groups() if known else ("", None, "", "")
         rows.append((chromosome, position, name, alt, ref))
     variants = pd.DataFrame(rows, columns=list(VARIANT_COLUMNS))
     return variants.astype({"position": "Int64"})
@@ -111,7 +113,7 @@ def variants_frame(chromosome, position, variant_id, effect_allele, other_allele
     positions, names = [], []
     for row, value in enumerate(position):
         value, known = str(value), variant_id[row] not in ("", ".")
-        if value and not (value.isdecimal() and len(value) < 11 and int(value) < 2**31):
+        if value and not is_position(value):
             who = variant_id[row] if known else f"variant {row + 1}"
             raise ValueError(
                 f"{source}: the position of {who} is {value[:40]!r}; expected a whole number of "

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
+from skgenetics.io._arrays import load_arrays
 from skgenetics.io._genotypes import variants_frame, variants_from_names
 from skgenetics.io._tables import (
     find_delimiter,
     iterate_lines,
+    listed,
     read_lines,
     split_lines,
     split_rows,
@@ -92,6 +94,8 @@ def read_ld(path, *, variants=None):
         )
     if ld.dtype.kind not in "iuf":
         raise ValueError(f"{path.name} holds {ld.dtype}: it is not a matrix of numbers.")
+    if np.isinf(ld).any():
+        raise ValueError(f"{path.name} holds infinite numbers; expected correlations.")
     ld = _completed(ld, path.name)
     _check_values(ld, frame, path.name)
     return ld, frame
@@ -99,17 +103,9 @@ def read_ld(path, *, variants=None):
 
 def _read_numpy(path):
     """Return the matrix in an .npy or .npz, dense or sparse, and its variants or None."""
-    from scipy import sparse
-
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False), None
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {key: archive[key] for key in archive.files}
-        if {"format", "shape", "data"} <= set(arrays):
-            return sparse.load_npz(path).toarray(), None
-    except Exception as error:
-        raise ValueError(f"{path.name} is not a readable {path.suffix} file: {error}") from error
+    arrays = load_arrays(path)
+    if isinstance(arrays, np.ndarray):
+        return arrays, None
     square = [key for key, array in arrays.items() if array.ndim == 2]
     if len(square) != 1:
         raise ValueError(
@@ -300,7 +296,7 @@ def _variants_of(columns, name):
     }
     if found["variant_id"] is None and found["position"] is None:
         raise ValueError(
-            f"{name} has columns {', '.join(columns)}; expected rsid, chromosome, position, "
+            f"{name} has columns {listed([*columns])}; expected rsid, chromosome, position, "
             "allele1 and allele2, or some of them."
         )
     return variants_frame(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from skgenetics.io._genotypes import MISSING, Genotypes, sample_index, variants_frame
-from skgenetics.io._tables import iterate_lines, read_lines
+from skgenetics.io._tables import iterate_lines, listed, read_lines
 from skgenetics.utils._validation import import_optional
 
 
@@ -146,7 +146,7 @@ def _read_pvar(path):
     wanted = ("CHROM", "POS", "ID", "ALT", "REF")
     if not set(wanted) <= set(header):
         raise ValueError(
-            f"{path.name} has columns {', '.join(header)}; expected #{', '.join(wanted)}."
+            f"{path.name} has columns {listed(header)}; expected #{', '.join(wanted)}."
         )
     places = [header.index(column) for column in wanted]
     columns, variants, alleles, n_variants = [], [], [], 0

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from skgenetics.io._sumstats import unify_chromosomes
-from skgenetics.io._tables import read_lines
+from skgenetics.io._tables import is_position, read_lines
 from skgenetics.utils._validation import check_number
 
 _SHRINK = 0.8  # of the window, where a merged region is too wide
@@ -65,7 +65,7 @@ def read_regions(path):
         fields = line.split()
         if not fields or fields[0].startswith("#") or fields[0] in ("track", "browser"):
             continue
-        if len(fields) < 3 or not (fields[1].isdecimal() and fields[2].isdecimal()):
+        if len(fields) < 3 or not all(map(is_position, fields[1:3])):
             raise ValueError(
                 f"{name}, line {number} is {line[:60]!r}; expected chromosome, start and end, as "
                 "in 'chr1 1000000 2000000'."

@@ -9,9 +9,10 @@ from scipy.special import log_ndtr, ndtri_exp
 
 from skgenetics.io._sumstats_formats import FORMATS, MEANINGS, recognize
 from skgenetics.io._tables import (
-    check_unique,
+    check_header,
     find_delimiter,
     iterate_lines,
+    listed,
     split_lines,
     to_number,
 )
@@ -110,7 +111,7 @@ def read_sumstats(path, *, columns=None, n_samples=None, build=None, extra_colum
         raise ValueError(f"{name} is empty; expected a header line and one row a variant.")
     delimiter = find_delimiter(first)
     header = [field.strip() for field in split_lines([first], delimiter, name)[0]]
-    check_unique(header, name)
+    check_header(header, name)
     form, used = recognize(header)
     used |= _mapped(columns or {}, header, name)
     if isinstance(n_samples, str):
@@ -187,7 +188,7 @@ def _column(column, header, name):
         return column
     alike = [known for known in header if known.lstrip("#").lower() == column.lower()]
     if len(alike) != 1:
-        raise ValueError(f"{name} has no column {column!r}; it has {', '.join(header)}.")
+        raise ValueError(f"{name} has no column {column!r}; it has {listed(header, 30)}.")
     return alike[0]
 
 
@@ -207,7 +208,7 @@ def _check_columns(used, header, form, name):
         known = f"of {form.name}" if form else f"of no known format ({_names()})"
         raise ValueError(
             f"The header of {name} is {known} and does not say: {'; '.join(missing)}. It has "
-            f"{', '.join(header)}. Name them with columns={{'effect_allele': 'A1', ...}}."
+            f"{listed(header, 30)}. Name them with columns={{'effect_allele': 'A1', ...}}."
         )
 
 
@@ -305,7 +306,7 @@ def _of_one_test(frame, test, notes, name):
     """Return the rows of the additive test."""
     kept = (frame["test"] == test).to_numpy()
     if not kept.any():
-        tests = ", ".join(sorted(map(str, frame["test"].dropna().unique()))[:5])
+        tests = listed(sorted(frame["test"].dropna().unique()), 5)
         raise ValueError(f"{name} has no row whose TEST is {test}, but {tests or 'NA'} only.")
     if not kept.all():
         notes.append(f"{name}: {(~kept).sum():,} rows whose TEST is not {test} were left out.")
@@ -345,6 +346,13 @@ def _add_effects(frame, notes, name):
     if np.any(se == 0):
         notes.append(f"{name}: {np.sum(se == 0):,} standard errors of 0 were taken as missing.")
         se[se == 0] = np.nan
+    contrary = np.sign(beta) * np.sign(column("z")) < 0
+    if contrary.any():
+        raise ValueError(
+            f"{name}: in {contrary.sum():,} rows, first row {np.flatnonzero(contrary)[0] + 1} of "
+            "the variants, beta (or the odds ratio) and z have opposite signs: they are not of one "
+            "allele, or z has no sign."
+        )
     neg_log_p = column("neg_log_10_p_value")
     z_of_ratio = beta / se
     z = np.where(np.isnan(z_of_ratio), column("z"), z_of_ratio)

@@ -64,11 +64,17 @@ def split_lines(lines, delimiter, name):
     return rows
 
 
-def check_unique(header, name):
-    """Raise ValueError where two columns have one name."""
+def check_header(header, name):
+    """Raise ValueError where two columns have one name, or a name is too long to be one."""
     if len(set(header)) < len(header):
         repeated = next(column for column in header if header.count(column) > 1)
-        raise ValueError(f"{name} has more than one column named {repeated!r}.")
+        raise ValueError(f"{name} has more than one column named {repeated[:60]!r}.")
+    longest = max(header, key=len)
+    if len(longest) > 200:
+        raise ValueError(
+            f"{name} has a column name of {len(longest)} characters, {longest[:40]!r}...: it is "
+            "damaged, or its fields are not separated by TAB, comma or spaces."
+        )
 
 
 def split_rows(lines, name):
@@ -82,10 +88,10 @@ def split_rows(lines, name):
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header):
             raise ValueError(
-                f"{name}: row {number} (ID {row[0]}) has {len(row)} fields, the header has "
+                f"{name}: row {number} (ID {row[0][:60]}) has {len(row)} fields, the header has "
                 f"{len(header)}. Fields are separated by TAB, comma or spaces, one way in a file."
             )
-    check_unique(header, name)
+    check_header(header, name)
     return header, rows
 
 
@@ -109,12 +115,17 @@ def parse_numbers(rows, row_names, column_names, source, *, missing_code=-9):
         for j in np.flatnonzero(~np.isfinite(values[k])):
             if row[j] not in MISSING_WORDS:
                 raise ValueError(
-                    f"{source}: column {column_names[j]!r} of {row_names[k]} is "
+                    f"{source}: column {column_names[j]!r} of {row_names[k][:60]} is "
                     f"{str(row[j])[:40]!r}; expected a number (missing: NA)."
                 )
     if missing_code is not None:
         values[values == missing_code] = np.nan
     return values
+
+
+def is_position(text):
+    """Whether a text is a whole number of base pairs."""
+    return text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**31
 
 
 def to_number(text):
@@ -173,7 +184,7 @@ def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), sample
     for column in (*wanted, *text_columns):
         if column not in available:
             raise ValueError(
-                f"{name} has no column {column!r}; it has {_shorten(available)} (besides the IDs)."
+                f"{name} has no column {column!r}; it has {listed(available)} (besides the IDs)."
             )
     numeric = [column for column in wanted if column not in text_columns]
     if not numeric and not text_columns:
@@ -271,7 +282,8 @@ def _check_header(header, name):
         )
 
 
-def _shorten(names, limit=8):
+def listed(names, limit=8):
     """Return the first names in a sentence."""
     rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+    first = ", ".join(str(name)[:60] for name in names[:limit])
+    return first + (f" and {rest} more" if rest > 0 else "")

@@ -143,6 +143,7 @@ def changed(row, column, value):
         (changed([1, 2], [2, 1], 1.5), "r of variant 2 and variant 3 is 1.5; expected -1 to 1"),
         (changed([1, 2], [2, 1], -1.5), "r of variant 2 and variant 3 is -1.5"),
         (changed([*range(6), *[3] * 6], [*[3] * 6, *range(6)], np.nan), r"first: variant 4\)"),
+        (changed(1, 2, np.inf), "holds infinite numbers"),
         (lambda r: r.astype(str), "is not a matrix of numbers"),
     ],
 )

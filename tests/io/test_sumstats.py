@@ -99,6 +99,12 @@ def test_p_of_zero_takes_its_size_from_the_effect_or_is_an_error(write):
         read_sumstats(write(f"{SSF}beta\tp_value\n1\t5\tA\tG\t-4\t0\n"))
 
 
+def test_beta_and_z_of_opposite_signs(write):
+    path = write(f"{SSF}beta\tz\n1\t5\tA\tG\t-4\t-2\n1\t6\tA\tG\t.1\t-3\n")
+    with pytest.raises(ValueError, match=r"in 1 rows, first row 2 .* opposite signs"):
+        read_sumstats(path)
+
+
 def test_z_comes_from_p_and_the_sign_of_the_effect(write):
     p = [0.9, 0.05, 1e-20, 1]
     rows = "".join(f"1\t{k}\tA\tG\t{b}\t{q}\n" for k, (b, q) in enumerate(zip([2, 0.5, 1, 1], p)))

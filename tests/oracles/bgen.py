@@ -19,8 +19,8 @@ def _probabilities(people, bits, phased):
     return packed.to_bytes((len(numbers) * bits + 7) // 8, "little")
 
 
-def write_bgen(path, variants, *, sample_ids=None, bits=16, compress=zlib.compress):
-    """Write a BGEN file of layout 2.
+def bgen_bytes(variants, *, sample_ids=None, bits=16, compress=zlib.compress):
+    """Return a BGEN file of layout 2.
 
     `variants` are dicts of id, rsid, chromosome, position, alleles, phased, ploidy (a list),
     missing (a list) and probabilities: for each person all probabilities of unphased genotypes in
@@ -50,4 +50,9 @@ def write_bgen(path, variants, *, sample_ids=None, bits=16, compress=zlib.compre
             blocks.append(struct.pack("<II", len(packed) + 4, len(data)) + packed)
         else:
             blocks.append(struct.pack("<I", len(data)) + data)
-    path.write_bytes(b"".join(blocks))
+    return b"".join(blocks)
+
+
+def write_bgen(path, variants, **options):
+    """Write a BGEN file of layout 2."""
+    path.write_bytes(bgen_bytes(variants, **options))
