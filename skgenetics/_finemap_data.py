@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skgenetics._finemap_locus import add_flag, describe
+from skgenetics._finemap_locus import add_flag, describe, some
 from skgenetics.datasets import load_geuvadis, make_summary_statistics
 from skgenetics.io import (
     Genotypes,
@@ -43,6 +43,7 @@ class Panel:
     genotypes: Genotypes | None = None
     ld: np.ndarray | None = None
     sexes: np.ndarray | None = None  # copies of chromosome X of each person, 0 where unknown
+    stamp: tuple | None = None  # size and time of the file of genotypes
 
     def select(self, columns):
         """Return what `harmonize` takes as the panel of some variants."""
@@ -201,7 +202,9 @@ def _read_panel(options):
         genotypes = read_plink2(options.pfile)
         table, column = Path(f"{options.pfile}.psam"), None
     sexes = _read_sexes(table, column, genotypes.shape[0])
-    return Panel(genotypes.variants, genotypes.source, genotypes, sexes=sexes)
+    file = Path(genotypes.values.path).stat()
+    stamp = file.st_size, file.st_mtime_ns
+    return Panel(genotypes.variants, genotypes.source, genotypes, sexes=sexes, stamp=stamp)
 
 
 def _read_sexes(path, column, n_people):
@@ -236,7 +239,7 @@ def _regions(options, sumstats, lines):
         if shrunk:
             lines.append(
                 f"  Windows of less than 500 kb, where merged ones would be wider than 6 Mb: "
-                f"{_some(shrunk)}"
+                f"{some(shrunk)}"
             )
     lines.append(f"{len(regions)} {'locus' if len(regions) == 1 else 'loci'} {how}")
     if not options.include_mhc:
@@ -244,13 +247,11 @@ def _regions(options, sumstats, lines):
         regions = [region for region in regions if not region.overlaps(MHC)]
         if inside:
             lines.append(
-                f"  Skipped: {_some(inside)} in the MHC, whose LD reaches too far for the sets to "
+                f"  Skipped: {some(inside)} in the MHC, whose LD reaches too far for the sets to "
                 "be trusted (--include-mhc)"
             )
         if not regions:
-            raise ValueError(
-                f"All loci lie in the MHC ({_some(inside)}): --include-mhc keeps them."
-            )
+            raise ValueError(f"All loci lie in the MHC ({some(inside)}): --include-mhc keeps them.")
     return regions
 
 
@@ -263,7 +264,7 @@ def _study(options, sumstats, panel, regions, lines):
     inside = sumstats[of_row >= 0].reset_index(drop=True)
     if not len(inside):
         raise ValueError(
-            f"The statistics have no variant in {_some([region.name for region in regions])}."
+            f"The statistics have no variant in {some([region.name for region in regions])}."
         )
     if not len(columns):  # the whole panel, so that the error can say what it has instead
         columns = np.arange(len(panel.variants))
@@ -283,7 +284,7 @@ def _study(options, sumstats, panel, regions, lines):
     lines += _match_lines(options, sumstats, report, loci)
     if empty:
         lines.append(
-            f"  Skipped: {_some(empty)}, where no variant of the statistics is in the panel"
+            f"  Skipped: {some(empty)}, where no variant of the statistics is in the panel"
         )
     return Study(loci, options.build, lines)
 
@@ -348,9 +349,3 @@ def _match_lines(options, sumstats, report, loci):
             "other allele, or effect and other allele be confused."
         )
     return lines
-
-
-def _some(names, limit=5):
-    """Return the first names in a sentence."""
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")

@@ -34,7 +34,7 @@ def polyfun(study, result, trait):
             }
         )
         parts.append(table.sort_values("PIP", ascending=False, kind="stable"))
-    return {"polyfun.tsv.gz": _text(pd.concat(parts))}
+    return {"polyfun.tsv.gz": text_of(pd.concat(parts))}
 
 
 def finngen(study, result, trait):
@@ -86,7 +86,7 @@ def finngen(study, result, trait):
             "cs_size": sets["size"],
         }
     )
-    return {"snp.tsv.gz": _text(pd.concat(parts)), "cred.tsv.gz": _text(cred)}
+    return {"snp.tsv.gz": text_of(pd.concat(parts)), "cred.tsv.gz": text_of(cred)}
 
 
 def finemap(study, result, trait):
@@ -120,8 +120,8 @@ def finemap(study, result, trait):
                 "sd_incl": np.sqrt(np.maximum(square - mean**2, 0)),
             }
         )
-        name = re.sub(r"[^A-Za-z0-9.+-]+", "_", locus.region.name)
-        texts[f"{name}.snp"] = _text(table, " ")
+        name = file_name(locus.region.name)
+        texts[f"{name}.snp"] = text_of(table, " ")
         sets = result.credible_sets[result.credible_sets["locus"] == locus.region.name]
         columns, heads = {}, [["#log10bf"], ["#min(|ld|)"], ["#mean(|ld|)"]]
         for _, found in sets.iterrows():
@@ -134,7 +134,7 @@ def finemap(study, result, trait):
         cred = pd.DataFrame(columns)
         cred.insert(0, "index", np.arange(1, len(cred) + 1))
         lines = [" ".join(head) + "\n" for head in heads if sets.shape[0]]
-        texts[f"{name}.cred"] = "".join(lines) + _text(cred, " ")
+        texts[f"{name}.cred"] = "".join(lines) + text_of(cred, " ")
     return texts
 
 
@@ -155,6 +155,11 @@ def _rows(locus, result):
     )
 
 
-def _text(table, separator="\t"):
-    """Return a table as text."""
+def text_of(table, separator="\t"):
+    """Return a table as text, missing values NA."""
     return table.to_csv(sep=separator, index=False, na_rep="NA", float_format="%.7g")
+
+
+def file_name(name):
+    """Return `name` with only what every file system takes."""
+    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name)

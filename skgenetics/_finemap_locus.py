@@ -18,6 +18,12 @@ _PSEUDOAUTOSOMAL = {  # of chromosome X, in base pairs
 }
 
 
+def some(names, limit=5):
+    """Return the first names in a sentence."""
+    rest = len(names) - limit
+    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
 def add_flag(flags, name, where):
     """Return a column of flags with one more of them at some rows."""
     text = flags.astype(object).where(flags.notna(), "")
@@ -48,7 +54,7 @@ def describe(options, panel, region, rows):
     index = rows["panel_index"].to_numpy()
     if panel.ld is not None:
         source = panel.ld[np.ix_(index, index)]
-        return description | {"open": partial(read_locus, fields, source, None, None)}
+        return description | {"open": partial(read_locus, fields, source)}
     source, haploid = panel.genotypes.values, None
     if isinstance(source, np.ndarray):  # in memory: send these columns, not all
         source, index = source[:, index], np.arange(len(index))
@@ -60,7 +66,7 @@ def describe(options, panel, region, rows):
         haploid = _haploid(options, panel, rows)
         if isinstance(haploid, str):
             return description | {"open": partial(_raise, haploid)}
-    return description | {"open": partial(read_locus, fields, source, index, haploid)}
+    return description | {"open": partial(read_locus, fields, source, index, haploid, panel.stamp)}
 
 
 def _array(column):
@@ -95,7 +101,7 @@ def _raise(message):
     raise ValueError(message)
 
 
-def read_locus(fields, source, index, haploid):
+def read_locus(fields, source, index=None, haploid=None, stamp=None):
     """Return the arguments of `fit_summary` for a locus, and its variants, as `finemap_loci` asks.
 
     Parameters
@@ -108,6 +114,9 @@ def read_locus(fields, source, index, haploid):
         Columns of the dosages; None: `source` is LD.
     haploid : tuple of ndarray, or None
         People and variants (positions in `index`) with one copy of chromosome X.
+    stamp : tuple, or None
+        Size and time of the panel's file. It makes `finemap_loci` take no result of another file
+        of that name for this one's.
     """
     pd = import_optional("pandas", extra="dataframe")
     table = pd.DataFrame({name: values for name, values in fields.items() if values.ndim == 1})

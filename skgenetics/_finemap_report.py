@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm
 
-from skgenetics._finemap_formats import FORMATS
+from skgenetics._finemap_formats import FORMATS, file_name, text_of
+from skgenetics._finemap_locus import some
 from skgenetics._version import __version__
 from skgenetics.inspection import LocusDisplay
 from skgenetics.io import atomic_path
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._validation import import_optional
 
-_FLOAT = "%.7g"
 _CERTAIN = 0.5  # PIP of a variant that is more likely to have an effect than not
 
 
@@ -65,7 +65,7 @@ def locus_lines(locus, result):
     ):
         found = variants[variants["flag"].fillna("").str.split(";").map(lambda f, w=word: w in f)]
         if len(found):
-            lines.append(f"  {word}: {_some([_id(v) for _, v in found.iterrows()])}, {what}")
+            lines.append(f"  {word}: {some([_id(v) for _, v in found.iterrows()])}, {what}")
     if row["ld_mismatch"] is not None and str(row["ld_mismatch"]) == "False":
         lines.append("  No mismatch of z and LD was found")
     elif str(row["ld_mismatch"]) != "True":
@@ -118,12 +118,6 @@ def _first(rsid, variant_id):
     return rsid if isinstance(rsid, str) else variant_id
 
 
-def _some(names, limit=5):
-    """Return the first names in a sentence."""
-    rest = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {rest} more" if rest > 0 else "")
-
-
 def write_results(options, study, result, n_jobs):
     """Write tables and pictures; return their names, and notes to print.
 
@@ -136,12 +130,12 @@ def write_results(options, study, result, n_jobs):
         f"{out.name}.variants.tsv.gz": result.variants,
     }
     first_line = f"##skgenetics={__version__} build={study.build} effect_allele=counted\n"
-    texts = {name: first_line + _text(table) for name, table in tables.items()}
+    texts = {name: first_line + text_of(table) for name, table in tables.items()}
     if options.format != "native":
         for ending, text in FORMATS[options.format](study, result, trait=out.name).items():
             texts[f"{out.name}.{ending}"] = text
     pictures = {
-        locus.region.name: f"{out.name}.{_file_name(locus.region.name)}.png"
+        locus.region.name: f"{out.name}.{file_name(locus.region.name)}.png"
         for locus in study.loci
         if locus.region.name in set(result.loci.loc[result.loci["status"] == "ok", "locus"])
     }
@@ -171,11 +165,6 @@ def write_results(options, study, result, n_jobs):
     elif pictures:
         names.append(f"{out}.<locus>.png ({len(pictures)} pictures)")
     return names, notes
-
-
-def _text(table):
-    """Return a table as text, separated by TAB, missing values NA."""
-    return table.to_csv(sep="\t", index=False, na_rep="NA", float_format=_FLOAT)
 
 
 def _drawn(locus, result):
@@ -228,8 +217,3 @@ def _r2_with_lead(z, ld):
         X = ld - ld.mean(axis=0)
         r = X[:, lead] @ X / np.sqrt((X**2).sum(axis=0) * (X[:, lead] @ X[:, lead]))
     return np.minimum(r**2, 1.0)
-
-
-def _file_name(name):
-    """Return `name` with only what every file system takes."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name)

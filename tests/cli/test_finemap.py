@@ -493,3 +493,21 @@ def test_warnings_of_readers_are_notes(scan, finemap):
     )
     printed = run(finemap, text=FILES.replace("--bfile panel", "--ld ld.npz"))
     assert "Note: ld.npz holds no negative correlation: it may be r2" in printed
+
+
+def test_finished_loci_of_another_panel_are_not_taken_for_this_ones(scan, finemap):
+    X, table = scan
+    table.assign(SNPVAR=np.where(table.index == 3, -1.0, 1.0)).to_csv(
+        "gwas.tsv", sep="\t", index=False
+    )
+    words = FILES + " --prior-column SNPVAR"
+    assert finemap(text=words)[0] == 3  # one locus is kept
+    before = read("run.variants.tsv.gz")
+    member = N_VARIANTS + int(np.argmax(before["cs"] > 0))
+    X = X.copy()
+    X[:, member] = np.roll(X[:, member], 1)  # now it tags nothing
+    write_panel("panel", X, table)
+    os.utime("panel.bed", ns=(0, 0))
+    assert finemap(text=words)[0] == 3
+    after = read("run.variants.tsv.gz")
+    assert np.abs(after["pip"] - before["pip"]).max() > 1e-3
