@@ -127,7 +127,7 @@ def ld_mismatch(z, ld, n_samples):
     >>> ld_mismatch(z, ld, n_samples=10_000).flipped
     array([50])
     """
-    locus, _ = validate_summary(z, ld, n_samples=n_samples, beta=None, se=None, heterozygosity=None)
+    locus, _ = validate_summary(z, ld, n_samples=n_samples)
     values, vectors = (to_numpy(array).astype(float) for array in locus.ld.spectrum())
     given = to_numpy(locus.z).astype(float)
     sign, precision, weighted, noises, signal = fit_and_undo_flips(given, values, vectors)
@@ -205,7 +205,8 @@ def settle_doubts(estimator, locus, on_mismatch):
 
     "one_effect" and "shrink" replace the fitted attributes and warn; "raise" raises ValueError.
     """
-    screen = screen_mismatch(to_numpy(locus.z).astype(float), locus.ld)
+    z = to_numpy(locus.z).astype(float)
+    screen = screen_mismatch(z / estimator.residual_variance_**0.5, locus.ld)
     doubts = screen.doubts() + doubts_of(estimator, locus)
     if not doubts:
         return False
@@ -225,7 +226,7 @@ def settle_doubts(estimator, locus, on_mismatch):
             shrunk = ShrunkLD(locus.ld, screen.share, locus.xp, locus.device)
             locus = locus._replace(ld=shrunk)
             refit._fit_summary_locus(locus)
-            doubts = screen_mismatch(to_numpy(locus.z).astype(float), shrunk).doubts()
+            doubts = screen_mismatch(z / refit.residual_variance_**0.5, shrunk).doubts()
             doubts += doubts_of(refit, locus)
             if doubts:
                 done += ", and one effect fitted, since doubts remained"

@@ -75,9 +75,9 @@ class GenotypeLD:
     X keeps its dtype; blocks of its columns are converted when they are needed.
     """
 
-    def __init__(self, X, mean, inverse_sd, root_weight, xp, device):
+    def __init__(self, X, mean, inverse_sd, root_weight, xp, device, *, of_people=False):
         self.X, self.mean, self.inverse_sd, self.root_weight = X, mean, inverse_sd, root_weight
-        self.xp, self.device = xp, device
+        self.xp, self.device, self.of_people = xp, device, of_people  # else rows are a factor's
 
     def blocks(self):
         """Yield column slices and the blocks Z[:, slice]."""
@@ -236,7 +236,8 @@ def panel_ld(X, xp, device):
             f"{constant.size} variants do not vary in the panel given as ld, the first at index "
             f"{constant[0]}: their LD is unknown. Remove them from z and ld."
         )
-    return GenotypeLD(X, mean, 1 / xp.sqrt(variance), xp.sqrt(share), xp, device)
+    inverse_sd = 1 / xp.sqrt(variance)
+    return GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device, of_people=True)
 
 
 def factor_ld(factor, xp, device):

@@ -10,17 +10,20 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._annotations import learn_annotations
 from skgenetics.finemapping._diagnostics import settle_doubts
-from skgenetics.finemapping._elbo import learned_prior, learning_norm, log_sigmoid, residual_share
+from skgenetics.finemapping._elbo import learning_norm, log_sigmoid, residual_share
 from skgenetics.finemapping._n_causal import summarize
 from skgenetics.finemapping._parameters import (
-    as_given,
     check_parameters,
     choose_solver,
     prior_asked,
     validate_annotations,
 )
-from skgenetics.finemapping._results import predictive_variance, variants_frame
-from skgenetics.finemapping._solvers import SOLVERS, Problem
+from skgenetics.finemapping._results import (
+    fitted_effects,
+    predictive_variance,
+    variants_frame,
+)
+from skgenetics.finemapping._solvers import SOLVERS, Problem, panel_noise
 from skgenetics.finemapping._summary import (
     case_control_units,
     data_moments,
@@ -131,9 +134,9 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     pip_ : array of shape (n_variants,)
         Posterior inclusion probability of each variant. 0 for constant variants.
     coef_ : array of shape (n_variants,)
-        Posterior mean effect per counted allele, in units of y after :meth:`fit`; in standard
-        deviations of the trait after :meth:`fit_summary` (and of the genotype where
-        heterozygosity was not given); for trait="binary" a log odds ratio.
+        Posterior mean effect per counted allele, in units of y after :meth:`fit`, in standard
+        deviations of the trait (without heterozygosity also of the genotype) after
+        :meth:`fit_summary`; for trait="binary" a log odds ratio.
     coef_sd_ : array of shape (n_variants,)
         Posterior standard deviation of the effects, in the same units.
     intercept_ : float
@@ -149,7 +152,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     effect_variance_ : float or array of shape (n_variants,)
         The effect variance given, or the one learned (trait variances per squared allele).
     residual_variance_ : float
-        sigma_0^2, given or learned.
+        sigma_0^2, given or learned; with what the errors of a panel's LD add (`panel_size`).
     heritability_ : float
         Of the locus: sum of H_i E[beta_i^2] over variants with an effect, the share of the trait's
         variance; H is the variance of the genotypes, or the heterozygosity given.
@@ -301,6 +304,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         beta=None,
         se=None,
         heterozygosity=None,
+        panel_size=None,
         on_mismatch="one_effect",
     ):
         """Fine-map from summary statistics.
@@ -323,13 +327,17 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         heterozygosity : array-like of shape (n_variants,), optional
             2f(1-f) from the allele frequency f. None: effects are per standard deviation of the
             genotype.
+        panel_size : None or float, default=None
+            People that ld was estimated from, where they are not those of the scan: its errors add
+            to the noise of z, in proportion to the signal. None: the rows of genotypes given as ld
+            where they are fewer than n_samples, else infinity.
         on_mismatch : {"one_effect", "shrink", "raise", "ignore"}, default="one_effect"
             What to do where z does not fit the LD, or where the fit is doubtful: "susie" does not
             converge, or "susie" or "gibbs" find effects on two variants of absolute r > .95.
             "one_effect": fit a single effect in place, which asks LD for its set's purity alone;
             "shrink": shrink the LD to the identity by the share of noise that does not follow it,
-            safe up to abs(z) of about 10, and one effect where doubts remain; both warn with
-            :class:`LDMismatchWarning`. :func:`ld_mismatch` tells which variants are at fault.
+            and one effect where doubts remain; both warn with :class:`LDMismatchWarning`.
+            :func:`ld_mismatch` tells which variants are at fault.
 
         Returns
         -------
@@ -350,6 +358,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             beta=beta,
             se=se,
             heterozygosity=heterozygosity,
+            panel_size=panel_size,
             score=self.trait == "binary",
         )
         for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
@@ -447,6 +456,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             design = validate_annotations(self.annotations, locus.z.shape[0], names)
             problem, coef = learn_annotations(solver, problem, design)
             self.annotation_coef_ = locus.array(coef)
+        if locus.panel_size < np.inf and not learns_noise:
+            problem = problem._replace(residual_variance=panel_noise(problem))
         bounds = []
 
         def traced():
@@ -456,27 +467,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         def attributes(state):
             posterior = solver.posterior(state, locus)
-            coef = posterior.mean * unit
-            shared = posterior.factor_weights @ posterior.factors**2
-            pi, slab = learned_prior(posterior, locus, problem.pi_slab)
-            if self.annotations is not None:
-                pi = problem.pi
-            if self.heritability is not None and problem.slab is not None:
-                slab = float(problem.slab[0])
+            distribution = solver.counts(state, posterior)
             return {
-                "z_": locus.z,
-                "pip_": posterior.pip,
-                "coef_": coef,
-                "coef_sd_": unit * xp.sqrt(xp.clip(posterior.spread + shared, min=0.0)),
-                "intercept_": center - float(xp.sum(coef * X_mean)),
-                "causal_probability_": as_given(self.causal_probability, pi, locus),
-                "effect_variance_": as_given(self.effect_variance, slab, locus),
-                "residual_variance_": posterior.residual_variance,
-                "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
-                "n_causal_": summarize(solver.counts(state, posterior), self.coverage),
-                "_spread": unit**2 * posterior.spread,
-                "_factors": unit * posterior.factors,
-                "_factor_weights": posterior.factor_weights,
+                **fitted_effects(posterior, problem, unit),
+                "intercept_": center - unit * float(xp.sum(posterior.mean * X_mean)),
+                "n_causal_": summarize(distribution, self.coverage),
             }
 
         state, self.n_iter_ = run_solver(

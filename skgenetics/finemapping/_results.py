@@ -1,9 +1,35 @@
-"""What is made of a fitted locus: the table of its variants, and the spread of predictions."""
+"""What is made of a fitted locus: attributes, the table of its variants, predictions' spread."""
 
 import numpy as np
 
+from skgenetics.finemapping._elbo import learned_prior
+from skgenetics.finemapping._parameters import as_given
 from skgenetics.utils._array_api import column_blocks, to_numpy
 from skgenetics.utils._validation import import_optional
+
+
+def fitted_effects(posterior, problem, unit):
+    """Return the attributes that follow from a `Posterior`, effects times `unit`."""
+    locus, options, xp = problem.locus, problem.options, problem.locus.xp
+    pi, slab = learned_prior(posterior, locus, problem.pi_slab)
+    if options["annotations"] is not None:
+        pi = problem.pi
+    if options["heritability"] is not None and problem.slab is not None:
+        slab = float(problem.slab[0])
+    shared = posterior.factor_weights @ posterior.factors**2
+    return {
+        "z_": locus.z,
+        "pip_": posterior.pip,
+        "coef_": unit * posterior.mean,
+        "coef_sd_": unit * xp.sqrt(xp.clip(posterior.spread + shared, min=0.0)),
+        "causal_probability_": as_given(options["causal_probability"], pi, locus),
+        "effect_variance_": as_given(options["effect_variance"], slab, locus),
+        "residual_variance_": posterior.residual_variance,
+        "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
+        "_spread": unit**2 * posterior.spread,
+        "_factors": unit * posterior.factors,
+        "_factor_weights": posterior.factor_weights,
+    }
 
 
 def variants_frame(names, z, pip, mean, sd, credible_sets):

@@ -1,6 +1,7 @@
 """How each solver meets the estimator: its start, its posterior and its credible sets."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +21,8 @@ from skgenetics.finemapping._parameters import STARTS, slab_of_heritability
 from skgenetics.finemapping._summary import Locus, per_variant
 from skgenetics.finemapping._susie import susie, susie_posterior
 from skgenetics.utils._array_api import to_numpy
+
+PANEL_ROUNDS, PANEL_SWEEPS, PANEL_CHANGE = 10, 30, 0.01
 
 
 class Problem(NamedTuple):
@@ -202,6 +205,27 @@ def gibbs_sets(state, problem):
     places = state.places.reshape(-1, state.places.shape[-1])
     pip, prior = host(posterior.pip)[0], prior_of(posterior, problem)
     return sets_of_draws(places, pip, prior, problem.locus.ld, **limits(problem))
+
+
+def panel_noise(problem):
+    """Return s0^2 with what the errors of a panel's LD add to the noise of z.
+
+    The LD of m other people is R + W, so that z = (R + W) v - W v + e where v = S beta. W is that
+    of a sample covariance: Cov(W v) = (v'Rv R + R v v'R) / m. The second part changes the size of
+    the signal alone; the first is noise like e, as if s0^2 were larger by v'Rv / m. v is that of
+    single effects, fitted in turn with s0^2.
+    """
+    locus, first = problem.locus, problem.residual_variance
+    noise = first
+    for _ in range(PANEL_ROUNDS):
+        sweeps = start_susie(problem._replace(residual_variance=noise, tol=SOLVERS["susie"].tol))
+        *_, state = islice(sweeps, PANEL_SWEEPS)
+        moved = susie_posterior(state, locus).mean * locus.scale
+        previous = noise
+        noise = first + float(moved @ locus.ld.product(moved)) / locus.panel_size
+        if abs(noise - previous) < PANEL_CHANGE * noise:
+            return noise
+    return max(noise, previous)
 
 
 def at_most(default):

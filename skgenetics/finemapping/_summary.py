@@ -35,6 +35,7 @@ class Locus(NamedTuple):
     trait_known: bool  # z comes from the trait and genotypes themselves
     xp: object
     device: object
+    panel_size: float = np.inf  # people that the LD comes from; inf: those of the scan
 
     def array(self, values):
         """Return host `values` beside z."""
@@ -128,7 +129,9 @@ def wald_to_correlation_z(wald, n_samples):
     return wald * (n_samples / (wald**2 + n_samples - 2)) ** 0.5
 
 
-def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity, score=False):
+def validate_summary(
+    z, ld, *, n_samples, beta=None, se=None, heterozygosity=None, panel_size=None, score=False
+):
     """Return the `Locus` of summary statistics and the variants' names (or None).
 
     `score` says that z are score statistics, which are sqrt(n) cor(x, y) already.
@@ -170,6 +173,11 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity, score=False)
     heterozygosity = per_variant(
         heterozygosity, "heterozygosity", z, xp, device, low=0, closed="left"
     )
+    if panel_size is None:  # genotypes of fewer people than the scan has are a panel's
+        people = ld.X.shape[0] if getattr(ld, "of_people", False) else np.inf
+        panel_size = people if people < float(xp.max(n_samples)) else np.inf
+    elif panel_size != np.inf:
+        check_number(panel_size, "panel_size", low=2, closed="neither")
     locus = Locus(
         z=z if score else wald_to_correlation_z(z, n_samples),
         ld=ld,
@@ -179,6 +187,7 @@ def validate_summary(z, ld, *, n_samples, beta, se, heterozygosity, score=False)
         trait_known=False,
         xp=xp,
         device=device,
+        panel_size=panel_size,
     )
     return locus, ld_names if names is None else names
 

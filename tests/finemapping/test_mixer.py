@@ -383,6 +383,13 @@ def test_the_real_ldl_locus_never_misleads(shared):
             assert model.pip_.max() < 0.9
             assert all(len(found["variants"]) > 1 for found in model.credible_sets_)
             assert len(model.credible_sets_) == 1
+        # told that the LD is of 503 others, the fit is safe without the fallback too
+        told = FinemapMiXeR().fit_summary(
+            z[kept], panel[:, kept], n_samples=n[kept], on_mismatch="ignore"
+        )
+        assert told.converged_
+        assert told.pip_.max() < 0.2
+        assert all(len(found["variants"]) > 20 for found in told.credible_sets_)
     with pytest.raises(ValueError, match=r"z and ld do not fit: .* ld_mismatch"):
         FinemapMiXeR().fit_summary(z, R, n_samples=n, on_mismatch="raise")
 
