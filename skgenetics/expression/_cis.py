@@ -179,7 +179,7 @@ def fit_path(X, y, W, alphas, penalty, *, tol=1e-8):
 def largest_alpha(X, y, W, penalty):
     """Return the smallest alpha that gives no effect; for ridge, the variance of the variants."""
     n = W.sum() / max(np.count_nonzero(W.any(axis=0)), 1)
-    if X.shape[0] == 0:
+    if X.shape[0] == 0 or n == 0:
         return 0.0
     _, scale = variant_moments(X, W)
     if penalty == "ridge":

@@ -307,7 +307,7 @@ class MILAGERegressor(
         Y = Y.reshape(*Y.shape, *[1] * (3 - Y.ndim))
         windows = resolve_windows(self, Y.shape[1])
         candidates = resolve_candidates(self)
-        used, held_out = split(self, np.flatnonzero(weight > 0), rng)
+        used, held_out = split(self, weight > 0, ~np.isnan(Y).all(axis=(1, 2)), rng)
 
         def array(values, kind=dtype):
             return move_to(np.ascontiguousarray(values), xp, device, kind)

@@ -94,18 +94,26 @@ def resolve_candidates(model):
     )
 
 
-def split(model, used, rng):
-    """Return the individuals (sorted) to fit on and those to hold out."""
+def split(model, used, observed, rng):
+    """Return the individuals (sorted) to fit on and those to hold out, of boolean masks.
+
+    Only individuals with observed cells are held out.
+    """
+    (seen,) = np.nonzero(used & observed)
+    if seen.size == 0:
+        raise ValueError("y has no observed cell of an individual with a positive weight.")
     if not model.early_stopping:
-        return used, used[:0]
-    count = max(1, round(model.validation_fraction * used.size))
-    if used.size - count < 2:
+        return np.flatnonzero(used), seen[:0]
+    count = max(1, round(model.validation_fraction * seen.size))
+    if seen.size - count < 2:
         raise ValueError(
-            f"early_stopping=True holds out {count} of {used.size} individuals and leaves fewer "
-            "than 2; lower validation_fraction."
+            f"early_stopping=True holds out {count} of {seen.size} individuals with observed cells "
+            "and leaves fewer than 2; lower validation_fraction."
         )
-    order = rng.permutation(used)
-    return np.sort(order[count:]), np.sort(order[:count])
+    held_out = rng.permutation(seen)[:count]
+    used = used.copy()
+    used[held_out] = False
+    return np.flatnonzero(used), np.sort(held_out)
 
 
 def warn_of_gaps(cells):

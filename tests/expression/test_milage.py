@@ -152,6 +152,10 @@ def test_without_genetics_the_total_is_high_and_the_score_is_not_positive():
         prediction = fitted.predict(X[new])
         assert masked_r2_score(y[new], prediction, multioutput="total") > 0.5
         assert fitted.score(X[new], y[new]) <= 1e-12
+    # filling, the last of the options, shrinks the intercepts of the cis stage
+    cis = fitted.expression_mean_ + fitted.expression_scale_ * fitted.cis_intercept_
+    cis = np.broadcast_to(cis.T, prediction.shape)
+    assert 0.3 < masked_r2_score(y[new], cis, multioutput="total") < 0.5
 
 
 @pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
@@ -197,13 +201,31 @@ def test_grid_search_over_kinds_of_penalties_with_holes(made):
     assert len(np.unique(search.cv_results_["mean_test_score"])) == 12
 
 
-def test_folds_without_a_tissue_or_gene_do_not_die(made):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"trans_model": "sigmoid"},
+        {"trans_model": "tensor", "variant_penalty": "l1"},
+        {"polygenic": True, "cis_alpha": None, "n_components": 0},
+        {"early_stopping": True, "n_refits": 1, "cis_impute": "mean"},
+    ],
+)
+def test_folds_without_a_tissue_or_gene_do_not_die(made, options):
     y = made.target.copy()
     y[3:, :, 2] = np.nan  # seen in few individuals only, who are in one fold
     y[100:, 4] = np.nan
+    y[50:, 5] = np.nan
+    estimator = model(made, tol=1e-3, **{"n_components": 3} | options)
     with pytest.warns(UserWarning, match="no observed cell among the training individuals"):
-        scores = cross_val_score(model(made), made.data, y, cv=KFold(5), error_score="raise")
+        scores = cross_val_score(estimator, made.data, y, cv=KFold(5), error_score="raise")
     assert np.all(np.isfinite(scores))
+    assert np.median(scores) > 0
+
+
+def test_a_tissue_without_training_cells_is_predicted_by_the_gene(made):
+    y = made.target.copy()
+    y[3:, :, 2] = np.nan
     with pytest.warns(UserWarning, match="tissue"):
         fitted = model(made).fit(made.data[3:], y[3:])
     prediction = fitted.predict(made.data)
@@ -380,6 +402,11 @@ def test_bad_data(made):
         model(made).fit(X, y[..., None])
     with pytest.raises(ValueError, match="no observed cell"):
         model(made).fit(X, np.full_like(y, np.nan))
+    one = np.where(np.arange(len(X))[:, None, None] == 5, made.complete_target, np.nan)
+    with pytest.raises(ValueError, match="no observed cell of an individual with a positive"):
+        model(made).fit(X, one, sample_weight=np.arange(len(X)) != 5)
+    with pytest.raises(ValueError, match="1 of 1 individuals with observed cells"):
+        model(made, early_stopping=True).fit(X, one)
     y[0, 0, 0] = np.inf
     with pytest.raises(ValueError, match="infinity"):
         model(made).fit(X, y)
