@@ -257,10 +257,17 @@ def _regions(options, sumstats, lines):
 
 def _study(options, sumstats, panel, regions, lines):
     """Match the variants inside `regions`, say how many, and return the `Study`."""
+    known = panel.variants["chromosome"], panel.variants["position"]
+    covered = set(_region_of(*known, regions))
+    empty = [
+        region.name
+        for number, region in enumerate(regions)
+        if region.window is not None and number not in covered
+    ]
+    if len(empty) < len(regions):  # else the error below says what the panel has
+        regions = [region for region in regions if region.name not in empty]
+    columns = np.flatnonzero(_region_of(*known, regions) >= 0)
     of_row = _region_of(sumstats["chromosome"], sumstats["base_pair_location"], regions)
-    columns = np.flatnonzero(
-        _region_of(panel.variants["chromosome"], panel.variants["position"], regions) >= 0
-    )
     inside = sumstats[of_row >= 0].reset_index(drop=True)
     if not len(inside):
         raise ValueError(
@@ -271,7 +278,7 @@ def _study(options, sumstats, panel, regions, lines):
     table, report = harmonize(inside, panel.select(columns), min_n_fraction=None)
     table["panel_index"] = columns[table["panel_index"]]
     where = _region_of(table["chromosome"], table["base_pair_location"], regions)
-    loci, empty = [], []
+    loci = []
     for number, region in enumerate(regions):
         rows = table[where == number].reset_index(drop=True)
         if not len(rows) and region.window is not None:
@@ -281,11 +288,9 @@ def _study(options, sumstats, panel, regions, lines):
         rows["flag"] = add_flag(rows["flag"], "NO_N", np.isnan(n))
         rows["flag"] = add_flag(rows["flag"], "LOW_N", is_low_n(n, options.min_n_fraction))
         loci.append(Locus(region, rows, describe(options, panel, region, rows)))
-    lines += _match_lines(options, sumstats, report, loci)
     if empty:
-        lines.append(
-            f"  Skipped: {some(empty)}, where no variant of the statistics is in the panel"
-        )
+        lines.append(f"  Skipped: {some(empty)}, where the panel has no variant of the statistics")
+    lines += _match_lines(options, report, loci)
     return Study(loci, options.build, lines)
 
 
@@ -303,7 +308,7 @@ def _region_of(chromosome, position, regions):
     return result
 
 
-def _match_lines(options, sumstats, report, loci):
+def _match_lines(options, report, loci):
     """Return how the variants were matched."""
     by = "ID and alleles" if report.by_id == report.matched else "position and alleles"
     lines = [

@@ -168,17 +168,19 @@ def write_results(options, study, result, n_jobs):
 
 
 def _drawn(locus, result):
-    """Return what a process needs to draw a locus: how to read it, and its rows of the tables."""
+    """Return what a process needs to draw a locus: how to read it, title, rows of the tables."""
     name = locus.region.name
+    (row,) = result.loci[result.loci["locus"] == name].itertuples()
+    title = f"{name}: z and LD do not fit" if str(row.ld_mismatch) == "True" else name
     variants = result.variants
     variants = variants[(variants["locus"] == name) & variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
-    return locus.description["open"], variants, sets
+    return locus.description["open"], title, variants, sets
 
 
 def _draw(_, unit, seed):
     """Draw one locus into a file."""
-    path, build, read, variants, sets = unit
+    path, build, read, title, variants, sets = unit
     from matplotlib import pyplot
 
     pyplot.switch_backend("agg")
@@ -201,7 +203,7 @@ def _draw(_, unit, seed):
         names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
         chromosome=variants["chromosome"].iloc[0],
         build=build,
-        title=variants["locus"].iloc[0],
+        title=title,
     )
     figure = display.plot().figure_
     figure.savefig(path, dpi=150, bbox_inches="tight")

@@ -511,3 +511,15 @@ def test_finished_loci_of_another_panel_are_not_taken_for_this_ones(scan, finema
     assert finemap(text=words)[0] == 3
     after = read("run.variants.tsv.gz")
     assert np.abs(after["pip"] - before["pip"]).max() > 1e-3
+
+
+def test_loci_that_the_panel_does_not_have_are_skipped(scan, finemap):
+    X, table = scan
+    write_panel("panel", X[:, N_VARIANTS:], table[N_VARIANTS:])
+    printed = run(finemap)
+    assert "2 loci around variants with p < 5e-8" in printed
+    lead = table["beta"].div(table["standard_error"]).abs()[:N_VARIANTS].idxmax()
+    start = table.loc[lead, "base_pair_location"] - 500_000
+    assert f"Skipped: chr2:{start}-{start + 1_000_000}, where the panel has no variant" in printed
+    assert "60 of the statistics and 60 of the panel; 60 matched" in printed
+    assert len(read("run.loci.tsv")) == 1
