@@ -233,12 +233,8 @@ def _parse(pd, fields, extra, n_before, name):
     frame = {}
     for meaning, texts in fields.items():
         if meaning in _TEXT:
-            words = [_text(text) for text in texts]
-            if meaning == "chromosome":
-                words = [word and unify for word, unify in zip(words, unify_chromosomes(words))]
-            elif meaning in _ALLELES:
-                words = [word and word.upper() for word in words]
-            frame[meaning] = pd.Series(words, dtype="str")
+            known = {text: _text(text, meaning) for text in set(texts)}
+            frame[meaning] = pd.Series([known[text] for text in texts], dtype="str")
             continue
         values = _numbers(texts, meaning, n_before, name)
         if meaning == "p_value":
@@ -249,10 +245,14 @@ def _parse(pd, fields, extra, n_before, name):
     return pd.DataFrame(frame)
 
 
-def _text(text):
+def _text(text, meaning):
     """Return a text, or None where it stands for nothing."""
     text = text.strip()
-    return None if text in ("", "NA", ".") else text
+    if text in ("", "NA", "."):
+        return None
+    if meaning == "chromosome":
+        return unify_chromosomes([text])[0]
+    return text.upper() if meaning in _ALLELES else text
 
 
 # meaning: lowest, highest, and what is expected
