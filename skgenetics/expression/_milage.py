@@ -117,7 +117,7 @@ class MILAGERegressor(
         with proximal steps for L1. "auto" takes "proximal" for L1, else "als" for "tensor" and
         "varpro".
     max_iter : int, default=500
-        Largest number of iterations of the trans stage.
+        Largest number of iterations of the trans stage, those after refits included.
     tol : float, default=1e-6
         The trans stage stops where an iteration lowers the objective by less than this share.
     early_stopping : bool, default=False
@@ -175,7 +175,8 @@ class MILAGERegressor(
     validation_scores_ : list of float
         The same for individuals held out; only with `early_stopping`.
     loss_curve_ : list of float
-        Objective of the trans stage after each iteration.
+        Objective of the trans stage after each iteration. A refit may raise it, as its targets are
+        then others.
     n_components_ : int
         Number of factors, at most one less than individuals and the number of genes x tissues.
     n_effective_components_ : int

@@ -40,14 +40,15 @@ def test_early_stopping_keeps_the_best_iteration(made):
 
 def test_refits_end_where_each_part_fits_what_the_other_leaves(made):
     """Optimality of the cis part given the factors, and of the factors given the cis part."""
-    X, y = made.data, made.target
+    X, y, windows = made.data, made.target[:, :6], made.cis_windows[:6]
     options = {"standardize_expression": False, "tol": 1e-11, "max_iter": 20_000}
     worst = {}
-    for n_refits in (0, 150):
-        fitted = model(made, n_refits=n_refits, **options).fit(X, y)
+    for n_refits in (0, 60):
+        fitted = model(made, n_refits=n_refits, **options)
+        fitted.set_params(cis_windows=windows).fit(X, y)
         trans = np.einsum("it,ktj->ijk", fitted.factors_, fitted.factor_loadings_)
         cis, violations = fitted.predict(X) - trans, []
-        for j, (first, last) in enumerate(made.cis_windows):
+        for j, (first, last) in enumerate(windows):
             own = slice(fitted.cis_indptr_[j], fitted.cis_indptr_[j + 1])
             coef = np.zeros((last - first, 3))
             coef[fitted.cis_variants_[own] - first] = fitted.cis_coef_[:, own].T
@@ -56,7 +57,7 @@ def test_refits_end_where_each_part_fits_what_the_other_leaves(made):
             args = np.ones(len(X)), coef, intercept, fitted.cis_alpha_, "group_lasso"
             violations.append(kkt_residual(X[:, first:last], left, *args))
         worst[n_refits] = max(violations)
-    assert worst[150] < 1e-3 < 1e-2 < worst[0]
+    assert worst[60] < 1e-3 < 1e-2 < worst[0]
     alone = model(made, **options).set_params(cis_windows=None).fit(X, y - cis)
     np.testing.assert_allclose(alone.loss_curve_[-1], fitted.loss_curve_[-1], rtol=1e-5)
 
@@ -73,9 +74,9 @@ def test_refits_predict_better_where_factors_act_through_cis_variants():
         model(made, 10, cis_alpha=0.03, loading_alpha=0.01, n_refits=n_refits)
         .fit(X[old], made.target[old])
         .score(X[new], made.target[new])
-        for n_refits in (0, 1, 5)
+        for n_refits in (0, 5)
     ]
-    assert scores[0] + 0.003 < scores[1] < scores[2] - 0.001
+    assert scores[0] + 0.005 < scores[1]
 
 
 def test_early_stopping_with_refits_keeps_a_cis_and_a_trans_part_that_belong_together(made):
