@@ -205,9 +205,10 @@ def run_finemap(options):
     console = Console()
     console.say(f"skgenetics finemap {__version__}")
     out = Path(options.out)
-    if not out.name:
+    if not out.name or options.out.endswith("/") or out.is_dir():
         raise ValueError(
-            f"--out is the beginning of the names of the results; got {options.out!r}."
+            f"--out {options.out} is a folder; give the beginning of the names of the results, "
+            f"such as {out / 'my_run'}."
         )
     if not out.parent.is_dir():
         raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")

@@ -87,6 +87,8 @@ def nothing():
         (nothing, FILES + " --n count", "gwas.tsv has no column 'count'"),
         (nothing, FILES + " --prior-column SNPVAR", "gwas.tsv has no column 'SNPVAR'"),
         (nothing, FILES + " --out nowhere/run", "there is no folder nowhere"),
+        (nothing, FILES + " --out results/", "is a folder; give the beginning of the names"),
+        (nothing, FILES + " --out .", "--out . is a folder"),
         (nothing, FILES + " --regions loci.bed", "no file loci.bed"),
         (nothing, FILES + " --chr 3 --start 1 --end 9", "no variant in chr3:1-9"),
         (lambda: os.remove("gwas.tsv"), FILES, "no file gwas.tsv"),
