@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import config_context
 
-from skgenetics.inspection import bilrp, relevance
+from skgenetics.inspection import _relevance, bilrp, relevance
 from skgenetics.utils._array_api import to_numpy
 from tests.oracles.bilrp_naive import mixed_derivatives, network, pair_relevance, product, shares
 
@@ -54,7 +54,13 @@ def layers():
     ids=["relu", "leaky", "mixed"],
 )
 @pytest.mark.parametrize("signed", [False, True], ids=["dosages", "signed"])
-def test_factors_equal_the_rule_by_quadruple_loop(rules, activations, signed):
+@pytest.mark.parametrize(
+    "dense", [0.8, -1.0, 2.0]
+)  # as it comes; all units at once; sample by sample
+def test_factors_equal_the_rule_by_quadruple_loop(rules, activations, signed, dense, monkeypatch):
+    monkeypatch.setattr(_relevance, "DENSE", dense)
+    if dense != 0.8:
+        monkeypatch.setattr(_relevance, "BLOCK", 12 if dense > 0 else 2)  # several, uneven
     layers = make_layers((6, 5, 4, 3), activations, seed=3)
     X = dosages(2, 6, seed=1).astype(float)
     bounds = (0.0, 2.0)
