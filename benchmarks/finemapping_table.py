@@ -1,9 +1,11 @@
 """Print the comparison of FinemapMiXeR's solvers with susieR, all on one thread and the same loci.
 
     python benchmarks/finemapping_table.py [--loci 10] [--sizes 500 1000 5000] [--solvers ...]
+                                           [--genotypes PLINK prefix]
 
-Loci are drawn from simulated genotypes with human LD (`make_genotypes`, 2,000 people): 1, 3 or 5
-causal variants that explain .5-3% of the trait, 10,000 people in the scan, z ~ N(sqrt(N) R b, R).
+Loci are simulated genotypes with human LD (`make_genotypes`, 2,000 people), or common neighbors of
+a PLINK file: 1, 3 or 5 causal variants that explain .5-3% of the trait, 10,000 people in the scan,
+z ~ N(sqrt(N) R b, R).
 The rival is susie_rss of the R package susieR with its defaults, run by Rscript on the same z, R
 and N; without it its rows are left out. Average precision (AP) is of PIPs pooled over loci, its
 interval by a paired bootstrap of loci; FDP is the share of non-causal variants of PIP > .9.
@@ -27,6 +29,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
+from skgenetics.io import read_plink
 from skgenetics.metrics import (
     credible_set_summary,
     false_discovery_proportion,
@@ -52,10 +55,27 @@ for (folder in args) {
 """.replace("N_SAMPLES", str(N_SAMPLES))
 
 
-def simulate(size, n_causal, seed):
+def real_genotypes(prefix, size, rng):
+    """Genotypes (n, size) of neighboring common variants of a PLINK file."""
+    genotypes = read_plink(prefix)
+    chromosome = genotypes.variants["chromosome"].to_numpy()
+    here = np.flatnonzero(chromosome == rng.choice(np.unique(chromosome)))
+    X = genotypes[:, here].astype(float)
+    X = np.where((X < 0) | np.isnan(X), np.nan, X)
+    X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)
+    frequency = X.mean(axis=0) / 2
+    X = X[:, np.minimum(frequency, 1 - frequency) > 0.05]
+    first = rng.integers(X.shape[1] - size + 1)
+    return X[:, first : first + size]
+
+
+def simulate(size, n_causal, seed, prefix=None):
     """One locus: z (p,), R (p, p), causal variants."""
     rng = np.random.default_rng(seed)
-    X = make_genotypes(2000, size, random_state=seed).data.astype(float)
+    if prefix is None:
+        X = make_genotypes(2000, size, random_state=seed).data.astype(float)
+    else:
+        X = real_genotypes(prefix, size, rng)
     Z = (X - X.mean(axis=0)) / X.std(axis=0) / np.sqrt(len(X))
     R = Z.T @ Z
     causal = rng.choice(size, n_causal, replace=False)
@@ -111,6 +131,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--loci", type=int, default=10, help="loci of each size and causal count")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 5000])
+    parser.add_argument("--genotypes", metavar="PREFIX", help="PLINK file to draw loci from")
     parser.add_argument("--solvers", nargs="+", default=["susie", "gibbs", "cavi", "adam"])
     arguments = parser.parse_args()
     methods = {solver: {"solver": solver} for solver in arguments.solvers}
@@ -128,7 +149,7 @@ def main():
             for n_causal in (1, 3, 5):
                 for k in range(arguments.loci):
                     seed = 1000 * size + 100 * n_causal + k
-                    z, R, causal = simulate(size, n_causal, seed)
+                    z, R, causal = simulate(size, n_causal, seed, arguments.genotypes)
                     truth.append(causal)
                     sizes.append(size)
                     for name in names:

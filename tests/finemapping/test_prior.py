@@ -203,3 +203,36 @@ def test_number_of_causal_variants_is_that_of_the_exact_posterior():
 def test_no_effect_at_all():
     model = FinemapMiXeR().fit_summary(np.zeros(8), R, n_samples=100)
     assert model.n_causal_ == (0.0, (0, 0))
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of short chains
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"solver": "susie"},
+        {"solver": "gibbs", "n_draws": 400},
+        {"solver": "cavi", "n_restarts": 8},
+    ],
+    ids=lambda options: options["solver"],
+)
+def test_heritability_of_simulated_loci_is_recovered(options):
+    h2, ratios, covered = 0.02, [], []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = make_genotypes(600, 90, random_state=seed).data.astype(float)
+        X = X[:, X.std(axis=0) > 0.1]
+        standardized = (X - X.mean(axis=0)) / X.std(axis=0) / np.sqrt(600)
+        effects = np.zeros(X.shape[1])
+        effects[rng.choice(len(effects), 3, replace=False)] = rng.normal(size=3)
+        effects *= np.sqrt(h2 / (effects @ effects))
+        ld = standardized.T @ standardized
+        z = np.sqrt(10_000) * ld @ effects + standardized.T @ rng.normal(size=600)
+        model = FinemapMiXeR(random_state=seed, **options)
+        model.fit_summary(z, ld, n_samples=10_000, on_mismatch="ignore")
+        ratios.append(model.heritability_ / h2)
+        covered.append(model.n_causal_[1][0] <= 3 <= model.n_causal_[1][1])
+    error = np.std(ratios) / np.sqrt(len(ratios))
+    assert error < 0.15
+    assert abs(np.mean(ratios) - 1) < 3 * error
+    if options["solver"] == "gibbs":
+        assert np.mean(covered) >= 0.9
