@@ -137,11 +137,30 @@ def load_files(options):
     people = f"{panel.genotypes.shape[0]:,} people, " if panel.genotypes is not None else ""
     lines.append(f"{panel.source}: {people}{len(panel.variants):,} variants")
     lines += [f"  Note: {warning.message}" for warning in caught]
-    if sumstats["chromosome"].isna().any():
-        sumstats = place_by_id(sumstats, panel.variants)
-    if panel.variants["position"].isna().any():
-        panel.variants = place_by_id(panel.variants, sumstats)
+    sumstats = _placed(
+        sumstats, panel.variants, "base_pair_location", "variants of the statistics", "panel", lines
+    )
+    panel.variants = _placed(
+        panel.variants, sumstats, "position", "variants of the panel", "statistics", lines
+    )
     return _study(options, sumstats, panel, _regions(options, sumstats, lines), lines)
+
+
+def _placed(frame, others, position, name, other, lines):
+    """Return `frame` where variants without a position have that of their ID in `others`."""
+    lost = frame[position].isna()
+    if lost.any():
+        frame = place_by_id(frame, others)
+        found = (lost & frame[position].notna()).sum()
+        if frame[position].isna().all():
+            tables = [table.reindex(columns=["rsid", "variant_id"]) for table in (frame, others)]
+            ids = [str(table["rsid"].fillna(table["variant_id"]).iloc[0]) for table in tables]
+            raise ValueError(
+                f"The {name} have no positions, and share no ID with the {other}: IDs are such "
+                f"as {' and '.join(ids)}."
+            )
+        lines.append(f"  {lost.sum():,} {name} have no position; {found:,} got one by their ID")
+    return frame
 
 
 def _read_sumstats(options, lines):
@@ -310,10 +329,9 @@ def _region_of(chromosome, position, regions):
 
 def _match_lines(options, report, loci):
     """Return how the variants were matched."""
-    by = "ID and alleles" if report.by_id == report.matched else "position and alleles"
     lines = [
         f"Variants in them: {report.n_sumstats:,} of the statistics and {report.n_panel:,} of the "
-        f"panel; {report.matched:,} matched by {by}"
+        f"panel; {report.matched:,} matched by position and alleles"
     ]
     flags = [row for locus in loci for row in locus.table["flag"].fillna("")]
 
@@ -322,7 +340,6 @@ def _match_lines(options, report, loci):
 
     fates = "left out" if options.drop_ambiguous else "kept"
     told = [
-        (report.by_id if report.by_id < report.matched else 0, "matched by ID, having no position"),
         (report.swapped, "with effect and other allele exchanged: the sign of z is turned"),
         (report.strand, "given on the other strand: turned over"),
         (report.ambiguous_kept, "strand-ambiguous, settled by their frequencies"),

@@ -247,7 +247,9 @@ def test_ids_stand_in_for_positions(scan, finemap):
     )
     ldsc["FRQ"] = table["effect_allele_frequency"]
     ldsc[["SNP", "A1", "A2", "FRQ", "N", "Z"]].to_csv("gwas.tsv", sep="\t", index=False)
-    assert "(LDSC)" in run(finemap)
+    printed = run(finemap)
+    assert "(LDSC)" in printed
+    assert "120 variants of the statistics have no position; 120 got one by their ID" in printed
     got = read("run.variants.tsv.gz")
     np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-6)
     np.testing.assert_array_equal(got["base_pair_location"], expected["base_pair_location"])

@@ -102,6 +102,12 @@ def nothing():
         (lambda: change(p_value=0, beta="NA"), FILES, "p_value in row 1"),
         (lambda: change(chromosome="7"), FILES, "name chromosomes 7, the panel 2"),
         (lambda: change(effect_allele="C", other_allele="G"), FILES, "columns of alleles are the"),
+        (
+            lambda: change(base_pair_location="NA", rsid=[f"v{j}" for j in range(120)]),
+            FILES,
+            "The variants of the statistics have no positions, and share no ID with the panel: IDs are "
+            "such as v0 and rs0.",
+        ),
         (move_panel, FILES, "ID in the panel, at another position. The genome builds differ"),
         (
             lambda: change(SNPVAR=-1),
