@@ -16,7 +16,7 @@ from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.utils._numba import kernel
 
-INNER_STEPS = (10, 100)  # EM steps of the weights after the first sweep, and at most
+INNER_STEPS = (10, 50)  # EM steps of the weights after the first sweep, and at most
 GROWTH = 1.2  # of their number from sweep to sweep
 
 

@@ -24,7 +24,7 @@ def genotype_moments(X, weight, *, centered, standardize, xp):
     """
     n_samples = float(X.shape[0] if weight is None else xp.sum(weight))
     means, squares = [], []
-    for _, block in column_blocks(X, xp, xp.float64):
+    for _, block in column_blocks(X, xp, xp.float64, max_bytes=2**20):
         mean = xp.mean(block, axis=0) if weight is None else weight @ block / n_samples
         deviation = (block - mean) ** 2
         square = xp.sum(deviation, axis=0) if weight is None else weight @ deviation

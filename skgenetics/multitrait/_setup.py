@@ -70,6 +70,13 @@ def make_problem(
 ):
     """Return the `Problem`: the prior, and where weights and Sigma start."""
     warm = options.warm_start and hasattr(options, "weights_")
+    if warm:
+        before, now = (len(options._effects), options._units[-1]), (len(effects), len(trait_names))
+        if before != now:
+            raise ValueError(
+                f"warm_start goes on from a fit of {before[0]} variants and {before[1]} trait(s); "
+                f"this one has {now[0]} and {now[1]}: set warm_start=False."
+            )
     low_rank = is_low_rank(options)
     U, names = chosen_covariances(
         options.covariances,
@@ -140,10 +147,5 @@ def effects_before(model, inverse_sd, problem):
     effects, (old_inverse_sd, scale, kept, n_traits) = model._effects, model._units
     full = np.zeros((len(effects), n_traits))
     full[:, kept] = effects * old_inverse_sd[:, None] * scale
-    if len(inverse_sd) != len(full) or problem.kept.max() >= n_traits:
-        raise ValueError(
-            f"warm_start goes on from a fit of {len(full)} variants and {n_traits} trait(s); this "
-            f"one has {len(inverse_sd)} and others: set warm_start=False."
-        )
     to_internal = 1 / np.where(inverse_sd > 0, inverse_sd, np.inf)
     return full[:, problem.kept] * to_internal[:, None] / problem.unit

@@ -256,6 +256,8 @@ def test_warm_start(traits):
         np.testing.assert_allclose(model.coef_[:, 4], cold.coef_[:, 4], atol=0.1)
     with pytest.raises(ValueError, match="60 variants and 3"):
         model.fit(X[:, :30], Y)
+    with pytest.raises(ValueError, match="this one has 60 and 2"):
+        model.fit(X, Y[:, :2])
     with pytest.raises(ValueError, match="components"):
         model.set_params(covariances=["identity"]).fit(X, Y)
 

@@ -1,0 +1,103 @@
+"""
+Effects shared between environments
+===================================
+
+A wheat line is grown in four environments. Some loci raise its yield in all of them, some in one
+alone, and many small effects are spread over the genome. ``MMASHRegressor`` regresses the four
+yields at once and learns how effects are shared. Lines, yields and effects are simulated here, so
+that what is found can be held against the truth.
+"""
+
+# %%
+# 600 inbred lines (both copies of a variant are equal), some 600 variants. Of the variance of each
+# yield, .3 comes from 300 small effects that are alike in the environments, .2 from large ones: six
+# in all environments, and two, twice as large, in each one alone. A tenth of the yields was not
+# observed.
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.linear_model import RidgeCV
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skgenetics import MMASHRegressor
+from skgenetics.datasets import make_genotypes, make_multitrait
+from skgenetics.inspection import CalibrationDisplay, SharingDisplay
+from skgenetics.metrics import masked_r2_score
+
+
+def make_wheat(seed):
+    """Return lines, their yields, and the large effects on each of them."""
+    genotypes = make_genotypes(600, 800, recombination_rate=100.0, random_state=seed).data
+    X = (genotypes > 0).astype(np.int8)
+    X = X[:, X.std(axis=0) > 0.2]
+    options = {"n_traits": 4, "random_state": seed}
+    many = make_multitrait(
+        X, n_causal=300, covariances=["heterogeneous"], effect_correlation=0.7, pve=0.5, **options
+    )
+    rng = np.random.default_rng(seed)
+    causal = rng.choice(X.shape[1], 14, replace=False)
+    effects = np.zeros((4, X.shape[1]))
+    effects[:, causal[:6]] = rng.choice([-1, 1], 6)
+    effects[np.arange(8) // 2, causal[6:]] = rng.choice([-2, 2], 8)
+    large = (X - X.mean(axis=0)) @ effects.T
+    effects *= np.sqrt(0.2) / large.std(axis=0)[:, None]
+    Y = np.sqrt(0.2) * large / large.std(axis=0) + np.sqrt(0.5) * rng.normal(size=(600, 4))
+    Y += np.sqrt(0.3) * many.genetic_values / many.genetic_values.std(axis=0)
+    Y[rng.random(Y.shape) < 0.1] = np.nan
+    return X, Y, effects
+
+
+X, Y, effects = make_wheat(0)
+train, test = train_test_split(np.arange(600), random_state=0)
+model = MMASHRegressor().fit(X[train], Y[train])
+
+# %%
+# Held-out lines, against ridge regression of each environment on its observed yields.
+# ``polygenic_`` is the variance of the small effects in units of the noise. Without them
+# (``polygenic=0``, the model of mr.mash) the mixture has to explain what is spread over the genome.
+
+ridge = np.empty((len(test), 4))
+for j in range(4):
+    seen = train[~np.isnan(Y[train, j])]
+    alone = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 26))).fit(X[seen], Y[seen, j])
+    ridge[:, j] = alone.predict(X[test])
+plain = MMASHRegressor(polygenic=0).fit(X[train], Y[train])
+print(f"background of variance {model.polygenic_:.2f}")
+print(f"R2 of MMASHRegressor    {model.score(X[test], Y[test]):.3f}")
+print(f"R2 without a background {plain.score(X[test], Y[test]):.3f}")
+print(f"R2 of RidgeCV           {masked_r2_score(Y[test], ridge):.3f}")
+
+# %%
+# Which patterns do the effects follow? On the left all variants; on the right, of those with a
+# local false sign rate below .01, the one that most likely acts in a single environment.
+
+large = np.flatnonzero(model.lfsr_.min(axis=0) < 0.01)
+own = [max(model.sharing(p)[f"only y{j}"] for j in range(4)) for p in large]
+single = int(large[np.argmax(own)])
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
+SharingDisplay.from_estimator(model).plot(axes[0])
+SharingDisplay.from_estimator(model, variant=single).plot(axes[1])
+r = {p: np.corrcoef(X[:, single], X[:, p])[0, 1] for p in np.flatnonzero(effects.any(axis=0))}
+causal = max(r, key=lambda p: abs(r[p]))
+print(f"it has r = {r[causal]:.2f} with a variant of effects {effects[:, causal].round(2)}")
+
+# %%
+# The local false sign rate is the probability that an effect has not the sign of its estimate, an
+# effect of 0 having neither. Where it says .1, a tenth of the signs should be wrong. It is so in
+# eight simulations of independent variants, of which 30 in 400 act in all environments, with
+# effects of correlation .5. In LD one variant may stand for its neighbor, and then its rate says
+# nothing of which of the two it is: fine-map such a locus.
+
+truth, found, rates = [], [], []
+for seed in range(8):
+    X = np.random.default_rng(seed).binomial(1, 0.5, size=(600, 400)).astype(np.int8)
+    simulated = make_multitrait(
+        X, n_traits=4, n_causal=30, covariances=["heterogeneous"], random_state=seed
+    )
+    fitted = MMASHRegressor(polygenic=0).fit(X, simulated.target)
+    truth.append(simulated.coef)
+    found.append(fitted.coef_)
+    rates.append(fitted.lfsr_)
+CalibrationDisplay.from_predictions(truth, rates, kind="lfsr", coef=found).plot()
