@@ -1,12 +1,7 @@
 """The MILAGERegressor estimator."""
 
 import numpy as np
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    RegressorMixin,
-    TransformerMixin,
-)
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 
@@ -51,12 +46,7 @@ VALIDATION = "validation_scores_"
 
 
 class MILAGERegressor(
-    CallbackSupportMixin,
-    ExpressionPredictionMixin,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-    RegressorMixin,
-    BaseEstimator,
+    CallbackSupportMixin, ExpressionPredictionMixin, RegressorMixin, BaseEstimator
 ):
     """Cis and trans genetics of the expression of genes across tissues.
 
@@ -97,7 +87,8 @@ class MILAGERegressor(
         ("tensor") tissues it is not active in.
     candidate_variants : {"all", "cis"} or array-like of int or str, default="all"
         Variants that the staged start may use for the factors: all, those in the cis windows of the
-        genes a factor acts on, or a list. The fit itself uses all.
+        genes a factor acts on, or a list. The fit itself uses all, as does the start of a factor
+        that none of them tells of.
     polygenic : bool, default=False
         Whether to add a kernel ridge regression of what is left of each gene and tissue on all
         variants, its strength chosen by leaving out one individual. `predict` then needs the

@@ -2,6 +2,7 @@
 
 import warnings
 
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.expression._cis import CisEffects, predict_cis
@@ -19,7 +20,7 @@ from skgenetics.utils._validation import validate_genotypes
 LARGE_PICKLE = 10**8  # bytes
 
 
-class ExpressionPredictionMixin:
+class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Predict, transform and score from the attributes that `MILAGERegressor.fit` sets."""
 
     def __getstate__(self):

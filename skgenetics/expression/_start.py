@@ -69,6 +69,13 @@ def start_params(
 
         scores, columns, effects = variant_lasso(gradients, take, logits, weight, members)
         intercept = weight @ logits / weight.sum()
+        # 0 is a saddle: a factor that no candidate tells of starts from all variants
+        idle = [t for t in range(n_components) if not np.any(effects[t])]
+        if idle and members is not None:
+            found = variant_lasso(gradients, take, logits[:, idle], weight, None)
+            for t, own, *rest in zip(idle, found[0].T, *found[1:]):
+                scores[:, t] = own
+                columns[t], effects[t] = rest
     else:
         columns = [np.arange(genotypes.X.shape[1])] * n_components
         effects = rng.normal(size=(n_components, genotypes.X.shape[1]))

@@ -289,7 +289,10 @@ def test_names_of_variants_survive_columns_that_are_dropped(made):
     by_name = model(made, tol=1e-13).set_params(cis_windows=names, n_variants=None)
     by_name.fit(frame, made.target)
     np.testing.assert_allclose(by_name.predict(frame), by_number.predict(made.data), atol=1e-4)
-    assert list(by_name.get_feature_names_out()) == [f"milageregressor{t}" for t in range(3)]
+    names_out = [f"milageregressor{t}" for t in range(3)]
+    assert list(by_name.get_feature_names_out()) == names_out
+    factors = clone(by_name).set_output(transform="pandas").fit(frame, made.target).transform(frame)
+    assert list(factors.columns) == names_out
     pipeline = make_pipeline(MinorAlleleFrequencyThreshold(0.2), clone(by_name))
     pipeline.set_output(transform="pandas").fit(frame, made.target)
     assert 0 < pipeline[-1].n_features_in_ < 300
@@ -302,9 +305,23 @@ def test_candidates_restrict_the_start_only(made):
     start = {"max_iter": 1, "variant_penalty": "l1", "variant_alpha": 1e-9, "tol": 1}
     few = model(made, candidate_variants=[3, 200], **start)
     assert np.any(few.fit(made.data, made.target).variant_coef_[:, 50:100] != 0)
-    cis = model(made, candidate_variants="cis").fit(made.data, made.target)
     free = model(made).fit(made.data, made.target)
-    np.testing.assert_allclose(cis.loss_curve_[-1], free.loss_curve_[-1], rtol=1e-3)
+    for candidates in ("cis", []):
+        other = model(made, candidate_variants=candidates).fit(made.data, made.target)
+        np.testing.assert_allclose(other.loss_curve_[-1], free.loss_curve_[-1], rtol=1e-3)
+
+
+@pytest.mark.parametrize("variant_penalty", ["l2", "l1"])
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
+def test_candidates_that_tell_nothing_leave_no_factor_at_zero(made, trans_model, variant_penalty):
+    X = made.data.copy()
+    X[:, 7] = 1
+    options = {"trans_model": trans_model, "variant_penalty": variant_penalty, "tol": 1e-3}
+    free = model(made, **options).fit(X, made.target)
+    fitted = model(made, candidate_variants=[7], **options).fit(X, made.target)
+    np.testing.assert_allclose(fitted.loss_curve_, free.loss_curve_, rtol=1e-3)
+    cis = model(made, candidate_variants="cis", **options).fit(X, made.target)
+    assert cis.n_effective_components_ > 0
 
 
 @pytest.mark.parametrize("variant_penalty", ["l2", "l1"])
