@@ -3,8 +3,10 @@
 import argparse
 import contextlib
 import importlib.util
+import signal
 import sys
 import textwrap
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -18,9 +20,11 @@ _DESCRIPTION = """\
 Compare models that predict traits (or gene expression) from genotypes, by cross-validation.
 
 Alone, it runs on a bundled extract of GEUVADIS: expression of 5 genes in 358 Europeans. With
---bfile (or --genotypes) and --pheno it runs on your data. People are matched by name. Covariates
-are regressed out of traits and genotypes inside each training fold, and settings of the models are
-chosen inside the training folds, so the scores are those of people that no step has seen.
+--bfile (or --pfile, --bgen, --genotypes) and --pheno it runs on your data. People are matched by
+name. Some models predict each trait alone, others fit all traits of a kind jointly, in the same
+folds. Covariates are regressed out of traits and genotypes inside each training fold, and settings
+of the models are chosen inside the training folds, so the scores are those of people that no step
+has seen.
 """
 
 _EPILOG = """\
@@ -30,18 +34,23 @@ examples:
   skgenetics compare --bfile study --pheno traits.tsv --pheno-name LDL HDL --extract locus.txt \\
                      --models RidgeCV FinemapMiXeR --groups FID
   skgenetics compare --genotypes dosages.csv --pheno traits.csv
+  skgenetics compare --pfile study --pheno liver.bed.gz blood.bed.gz --pheno-name ENSG00000134243
 
 files:
   phenotypes and covariates: separated by spaces, TAB or comma, gzipped or not; a header with
   #FID IID, or IID, or any name for a first column of IDs; NA and -9 are missing. Covariates may
   also be one row a covariate and one column a person, as GTEx distributes them.
+  expression: --pheno takes BED files of GTEx or QTLtools (#chr start end gene_id, then people), one
+  a tissue. Each gene is predicted from the variants within --window of its start.
   dosages: .csv or .tsv with sample IDs in the first column and one column a variant; or .npz as
   skgenetics.io.write_genotypes makes it.
 
 scores:
   R2 is measured against a prediction from the covariates alone. A trait of 0/1 or 1/2 is binary
-  and gets ROC AUC and average precision. "variants used" is the smallest number of variants that
-  hold 95% of a linear model's squared effects per standard deviation; "-" where a model has none.
+  and gets ROC AUC and average precision. "minus RidgeCV" is the mean of the differences by fold
+  (of means over traits), with its standard error. "variants used" is the smallest number of
+  variants that hold 95% of a linear model's squared effects per standard deviation; "-" where a
+  model has none.
 
 exit status: 0 all done; 2 bad input, nothing is written; 3 some fits failed, the others are kept.
 """
@@ -70,11 +79,25 @@ def build_parser():
     data = compare.add_argument_group("data (none: the bundled extract)")
     source = data.add_mutually_exclusive_group()
     source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
+    source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
+    source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
     source.add_argument("--genotypes", metavar="F", help="dosages: .npz, .csv or .tsv")
-    source.add_argument("--pfile", metavar="P", help=argparse.SUPPRESS)
-    source.add_argument("--bgen", metavar="F", help=argparse.SUPPRESS)
-    data.add_argument("--pheno", metavar="F", help="phenotypes, one column a trait")
-    data.add_argument("--pheno-name", metavar="NAME", nargs="+", help="traits to use (all)")
+    data.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
+    data.add_argument(
+        "--pheno",
+        metavar="F",
+        nargs="+",
+        help="phenotypes, one column a trait; or BED files of expression, one a tissue",
+    )
+    data.add_argument(
+        "--pheno-name", metavar="NAME", nargs="+", help="traits or genes to use (all)"
+    )
+    data.add_argument(
+        "--window",
+        metavar="BP",
+        type=_at_least(1),
+        help="base pairs on either side of a gene's start (1,000,000)",
+    )
     data.add_argument("--covar", metavar="F", help="covariates, one column each")
     data.add_argument("--keep", metavar="F", help="people to use: FID and IID, or IID, a line")
     data.add_argument("--extract", metavar="F", help="IDs of the variants to use, one a line")
@@ -97,8 +120,9 @@ def build_parser():
         metavar="MODEL",
         nargs="+",
         help="models to compare (all): top-variant, RidgeCV, ElasticNet, FinemapMiXeR, "
-        "HistGradientBoosting, MLP; for binary traits covariates-only, LogisticRegression, "
-        "HistGradientBoosting",
+        "HistGradientBoosting, MLP and, of all traits jointly, MMASHRegressor, MILAGERegressor, "
+        "LINARegressor; for binary traits covariates-only, LogisticRegression, "
+        "HistGradientBoosting and, jointly, LINAClassifier",
     )
     work.add_argument("--folds", type=_at_least(2), default=5, metavar="K", help="folds (5)")
     work.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="of folds (0)")
@@ -140,15 +164,39 @@ def _frequency(text):
     return value
 
 
+class _Terminated(KeyboardInterrupt):
+    """The process was told to end (SIGTERM)."""
+
+
+@contextlib.contextmanager
+def _cleaning_up_on_sigterm():
+    """Let SIGTERM end a command as Ctrl-C does, so that it removes what it has begun to write."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+
+    def end(*_):
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments=None):
     """Run the command line and return its exit status."""
     options = build_parser().parse_args(arguments)
     name = f"skgenetics {options.command}"
     try:
-        return options.run(options)
-    except KeyboardInterrupt:
-        sys.stderr.write(f"{name}: interrupted; nothing was written.\n")
-        return 130
+        with _cleaning_up_on_sigterm():
+            return options.run(options)
+    except KeyboardInterrupt as error:
+        ended = isinstance(error, _Terminated)
+        word = "terminated" if ended else "interrupted"
+        sys.stderr.write(f"{name}: {word}; nothing was written.\n")
+        return 128 + (signal.SIGTERM if ended else signal.SIGINT)
     except Exception as error:
         if options.debug:
             traceback.print_exc()
@@ -212,22 +260,23 @@ def progress(n_units, what="fits"):
 def _check_options(options):
     """Exit with status 2 where options do not go together."""
     error = options.parser.error
-    for name, meaning in (("pfile", "PLINK 2"), ("bgen", "BGEN")):
-        if getattr(options, name):
-            path = getattr(options, name)
-            error(
-                f"--{name}: {meaning} files cannot be read yet; make PLINK 1 files of them "
-                f"(plink2 --{name} {path} --make-bed --out study) and give --bfile study"
-            )
-    own = options.bfile or options.genotypes
+    own = options.bfile or options.pfile or options.bgen or options.genotypes
     if own and not options.pheno:
         error("--pheno is missing: a file with the traits of the people in the genotypes")
     if not own:
-        for name in ("pheno", "pheno_name", "covar", "keep", "extract", "groups", "maf"):
+        for name in ("pheno", "pheno_name", "window", "covar", "keep", "extract", "groups", "maf"):
             if getattr(options, name):
-                error(f"--{name.replace('_', '-')} needs --bfile or --genotypes")
-    if options.covar and Path(options.covar).resolve() == Path(options.pheno).resolve():
+                error(f"--{name.replace('_', '-')} needs --bfile, --pfile, --bgen or --genotypes")
+    if options.sample and not options.bgen:
+        error("--sample holds the IDs of a BGEN file: it needs --bgen")
+    files = options.pheno or []
+    if options.covar and Path(options.covar).resolve() in [Path(file).resolve() for file in files]:
         error("--covar and --pheno are one file: a trait would be its own covariate; make two")
+    genes = [".bed" in Path(file).suffixes for file in files]
+    if len(files) > 1 and not all(genes):
+        error("--pheno takes several files only where each is a BED of expression in a tissue")
+    if options.window and not any(genes):
+        error("--window is for genes: --pheno must be a BED of expression")
 
 
 def _model_names(chosen, known):
@@ -251,38 +300,41 @@ def run_compare(options):
     from joblib import effective_n_jobs
     from threadpoolctl import threadpool_limits
 
-    from skgenetics._compare import MODELS, compare_models
+    from skgenetics._compare import compare_models
     from skgenetics._compare_data import load_bundled, load_files
+    from skgenetics._compare_models import MODELS
     from skgenetics._compare_report import (
         RESULT_FILES,
-        Scores,
         credible_set_lines,
         save_models,
         write_results,
     )
+    from skgenetics._compare_scores import Scores
     from skgenetics.io import atomic_folder
 
     names = _model_names(options.models, MODELS)
     n_jobs = options.threads or effective_n_jobs(-1)
     console = Console()
     console.say(f"skgenetics compare {__version__}")
-    if options.bfile or options.genotypes:
+    if options.pheno:
         study = load_files(options)
     else:
         study = load_bundled(folds=options.folds, seed=options.seed)
     console.say(*study.lines, "")
-    for task in study.tasks:
-        if not set(task.models(None, 0)) & set(names):
-            kind = "binary" if task.binary else "quantitative"
+    tasks = [*study.tasks, *study.joint]
+    for binary in (False, True):
+        own = [task for task in tasks if task.binary == binary]
+        if own and not any(set(task.models(None, 0)) & set(names) for task in own):
+            kind = "binary" if binary else "quantitative"
             raise ValueError(
-                f"--models: none of those asked for is for a {kind} trait such as {task.name}."
+                f"--models: none of those asked for is for a {kind} trait such as {own[0].name}."
             )
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(atomic_folder(options.out, replaces=RESULT_FILES))
         model_folder = options.save_model and stack.enter_context(atomic_folder(options.save_model))
         stack.enter_context(threadpool_limits(n_jobs))
         n_fits, fits = compare_models(
-            study.tasks, names, n_jobs=n_jobs, seed=options.seed, keep_all=bool(options.save_model)
+            tasks, names, n_jobs=n_jobs, seed=options.seed, keep_all=bool(options.save_model)
         )
         results = []
         with progress(n_fits) as report:
@@ -296,7 +348,7 @@ def run_compare(options):
         metrics = dict.fromkeys(metric for task in study.tasks for metric in task.metrics())
         scores = [Scores(study, results, metric) for metric in metrics]
         for score in scores:
-            console.say(*score.table(study.unit), score.closing_sentence(), "")
+            console.say(*score.table(), score.closing_sentence(), "")
         mixers = {
             result.task: result.estimator
             for result in results

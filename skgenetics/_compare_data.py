@@ -1,18 +1,21 @@
 """Model comparison: the bundled data and the user's files, as tasks."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from skgenetics._compare import Task, fold_numbers
+from skgenetics._compare_tasks import Study, make_tasks
 from skgenetics.datasets import load_geuvadis
+from skgenetics.expression import cis_windows_from_positions
 from skgenetics.io import (
     Genotypes,
     match_samples,
+    read_bgen,
+    read_expression,
     read_genotypes,
     read_list,
     read_plink,
+    read_plink2,
     read_table,
 )
 from skgenetics.io._genotypes import sample_index
@@ -20,92 +23,149 @@ from skgenetics.io._tables import read_rows
 from skgenetics.utils._array_api import column_blocks
 from skgenetics.utils._validation import import_optional
 
-MANY_VARIANTS = 20_000
+MANY_VARIANTS, MANY_TRAITS = 20_000, 50
+WINDOW = 100_000  # base pairs around the starts of the bundled genes
 _MAX_PEOPLE_RELATED, _MAX_VARIANTS_RELATED = 3000, 4000
-
-
-@dataclass
-class Study:
-    """Tasks, and the lines to print about them."""
-
-    tasks: list
-    unit: str  # "gene" or "trait"
-    lines: list
-    build: str = "unknown"
 
 
 def load_bundled(*, folds, seed):
     """Return the bundled GEUVADIS extract as a `Study`."""
     pd = import_optional("pandas", extra="dataframe")
-    everything = load_geuvadis()
-    tasks = []
-    for gene in everything.comparison_genes:
-        data = load_geuvadis(gene)
-        variants = pd.DataFrame(
-            {
-                "chromosome": data.variants.chromosome,
-                "position": data.variants.position,
-                "variant_id": data.feature_names,
-                "effect_allele": data.variants.alt,
-                "other_allele": data.variants.ref,
-            }
-        )
-        start = int(data.genes.start[0])
-        genotypes = Genotypes(
-            data.data,
-            sample_index(None, data.sample_ids),
-            variants,
-            counted_allele=data.counted_allele,
-            source="GEUVADIS",
-            build=data.build,
-        )
-        tasks.append(
-            Task(
-                gene,
-                genotypes,
-                data.target,
-                data.covariates,
-                fold_numbers(len(data.target), folds, seed=seed),
-                covariate_names=tuple(f"PC{k + 1}" for k in range(data.covariates.shape[1])),
-                gene={"name": gene, "start": start, "strand": str(data.genes.strand[0])},
-            )
-        )
+    data = load_geuvadis()
+    rows = [data.target_names.index(gene) for gene in data.comparison_genes]
+    genes = pd.DataFrame(dict(data.genes)).iloc[rows]
+    variants = pd.DataFrame(
+        {
+            "chromosome": data.variants.chromosome,
+            "position": data.variants.position,
+            "variant_id": data.feature_names,
+            "effect_allele": data.variants.alt,
+            "other_allele": data.variants.ref,
+        }
+    )
+    people = sample_index(None, data.sample_ids)
+    genotypes = Genotypes(
+        data.data,
+        people,
+        variants,
+        counted_allele=data.counted_allele,
+        source="GEUVADIS",
+        build=data.build,
+    )
+    expression = pd.DataFrame(data.target[:, rows], people, data.comparison_genes)
+    names = [f"PC{k + 1}" for k in range(data.covariates.shape[1])]
+    tasks, joint = tasks_of_genes(
+        genotypes,
+        expression,
+        pd.DataFrame(data.covariates, people, names),
+        genes.rename(columns={"id": "gene_id"}),
+        window=WINDOW,
+        n_folds=folds,
+        seed=seed,
+    )
     sizes = [task.genotypes.shape[1] for task in tasks]
-    frequency = everything.variants.alt_frequency
+    frequency = data.variants.alt_frequency
     lowest = np.floor(100 * np.minimum(frequency, 1 - frequency).min()) / 100
     lines = [
         f"No files given, so this uses the bundled GEUVADIS extract: gene expression and genotypes "
-        f"of {len(tasks[0].y)} Europeans.",
+        f"of {len(people)} Europeans.",
         "Your own data:  skgenetics compare --bfile study --pheno traits.tsv "
         "--covar covariates.tsv --out my_run",
         "",
         f"  {len(tasks)} genes, {min(sizes)}-{max(sizes)} variants each (100 kb around the gene "
-        f"start, MAF >= {lowest:.2f}, {everything.build}, {everything.counted_allele} allele "
-        "counted)",
-        f"  {everything.covariates.shape[1]} covariates regressed out of expression and genotypes "
+        f"start, MAF >= {lowest:.2f}, {data.build}, {data.counted_allele} allele counted)",
+        f"  {data.covariates.shape[1]} covariates regressed out of expression and genotypes "
         "inside each fold",
         f"  {folds}-fold cross-validation over people, settings chosen inside the training folds, "
         f"seed {seed}",
         "  Genes were picked by their signal in these people: compare the columns, do not quote "
         "the R2.",
+        "  Models of several traits take the genes as traits, which only demonstrates them: genes "
+        "far apart share little.",
     ]
-    return Study(tasks, "gene", lines, everything.build)
+    return Study(tasks, "gene", lines, data.build, joint)
+
+
+def tasks_of_genes(
+    genotypes, expression, covariates, genes, *, window, n_tissues=1, lines=None, **options
+):
+    """Return the tasks of genes, alone and jointly, each with the variants around its start."""
+    variants = genotypes.variants
+    if variants["position"].isna().any():
+        raise ValueError(
+            f"{genotypes.source} has variants without positions, which cis windows need."
+        )
+    places = {
+        "chromosome": genes["chromosome"].str.removeprefix("chr"),
+        "start": genes["start"],
+    }
+    variants = variants.assign(chromosome=variants["chromosome"].str.removeprefix("chr"))
+    windows = cis_windows_from_positions(places, variants, window=window)
+    found = windows[:, 1] > windows[:, 0]
+    if not found.any():
+        raise ValueError(
+            f"No variant of {genotypes.source} lies within {window:,} base pairs of the start of "
+            f"any gene, such as {genes['gene_id'].iloc[0]} on {genes['chromosome'].iloc[0]}: are "
+            "chromosomes and build the same?"
+        )
+    if not found.all():
+        lines.append(f"  {(~found).sum():,} genes left out: no variant in their window")
+    genes, windows = genes[found], windows[found]
+    near = np.zeros(len(variants), dtype=bool)
+    for first, stop in windows:
+        near[first:stop] = True
+    return make_tasks(
+        genotypes.select(columns=np.flatnonzero(near)),
+        expression.loc[:, np.repeat(found, n_tissues)],
+        covariates,
+        genes=[
+            {"name": gene.gene_id, "start": int(gene.start), "strand": _strand(gene)}
+            for gene in genes.itertuples()
+        ],
+        windows=np.append(0, near.cumsum())[windows],
+        n_tissues=n_tissues,
+        **options,
+    )
 
 
 def load_files(options):
     """Return the user's files as a `Study`; `options` are the parsed arguments of the command."""
     lines = []
-    genotypes = read_plink(options.bfile) if options.bfile else read_genotypes(options.genotypes)
-    genotypes, phenotypes, covariates, groups = _matched(genotypes, options, lines)
+    genotypes, people = _matched(_open_genotypes(options), options, lines)
     if options.extract:
         genotypes = _extract(genotypes, options.extract, lines)
     genotypes = _varying(genotypes, options.maf, lines)
-    tasks = _tasks(genotypes, phenotypes, covariates, groups, options, lines)
-    n_variants, n_covariates = genotypes.shape[1], covariates.shape[1]
-    lines.append(
-        f"  {len(tasks)} trait{'s' * (len(tasks) > 1)}, {n_variants:,} variants "
-        f"({genotypes.counted_allele} counted)"
-    )
+    covariates, groups = people["covariates"], people["groups"]
+    settings = {"n_folds": options.folds, "seed": options.seed, "groups": groups}
+    if people["genes"] is None:
+        tasks, joint = make_tasks(genotypes, people["phenotypes"], covariates, **settings)
+        n_variants = genotypes.shape[1]
+        span = f"{n_variants:,} variants ({genotypes.counted_allele} counted)"
+    else:
+        window = options.window or 1_000_000
+        tasks, joint = tasks_of_genes(
+            genotypes,
+            people["phenotypes"],
+            covariates,
+            people["genes"],
+            window=window,
+            n_tissues=people["n_tissues"],
+            lines=lines,
+            **settings,
+        )
+        sizes = [task.genotypes.shape[1] for task in tasks]
+        n_variants = joint[0].genotypes.shape[1]
+        each = "-".join(f"{size:,}" for size in sorted({min(sizes), max(sizes)}))
+        span = (
+            f"{each} variants each, {n_variants:,} in all ({window:,} base pairs around the start, "
+            f"{genotypes.counted_allele} counted)"
+        )
+    unit = "trait" if people["genes"] is None else "gene"
+    lines += [_describe(task) for task in tasks[:MANY_TRAITS]]
+    across = f" in {people['n_tissues']} tissues" if people["n_tissues"] > 1 else ""
+    n_units = len(tasks) // people["n_tissues"]
+    lines.append(f"  {n_units} {unit}{'s' * (n_units > 1)}{across}, {span}")
+    n_covariates = covariates.shape[1]
     if n_covariates:
         lines.append(
             f"  {n_covariates} covariate{'s' * (n_covariates > 1)} regressed out of traits and "
@@ -121,23 +181,50 @@ def load_files(options):
             f"  Note: {n_variants:,} variants make every model slow and large; --extract takes a "
             "locus or a pruned panel."
         )
+    if len(tasks) > MANY_TRAITS:
+        lines.append(
+            f"  Note: each of {len(tasks):,} {unit}s is fitted by every model; --pheno-name takes "
+            "some of them."
+        )
     lines += _related(tasks[0], options.seed)
-    return Study(tasks, "trait", lines, genotypes.build or "unknown")
+    return Study(tasks, unit, lines, genotypes.build or "unknown", joint)
+
+
+def _open_genotypes(options):
+    """Return the genotypes in the files that the options name."""
+    if options.bfile:
+        return read_plink(options.bfile)
+    if options.pfile:
+        return read_plink2(options.pfile)
+    if options.bgen:
+        return read_bgen(options.bgen, sample=options.sample)
+    return read_genotypes(options.genotypes)
+
+
+def _describe(task):
+    """Return a line on one trait."""
+    kind = "quantitative"
+    if task.binary:
+        n_cases = int(task.y.sum())
+        kind = f"binary, {n_cases} cases and {len(task.y) - n_cases} controls"
+    return f"  {task.name}: {kind}, {len(task.y)} people"
+
+
+def _strand(gene):
+    """Return the strand of a gene, None where it is not known."""
+    return gene.strand if gene.strand in ("+", "-") else None
 
 
 def _matched(genotypes, options, lines):
-    """Read the tables of people; return all data of the people who are in all of them.
+    """Read the tables of people; return the data of those who are in all of them.
 
-    Returns genotypes, the frames of phenotypes and covariates, and groups or None, row by row the
-    same person.
+    Returns genotypes, and a dict of the frames of phenotypes and covariates and of groups (or
+    None), row by row the same person; and what the phenotypes are.
     """
     group_file = _file_of_groups(options)
     as_text = {name: [options.groups] if group_file == name else [] for name in ("pheno", "covar")}
-    tables = {
-        "pheno": read_table(
-            options.pheno, columns=options.pheno_name, text_columns=as_text["pheno"]
-        )
-    }
+    tables = {}
+    tables["pheno"], genes, n_tissues = _read_phenotypes(options, as_text["pheno"])
     if options.covar:
         tables["covar"] = read_table(
             options.covar,
@@ -147,7 +234,8 @@ def _matched(genotypes, options, lines):
         )
     if options.keep:
         tables["keep"] = read_table(options.keep, kind="people")
-    titles = {name: f"{Path(getattr(options, name)).name} (--{name})" for name in tables}
+    files = {"pheno": options.pheno[0], "covar": options.covar, "keep": options.keep}
+    titles = {name: f"{Path(files[name]).name} (--{name})" for name in tables}
     sources = {genotypes.source: genotypes.samples}
     sources |= {titles[name]: table.index for name, table in tables.items()}
     positions, dropped = match_samples(**sources)
@@ -170,16 +258,52 @@ def _matched(genotypes, options, lines):
     if options.covar:
         covariates = tables["covar"].drop(columns=as_text["covar"])
 
-    complete = covariates.notna().all(axis=1).to_numpy()
+    kept = covariates.notna().all(axis=1).to_numpy()
     if groups is not None:
-        complete = complete & ~np.isin(groups, ("", "NA", "-9"))
+        kept = kept & ~np.isin(groups, ("", "NA", "-9"))
     wanted = "all covariates" if groups is None else f"all covariates and {options.groups}"
-    if not complete.any():
+    if not kept.any():
         raise ValueError(f"Nobody has {wanted}: leave out the column that is mostly missing.")
-    if not complete.all():
-        lines.append(f"  {(~complete).sum()} more do not have {wanted}")
-    groups = None if groups is None else groups[complete]
-    return genotypes.select(rows[complete]), phenotypes[complete], covariates[complete], groups
+    if not kept.all():
+        lines.append(f"  {(~kept).sum()} more do not have {wanted}")
+    observed = phenotypes.notna().any(axis=1).to_numpy()
+    if observed.any() and not observed[kept].all():
+        lines.append(f"  {(kept & ~observed).sum()} more have no value in any trait")
+        kept = kept & observed
+    return genotypes.select(rows[kept]), {
+        "phenotypes": phenotypes[kept],
+        "covariates": covariates[kept],
+        "groups": None if groups is None else groups[kept],
+        "genes": genes,
+        "n_tissues": n_tissues,
+    }
+
+
+def _read_phenotypes(options, text_columns):
+    """Return the frame of phenotypes, that of genes (None: they are traits), number of tissues."""
+    if not is_expression(options.pheno[0]):
+        table = read_table(options.pheno[0], columns=options.pheno_name, text_columns=text_columns)
+        return table, None, 1
+    pd = import_optional("pandas", extra="dataframe")
+    files = {Path(path).name.partition(".")[0]: path for path in options.pheno}
+    if len(files) < len(options.pheno):
+        raise ValueError(
+            "--pheno: tissues are named by their files up to the first dot, and two of them are "
+            f"equal: {', '.join(Path(path).name for path in options.pheno)}."
+        )
+    found = read_expression(files, genes=options.pheno_name)
+    names = [
+        gene if len(files) == 1 else f"{gene} {tissue}"
+        for gene in found.genes["gene_id"]
+        for tissue in files
+    ]
+    values = found.data.reshape(len(found.samples), -1)
+    return pd.DataFrame(values, found.samples, names), found.genes, len(files)
+
+
+def is_expression(path):
+    """Return whether a file is the expression of genes with their positions."""
+    return ".bed" in Path(path).suffixes
 
 
 def _extract(genotypes, path, lines):
@@ -202,8 +326,10 @@ def _file_of_groups(options):
     if options.groups is None:
         return None
     headers = []
-    for name in ("pheno", "covar"):
-        path = getattr(options, name)
+    tables = {"covar": options.covar}
+    if not is_expression(options.pheno[0]):
+        tables = {"pheno": options.pheno[0], **tables}
+    for name, path in tables.items():
         if path:
             header, _ = read_rows(path)
             if options.groups in header and options.groups not in ("FID", "#FID"):
@@ -212,8 +338,8 @@ def _file_of_groups(options):
     if options.groups == "FID":
         return "samples"
     raise ValueError(
-        f"--groups: there is no column {options.groups!r} in {' or '.join(headers)}; FID takes the "
-        "families of the genotypes."
+        f"--groups: there is no column {options.groups!r} in {' or '.join(headers) or 'a table'}; "
+        "FID takes the families of the genotypes."
     )
 
 
@@ -245,53 +371,6 @@ def _varying(genotypes, lowest_maf, lines):
     if lowest_maf:
         lines.append(f"  {(~kept).sum():,} variants left out by --maf {lowest_maf:g}")
     return genotypes.select(columns=np.flatnonzero(kept))
-
-
-def _tasks(genotypes, phenotypes, covariates, groups, options, lines):
-    """Return one task a trait, with the people who have a value."""
-    tasks = []
-    for name in phenotypes.columns:
-        y = phenotypes[name].to_numpy(dtype=float)
-        rows = np.flatnonzero(np.isfinite(y))
-        values, counts = np.unique(y[rows], return_counts=True)
-        if len(rows) < 4 * options.folds:
-            raise ValueError(
-                f"Trait {name} has a value for {len(rows)} of the {len(y)} people used; "
-                f"{options.folds} folds need at least {4 * options.folds}."
-            )
-        if len(values) < 2:
-            raise ValueError(f"Trait {name} is {values[0]:g} for everyone: nothing to predict.")
-        binary = values.tolist() in ([0.0, 1.0], [1.0, 2.0])
-        if binary and counts.min() < 2 * options.folds:
-            raise ValueError(
-                f"Trait {name} has {counts.min()} people of one class; {options.folds} folds need "
-                f"at least {2 * options.folds}: use fewer --folds."
-            )
-        y = (y[rows] == values[1]).astype(float) if binary else y[rows]
-        members = None if groups is None else groups[rows]
-        if members is not None and len(np.unique(members)) < options.folds:
-            raise ValueError(
-                f"--groups {options.groups} has {len(np.unique(members))} groups; {options.folds} "
-                "folds need as many at least."
-            )
-        fold = fold_numbers(
-            len(y), options.folds, y=y if binary else None, groups=members, seed=options.seed
-        )
-        tasks.append(
-            Task(
-                name,
-                genotypes.select(rows),
-                y,
-                covariates.to_numpy(dtype=float)[rows],
-                fold,
-                covariate_names=tuple(covariates.columns),
-                groups=members,
-                binary=binary,
-            )
-        )
-        kind = f"binary, {counts[1]} cases and {counts[0]} controls" if binary else "quantitative"
-        lines.append(f"  {name}: {kind}, {len(y)} people")
-    return tasks
 
 
 def _related(task, seed):

@@ -1,4 +1,4 @@
-"""Model comparison: what is printed and written."""
+"""Model comparison: credible sets, tables, pictures and models that are written."""
 
 import gzip
 import re
@@ -15,7 +15,7 @@ from skgenetics.utils._array_api import to_numpy
 from skgenetics.utils._validation import import_optional
 
 RESULT_FILES = (
-    *("comparison.csv", "credible_sets.tsv", "variants.tsv.gz"),
+    *("comparison.csv", "differences.csv", "credible_sets.tsv", "variants.tsv.gz"),
     *("scores*.png", "locus_*.png", "compare.log"),
 )
 _WIDEST_LOCUS = 6_000_000
@@ -24,132 +24,6 @@ _SET_COLUMNS = [
     *("locus", "cs", "chromosome", "start", "end", "size", "coverage", "min_abs_r", "mean_abs_r"),
     *("log10_bf", "lead_variant_id", "lead_rsid", "lead_pip", "low_purity"),
 ]
-
-
-class Scores:
-    """Scores (task, model, fold) of one metric, with what the table says about them."""
-
-    def __init__(self, study, results, metric):
-        self.metric = metric
-        self.tasks = [task for task in study.tasks if metric in task.metrics()]
-        found = {(r.task, r.model, r.fold): r for r in results if r.fold is not None}
-        names = {task.name for task in self.tasks}
-        self.models = list(dict.fromkeys(model for task, model, _ in found if task in names))
-        self.n_folds = 1 + max(fold for *_, fold in found)
-        shape = (len(self.tasks), len(self.models), self.n_folds)
-        self.scores, self.n_used, self.seconds = (np.full(shape, np.nan) for _ in range(3))
-        for t, task in enumerate(self.tasks):
-            for m, model in enumerate(self.models):
-                for fold in range(self.n_folds):
-                    result = found.get((task.name, model, fold))
-                    if result is not None and result.error is None:
-                        self.scores[t, m, fold] = result.scores[metric]
-                        self.n_used[t, m, fold] = result.n_used
-                        self.seconds[t, m, fold] = result.seconds
-
-    def mean_and_error(self):
-        """Return mean and standard error over folds, arrays (tasks, models)."""
-        return _mean_and_error(self.scores)
-
-    def table(self, unit):
-        """Return the lines of the printed table."""
-        first = max(17, *(len(task.name) + 2 for task in self.tasks))
-        widths = [max(14, len(model) + 2) for model in self.models]
-        label = self.metric[0].upper() + self.metric[1:]
-        title = f"{label} on people not used for training (standard error over folds)"
-
-        def row(name, count, cells):
-            cells = "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-            start = f"{name.ljust(first)}{count:>8}" if count else name.ljust(first + 8)
-            return f"{start}   {cells}".rstrip()
-
-        mean, error = self.mean_and_error()
-        lines = [title, row(unit, "variants", self.models)]
-        for t, task in enumerate(self.tasks):
-            cells = [_cell(*pair) for pair in zip(mean[t], error[t], strict=True)]
-            lines.append(row(task.name, f"{task.genotypes.shape[1]:,}", cells))
-        if len(self.tasks) > 1:
-            overall = _mean_and_error(self.scores.mean(axis=0))
-            lines.append(row("mean", "", [_cell(*pair) for pair in zip(*overall, strict=True)]))
-        used = [_median(self.n_used[:, m]) for m in range(len(self.models))]
-        lines.append(row("variants used (median)", "", used))
-        seconds = [f"{np.nansum(self.seconds[:, m]):.1f}" for m in range(len(self.models))]
-        lines.append(row("seconds, all folds", "", seconds))
-        return lines
-
-    def closing_sentence(self):
-        """Return who beats whom beyond two standard errors of the fold-paired differences."""
-        scores = np.moveaxis(self.scores, 1, 0).reshape(len(self.models), -1)  # by task and fold
-        beaten = {}
-        for loser, low in zip(self.models, scores, strict=True):
-            winners = []
-            for winner, high in zip(self.models, scores, strict=True):
-                difference = (high - low)[np.isfinite(high - low)]
-                if len(difference) > 1:
-                    mean, error = _mean_and_error(difference)
-                    if mean > 2 * error and mean > 0:
-                        winners.append(winner)
-            if winners:
-                beaten.setdefault(tuple(winners), []).append(loser)
-        if len(self.models) < 2:
-            return "One model only: nothing to compare."
-        if not beaten:
-            return (
-                f"No model beats another in {self.metric} beyond two standard errors of the "
-                "fold-paired differences."
-            )
-        wins = "; ".join(
-            f"{_join(winners)} beat{'s' * (len(winners) == 1)} {_join(losers)}"
-            for winners, losers in beaten.items()
-        )
-        return (
-            f"Beyond two standard errors of the fold-paired differences in {self.metric}: "
-            f"{wins}; no other pair differs."
-        )
-
-    def frame(self):
-        """Return a tidy table, one row a task and model."""
-        pd = import_optional("pandas", extra="dataframe")
-        mean, error = self.mean_and_error()
-        rows = []
-        for t, task in enumerate(self.tasks):
-            for m, model in enumerate(self.models):
-                row = {
-                    "target": task.name,
-                    "n_people": len(task.y),
-                    "n_variants": task.genotypes.shape[1],
-                    "model": model,
-                    "metric": self.metric,
-                    "mean": mean[t, m],
-                    "standard_error": error[t, m],
-                }
-                row |= {f"fold_{k + 1}": self.scores[t, m, k] for k in range(self.n_folds)}
-                row |= {
-                    "variants_used": np.median(self.n_used[t, m]),
-                    "seconds": self.seconds[t, m].sum(),
-                }
-                rows.append(row)
-        return pd.DataFrame(rows)
-
-
-def _mean_and_error(scores):
-    """Return mean and standard error over the last axis."""
-    return scores.mean(axis=-1), scores.std(axis=-1, ddof=1) / np.sqrt(scores.shape[-1])
-
-
-def _cell(mean, error):
-    """Return ``0.673 (.025)``."""
-    return f"{mean:.3f} ({error:.3f})".replace("(0.", "(.") if np.isfinite(mean) else "failed"
-
-
-def _median(n_used):
-    """Return the median number of variants, "-" where a model does not say."""
-    return f"{np.nanmedian(n_used):.0f}" if np.isfinite(n_used).any() else "-"
-
-
-def _join(names):
-    """Return names in a sentence."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def credible_set_lines(study, fits):
@@ -232,6 +106,10 @@ def write_results(folder, study, scores, fits):
     comparison = pd.concat([score.frame() for score in scores])
     comparison.to_csv(folder / "comparison.csv", index=False, float_format=_FLOAT)
     names = ["comparison.csv"]
+    if len(comparison["model"].unique()) > 1:
+        differences = pd.concat([score.differences() for score in scores])
+        differences.to_csv(folder / "differences.csv", index=False, float_format=_FLOAT)
+        names.append("differences.csv")
     tasks = [task for task in study.tasks if task.name in fits]
     if tasks:
         first_line = f"##skgenetics={__version__} build={study.build} effect_allele=counted\n"
@@ -294,14 +172,15 @@ def _locus_display(study, task, estimator):
 
 
 def save_models(folder, study, results):
-    """Write every model fitted to all people, with the names of its columns."""
-    tasks = {task.name: task for task in study.tasks}
+    """Write every model fitted to all people, with the names of its columns and traits."""
+    tasks = {(task.name, task.joint): task for task in (*study.tasks, *study.joint)}
     for result in results:
         if result.estimator is None:
             continue
-        task = tasks[result.task]
+        task = tasks[result.task, result.joint]
         content = {
             "estimator": result.estimator,
+            "traits": list(task.traits),
             "variants": task.genotypes.variants,
             "n_covariates": task.covariates.shape[1],
             "skgenetics": __version__,

@@ -89,15 +89,16 @@ def test_every_model_and_every_table(study, compare):
     )
     assert status == 0, errors
     assert "2-fold cross-validation over people" in printed
-    head = next(line for line in printed.splitlines() if line.startswith("trait  "))
-    assert head.split()[-1] == "MLP"
-    for word in ("top variant", "RidgeCV", "ElasticNet", "FinemapMiXeR", "HistGradientBoosting"):
-        assert word in head
-    assert printed.splitlines()[-3].startswith("Wrote run/: comparison.csv, credible_sets")
+    heads = [line.split() for line in printed.splitlines() if line.startswith("trait  ")]
+    assert heads[0][2:] == [
+        *("top", "variant", "RidgeCV", "ElasticNet", "FinemapMiXeR", "HistGradientBoosting", "MLP")
+    ]
+    assert heads[1][2:] == ["MMASHRegressor", "MILAGERegressor", "LINARegressor"]
+    assert printed.splitlines()[-3].startswith("Wrote run/: comparison.csv, differences.csv")
     assert printed.splitlines()[-1] == "Next: skgenetics finemap --help"
     assert Path("run/compare.log").read_text() == printed
     assert sorted(os.listdir("run")) == [
-        *("compare.log", "comparison.csv", "credible_sets.tsv"),
+        *("compare.log", "comparison.csv", "credible_sets.tsv", "differences.csv"),
         *("locus_height.png", "scores.png", "variants.tsv.gz"),
     ]
     assert sorted(os.listdir()) == [
@@ -130,7 +131,11 @@ def test_every_model_and_every_table(study, compare):
     assert saved["estimator"].feature_names_in_.tolist() == names
     people = pd.DataFrame(np.hstack([study["X"], study["C"]]), columns=names)
     assert np.corrcoef(saved["estimator"].predict(people), study["y"])[0, 1] > 0.5
-    assert len(os.listdir("models")) == 6
+    assert len(os.listdir("models")) == 9
+    for name in ("MMASHRegressor", "MILAGERegressor", "LINARegressor"):
+        saved = joblib.load(f"models/height.{name}.joblib")
+        assert saved["traits"] == ["height"]
+        assert np.corrcoef(saved["estimator"].predict(people), study["y"])[0, 1] > 0.5
     finemap = joblib.load("models/height.FinemapMiXeR.joblib")["estimator"][-1].regressor_
     assert finemap.get_params() == FinemapMiXeR().get_params()  # its defaults, not a search
 
@@ -146,11 +151,12 @@ def test_binary_trait(study, compare):
     assert "Average precision on people not used" in printed
     table = read("comparison.csv")
     assert table["model"].unique().tolist() == [
-        *("covariates only", "LogisticRegression", "HistGradientBoosting")
+        *("covariates only", "LogisticRegression", "HistGradientBoosting", "LINAClassifier")
     ]
     assert table.query("model == 'LogisticRegression'")["mean"].gt(0.5).all()
     assert sorted(os.listdir("run")) == [
-        *("compare.log", "comparison.csv", "scores_ROC_AUC.png", "scores_average_precision.png")
+        *("compare.log", "comparison.csv", "differences.csv"),
+        *("scores_ROC_AUC.png", "scores_average_precision.png"),
     ]
 
 
@@ -196,6 +202,7 @@ def test_people_and_variants_are_chosen_and_counted(study, compare):
 def splits(monkeypatch):
     """The tasks, and the inner splits of every fit, as (task, fold) and (train, test) pairs."""
     import skgenetics._compare as module
+    import skgenetics._compare_tasks as models_of_tasks
 
     seen = []
 
@@ -209,12 +216,12 @@ def splits(monkeypatch):
             seen[-1][2].extend(cv)
         return regressors(n_variants, cv, seed)
 
-    original, regressors = module._fit_and_score, module.regressors
-    classifiers = module.classifiers
+    original, regressors = module._fit_and_score, models_of_tasks.regressors
+    classifiers = models_of_tasks.classifiers
     monkeypatch.setattr(module, "_fit_and_score", spy)
-    monkeypatch.setattr(module, "regressors", models)
+    monkeypatch.setattr(models_of_tasks, "regressors", models)
     monkeypatch.setattr(
-        module,
+        models_of_tasks,
         "classifiers",
         lambda n, cv, seed: (cv and seen[-1][2].extend(cv), classifiers(n, cv, seed))[1],
     )
@@ -402,7 +409,7 @@ def test_the_bundled_data(tmp_path):
     assert "this uses the bundled GEUVADIS extract" in done.stdout
     table = pd.read_csv(tmp_path / "skgenetics_compare" / "comparison.csv")
     assert table["target"].nunique() == 5
-    assert table["model"].nunique() == 6
+    assert table["model"].nunique() == 9
     means = table.groupby("model")["mean"].mean()
     assert means["FinemapMiXeR"] > means["top variant"] > 0.2
     assert len(list((tmp_path / "skgenetics_compare").glob("locus_*.png"))) == 5

@@ -57,6 +57,25 @@ def set_trait(value):
             file.write("\t".join(row) + "\n")
 
 
+def set_trait_by_cage(*cages):
+    """Make height 1 in some cages and 0 in the others."""
+    with open("traits.tsv") as file:
+        header, *rows = (line.split("\t") for line in file.read().splitlines())
+    for row in rows:
+        row[2] = str(int(row[4] in cages))
+    with open("traits.tsv", "w") as file:
+        file.write("\n".join("\t".join(row) for row in [header, *rows]) + "\n")
+
+
+def write_gene(chromosome, start):
+    """Write genes.bed: one gene, in the first 60 people."""
+    people = "\t".join(f"I{i}" for i in range(60))
+    values = "\t".join(f"{value:.6g}" for value in np.random.default_rng(0).normal(size=60))
+    with open("genes.bed", "w") as file:
+        file.write(f"#chr\tstart\tend\tgene_id\t{people}\n")
+        file.write(f"chr{chromosome}\t{start - 1}\t{start}\tG\t{values}\n")
+
+
 def write_npz(code):
     values = np.random.default_rng(0).binomial(2, 0.4, (90, 6)).astype(np.int8)
     values[4, 2] = code
@@ -101,10 +120,32 @@ NPZ = FILES.replace("--bfile study", "--genotypes x.npz")
         (lambda: None, FILES + " --covar traits.tsv", "--covar and --pheno are one file"),
         (lambda: None, FILES + " --out traits.tsv", "it is a file, not a folder"),
         (lambda: None, "--bfile study", "--pheno is missing"),
-        (lambda: None, "--pheno traits.tsv", "--pheno needs --bfile or --genotypes"),
-        (lambda: None, "--keep people.txt", "--keep needs --bfile or --genotypes"),
-        (lambda: None, "--pfile study --pheno traits.tsv", "PLINK 2 files cannot be read yet"),
-        (lambda: None, "--bgen x.bgen --pheno traits.tsv", "BGEN files cannot be read yet"),
+        (lambda: None, "--pheno traits.tsv", "--pheno needs --bfile, --pfile, --bgen or --geno"),
+        (lambda: None, "--keep people.txt", "--keep needs --bfile"),
+        (lambda: None, "--pfile study --pheno traits.tsv", "no file study.pgen"),
+        (lambda: None, "--bgen x.bgen --pheno traits.tsv", "no file x.bgen"),
+        (lambda: None, FILES + " --sample x.sample", "it needs --bgen"),
+        (lambda: None, FILES + " --window 1000", "--window is for genes"),
+        (
+            lambda: None,
+            FILES.replace("traits.tsv", "traits.tsv more.tsv"),
+            "several files only where each is a BED",
+        ),
+        (
+            lambda: None,
+            "--bfile study --pheno liver.bed old/liver.v8.bed --out run",
+            "two of them are equal",
+        ),
+        (
+            lambda: write_gene("1", 90_000_000),
+            "--bfile study --pheno genes.bed --out run",
+            "within 1,000,000 base pairs of the start of any gene, such as G on chr1",
+        ),
+        (
+            lambda: set_trait_by_cage("c0", "c1"),
+            FILES + " --groups cage --folds 3",
+            "of 3 has not both classes of trait height",
+        ),
         (lambda: None, "--bfile study --genotypes x.npz", "not allowed with"),
         (lambda: None, "--no-such-flag", "unrecognized arguments"),
     ],
@@ -143,7 +184,7 @@ def broken_regressors(original, folds):
 
 
 def test_some_fits_fail(study, compare, monkeypatch):
-    import skgenetics._compare as module
+    import skgenetics._compare_tasks as module
 
     monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, {60}))
     words = FILES + " RidgeCV --folds 4"  # training folds of 67, 67, 68 and 68
@@ -161,7 +202,7 @@ def test_some_fits_fail(study, compare, monkeypatch):
 
 
 def test_warnings_of_fits_are_counted(study, compare, monkeypatch):
-    import skgenetics._compare as module
+    import skgenetics._compare_tasks as module
 
     class Warns(DummyRegressor):
         def fit(self, X, y):
@@ -179,7 +220,7 @@ def test_warnings_of_fits_are_counted(study, compare, monkeypatch):
 
 
 def test_every_fit_fails(study, compare, monkeypatch):
-    import skgenetics._compare as module
+    import skgenetics._compare_tasks as module
 
     monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, range(100)))
     before = sorted(os.listdir())

@@ -4,18 +4,13 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from skgenetics._compare import (
-    Result,
-    Task,
-    TopVariantRegressor,
-    _variants_used,
-    fold_numbers,
-)
+from skgenetics._compare import Result, _variants_used
+from skgenetics._compare_models import ScaledTraitsRegressor, TopVariantRegressor
+from skgenetics._compare_tasks import Study, Task, fold_numbers
 
 pd = pytest.importorskip("pandas")
 
-from skgenetics._compare_data import Study  # noqa: E402
-from skgenetics._compare_report import Scores  # noqa: E402
+from skgenetics._compare_scores import Scores  # noqa: E402
 
 
 def test_top_variant_is_an_estimator():
@@ -33,7 +28,8 @@ def test_folds(binary, grouped):
     rng = np.random.default_rng(0)
     y = (rng.random(100) < 0.3).astype(float)
     groups = rng.integers(0, 20, 100)
-    fold = fold_numbers(100, 4, y=y if binary else None, groups=groups if grouped else None, seed=1)
+    labels = y[:, None] if binary else None
+    fold = fold_numbers(100, 4, labels=labels, groups=groups if grouped else None, seed=1)
     assert np.unique(fold).tolist() == [0, 1, 2, 3]
     if grouped:
         assert all(len(set(fold[groups == group])) == 1 for group in range(20))
@@ -55,18 +51,34 @@ def test_variants_used():
     assert _variants_used(model, X) == 0
 
 
-def scores_of(by_model):
+def scores_of(by_model, trait="t", joint=()):
     """Scores of one task from a list of fold scores by model."""
-    n_folds = len(next(iter(by_model.values())))
-    task = Task("t", np.empty((9, 7)), np.zeros(9), np.empty((9, 0)), np.arange(9) % n_folds)
-    results = [
-        Result("t", model, fold, {"R2": value}, n_used=3.0, seconds=0.25)
-        if value is not None
-        else Result("t", model, fold, error="broken")
-        for model, values in by_model.items()
-        for fold, value in enumerate(values)
-    ]
-    return Scores(Study([task], "trait", []), results, "R2")
+    return scores_of_traits({trait: by_model}, joint)
+
+
+def scores_of_traits(by_trait, joint=()):
+    """Scores from lists of fold scores by trait and model; models in `joint` fit all traits."""
+    names = tuple(by_trait)
+    first = by_trait[names[0]]
+    n_folds = len(next(iter(first.values())))
+    empty = np.empty((9, 0))
+    fold = np.arange(9) % n_folds
+    tasks = [Task(name, np.empty((9, 7)), np.zeros((9, 1)), empty, fold, (name,)) for name in names]
+    several = Task("all", np.empty((9, 30)), np.zeros((9, 2)), empty, fold, names, joint=True)
+    results = []
+    for model in first:
+        parts = [("all", names)] if model in joint else [(name, (name,)) for name in names]
+        for task, traits in parts:
+            for number in range(n_folds):
+                values = {trait: by_trait[trait][model][number] for trait in traits}
+                result = Result(task, traits, model, number, joint=model in joint)
+                if None in values.values():
+                    result.error = "broken"
+                else:
+                    result.scores = {trait: {"R2": value} for trait, value in values.items()}
+                    result.n_used, result.seconds = dict.fromkeys(traits, 3.0), 0.25
+                results.append(result)
+    return Scores(Study(tasks, "trait", [], joint=[several]), results, "R2")
 
 
 def test_who_beats_whom():
@@ -88,12 +100,93 @@ def test_two_standard_errors_is_the_threshold():
     assert "No model" in scores_of({"a": difference - 1e-3, "b": base}).closing_sentence()
 
 
+def test_differences_are_paired_by_fold_after_the_mean_over_traits():
+    """Traits of the same people are not independent: folds are what repeats."""
+    a = {"x": [0.5, 0.3, 0.1], "y": [0.2, 0.6, 0.4]}
+    b = {"x": [0.4, 0.3, 0.0], "y": [0.3, 0.4, 0.4]}
+    scores = scores_of_traits({trait: {"b": b[trait], "a": a[trait]} for trait in "xy"})
+    by_fold = [(0.1 - 0.1) / 2, (0.0 + 0.2) / 2, (0.1 + 0.0) / 2]
+    mean, error = np.mean(by_fold), np.std(by_fold, ddof=1) / 3**0.5
+    row = scores.differences().iloc[0]
+    assert (row["model"], row["minus"]) == ("a", "b")
+    np.testing.assert_allclose(row[["fold_1", "fold_2", "fold_3"]].astype(float), by_fold)
+    np.testing.assert_allclose([row["mean"], row["standard_error"]], [mean, error])
+
+
+def test_a_failed_trait_is_left_out_of_the_difference():
+    scores = scores_of_traits(
+        {
+            "x": {"a": [0.3, 0.5], "b": [0.1, 0.1]},
+            "y": {"a": [0.9, None], "b": [0.1, 0.9]},
+        }
+    )
+    np.testing.assert_allclose(scores.paired("a", "b"), [(0.2 + 0.8) / 2, 0.4])
+
+
 def test_printed_table():
     scores = scores_of({"top variant": [0.5, 0.7], "RidgeCV": [-0.01, 0.01], "MLP": [None, 1.0]})
-    assert scores.table("gene") == [
+    assert scores.table() == [
         "R2 on people not used for training (standard error over folds)",
-        "gene             variants   top variant   RidgeCV       MLP",
-        "t                       7   0.600 (.100)  0.000 (.010)  failed",
-        "variants used (median)      3             3             3",
-        "seconds, all folds          0.5           0.5           0.2",
+        "trait            variants   top variant    RidgeCV        MLP",
+        "t                       7   0.600 (.100)   0.000 (.010)   failed",
+        "minus RidgeCV               +0.600 (.090)                 failed",
+        "variants used (median)      3              3              3",
+        "seconds, all folds          0.5            0.5            0.2",
     ]
+
+
+def test_printed_table_with_models_of_several_traits():
+    by_trait = {
+        "height": {"RidgeCV": [0.1, 0.3], "MMASHRegressor": [0.2, 0.4]},
+        "LDL": {"RidgeCV": [0.5, 0.5], "MMASHRegressor": [0.5, 0.5]},
+    }
+    scores = scores_of_traits(by_trait, joint=["MMASHRegressor"])
+    assert scores.table() == [
+        "R2 on people not used for training (standard error over folds)",
+        "Each trait alone",
+        "trait            variants   RidgeCV",
+        "height                  7   0.200 (.100)",
+        "LDL                     7   0.500 (.000)",
+        "mean                        0.350 (.050)",
+        "minus RidgeCV",
+        "variants used (median)      3",
+        "seconds, all folds          1.0",
+        "All 2 jointly, one model",
+        "trait            variants   MMASHRegressor",
+        "height                 30   0.300 (.100)",
+        "LDL                    30   0.500 (.000)",
+        "mean                        0.400 (.050)",
+        "minus RidgeCV               +0.050 (.000)",
+        "variants used (median)      3",
+        "seconds, all folds          0.5",
+    ]
+    frame = scores.frame().set_index(["target", "model"])
+    assert frame["n_variants"].tolist() == [7, 30, 7, 30]
+    assert frame["n_traits"].tolist() == [1, 2, 1, 2]
+
+
+def test_folds_of_several_binary_traits():
+    """Every fold has cases of every trait, though the rarest has two a fold."""
+    rng = np.random.default_rng(3)
+    labels = (rng.random((300, 3)) < [0.4, 0.2, 0.1]).astype(float)
+    labels[rng.random((300, 3)) < 0.1] = np.nan
+    labels[:, 2] = 0
+    labels[rng.permutation(300)[:10], 2] = 1
+    fold = fold_numbers(300, 5, labels=labels, seed=0)
+    cases = np.array([np.nansum(labels[fold == k], axis=0) for k in range(5)])
+    assert cases[:, 2].min() >= 1
+    assert np.ptp(cases[:, 0]) <= 5
+    assert np.ptp(np.bincount(fold)) <= 1
+    every_pattern_once = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    assert np.bincount(fold_numbers(8, 4, labels=every_pattern_once * 1.0)).tolist() == [2] * 4
+
+
+def test_scaled_traits_are_predicted_in_their_own_units():
+    from sklearn.linear_model import Ridge
+
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 3))
+    Y = X @ rng.normal(size=(3, 2)) * [1.0, 1000.0] + [5.0, -300.0]
+    scaled = (Y - Y.mean(axis=0)) / Y.std(axis=0)
+    expected = Ridge().fit(X, scaled).predict(X) * Y.std(axis=0) + Y.mean(axis=0)
+    np.testing.assert_allclose(ScaledTraitsRegressor(Ridge()).fit(X, Y).predict(X), expected)
