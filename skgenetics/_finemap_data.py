@@ -153,7 +153,10 @@ def _placed(frame, others, position, name, other, lines):
         frame = place_by_id(frame, others)
         found = (lost & frame[position].notna()).sum()
         if frame[position].isna().all():
-            tables = [table.reindex(columns=["rsid", "variant_id"]) for table in (frame, others)]
+            tables = [
+                table.reindex(columns=["rsid", "variant_id"]).astype(object)
+                for table in (frame, others)
+            ]
             ids = [str(table["rsid"].fillna(table["variant_id"]).iloc[0]) for table in tables]
             raise ValueError(
                 f"The {name} have no positions, and share no ID with the {other}: IDs are such "

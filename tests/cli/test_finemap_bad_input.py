@@ -105,8 +105,7 @@ def nothing():
         (
             lambda: change(base_pair_location="NA", rsid=[f"v{j}" for j in range(120)]),
             FILES,
-            "The variants of the statistics have no positions, and share no ID with the panel: IDs are "
-            "such as v0 and rs0.",
+            "have no positions, and share no ID with the panel: IDs are such as v0 and rs0.",
         ),
         (move_panel, FILES, "ID in the panel, at another position. The genome builds differ"),
         (
