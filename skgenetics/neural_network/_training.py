@@ -20,7 +20,8 @@ from skgenetics.utils._numba import kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 MOMENTUM = 0.1  # share of the last batch in the running moments, where an epoch has 10 or more
-BLOCK = 2**18  # floats of a parameter that Adam updates at a time, so that they stay in the cache
+BLOCK = 2**20  # floats of a parameter that Adam updates at a time, so that they stay in the cache
+ONE_PASS = 2**18  # floats of a parameter above which a compiled update is worth its compilation
 RAREST = 1e-4  # share of a label that the first intercept stands for
 CHUNK = 2**22  # floats of X that are converted at a time where all rows are read
 
@@ -159,7 +160,7 @@ class Adam:
         ):
             size = math.prod(array.shape)
             height = max(1, BLOCK * array.shape[0] // max(1, size))
-            one_pass = size > BLOCK and array.ndim == 2 and is_numpy(xp)
+            one_pass = size > ONE_PASS and array.ndim == 2 and is_numpy(xp)
             for start in range(0, array.shape[0], height):
                 rows = slice(start, min(start + height, array.shape[0]))
                 parts = (a[rows, ...] for a in (array, slope, first, second))
@@ -236,7 +237,7 @@ def adam_epoch(network, moments, data, objective, optimizer, *, batch_size, drop
             optimizer.step(network.arrays(), gradient.arrays(), xp)
             value, mass = value + loss * total, mass + total
             moments = follow(moments, trace.normal, momentum)
-        size = value + sum(float(xp.sum(xp.abs(array))) for array in network.arrays())
+        size = value + sum(float(xp.sum(array)) for array in network.arrays())
         size += sum(float(xp.max(array)) for array in optimizer.second)
     return (value / mass if math.isfinite(size) else math.inf), moments
 

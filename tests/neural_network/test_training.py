@@ -58,6 +58,7 @@ def settings(**changes):
 def test_full_batch_epochs_equal_torch(batch_norm, monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setattr(_training, "BLOCK", 7)  # parameters are cut into blocks
+    monkeypatch.setattr(_training, "ONE_PASS", 7)  # and updated by the compiled loop
     data = make_data()
     data = data._replace(weight=np.ones(60), cell_weight=(data.cell_weight > 0).astype(float))
     network = start_network([5, 4], 6, 2, batch_norm, np.random.default_rng(1))
@@ -101,15 +102,17 @@ def test_blocks_of_adam_do_not_matter(monkeypatch):
     arrays = [rng.normal(size=(13, 5)), rng.normal(size=(7,))]
     slopes = [[rng.normal(size=a.shape) for a in arrays] for _ in range(3)]
     results = []
-    for block in (2**15, 6):
+    for block, one_pass in ((2**15, 2**15), (6, 2**15), (6, 6)):
         monkeypatch.setattr(_training, "BLOCK", block)
+        monkeypatch.setattr(_training, "ONE_PASS", one_pass)
         moved = [a.copy() for a in arrays]
         optimizer = Adam(moved, 0.1, xp)
         for g in slopes:
             optimizer.step(moved, g, xp)
         results.append(moved)
-    for a, b in zip(*results, strict=True):  # in one pass or several, whole or by rows
-        np.testing.assert_allclose(a, b, rtol=1e-12)
+    for whole, *others in zip(*results, strict=True):  # whole or by rows, in several passes or one
+        for other in others:
+            np.testing.assert_allclose(other, whole, rtol=1e-12)
 
 
 def test_lbfgs_ends_at_a_stationary_point_and_chunks_do_not_matter(monkeypatch):
