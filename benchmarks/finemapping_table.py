@@ -56,17 +56,18 @@ for (folder in args) {
 
 
 def real_genotypes(prefix, size, rng):
-    """Genotypes (n, size) of neighboring common variants of a PLINK file."""
+    """Genotypes (n, size) of neighboring common variants on a random chromosome of a PLINK file."""
     genotypes = read_plink(prefix)
     chromosome = genotypes.variants["chromosome"].to_numpy()
-    here = np.flatnonzero(chromosome == rng.choice(np.unique(chromosome)))
-    X = genotypes[:, here].astype(float)
-    X = np.where((X < 0) | np.isnan(X), np.nan, X)
-    X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)
-    frequency = X.mean(axis=0) / 2
-    X = X[:, np.minimum(frequency, 1 - frequency) > 0.05]
-    first = rng.integers(X.shape[1] - size + 1)
-    return X[:, first : first + size]
+    for name in rng.permutation(np.unique(chromosome)):
+        X = genotypes[:, np.flatnonzero(chromosome == name)].astype(float)
+        X = np.where((X < 0) | np.isnan(X), np.nan, X)
+        X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)
+        X = X[:, np.abs(X.mean(axis=0) - 1) < 0.9]  # MAF above .05
+        if X.shape[1] >= size:
+            first = rng.integers(X.shape[1] - size + 1)
+            return X[:, first : first + size]
+    raise ValueError(f"No chromosome of {prefix} has {size} common variants.")
 
 
 def simulate(size, n_causal, seed, prefix=None):
