@@ -57,18 +57,19 @@ def low_rank_step(moment, n_samples, *, rank):
     """
     n_traits = moment.shape[0]
     values, vectors = np.linalg.eigh(moment)
-    values, vectors = np.maximum(values[::-1], FLOOR), vectors[:, ::-1]
+    values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
     best = None
     for q in range(max(n_traits, 1)) if rank is None else [rank]:
-        noise = float(np.mean(values[q:]))
-        # tr(Sigma^-1 C) = J at every rank
-        log_det = np.sum(np.log(values[:q])) + (n_traits - q) * np.log(noise)
+        noise = max(float(np.mean(values[q:])), FLOOR)
+        leading = np.maximum(values[:q], noise)
+        loss = np.sum(np.log(leading) + values[:q] / leading)  # log|Sigma| + tr(Sigma^-1 C)
+        loss += (n_traits - q) * np.log(noise) + np.sum(values[q:]) / noise
         n_parameters = n_traits * q - q * (q - 1) / 2 + 1
         penalty = 0.0 if rank is not None else n_parameters * np.log(n_samples) / 2
-        objective = -n_samples * log_det / 2 - penalty
+        objective = -n_samples * loss / 2 - penalty
         if best is None or objective > best[0]:
             best = objective, q, noise, penalty
     _, q, noise, penalty = best
-    factors = vectors[:, :q] * np.sqrt(values[:q] - noise)
+    factors = vectors[:, :q] * np.sqrt(np.maximum(values[:q] - noise, 0.0))
     matrix = factors @ factors.T + noise * np.eye(n_traits)
     return residual_covariance(matrix, factors=factors, noise=noise, penalty=penalty)

@@ -78,6 +78,21 @@ def test_collinear_traits_stay_above_the_floor(step):
     assert np.isfinite(sigma.log_det)
 
 
+@pytest.mark.parametrize("rank", [None, 0, 1, 2])
+def test_low_rank_step_is_best_above_the_floor(rank):
+    C = np.diag([2.0, 1e-5, 1e-6, 0.0])  # three traits are all but combinations of others
+    sigma = low_rank_step(C, 50, rank=rank)
+    best = likelihood(sigma.matrix, C, 50) - sigma.penalty
+    rng = np.random.default_rng(0)
+    for q in range(3) if rank is None else [rank]:
+        for _ in range(50):
+            W = sigma.factors[:, :q] if sigma.factors.shape[1] >= q else rng.normal(size=(4, q))
+            W = W + 0.1 * rng.normal(size=W.shape) * rng.integers(0, 2)
+            noise = FLOOR * np.exp(rng.exponential())
+            penalty = 0.0 if rank is not None else (4 * q - q * (q - 1) / 2 + 1) * np.log(50) / 2
+            assert likelihood(noise * np.eye(4) + W @ W.T, C, 50) - penalty <= best + 1e-9
+
+
 def test_moment_counts_the_uncertainty_of_the_effects():
     X, Y, U, scales, weights, sigma = random_problem(3)
     moments = []
