@@ -115,6 +115,12 @@ def windows_of(cis_windows, n_variants, n_features, n_genes, feature_names):
                 stacklevel=4,
             )
         return windows
+    (odd,) = np.nonzero([len(window) != 2 for window in cis_windows])
+    if odd.size:
+        raise ValueError(
+            "cis_windows must hold two integers for each gene, first column and the one after the "
+            f"last, or names of variants; that of gene {odd[0]} has {len(cis_windows[odd[0]])}."
+        )
     windows = to_numpy(cis_windows)
     if windows.shape != (n_genes, 2) or windows.dtype.kind not in "iu":
         raise ValueError(

@@ -325,7 +325,7 @@ def test_candidates_that_tell_nothing_leave_no_factor_at_zero(made, trans_model,
 
 
 @pytest.mark.parametrize("variant_penalty", ["l2", "l1"])
-@pytest.mark.parametrize("trans_model", ["linear", "sigmoid"])
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
 def test_compact_keeps_predictions(made, trans_model, variant_penalty):
     fitted = model(
         made, trans_model=trans_model, variant_penalty=variant_penalty, max_iter=20, tol=1e-3
@@ -393,6 +393,8 @@ def test_weights_are_repetitions(made):
         ({"n_refits": -1}, "n_refits"),
         ({"cis_windows": ["rs1"] * 20}, "list of variant names for each gene"),
         ({"cis_windows": [[9, 3]] * 20}, "window needs"),
+        ({"cis_windows": [[0, 5]] * 19 + [[4]]}, "that of gene 19 has 1"),
+        ({"cis_windows": [[0.0, 5.0]] * 20}, "integers of shape"),
         ({"solver": "varpro", "loading_penalty": "l1"}, "loading_penalty='l1'. Use solver='prox"),
         ({"solver": "gd", "variant_penalty": "l1"}, "variant_penalty='l1'"),
         (

@@ -148,6 +148,25 @@ def test_solvers_agree(tensor, model, pattern):
         np.testing.assert_allclose(best.value, als.value, rtol=1e-5)
 
 
+@pytest.mark.parametrize("model", ["linear", "tensor"])
+def test_gradient_descent_on_the_kernel_is_that_on_the_variants(tensor, model):
+    X, _, weight, targets, design, params = problem(tensor, model)
+    kernel, scale = genotype_kernel(X, weight, np)
+    genotypes = (X - scale.mean) / scale.size**0.5  # n x 12, all of them explicit
+    back = genotypes.T @ kernel_root(kernel, np)[1]
+    explicit = params | {"coef": back @ params["coef"]}
+    args = targets, Penalties(0.01, 0.05, 0.05)
+    options = {"model": model, "tol": 0.0, "xp": np}
+    dual = gradient_descent(params, args[0], design, args[1], **options)
+    whole = gradient_descent(explicit, args[0], Design(genotypes, np.ones(12)), args[1], **options)
+    values = []
+    for ours, theirs, _ in zip(dual, whole, range(40)):
+        np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-9)
+        values.append(ours.value)
+    np.testing.assert_allclose(back @ ours.params["coef"], theirs.params["coef"], atol=1e-8)
+    assert values[-1] < 0.9 * values[0]
+
+
 def factors(params, design, model):
     return scores_to_factors(design.matrix @ params["coef"], model, np)[0]
 
