@@ -151,7 +151,7 @@ class InteractionDisplay:
         n = len(self.importances)
         if self.names is not None and n <= _NAMED:
             size = "medium" if n <= 15 else "x-small"
-            upright = max(map(len, self.names)) <= 3
+            upright = n <= 15 and max(map(len, self.names)) <= 3
             ax.set_yticks(range(n), self.names, fontsize=size)
             ax.set_xticks(range(n), self.names, fontsize=size, rotation=0 if upright else 90)
             ax.tick_params(length=0)
