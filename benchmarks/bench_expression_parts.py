@@ -115,3 +115,31 @@ class Refits:
             scores.append(model.fit(X[:400], y[:400]).score(X[400:], y[400:]))
         print(f"trans_h2 {trans_h2}, {n_refits} refits: {np.mean(scores):.3f}")
         return float(np.mean(scores))
+
+
+class RefitsYeast:
+    """R2 on 1,200 genes of the yeast cross, by `n_refits`."""
+
+    params = (["cis + 40 factors", "all"], [0, 3])
+    param_names = ("parts", "n_refits")
+    timeout = 1800
+    number, repeat = 1, 1
+
+    def setup(self, parts, n_refits):
+        if not DATA.is_dir():
+            raise NotImplementedError("The yeast data are not here.")
+        X, y, windows = yeast()
+        genes = np.random.default_rng(0).choice(y.shape[1], 1200, replace=False)
+        self.X, self.y, self.windows = X, y[:, genes], windows[genes]
+
+    def track_r2_within(self, parts, n_refits):
+        every = parts == "all"
+        model = MILAGERegressor(
+            40, cis_windows=self.windows, n_variants=self.X.shape[1], polygenic=every,
+            loading_alpha=0.3 if every else 0.03, n_refits=n_refits, random_state=0,
+        )  # fmt: skip
+        found = pooled_r2(
+            lambda X, y, X_new: model.fit(X, y).predict(X_new), self.X, self.y, self.y
+        )
+        print(f"{parts}, {n_refits} refits: {found[0]:.4f}")
+        return float(found[0])
