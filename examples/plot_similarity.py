@@ -14,6 +14,7 @@ stretches of chromosome 22, the relative has four from one person and eight from
 
 import matplotlib.pyplot as plt
 import numpy as np
+from sklearn.metrics import roc_auc_score
 from sklearn.neural_network import MLPRegressor
 
 from skgenetics.datasets import load_geuvadis
@@ -55,9 +56,12 @@ print(f"not accounted for by any pair:       {abs(explanation.conservation()).ma
 
 # %%
 # The relevance of all 34 million pairs of variants adds up to the cosine. Pooled by stretches it is
-# a matrix of 12 x 12, whose diagonal says what each stretch adds. The shared ones stand out.
+# a matrix of 12 x 12, whose diagonal says what each stretch adds. How well does that tell shared
+# stretches from the others?
 
 added = np.array([explanation.group(k, k, stretch).diagonal() for k in range(20)])
+auc = [roc_auc_score(known, guess) for known, guess in zip(shared, added)]
+print(f"AUC of shared against other stretches of a pair: {np.mean(auc):.2f} (mean of 20 pairs)")
 figure, ax = plt.subplots(figsize=(6.5, 3), layout="constrained")
 for chosen, label, color, marker, move in (
     (shared, "shared with the person", "#0072B2", "o", -0.15),
@@ -70,7 +74,7 @@ ax.set_xticks(range(1, 13))
 ax.set_xlabel("Stretch of chromosome 22")
 ax.set_ylabel("Added to the cosine")
 ax.spines[["top", "right"]].set_visible(False)
-ax.legend(frameon=False)
+ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
 
 # %%
 # The strongest pairs, for one person: with the relative, many run straight down within the shared
