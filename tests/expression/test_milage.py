@@ -364,9 +364,19 @@ def test_genotypes_are_not_copied_to_float():
     assert np.shares_memory(fitted.X_fit_, X)
 
 
-def test_weights_are_repetitions(made):
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"polygenic": True},
+        {"n_refits": 2, "cis_penalty": "ridge"},
+        {"trans_model": "sigmoid", "candidate_variants": "cis", "cis_impute": "mean"},
+        {"trans_model": "tensor", "loading_penalty": "l1", "tissue_penalty": "l1", "tol": 1e-7},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_weights_are_repetitions(made, options):
     weight = np.random.default_rng(0).integers(0, 3, len(made.data))
-    options = {"polygenic": True, "tol": 1e-12}
+    options = {"tol": 1e-12, "max_iter": 10_000} | options
     X, y = made.data, made.target
     ours = model(made, **options).fit(X, y, sample_weight=weight)
     theirs = model(made, **options).fit(np.repeat(X, weight, axis=0), np.repeat(y, weight, axis=0))
