@@ -155,7 +155,8 @@ class ImportanceDisplay:
         if not hasattr(estimator, wanted):
             raise TypeError(
                 f"{type(estimator).__name__} has no {wanted}. Give a LINAClassifier or "
-                "LINARegressor, or pass importances to ImportanceDisplay itself."
+                "LINARegressor (of a pipeline its last step, and what the steps before it make of "
+                "X), or pass importances to ImportanceDisplay itself."
             )
         if X is None:
             importances = estimator.feature_importances_

@@ -171,8 +171,9 @@ def check_network(estimator, target):
     check_is_fitted(estimator)
     if not hasattr(estimator, "second_order_importance"):
         raise TypeError(
-            f"{type(estimator).__name__} has no second_order_importance. Compute the importances "
-            "by skgenetics.inspection.swap_interactions and pass them to the display itself."
+            f"{type(estimator).__name__} has no second_order_importance. Give a LINAClassifier or "
+            "LINARegressor (of a pipeline its last step, and what the steps before it make of X), "
+            "or the display itself what skgenetics.inspection.swap_interactions returns."
         )
     n_tasks = estimator.task_coef_.shape[0]
     if target is None and n_tasks > 1:
