@@ -144,7 +144,7 @@ def cavi_posterior(state, locus):
     second = gate * (state.mean[modes] ** 2 + state.variance[modes])
     mean = weights @ effect
     return Posterior(
-        pip=locus.array(weights @ gate),
+        pip=locus.array(np.minimum(weights @ gate, 1.0)),  # weights may sum to a bit more than 1
         mean=locus.array(mean),
         spread=locus.array(weights @ (second - effect**2)),
         factors=locus.array(np.vstack([effect, mean])),

@@ -1,12 +1,20 @@
 """Coordinate ascent: against enumeration."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._cavi import cavi, cavi_sweep, distinct_modes
+from skgenetics.finemapping._cavi import (
+    CaviState,
+    cavi,
+    cavi_posterior,
+    cavi_sweep,
+    distinct_modes,
+)
 from tests.oracles.finemapping import enumerate_posterior
 
 
@@ -116,3 +124,15 @@ def test_compiled_kernel_equals_its_python():
         function(R, scale, scale * z, np.arange(6), odds, slab, 1.1, *arrays)
         results.append(arrays)
     np.testing.assert_allclose(*results, rtol=1e-12)
+
+
+def test_pips_of_mixed_modes_stay_probabilities():
+    ones, gate = np.ones(7), np.column_stack([np.ones(7), np.eye(7)])  # variant 0 is in every mode
+    rng, locus = np.random.default_rng(0), SimpleNamespace(array=np.asarray)
+    raw = []
+    for _ in range(50):  # weights that sum to a bit more than 1 now and then
+        bound = rng.normal(size=7)
+        state = CaviState(gate, 0 * gate, 0 * gate, ones, bound, True)
+        raw.append(distinct_modes(state)[1] @ ones)
+        assert cavi_posterior(state, locus).pip.max() <= 1
+    assert max(raw) > 1
