@@ -23,6 +23,7 @@ from skgenetics.neural_network._training import (
     chunks,
     constant_loss,
     copy_network,
+    data_loss,
     dense_rows,
     start_intercept,
     start_network,
@@ -56,7 +57,7 @@ LIMITS = {
     "n_iter_no_change": COUNT,
     "tol": NOT_NEGATIVE,
 }
-WORSE = 10  # times the loss of a constant: not a matter of chance or of too few epochs
+WORSE = 10  # times the loss of a constant, or 1: no matter of chance or of too few epochs
 N_SAMPLE = 1000  # training rows kept for feature_importances_
 
 
@@ -128,15 +129,17 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
                 f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
                 f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."
             )
-        constant = constant_loss(self._loss, Y, cell_weight, weight, xp)
-        if epoch.loss_curve[-1] > WORSE * constant:
-            warnings.warn(
-                f"The loss after {self.n_iter_} epochs is {epoch.loss_curve[-1]:.3g}, that of "
-                f"predicting the mean {constant:.3g}: the training diverges. Lower "
-                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
-                ConvergenceWarning,
-                stacklevel=3,
-            )
+        limit = WORSE * max(1.0, constant_loss(self._loss, Y, cell_weight, weight, xp))
+        if epoch.loss_curve and epoch.loss_curve[-1] > limit:
+            loss = data_loss(epoch.network, epoch.moments, data, self._objective(), xp)
+            if not loss <= limit:
+                warnings.warn(
+                    f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {WORSE} times "
+                    "that of predicting the mean: the training diverges. Lower "
+                    f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
+                    ConvergenceWarning,
+                    stacklevel=3,
+                )
         return self
 
     def _partial_fit(self, X, y, sample_weight, classes=None):

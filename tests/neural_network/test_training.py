@@ -342,6 +342,25 @@ class TestEstimators:
         named = [w for w in caught if "Lower learning_rate_init, now 100" in str(w.message)]
         assert len(named) == diverges
 
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"solver": "lbfgs", "tol": 1e9},  # ends before the first iteration
+            {"coef_alpha": 1e4, "max_iter": 2},  # penalties are no divergence
+            {"attention_alpha": 1e4, "max_iter": 2},
+            {"tol": 1e-3},
+        ],
+    )
+    @pytest.mark.parametrize("constant", [False, True])
+    def test_loss_that_is_large_for_another_reason(self, options, constant):
+        rng = np.random.default_rng(0)
+        X = rng.integers(0, 3, size=(60, 6)).astype(float)
+        y = np.ones(60) if constant else X[:, 0] + rng.normal(size=60)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            LINARegressor((8,), random_state=0, **options).fit(X, y)
+        assert not [w for w in caught if "diverges" in str(w.message)]
+
     def test_learns_an_interaction_that_no_linear_model_sees(self):
         rng = np.random.default_rng(0)
         X = rng.integers(0, 2, size=(1000, 6)) * 2
