@@ -83,6 +83,13 @@ def add_parser(commands):
         help="variants of --ld where it does not name them: a .bim, or a table with a header",
     )
     data.add_argument(
+        "--panel-size",
+        metavar="N",
+        type=_at_least(3),
+        help="people that the LD comes from, where they are not those of the study: its errors "
+        "count as noise (the people of --bfile or --pfile; --ld: the study's own)",
+    )
+    data.add_argument(
         "--n",
         metavar="N|COLUMN",
         help="people in the study: their number, or a column (that of the file)",

@@ -121,7 +121,7 @@ def load_demo(options):
         "--out my_run",
         "",
     ]
-    options.build = data.build
+    options.build, options.panel_size = data.build, _DEMO_PEOPLE  # LD as of the study's own people
     study = _study(options, sumstats, Panel(variants, "GEUVADIS", genotypes), [region], lines)
     study.truth = tuple(data.feature_names[j] for j in causal)
     return study

@@ -53,8 +53,8 @@ def describe(options, panel, region, rows):
         fields["prior"] = rows[options.prior_column].to_numpy(dtype=float, na_value=np.nan)
     index = rows["panel_index"].to_numpy()
     if panel.ld is not None:
-        source = panel.ld[np.ix_(index, index)]
-        return description | {"open": partial(read_locus, fields, source)}
+        source, size = panel.ld[np.ix_(index, index)], options.panel_size
+        return description | {"open": partial(read_locus, fields, source, panel_size=size)}
     source, haploid = panel.genotypes.values, None
     if isinstance(source, np.ndarray):  # in memory: send these columns, not all
         source, index = source[:, index], np.arange(len(index))
@@ -66,7 +66,8 @@ def describe(options, panel, region, rows):
         haploid = _haploid(options, panel, rows)
         if isinstance(haploid, str):
             return description | {"open": partial(_raise, haploid)}
-    return description | {"open": partial(read_locus, fields, source, index, haploid, panel.stamp)}
+    read = partial(read_locus, fields, source, index, haploid, options.panel_size, panel.stamp)
+    return description | {"open": read}
 
 
 def _array(column):
@@ -101,7 +102,7 @@ def _raise(message):
     raise ValueError(message)
 
 
-def read_locus(fields, source, index=None, haploid=None, stamp=None):
+def read_locus(fields, source, index=None, haploid=None, panel_size=None, stamp=None):
     """Return the arguments of `fit_summary` for a locus, and its variants, as `finemap_loci` asks.
 
     Parameters
@@ -114,6 +115,8 @@ def read_locus(fields, source, index=None, haploid=None, stamp=None):
         Columns of the dosages; None: `source` is LD.
     haploid : tuple of ndarray, or None
         People and variants (positions in `index`) with one copy of chromosome X.
+    panel_size : int, or None
+        People that the LD comes from; None: those of the dosages.
     stamp : tuple, or None
         Size and time of the panel's file. It makes `finemap_loci` take no result of another file
         of that name for this one's.
@@ -137,12 +140,16 @@ def read_locus(fields, source, index=None, haploid=None, stamp=None):
     kept = table[~dropped].reset_index(drop=True)
     if not len(kept):
         raise ValueError(f"all {len(table)} variants are left out: see the column flag")
-    if index is not None and ld.shape[0] >= ld.shape[1]:
-        ld = panel_ld(ld, np, "cpu").dense().matrix
+    if index is not None:
+        if panel_size is None and len(ld) < kept["n"].max():  # else they are the scan's own people
+            panel_size = len(ld)
+        if ld.shape[0] >= ld.shape[1]:
+            ld = panel_ld(ld, np, "cpu").dense().matrix
     result = {
         "z": kept["z"].to_numpy(),
         "n_samples": kept["n"].to_numpy(),
         "ld": ld,
+        "panel_size": panel_size,
         "variants": kept,
         "set_aside": table[dropped],
     }

@@ -76,3 +76,34 @@ def finemap(capsys):
         return status, *capsys.readouterr()
 
     return finemap
+
+
+@pytest.fixture(scope="session")
+def two_loci():
+    """Dosages and statistics of two small loci."""
+    pytest.importorskip("pandas")
+    from tests.cli.scans import simulate
+
+    return simulate()
+
+
+@pytest.fixture
+def scan(two_loci, tmp_path, monkeypatch):
+    """gwas.tsv and panel.{bed,bim,fam} in the working folder; returns dosages and statistics."""
+    pytest.importorskip("bed_reader")
+    from tests.cli.scans import write_panel
+
+    monkeypatch.chdir(tmp_path)
+    X, table = two_loci
+    table.to_csv("gwas.tsv", sep="\t", index=False)
+    write_panel("panel", X, table)
+    return X, table.copy()
+
+
+@pytest.fixture
+def no_pictures(request, monkeypatch):
+    """Pictures take most of the time: only tests named after them draw."""
+    from tests.cli.scans import draw_nothing
+
+    if "pictures" not in request.node.name:
+        monkeypatch.setattr("skgenetics._finemap_report._draw", draw_nothing)

@@ -2,7 +2,6 @@
 
 import gzip
 import os
-import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,9 @@ from scipy.stats import norm
 
 from skgenetics import FinemapMiXeR
 from tests.cli.scans import (
+    N_PEOPLE,
     N_STUDY,
     N_VARIANTS,
-    draw_nothing,
     exchanged,
     read,
     simulate,
@@ -35,26 +34,7 @@ COLUMNS = {
 }
 
 
-@pytest.fixture(scope="module")
-def data():
-    return simulate()
-
-
-@pytest.fixture(autouse=True)
-def no_pictures(request, monkeypatch):
-    """Pictures take most of the time: only tests named after them draw."""
-    if "pictures" not in request.node.name:
-        monkeypatch.setattr("skgenetics._finemap_report._draw", draw_nothing)
-
-
-@pytest.fixture
-def scan(data, tmp_path, monkeypatch):
-    """gwas.tsv and panel.{bed,bim,fam} in the working folder; returns dosages and statistics."""
-    monkeypatch.chdir(tmp_path)
-    X, table = data
-    table.to_csv("gwas.tsv", sep="\t", index=False)
-    write_panel("panel", X, table)
-    return X, table.copy()
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 
 def run(finemap, *words, text=FILES):
@@ -86,7 +66,7 @@ def test_tables_and_pictures_are_those_of_the_estimator(scan, finemap):
         here = slice(N_VARIANTS * number, N_VARIANTS * (number + 1))
         z = (table["beta"] / table["standard_error"]).to_numpy()[here]
         model = FinemapMiXeR().fit_summary(
-            z, np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY
+            z, np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY, panel_size=N_PEOPLE
         )
         rows = variants[here]
         np.testing.assert_allclose(rows["pip"], model.pip_, atol=1e-6)
@@ -224,18 +204,24 @@ def test_ld_in_place_of_genotypes(scan, finemap):
         effect_allele=table["effect_allele"].to_numpy(dtype=str),
         other_allele=table["other_allele"].to_numpy(dtype=str),
     )
-    words = FILES.replace("--bfile panel", "--ld ld.npz")
+    words = FILES.replace("--bfile panel", f"--ld ld.npz --panel-size {N_PEOPLE}")
     run(finemap, text=words)
     got = read("run.variants.tsv.gz")
     np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-6)
     np.savetxt("plain.ld", np.corrcoef(X, rowvar=False), fmt="%.6f")
-    words = FILES.replace("--bfile panel", "--ld plain.ld")
+    words = FILES.replace("--bfile panel", f"--ld plain.ld --panel-size {N_PEOPLE}")
     status, _, errors = finemap(text=words)
     assert status == 2
     assert "does not say which alleles its variants count: give --ld-variants" in errors
     run(finemap, text=words + " --ld-variants panel.bim")
     got = read("run.variants.tsv.gz")
     np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-3)
+    # the study's own LD, given as such or told to be
+    run(finemap, text=FILES.replace("--bfile panel", "--ld ld.npz"))
+    own = read("run.variants.tsv.gz")
+    assert np.abs(own["pip"] - expected["pip"]).max() > 0.01
+    run(finemap, text=FILES + " --panel-size 2000000000")
+    np.testing.assert_allclose(read("run.variants.tsv.gz")["pip"], own["pip"], atol=1e-6)
 
 
 def test_ids_stand_in_for_positions(scan, finemap):
@@ -272,7 +258,7 @@ def test_priors_counts_and_columns(scan, finemap):
         here = slice(N_VARIANTS * number, N_VARIANTS * (number + 1))
         prior = weight[here] / weight[here].sum()
         model = FinemapMiXeR(max_effects=3, causal_probability=prior).fit_summary(
-            z[here], np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY
+            z[here], np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY, panel_size=N_PEOPLE
         )
         got = read("run.variants.tsv.gz")[here]
         np.testing.assert_allclose(got["pip"], model.pip_, atol=1e-6)
@@ -334,7 +320,10 @@ def test_chromosome_x_needs_sexes(scan, finemap):
     missing[0, 3] = np.delete(X[:, 3], 0).mean()
     here = slice(0, N_VARIANTS)
     model = FinemapMiXeR().fit_summary(
-        got["z"].to_numpy()[here], np.corrcoef(missing[:, here], rowvar=False), n_samples=N_STUDY
+        got["z"].to_numpy()[here],
+        np.corrcoef(missing[:, here], rowvar=False),
+        n_samples=N_STUDY,
+        panel_size=N_PEOPLE,
     )
     np.testing.assert_allclose(got["pip"][here], model.pip_, atol=1e-6)
 
@@ -344,7 +333,8 @@ def test_a_flipped_allele_is_named(scan, finemap):
     lead = table["beta"].div(table["standard_error"]).abs()[:N_VARIANTS].idxmax()
     table.loc[lead, "beta"] *= -1
     table.to_csv("gwas.tsv", sep="\t", index=False)
-    printed = run(finemap)
+    own = FILES + " --panel-size 20000"  # LD of the people of the study
+    printed = run(finemap, text=own)
     name = table.loc[lead, "rsid"]
     assert f"alleles are flipped at variants [{name}]" in printed
     assert "One effect was fitted in place." in printed
@@ -352,65 +342,14 @@ def test_a_flipped_allele_is_named(scan, finemap):
     variants = read("run.variants.tsv.gz")
     assert "FLIPPED" in variants.loc[lead, "flag"]
     assert read("run.loci.tsv")["ld_mismatch"].tolist() == [True, False]
-    printed = run(finemap, text=FILES + " --on-mismatch ignore")
+    printed = run(finemap, text=own + " --on-mismatch ignore")
     assert printed.count("was not assessed (--on-mismatch ignore)") == 2
-    status, printed, _ = finemap(text=FILES + " --on-mismatch raise")
+    status, printed, _ = finemap(text=own + " --on-mismatch raise")
     assert status == 3
     assert "Failed: z and ld do not fit" in printed
     assert "1 of 2 loci failed" in printed
     assert read("run.loci.tsv")["status"].tolist() == ["failed", "ok"]
     assert len(list(Path("run.parts").iterdir())) == 1
-
-
-def test_formats_of_other_tools(scan, finemap):
-    _, table = scan
-    table["n"] = np.where(table.index == 4, 1000, N_STUDY)  # left out
-    table.to_csv("gwas.tsv", sep="\t", index=False)
-    run(finemap, text=FILES + " --format polyfun")
-    native = read("run.variants.tsv.gz").dropna(subset="pip")
-    assert len(native) == 119
-    native = native.set_index("rsid")
-    table = table.set_index("rsid")
-    polyfun = pd.read_csv("run.polyfun.tsv.gz", sep="\t").set_index("SNP")
-    assert " ".join(polyfun.columns) == (
-        "CHR BP A1 A2 N Z P PIP BETA_MEAN BETA_SD DISTANCE_FROM_CENTER CREDIBLE_SET"
-    )
-    for theirs, ours in {"PIP": "pip", "Z": "z", "BETA_MEAN": "posterior_mean"}.items():
-        np.testing.assert_allclose(polyfun[theirs], native.loc[polyfun.index, ours], rtol=1e-6)
-    assert (polyfun["CREDIBLE_SET"] == native.loc[polyfun.index, "cs"]).all()
-    for chunk in (polyfun["PIP"].iloc[:59], polyfun["PIP"].iloc[59:]):
-        assert chunk.is_monotonic_decreasing
-
-    run(finemap, text=FILES + " --format finngen")
-    snp = pd.read_csv("run.snp.tsv.gz", sep="\t").set_index("rsid")
-    beta = table.loc[snp.index, "beta"]
-    np.testing.assert_allclose(snp["beta"], beta, rtol=1e-6)
-    assert (snp["allele2"] == table.loc[snp.index, "effect_allele"]).all()
-    np.testing.assert_allclose(snp["prob"], native.loc[snp.index, "pip"], rtol=1e-6)
-    assert ((snp["cs"] == -1) == (native.loc[snp.index, "cs"] == 0)).all()
-    f = table.loc[snp.index, "effect_allele_frequency"]
-    np.testing.assert_allclose(snp["maf"], np.minimum(f, 1 - f), rtol=1e-6)
-    cred, sets = pd.read_csv("run.cred.tsv.gz", sep="\t"), read("run.credible_sets.tsv")
-    np.testing.assert_allclose(cred["cs_min_r2"], sets["min_abs_r"] ** 2, rtol=1e-5)
-    assert cred["cs_size"].tolist() == sets["size"].tolist()
-
-    run(finemap, text=FILES + " --format finemap")
-    for number, name in enumerate("run." + sets["locus"].str.replace(":", "_")):
-        snp = pd.read_csv(f"{name}.snp", sep=" ").set_index("rsid")
-        here = native.loc[snp.index]
-        np.testing.assert_allclose(snp["prob"], here["pip"], rtol=1e-6)
-        likely = here["pip"] > 0.01  # an effect's second moment, by inclusion
-        second = snp["mean_incl"] ** 2 + snp["sd_incl"] ** 2
-        np.testing.assert_allclose(
-            (second * snp["prob"])[likely],
-            (here["posterior_sd"] ** 2 + here["posterior_mean"] ** 2)[likely],
-            rtol=1e-4,
-        )
-        lines = Path(f"{name}.cred").read_text().splitlines()
-        assert lines[3] == "index cred1 prob1"
-        members = [line.split()[1] for line in lines[4:]]
-        assert set(members) == set(here.index[here["cs"] == 1])
-        assert lines[1].split()[1] == f"{sets['min_abs_r'].iloc[number]:.4g}"
 
 
 def test_the_demo(tmp_path, monkeypatch, finemap):
@@ -459,18 +398,6 @@ def test_plink_2(scan, finemap):
     assert "other.pgen: 300 people, 120 variants" in printed
     got = read("run.variants.tsv.gz")
     pd.testing.assert_frame_equal(got, expected, rtol=1e-5)
-
-
-def test_every_column_is_documented(scan, finemap):
-    text = (Path(__file__).resolve().parents[2] / "doc" / "formats.md").read_text()
-    documented = {word for line in text.splitlines() for word in re.findall(r"\w+", line)}
-    for form in ("polyfun", "finngen", "finemap"):
-        run(finemap, text=FILES + f" --format {form}")
-    names = [path for path in Path().glob("run.*") if path.suffix in (".gz", ".tsv", ".snp")]
-    assert len(names) == 8
-    for path in names:
-        columns = pd.read_csv(path, sep=" " if path.suffix == ".snp" else "\t", comment="#").columns
-        assert set(columns) <= documented, path
 
 
 @pytest.mark.parametrize(

@@ -12,28 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cli.scans import N_VARIANTS, draw_nothing, read, simulate, write_panel
+from tests.cli.scans import N_VARIANTS, read, simulate, write_panel
 
 pd = pytest.importorskip("pandas")
 pytest.importorskip("bed_reader")
+pytestmark = pytest.mark.usefixtures("no_pictures")
 
 FILES = "--sumstats gwas.tsv --bfile panel --build GRCh37 --out run"
-
-
-@pytest.fixture(scope="module")
-def data():
-    return simulate()
-
-
-@pytest.fixture
-def scan(data, tmp_path, monkeypatch):
-    """gwas.tsv and panel.{bed,bim,fam} in the working folder; returns the statistics."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("skgenetics._finemap_report._draw", draw_nothing)
-    X, table = data
-    table.to_csv("gwas.tsv", sep="\t", index=False)
-    write_panel("panel", X, table)
-    return table.copy()
 
 
 def change(**columns):
