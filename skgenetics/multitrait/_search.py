@@ -78,17 +78,19 @@ def choose_design(options, make_design, design, problem):
     if problem.effects is not None:  # warm_start
         if options.polygenic_ == 0:
             return design, 0.0, problem
-        plain = first = best = candidate(options.polygenic_, problem, None)
+        delta, plain = options.polygenic_, None
     else:
-        plain = candidate(0.0, problem, design)
         delta, covariance = relationship.likeliest(problem.covariance, problem.covariance_step)
-        first = best = candidate(delta, problem._replace(covariance=covariance), None)
+        plain = candidate(0.0, problem, design)
+        problem = problem._replace(covariance=covariance)
+    best = candidate(delta, problem, None)
     for factor in (0.5, 2.0):
         tried = candidate(factor * best.delta, best.problem, None)
         while tried.bound > best.bound + SEARCH_TOL:
             best = tried
             tried = candidate(factor * best.delta, best.problem, None)
-        if best is not first:
+        if best.delta != delta:
             break
-    best = max(plain, best, key=lambda found: found.bound)
+    if plain is not None and plain.bound > best.bound:
+        best = plain
     return best.design, best.delta, best.problem

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import multivariate_normal
 
+from skgenetics import MMASHRegressor
 from skgenetics.multitrait._polygenic import Relationship, background_effects
-from skgenetics.multitrait._residual_covariance import full_step
+from skgenetics.multitrait._residual_covariance import full_step, residual_covariance
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive
 
@@ -82,3 +85,50 @@ def test_weights_equal_repetition(delta, missing, centered):
     np.testing.assert_allclose(
         weighted.covariance.matrix, repeated.covariance.matrix, rtol=1e-5, atol=1e-7
     )
+
+
+@pytest.mark.parametrize(("learned", "weighted"), [(False, False), (True, False), (False, True)])
+def test_likeliest_background(learned, weighted):  # repeated rows would learn a noise of 0
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(25, 60))
+    A = np.array([[1.0, 0.5], [0.0, 0.8]])
+    Y = (X @ rng.normal(size=(60, 2)) / np.sqrt(60) + rng.normal(size=(25, 2))) @ A
+    weight = rng.integers(1, 3, size=25) if weighted else np.ones(25, dtype=int)
+    rows = np.repeat(np.arange(25), weight)
+    sigma = A.T @ A
+    K = X[rows] @ X[rows].T / 60
+
+    def noise(log_delta):
+        if not learned:
+            return sigma
+        H = np.eye(len(rows)) + np.exp(log_delta) * K
+        return Y[rows].T @ np.linalg.solve(H, Y[rows]) / len(rows)
+
+    def loss(log_delta):
+        H = np.eye(len(rows)) + np.exp(log_delta) * K
+        covariance = np.kron(H, noise(log_delta))
+        return -multivariate_normal.logpdf(Y[rows].reshape(-1), cov=covariance)
+
+    expected = minimize_scalar(loss, bounds=(-6, 6), method="bounded").x
+    relationship = Relationship(make_design(X, Y, weight=weight.astype(float)))
+    step = full_step if learned else None
+    delta, found = relationship.likeliest(residual_covariance(sigma), step)
+    np.testing.assert_allclose(np.log(delta), expected, atol=1e-3)
+    np.testing.assert_allclose(found.matrix, noise(expected), rtol=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["sparse", "polygenic", "both"])
+def test_the_bound_chooses_the_background(kind):
+    rng = np.random.default_rng(1)
+    X = rng.binomial(2, 0.4, size=(200, 150)).astype(np.int8)
+    large, small = np.zeros((150, 3)), rng.normal(size=(150, 3))
+    large[:3] = 0.6 * rng.choice([-1, 1], size=(3, 1))
+    B = {"sparse": large, "polygenic": 0.12 * small, "both": large + 0.12 * small}[kind]
+    Y = X @ B + rng.normal(size=(200, 3))
+    auto = MMASHRegressor().fit(X, Y)
+    fixed = [MMASHRegressor(polygenic=delta).fit(X, Y) for delta in (0, 0.1, 0.5, 2, 10)]
+    assert auto.elbo_path_[-1] > max(model.elbo_path_[-1] for model in fixed) - 1
+    if kind == "sparse":
+        assert auto.polygenic_ < 0.05
+    else:
+        assert 0.2 < auto.polygenic_ < 6
