@@ -127,6 +127,23 @@ def test_swap_leaves_its_input_alone():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("function", ["F1", "F2", "F3", "F4", "F5"])
+def test_features_that_matter_come_first(function, seed):
+    made = make_interactions(function, random_state=seed)
+    model = LINAClassifier(
+        batch_norm=True,
+        early_stopping=True,
+        learning_rate_init=0.01,
+        max_iter=25,
+        random_state=seed,
+    ).fit(made.data[:16_000], made.target[:16_000])
+    importance = model.first_order_importance(made.data[16_000:], target=0)
+    matters = np.isin(np.arange(10), made.features)
+    assert importance[matters].min() > importance[~matters].max()
+
+
+@pytest.mark.slow
 def test_interactions_of_two_triples_are_found():
     """F10 has six pairs among thirteen features; chance would find half of one."""
     made = make_interactions("F10", n_samples=4000, random_state=0)
