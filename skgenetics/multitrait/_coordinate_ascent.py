@@ -417,7 +417,8 @@ def coordinate_ascent(
             plain, weights = updated_weights(posterior.alpha, weights, design, int(n_steps))
             fallback = plain, prior, index
             n_steps = min(GROWTH * n_steps, float(INNER_STEPS[1]))
-            weights = np.where(weights < weight_threshold, 0.0, weights)
+            lowest = min(weight_threshold, weights.max())
+            weights = np.where(weights < lowest, 0.0, weights)
             weights /= weights.sum()
             prior, kept = prior.without_empty(weights)
             weights, index = weights[kept], index[kept]

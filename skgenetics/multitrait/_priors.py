@@ -172,7 +172,10 @@ def chosen_covariances(chosen, *, trait_names, sd, kept, effects, noise):
 
 def check_covariances(covariances, n_traits):
     """Return prior covariances (K, J, J) as floats; raise ValueError where they are none."""
-    matrices = np.asarray(covariances, dtype=float)
+    try:
+        matrices = np.asarray(covariances, dtype=float)
+    except (TypeError, ValueError):  # of several shapes, or not numbers
+        matrices = np.empty(0)
     if matrices.ndim != 3 or matrices.shape[1:] != (n_traits, n_traits) or len(matrices) == 0:
         raise ValueError(
             f"covariances must have shape (K, {n_traits}, {n_traits}) for the {n_traits} trait(s) "
@@ -238,7 +241,9 @@ def check_weights(weights, name, n_weights):
             f"{name} must have shape ({n_weights},): the null first where include_null, then one a "
             f"covariance and scale, scales varying fastest. Got {values.shape}."
         )
-    if not np.all(np.isfinite(values) & (values >= 0)) or abs(values.sum() - 1) > 1e-6:
+    if not np.all(np.isfinite(values) & (values >= 0)):
+        raise ValueError(f"{name} must be probabilities; got one of {np.min(values):.3g}.")
+    if abs(values.sum() - 1) > 1e-6:
         raise ValueError(
             f"{name} must be probabilities that sum to 1; they sum to {values.sum():.6g}. Divide "
             "them by their sum."

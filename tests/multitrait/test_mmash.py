@@ -390,6 +390,8 @@ def test_among_the_tools_of_scikit_learn(traits):
         ({"covariances": "canonica"}, "'canonical', 'data_driven', 'both'"),
         ({"covariances": ["identiti"]}, "'identity', 'singletons'"),
         ({"covariances": np.eye(2)[None]}, r"shape \(K, 3, 3\)"),
+        ({"covariances": [np.eye(3), np.eye(2)]}, r"shape \(K, 3, 3\)"),
+        ({"covariances": None}, r"shape \(K, 3, 3\)"),
         ({"covariances": np.tri(3)[None]}, "not symmetric"),
         ({"covariances": -np.eye(3)[None]}, "not positive semidefinite"),
         ({"covariances": np.full((1, 3, 3), np.inf)}, "infinity"),
@@ -398,6 +400,10 @@ def test_among_the_tools_of_scikit_learn(traits):
         (
             {"scales": [0.1], "covariances": ["identity"], "weights": [0.5, 0.6]},
             "sum to 1; they sum to 1.1",
+        ),
+        (
+            {"scales": [0.1], "covariances": ["identity"], "weights": [-0.5, 1.5]},
+            r"probabilities; got one of -0\.5",
         ),
         ({"residual_covariance": "ful"}, "'full', 'diagonal', 'low_rank'"),
         ({"residual_covariance": np.eye(2)}, r"shape\s+\(3, 3\)"),
@@ -418,6 +424,14 @@ def test_bad_parameters(traits, options, message):
     X, Y = traits()
     with pytest.raises(ValueError, match=message):
         MMASHRegressor(**options).fit(X, Y)
+
+
+def test_a_threshold_above_all_weights_keeps_the_largest(traits):
+    X, Y = traits()
+    for include_null in (True, False):
+        model = MMASHRegressor(weight_threshold=0.99, include_null=include_null).fit(X, Y)
+        assert np.sum(model.weights_ > 0) >= 1
+        np.testing.assert_allclose(model.weights_.sum(), 1)
 
 
 def test_bad_data(traits):
@@ -551,6 +565,9 @@ def test_bad_summary_statistics(traits):
     ]:
         with pytest.raises(ValueError, match=message):
             MMASHRegressor().fit_summary(**good | change)
+    opposed = np.where(np.eye(30) > 0, 1, -0.9)  # no correlations of anything
+    with pytest.raises(ValueError, match="z does not fit ld"):
+        MMASHRegressor().fit_summary(**good | {"ld": opposed, "z": 3 * z})
     with pytest.raises(ValueError, match="needs the samples"):
         MMASHRegressor(polygenic=0.3).fit_summary(**good)
     with pytest.raises(ValueError, match="standardize=True"):
