@@ -73,8 +73,8 @@ class SummaryDesign:
         square = self.total - self.effects.T @ (self.Y + self.scores)
         if not np.all(np.diag(square) > 0):
             raise ValueError(
-                "The effects explain more than the variance of the traits: z does not fit ld. Is ld "
-                "of the same people and alleles, and positive semidefinite? Shrink one of a "
+                "The effects explain more than the variance of the traits: z does not fit ld. Is "
+                "ld of the same people and alleles, and positive semidefinite? Shrink that of a "
                 "reference panel, (1 - s) * ld + s * np.eye(len(ld)), by some s between 0 and 1."
             )
         return (square + square.T) / 2
