@@ -2,6 +2,10 @@
 
 Both rivals compute the same relevances by gradients: the forward pass is rewritten so that gradient
 times input is the gamma rule (activations are rescaled by constants, biases as constants).
+
+Seen on one thread of an AMD EPYC beside other work, with torch 2.13: 24 to 42 times faster than a
+loop over units; 1.6 to 3.1 times faster than batched torch, but 1.3 times for 64 samples of the
+larger network. Memory at most 1.7 times that of the factors.
 """
 
 import time
@@ -91,17 +95,16 @@ class Factors:
         return bilrp(self.layers, self.X, rule="gamma", gamma=GAMMA)
 
     def times_faster(self, rival):
-        """Ratio of CPU seconds on one thread, each the best of several runs taken in turns."""
-        ours, theirs = [], []
+        """Median ratio of CPU seconds on one thread, taken by turns."""
+        ratios = []
         with threadpool_limits(1):
-            for _ in range(3):
+            for _ in range(7):
                 start = time.process_time()
                 rival(Torch(self.layers, self.X))
                 middle = time.process_time()
                 self.ours()
-                theirs.append(middle - start)
-                ours.append(time.process_time() - middle)
-        return min(theirs) / min(ours)
+                ratios.append((middle - start) / (time.process_time() - middle))
+        return float(np.median(ratios))
 
     def track_times_faster_than_a_loop_over_units(self, hidden, n_samples):
         return self.times_faster(lambda rival: rival.unit_loop(share_forward=False))
