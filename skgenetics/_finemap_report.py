@@ -16,6 +16,7 @@ from skgenetics.io import atomic_path
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._validation import import_optional
 
+_STRONG = 5.45  # abs(z) of p = 5e-8
 _CERTAIN = 0.5  # PIP of a variant that is more likely to have an effect than not
 
 
@@ -87,7 +88,12 @@ def locus_lines(locus, result):
             f"{_first(found['lead_rsid'], found['lead_variant_id'])}, z {z:.2f}, "
             f"PIP {found['lead_pip']:.2f}"
         )
-    if not len(sets):
+    if not len(sets) and abs(lead["z"]) > _STRONG:
+        lines.append(
+            "  No signal is narrowed down to a set, strong as it is: the panel may be too small "
+            "for it, or count other alleles (--panel-size says how far its LD is trusted)"
+        )
+    elif not len(sets):
         lines.append("  No signal is narrowed down to a set")
     elif not (fitted["pip"] > _CERTAIN).any():
         lines.append(

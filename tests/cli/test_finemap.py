@@ -333,6 +333,7 @@ def test_a_flipped_allele_is_named(scan, finemap):
     lead = table["beta"].div(table["standard_error"]).abs()[:N_VARIANTS].idxmax()
     table.loc[lead, "beta"] *= -1
     table.to_csv("gwas.tsv", sep="\t", index=False)
+    assert "No signal is narrowed down to a set, strong as it is: the panel may" in run(finemap)
     own = FILES + " --panel-size 20000"  # LD of the people of the study
     printed = run(finemap, text=own)
     name = table.loc[lead, "rsid"]
