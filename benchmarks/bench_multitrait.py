@@ -1,11 +1,14 @@
 """A sweep of MMASHRegressor against one compiled update per component, and full fits."""
 
 import time
+import tracemalloc
+import warnings
 
 import numba
 import numpy as np
 
 from skgenetics import MMASHRegressor
+from skgenetics.multitrait import _coordinate_ascent
 from skgenetics.multitrait._coordinate_ascent import coordinate_ascent
 from skgenetics.multitrait._design import GenotypeDesign
 from skgenetics.multitrait._priors import canonical_covariances, make_prior
@@ -106,6 +109,51 @@ class Sweep:
                 next(sweeps)
                 ours.append(time.perf_counter() - start)
         return min(rival) / min(ours)
+
+
+class FullFit:
+    """A fit without a background that learns weights and Sigma."""
+
+    params = tuple(SIZES)
+    param_names = ("samples x variants x traits",)
+    timeout = 3000
+
+    def setup(self, size):
+        self.X, self.Y, _, scales, weights, _ = problem(size)
+        self.uniform = weights
+        names = ["identity", "singletons", "heterogeneous", "shared"]
+        self.model = MMASHRegressor(polygenic=0, covariances=names, scales=scales)
+        self.model.fit(self.X[:, :200], self.Y)  # compiles
+
+    def time_fit(self, size):
+        self.model.fit(self.X, self.Y)
+
+    def track_sweeps(self, size):
+        return self.model.fit(self.X, self.Y).n_iter_
+
+    def track_sweeps_of_plain_em(self, size):
+        """Sweeps to within 1 of the bound, at most 400, by one step of EM a sweep."""
+        bound = self.model.fit(self.X, self.Y).elbo_path_[-1]
+        plain = MMASHRegressor(**self.model.get_params()).set_params(
+            tol=0, max_iter=400, weight_threshold=0, weights_init=self.uniform
+        )
+        steps = _coordinate_ascent.INNER_STEPS
+        try:
+            _coordinate_ascent.INNER_STEPS = (1, 1)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                path = np.array(plain.fit(self.X, self.Y).elbo_path_)
+        finally:
+            _coordinate_ascent.INNER_STEPS = steps
+        return int(np.sum(path < bound - 1))
+
+    def track_memory_ratio(self, size):
+        """X and what the fit allocates, over X and the responsibilities."""
+        tracemalloc.start()
+        self.model.fit(self.X, self.Y)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return (self.X.nbytes + peak) / (self.X.nbytes + self.model.responsibilities_.nbytes)
 
 
 class Fit:
