@@ -4,9 +4,9 @@ Run with OMP_NUM_THREADS=1: the libraries' threads are then compared one to one,
 medians of runs by turns. Where torch is not installed, the comparisons are not shown.
 
 Seen on one thread of an AMD EPYC beside other work, with torch 2.13: all pairs of 1000 variants 44
-times faster than its Hessian and 5.1 times faster than its Jacobian; the strongest 100 pairs of 5000
-variants 12 times faster than all pairs, 500 pairs evaluated; an epoch of training 1.07 times faster
-at 500 variants and 1.06 at 5000, where both spend most of it in the same matrix products.
+times faster than its Hessian and 5.1 times faster than its Jacobian; the strongest 100 pairs of
+5000 variants 12 times faster than all pairs, 500 pairs evaluated; an epoch of training 1.07 times
+faster at 500 variants and 1.06 at 5000, where both spend most of it in the same matrix products.
 """
 
 import time
