@@ -22,6 +22,7 @@ from skgenetics.utils._array_api import to_numpy
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
 OVERSAMPLES, POWER_ROUNDS = 10, 2
+EM_SIZE = 2**28  # of samples, genes and squared components; beyond it missing genes are filled
 LASSO_SHARE = 0.5  # of the smallest strength that gives no effect
 LOADING_ALPHA = 0.05  # of the group lasso of step 8
 ROUNDS, GROWTH = 3, 100  # of the working set
@@ -34,38 +35,49 @@ def sample_scores(targets, n_components, random_state):
     T' <= T, as many as the data have. Genes are centered within each tissue.
     """
     n, n_genes, n_tissues = targets.shape
-    sampled = np.zeros((n_tissues, n), dtype=bool)
+    sampled, weight = np.zeros((n_tissues, n), dtype=bool), np.zeros((n_tissues, n))
     for block in targets.blocks:
-        sampled[block.tissue, to_numpy(block.rows)] = True
+        rows = to_numpy(block.rows)
+        sampled[block.tissue, rows], weight[block.tissue, rows] = True, to_numpy(block.weight)
     n_samples = int(sampled.sum())
     n_components = max(min(n_components, n_samples - 1, n_genes), 0)
     scores = np.full((n_tissues, n, n_components), np.nan)
     if n_components == 0:
         return scores.transpose(1, 0, 2)
-    if len({block.genes.start for block in targets.blocks}) == 1:
-        parts = [to_numpy(block.y) for block in targets.blocks]
-        if min(n_samples, n_genes) <= EXACT_SIZE:
-            right = _right_vectors(np.concatenate(parts).astype(np.float64))[:, :n_components]
-        else:
-            right = _leading_vectors(parts, n_components, random_state)
-        scores = scores[:, :, : right.shape[1]]
-        for block, part in zip(targets.blocks, parts):
-            own = part @ right / np.sqrt(to_numpy(block.weight))[:, None]
-            scores[block.tissue, to_numpy(block.rows)] = own
-    else:
+    complete = len({block.genes.start for block in targets.blocks}) == 1
+    if not complete and n_samples * n_genes * n_components**2 < EM_SIZE:
         blocks = [block._replace(mean=0 * block.mean) for block in targets.blocks]
         samples = dense(targets._replace(blocks=blocks)).transpose(2, 0, 1)[sampled]
         samples = samples[:, ~np.isnan(samples).all(axis=0)]
-        weight = np.zeros((n_tissues, n))
-        for block in targets.blocks:
-            weight[block.tissue, to_numpy(block.rows)] = to_numpy(block.weight)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             pca = IncompletePCA(n_components, max_iter=100)
             found = pca.fit(samples, sample_weight=weight[sampled]).transform(samples)
-        scores = scores[:, :, : found.shape[1]]
-        scores[sampled] = found
+    else:
+        parts = [to_numpy(block.y) for block in targets.blocks]
+        if not complete:
+            parts = _filled(targets, sampled)
+        if min(n_samples, n_genes) <= EXACT_SIZE:
+            right = _right_vectors(np.concatenate(parts).astype(np.float64))[:, :n_components]
+        else:
+            right = _leading_vectors(parts, n_components, random_state)
+        found = np.concatenate([part @ right for part in parts])
+        found = found / np.sqrt(weight[sampled])[:, None]
+    scores = scores[:, :, : found.shape[1]]
+    scores[sampled] = found
     return scores.transpose(1, 0, 2)
+
+
+def _filled(targets, sampled):
+    """Return the samples (n, J) of each tissue, missing genes at their mean in it, which is 0."""
+    parts = [
+        np.zeros((own.sum(), targets.shape[1]), dtype=to_numpy(targets.blocks[0].y).dtype)
+        for own in sampled
+    ]
+    for block in targets.blocks:
+        place = np.cumsum(sampled[block.tissue])[to_numpy(block.rows)] - 1
+        parts[block.tissue][place, block.genes] = to_numpy(block.y)
+    return parts
 
 
 def _leading_vectors(parts, n_components, random_state):

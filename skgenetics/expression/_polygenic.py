@@ -7,6 +7,7 @@ has a closed form; no effect at all is among the strengths.
 
 import numpy as np
 
+from skgenetics.expression._targets import same_cells
 from skgenetics.utils._array_api import to_numpy
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
@@ -67,12 +68,15 @@ def fit_polygenic(kernel, targets):
     order, left = to_numpy(targets.order), 0.0
     dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
     intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
-    for block in targets.blocks:
-        k, genes = block.tissue, order[block.genes]
-        rows, weight, mean, y = (
-            to_numpy(values) for values in (block.rows, block.weight, block.mean, block.y)
+    for blocks in same_cells(targets):
+        k, genes = blocks[0].tissue, np.concatenate([order[block.genes] for block in blocks])
+        rows, weight = to_numpy(blocks[0].rows), to_numpy(blocks[0].weight)
+        y = np.hstack(
+            [
+                to_numpy(block.mean) + to_numpy(block.y) / np.sqrt(weight)[:, None]
+                for block in blocks
+            ]
         )
-        y = mean + y / np.sqrt(weight)[:, None]
         if rows.size >= 3:
             own = kernel[np.ix_(rows, rows)]
             found, offset, share[k, genes] = fit_block(own, y, weight)

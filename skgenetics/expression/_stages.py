@@ -11,7 +11,7 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import Targets, centered, gather
+from skgenetics.expression._targets import Targets, centered_blocks
 from skgenetics.expression._trans import (
     alternate,
     gradient_descent,
@@ -109,8 +109,7 @@ def finish(params, problem):
             coef, factors, layers = rotate(coef, factors, layers["loadings"], xp)
     _, n_genes, n_tissues = targets.shape
     offset = xp.zeros((n_tissues, n_genes), dtype=factors.dtype, device=factors.device)
-    for block in targets.blocks:
-        _, mean = gather(factors, block, xp)
+    for block, _, mean in centered_blocks(factors, targets, xp):
         own = tissue_loadings(layers, block.tissue, block.genes)
         offset[block.tissue, block.genes] = block.mean - mean @ own
     if len(targets.groups) > 1:  # else genes are in the order of y
@@ -161,8 +160,7 @@ def trans_values(factors, layers, xp):
 def subtract_trans(targets, fit, xp):
     """Return targets less the trans part and its intercepts, which overwrites their expression."""
     blocks = []
-    for block in targets.blocks:
-        rows, _ = centered(fit.factors, block, xp)
+    for block, rows, _ in centered_blocks(fit.factors, targets, xp):
         loadings = tissue_loadings(fit.layers, block.tissue, slice(None))
         loadings = xp.take(loadings, targets.order[block.genes], axis=1)
         dtype = block.y.dtype

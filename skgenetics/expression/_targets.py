@@ -21,6 +21,7 @@ class Block(NamedTuple):
     tissue: int
     genes: slice  # of the genes in the order of `Targets`
     rows: object  # (n,) individuals sampled
+    pattern: int  # blocks of equal rows have the same
     position: object  # (I,) row of each individual in this block, n where there is none
     weight: object  # (n,)
     total: float  # sum of the weights
@@ -61,7 +62,7 @@ def make_targets(y, weight, xp, device):
     def array(values):
         return move_to(values, xp, device)
 
-    blocks = []
+    blocks, known = [], {}
     for genes in groups:
         members, sampled = order[genes], ~np.isnan(y[:, order[genes.start]])
         rows = [np.flatnonzero(sampled[:, k]) for k in range(n_tissues)]
@@ -77,44 +78,46 @@ def make_targets(y, weight, xp, device):
         for k, own in enumerate(rows):
             if own.size == 0:
                 continue
-            position = np.full(n, own.size)
-            position[own] = np.arange(own.size)
-            w = weight[own]
-            blocks.append(
-                Block(
-                    k, genes, array(own), array(position), array(w), float(w.sum()),
-                    array(values[k]), array(means[k]),
-                )
-            )  # fmt: skip
+            if own.tobytes() not in known:
+                position, w = np.full(n, own.size), weight[own]
+                position[own] = np.arange(own.size)
+                shared = array(own), len(known), array(position), array(w), float(w.sum())
+                known[own.tobytes()] = shared
+            shared = known[own.tobytes()]
+            blocks.append(Block(k, genes, *shared, array(values[k]), array(means[k])))
     n_targets = sum(block.y.shape[1] for block in blocks)
     n_cells = sum(block.total * block.y.shape[1] for block in blocks)
     return Targets(blocks, groups, array(order), n_cells, n_targets, (n, n_genes, n_tissues))
 
 
-def compress(targets, xp):
-    """Return `Targets` of fewer columns with the same Y Y' in every block.
+def same_cells(targets):
+    """Return lists of the blocks of one tissue and the same individuals."""
+    found = {}
+    for block in targets.blocks:
+        found.setdefault((block.tissue, block.pattern), []).append(block)
+    return list(found.values())
 
-    A loss that is minimized over L2-penalized loadings depends on a block's Y through Y Y' alone,
-    so that at most as many columns as samples are needed, however many genes there are.
+
+def compress(targets, xp):
+    """Return `Targets` of fewer columns with the same Y Y' for each tissue and set of individuals.
+
+    A loss that is minimized over L2-penalized loadings depends on Y through Y Y' alone, so that at
+    most as many columns as samples are needed, however many genes there are.
     """
-    blocks, groups, start = [], [], 0
-    for genes in targets.groups:
-        members = [block for block in targets.blocks if block.genes == genes]
-        width = max((min(block.y.shape) for block in members), default=0)
-        columns = slice(start, start + width)
-        for block in members:
-            y, double = block.y, block.weight.dtype
-            if y.shape[1] > y.shape[0]:
-                values, vectors = xp.linalg.eigh(xp.astype(y @ y.T, double, copy=False))
-                y = vectors * xp.sqrt(xp.clip(values, min=0.0))
-            y = xp.astype(y, double, copy=False)
-            gap = xp.zeros((y.shape[0], width - y.shape[1]), dtype=y.dtype, device=y.device)
-            y = xp.concat([y, gap], axis=1)
-            blocks.append(block._replace(genes=columns, y=y, mean=0 * y[0, :]))
-        groups.append(columns)
-        start += width
+    blocks, widths = [], [0] * targets.shape[2]
+    for members in same_cells(targets):
+        block, double = members[0], members[0].weight.dtype
+        y = xp.concat([own.y for own in members], axis=1) if members[1:] else block.y
+        if y.shape[1] > y.shape[0]:
+            values, vectors = xp.linalg.eigh(xp.astype(y @ y.T, double, copy=False))
+            y = vectors * xp.sqrt(xp.clip(values, min=0.0))
+        start = widths[block.tissue]
+        widths[block.tissue] = stop = start + y.shape[1]
+        y = xp.astype(y, double, copy=False)
+        blocks.append(block._replace(genes=slice(start, stop), y=y, mean=0 * y[0, :]))
     n, _, n_tissues = targets.shape
-    return targets._replace(blocks=blocks, groups=groups, order=None, shape=(n, start, n_tissues))
+    shape = (n, max(widths), n_tissues)
+    return targets._replace(blocks=blocks, groups=None, order=None, shape=shape)
 
 
 def dense(targets):
@@ -151,6 +154,15 @@ def centered(values, block, xp):
     """Return sqrt(weight) (values - mean) (n, T) and the mean (T,) of the rows of a block."""
     rows, mean = gather(values, block, xp)
     return xp.sqrt(block.weight)[:, None] * (rows - mean), mean
+
+
+def centered_blocks(values, targets, xp):
+    """Yield every block with `centered` values, which blocks of the same individuals share."""
+    last = None
+    for block in sorted(targets.blocks, key=lambda block: block.pattern):
+        if block.pattern != last:
+            (rows, mean), last = centered(values, block, xp), block.pattern
+        yield block, rows, mean
 
 
 def spread(values, block, xp):

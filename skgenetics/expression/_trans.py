@@ -16,7 +16,7 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import centered, compress, onto, spread
+from skgenetics.expression._targets import centered, centered_blocks, compress, onto, spread
 
 CG_STEPS = 20
 PROXIMAL_STEPS = 20
@@ -40,13 +40,14 @@ def solve_loadings(factors, targets, penalties, xp):
     n_components = factors.shape[1]
     dtype = targets.blocks[0].y.dtype
     loadings = xp.zeros((n_tissues, n_components, n_genes), dtype=dtype, device=factors.device)
-    for block in targets.blocks:
-        rows, _ = centered(factors, block, xp)
-        ridge, eye = _ridge(rows, targets, penalties, xp)
-        if rows.shape[0] < n_components:
-            smoother = xp.linalg.solve(rows @ rows.T + ridge * eye, rows).T
-        else:
-            smoother = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T)
+    last = None
+    for block, rows, _ in centered_blocks(factors, targets, xp):
+        if rows is not last:
+            last, (ridge, eye) = rows, _ridge(rows, targets, penalties, xp)
+            if rows.shape[0] < n_components:
+                smoother = xp.linalg.solve(rows @ rows.T + ridge * eye, rows).T
+            else:
+                smoother = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T)
         loadings[block.tissue, :, block.genes] = xp.astype(smoother, dtype, copy=False) @ block.y
     return loadings
 
@@ -109,17 +110,17 @@ def solve_tissue_factors(params, factors, targets, penalties, xp):
 
 def gene_equations(params, factors, targets, xp):
     """Yield genes, X'X (T, T) and X'y (T, genes) of the regressions of genes on F * W."""
-    W = params["tissue_factors"]
-    for genes in targets.groups:
+    W, members = params["tissue_factors"], {}
+    for block in targets.blocks:
+        members.setdefault(block.genes.start, []).append(block)
+    for blocks in members.values():
         gram, linear = 0.0, 0.0
-        for block in targets.blocks:
-            if block.genes == genes:
-                rows, _ = centered(factors, block, xp)
-                w = W[block.tissue, :]
-                gram = gram + (rows.T @ rows) * (w[:, None] * w[None, :])
-                linear = linear + w[:, None] * onto(rows.T, block, xp)
-        if not isinstance(gram, float):
-            yield genes, gram, linear
+        for block in blocks:
+            rows, _ = centered(factors, block, xp)
+            w = W[block.tissue, :]
+            gram = gram + (rows.T @ rows) * (w[:, None] * w[None, :])
+            linear = linear + w[:, None] * onto(rows.T, block, xp)
+        yield blocks[0].genes, gram, linear
 
 
 def solve_gene_factors(params, factors, targets, penalties, xp):

@@ -15,6 +15,7 @@ def tensor():
         holes = {
             "none": np.zeros(y.shape, dtype=bool),
             "samples": np.broadcast_to(rng.random((n, 1, n_tissues)) < 0.3, y.shape),
+            "genes": np.broadcast_to(rng.random((1, n_genes, n_tissues)) < 0.3, y.shape),
             "cells": rng.random(y.shape) < 0.2,
         }[pattern]
         return X, np.where(holes, np.nan, y)

@@ -6,6 +6,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, MultiTaskLasso
 
 from skgenetics.expression._initialization import (
+    EM_SIZE,
     EXACT_SIZE,
     LASSO_SHARE,
     LOADING_ALPHA,
@@ -40,7 +41,9 @@ def test_scores_are_principal_components_of_samples(tensor):
     np.testing.assert_allclose(mean, raw - raw.mean(axis=0), atol=1e-12)
 
 
-def test_scores_of_samples_with_missing_genes(tensor):
+@pytest.mark.parametrize("em_size", [EM_SIZE, 0])
+def test_scores_of_samples_with_missing_genes(tensor, monkeypatch, em_size):
+    monkeypatch.setattr("skgenetics.expression._initialization.EM_SIZE", em_size)
     _, y = tensor(n=40, n_genes=8, pattern="none", seed=2)
     rng = np.random.default_rng(0)
     complete, holes = (

@@ -124,3 +124,16 @@ def test_compressed_blocks_keep_their_products(tensor):
     assert small.shape[1] < 12
     for ours, theirs in zip(small.blocks, targets.blocks, strict=True):
         np.testing.assert_allclose(ours.y @ ours.y.T, theirs.y @ theirs.y.T, atol=1e-9)
+
+
+def test_genes_missing_in_some_tissues_are_compressed_together(tensor):
+    _, y = tensor(n=12, n_genes=50, n_tissues=4, pattern="genes")
+    targets = make_targets(y, np.ones(12), np, "cpu")
+    small = compress(targets, np)
+    assert len(targets.groups) > 10
+    assert sorted(block.tissue for block in small.blocks) == [0, 1, 2, 3]
+    assert small.shape[1] == 12
+    for block in small.blocks:
+        cells = y[:, ~np.isnan(y[0, :, block.tissue]), block.tissue]
+        cells = cells - cells.mean(axis=0)
+        np.testing.assert_allclose(block.y @ block.y.T, cells @ cells.T, atol=1e-9)

@@ -74,7 +74,7 @@ def test_lbfgs_finds_the_minimum_of_rosenbrock():
     np.testing.assert_allclose(state.x, 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("pattern", ["samples", "cells"])
+@pytest.mark.parametrize("pattern", ["samples", "genes", "cells"])
 @pytest.mark.parametrize("model", ["linear", "sigmoid"])
 def test_varpro_is_the_joint_minimum(tensor, model, pattern):
     _, y, weight, targets, design, params = problem(tensor, model, pattern)
