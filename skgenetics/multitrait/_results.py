@@ -62,9 +62,8 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
         "pve_": explained / np.where(total > 0, total, 1.0),
         "_X_mean": genotypes.mean,
         "_background": training_background(design),
-        "_effects": posterior.effects,
         "_prior": prior,
-        "_posterior": (posterior.own, design.squared_norm, state.covariance),
+        "_posterior": (posterior._replace(alpha=None), design.squared_norm, state.covariance),
         "_units": (inverse_sd, scale, kept, n_traits),
     }
     if state.covariance.factors is not None:

@@ -71,7 +71,8 @@ def make_problem(
     """Return the `Problem`: the prior, and where weights and Sigma start."""
     warm = options.warm_start and hasattr(options, "weights_")
     if warm:
-        before, now = (len(options._effects), options._units[-1]), (len(effects), len(trait_names))
+        before = len(options._posterior[0].effects), options._units[-1]
+        now = len(effects), len(trait_names)
         if before != now:
             raise ValueError(
                 f"warm_start goes on from a fit of {before[0]} variants and {before[1]} trait(s); "
@@ -144,7 +145,8 @@ def effects_before(model, inverse_sd, problem):
     """Return the effects (P, J') that warm_start goes on from, or None."""
     if not (model.warm_start and hasattr(model, "weights_")):
         return None
-    effects, (old_inverse_sd, scale, kept, n_traits) = model._effects, model._units
+    effects = model._posterior[0].effects
+    old_inverse_sd, scale, kept, n_traits = model._units
     full = np.zeros((len(effects), n_traits))
     full[:, kept] = effects * old_inverse_sd[:, None] * scale
     to_internal = 1 / np.where(inverse_sd > 0, inverse_sd, np.inf)

@@ -52,11 +52,11 @@ class VariantEffectsMixin:
         """
         check_is_fitted(self)
         p = self._column(variant)
-        own, squared_norm, covariance = self._posterior
+        posterior, squared_norm, covariance = self._posterior
         inverse_sd, scale, kept, n_traits = self._units
         factor = inverse_sd[p] * scale
         parts = self._prior.whitened(covariance)
-        mu, S = component_moments(own[p], squared_norm[p], parts, covariance)
+        mu, S = component_moments(posterior.own[p], squared_norm[p], parts, covariance)
         means = np.zeros((len(mu), n_traits))
         means[:, kept] = mu * factor
         covariances = np.zeros((len(mu), n_traits, n_traits))

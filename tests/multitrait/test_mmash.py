@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 from sklearn.exceptions import ConvergenceWarning
@@ -15,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skgenetics import MMASHRegressor
 from skgenetics.metrics import masked_r2_score
+from skgenetics.utils._array_api import to_numpy
 from tests.oracles import multitrait_naive as naive
 
 
@@ -581,3 +583,21 @@ def test_sharing_of_a_variant(traits):
     assert next(iter(shares)) == "only y0"
     np.testing.assert_allclose(sum(shares.values()), 1)
     np.testing.assert_allclose(shares["null"], 1 - model.pip_[9], atol=1e-12)
+
+
+def test_deviations_and_warm_starts_on_another_device(traits):
+    xp = pytest.importorskip("array_api_strict")
+    X, Y = traits()
+    Y[3:9, 1] = np.nan
+    host = MMASHRegressor(polygenic=0.3).fit(X, Y)
+    expected = host.predict(X, return_std=True)
+    with config_context(array_api_dispatch=True):
+        there = [xp.asarray(array, device=xp.Device("device1")) for array in (X, Y)]
+        model = MMASHRegressor(polygenic=0.3, warm_start=True).fit(*there)
+        found = model.predict(there[0], return_std=True)
+        assert found[1].device == there[0].device
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_allclose(to_numpy(one), other, rtol=1e-9)
+        n_iter = model.n_iter_
+        assert model.fit(*there).n_iter_ < n_iter
+        assert model.sharing(4).keys() == host.sharing(4).keys()
