@@ -156,7 +156,7 @@ def ld_mismatch(z, ld, n_samples):
     )
 
 
-def screen_mismatch(z, ld):
+def screen_mismatch(z, ld, noise=1.0):
     """Return the `Screen` of the SCREEN_SIZE strongest variants, in O(p).
 
     Any subset of z is normal with its part of the noise's covariance. The errors of LD count in
@@ -168,13 +168,17 @@ def screen_mismatch(z, ld):
     z : ndarray of shape (p,)
         On the host.
     ld : DenseLD, GenotypeLD, SparseLD or ShrunkLD
+    noise : float
+        s0^2: what is expected of a panel's LD is no mismatch. A flip shows against any noise.
     """
     top = np.sort(np.argsort(-np.abs(z), kind="stable")[:SCREEN_SIZE])
     values, vectors = np.linalg.eigh(to_numpy(ld.rows(top))[:, top].astype(float))
     strongest = z[top].astype(float)
     sign, _, _, shares, _ = fit_and_undo_flips(strongest, values, vectors)
+    if noise != 1.0:
+        *_, shares, _ = fit_and_undo_flips(strongest / noise**0.5, values, vectors)
     (share, log_lr), corrected_share = shares[0], shares[-1][0]
-    impact = float((share - SMALLEST_SHARE) * np.max(z**2))
+    impact = float((share - SMALLEST_SHARE) * np.max(z**2) / noise)
     return Screen(share, corrected_share, impact, log_lr, top[sign < 0])
 
 
@@ -206,7 +210,7 @@ def settle_doubts(estimator, locus, on_mismatch):
     "one_effect" and "shrink" replace the fitted attributes and warn; "raise" raises ValueError.
     """
     z = to_numpy(locus.z).astype(float)
-    screen = screen_mismatch(z / estimator.residual_variance_**0.5, locus.ld)
+    screen = screen_mismatch(z, locus.ld, estimator.residual_variance_)
     doubts = screen.doubts() + doubts_of(estimator, locus)
     if not doubts:
         return False
@@ -226,7 +230,7 @@ def settle_doubts(estimator, locus, on_mismatch):
             shrunk = ShrunkLD(locus.ld, screen.share, locus.xp, locus.device)
             locus = locus._replace(ld=shrunk)
             refit._fit_summary_locus(locus)
-            doubts = screen_mismatch(z / refit.residual_variance_**0.5, shrunk).doubts()
+            doubts = screen_mismatch(z, shrunk, refit.residual_variance_).doubts()
             doubts += doubts_of(refit, locus)
             if doubts:
                 done += ", and one effect fitted, since doubts remained"

@@ -1,5 +1,8 @@
 """LD of a reference panel: its errors are noise of z in proportion to the signal."""
 
+import re
+import warnings
+
 import numpy as np
 import pytest
 
@@ -92,3 +95,23 @@ def test_the_noise_of_the_panel_saves_what_the_scans_own_ld_would_give():
 def test_panels_of_nobody_are_refused(panel_size):
     with pytest.raises(ValueError, match="panel_size"):
         FinemapMiXeR().fit_summary(np.zeros(3), np.eye(3), n_samples=100, panel_size=panel_size)
+
+
+def flips_named(z, panel):
+    """Whether a warning says that alleles are flipped, and at which variants."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        FinemapMiXeR().fit_summary(z, panel, n_samples=50_000)
+    found = [re.search(r"flipped at variants \[(.*?)\]", str(w.message)) for w in caught]
+    return [match[1] for match in found if match]
+
+
+def test_flips_are_seen_through_the_noise_of_a_panel():
+    named = 0
+    for seed in range(8):
+        z, _, panel, _ = scan(seed, largest=25, n_variants=150)
+        assert flips_named(z, panel) == []
+        lead = int(np.argmax(np.abs(z)))
+        z[lead] *= -1
+        named += flips_named(z, panel) == [str(lead)]
+    assert named >= 7
