@@ -81,7 +81,8 @@ class MILAGERegressor(
         Strengths of the penalties on the effects of variants on factors, of factors on genes, and
         of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
         averaged over genes and tissues. Genotypes count as scaled to a total variance of 1. In
-        "linear" with both penalties "l2" the product of the first two matters alone.
+        "linear" with both penalties "l2" the product of the first two matters alone. "sigmoid"
+        bends only where the first is weak: try 1e-6 to 1e-4 for it.
     variant_penalty, loading_penalty, tissue_penalty : {"l2", "l1"}, default="l2"
         "l1" gives exact zeros: variants without effect on a factor, genes it does not act on, and
         ("tensor") tissues it is not active in.
