@@ -7,6 +7,7 @@ import numpy as np
 
 from skgenetics.io._arrays import load_arrays
 from skgenetics.io._genotypes import variants_frame, variants_from_names
+from skgenetics.io._plink2 import read_pvar
 from skgenetics.io._tables import (
     find_delimiter,
     iterate_lines,
@@ -38,13 +39,15 @@ def read_ld(path, *, variants=None):
         * ``.npz`` of a sparse matrix (``scipy.sparse.save_npz``): symmetric, or a triangle. UK
           Biobank LD of the Alkes group is a triangle with .5 on the diagonal: R = L + L'.
         * Text of PLINK (``--r square``, ``square0`` or ``triangle``; ``.ld``, ``.vcor1``, ``.txt``)
-          or others: separated by TAB, comma or spaces, gzipped or not, a first line and column of
-          names allowed.
+          or others: separated by TAB, comma or spaces, packed by gzip or zstd or not, a first line
+          and column of names allowed.
         * ``.bin``: PLINK's binary ``square`` and ``triangle``, of 8 or 4 bytes a number.
     variants : path-like, optional
-        What the rows are: ``.vars`` of PLINK 2 (IDs), a ``.bim``, or a table with a header and
-        columns rsid, chromosome, position, allele1 (counted) and allele2, as with UK Biobank LD. By
-        default the file beside it: ``path.vars``, or ``x.gz`` beside ``x.npz``.
+        What the variants are: a ``.bim``, a ``.pvar``, ``.vars`` of PLINK 2 (IDs), or a table with
+        a header and columns rsid, chromosome, position, allele1 (counted) and allele2. Where the LD
+        names its variants itself they are looked up in it by ID, else the rows are the same. LD
+        names them in the file beside it (``path.vars``, or ``x.gz`` beside a UK Biobank
+        ``x.npz``), or inside.
 
     Returns
     -------
@@ -53,19 +56,29 @@ def read_ld(path, *, variants=None):
     variants : pandas.DataFrame of length n_variants, or None
         Columns chromosome, position, variant_id, effect_allele, other_allele, as far as known (NA
         or ""). r is between counts of the effect alleles; counting all the other alleles gives the
-        same matrix.
+        same matrix. ``attrs["notes"]`` are sentences to show the user.
 
     Raises
     ------
     ValueError
-        Where the file is damaged, not square or not symmetric, holds numbers beyond -1..1 or NaN (a
-        variant that does not vary), another diagonal than 1, or r2 or pairs in place of a matrix of
-        r; or where `variants` has another number of rows.
+        Where the file is damaged, not square or not symmetric, holds numbers beyond -1..1, another
+        diagonal than 1, or r2 or pairs in place of a matrix of r; where it holds NaN, which is the
+        r of a variant that does not vary, and the variants are not known; or where `variants` does
+        not fit.
 
     Warns
     -----
     UserWarning
         Where no correlation of 20 variants or more is negative: the numbers are likely r2.
+
+    Notes
+    -----
+    Variants that are known and do not vary are left out of both results, and a note says so.
+
+    The sign of r depends on the alleles counted. PLINK 1 counts A1 of the .bim; with
+    ``--keep-allele-order`` that is the allele of the .bim it was given. PLINK 2 counts the major
+    allele of each variant unless it is told ``--r-unphased ref-based``: without, no file says what
+    was counted.
 
     References
     ----------
@@ -77,15 +90,15 @@ def read_ld(path, *, variants=None):
         raise FileNotFoundError(f"There is no file {path}.")
     if ".vcor2" in path.suffixes:
         raise ValueError(f"{path.name} holds r2, which has lost the sign of r: use --r-unphased.")
-    frame = _read_variants(path, variants)
-    n_variants = None if frame is None else len(frame)
+    own, given = _read_variants(_beside(path)), _read_variants(variants)
+    known = own if own is not None else given
     if path.suffix in (".npz", ".npy"):
         ld, named = _read_numpy(path)
     elif path.suffix == ".bin":
-        ld, named = _read_binary(path, n_variants), None
+        ld, named = _read_binary(path, None if known is None else len(known)), None
     else:
         ld, named = _read_text(path)
-    frame = named if frame is None else frame
+    frame = _looked_up(own if own is not None else named, given, path.name)
     if ld.ndim != 2 or ld.shape[0] != ld.shape[1] or not len(ld):
         raise ValueError(f"{path.name} has shape {ld.shape}; expected a square matrix.")
     if frame is not None and len(frame) != len(ld):
@@ -96,7 +109,7 @@ def read_ld(path, *, variants=None):
         raise ValueError(f"{path.name} holds {ld.dtype}: it is not a matrix of numbers.")
     if np.isinf(ld).any():
         raise ValueError(f"{path.name} holds infinite numbers; expected correlations.")
-    ld = _completed(ld, path.name)
+    ld, frame = _of_varying(_completed(ld, path.name), frame, path.name)
     _check_values(ld, frame, path.name)
     return ld, frame
 
@@ -233,19 +246,33 @@ def _completed(ld, name):
     return ld
 
 
+def _of_varying(ld, frame, name):
+    """Return the LD and the frame of the variants that have r."""
+    undefined = np.isnan(ld)
+    if not undefined.any():
+        return ld, frame
+    # r of one that does not vary is NaN with all others, whatever its diagonal says
+    kept = undefined.sum(axis=1) < max(len(ld) - 1, 1)
+    first = int(np.argmin(kept)) if not kept.all() else int(np.argmax(undefined.any(axis=1)))
+    if frame is None or not kept.any() or undefined[np.ix_(kept, kept)].any():
+        who = f"variant {first + 1}" if frame is None else frame["variant_id"].iloc[first]
+        raise ValueError(
+            f"{name} holds NaN (first: {who}): variants that do not vary have no r. Make the LD "
+            "without them (PLINK: --mac 1), or name its variants, so that they can be left out."
+        )
+    frame = frame[kept].reset_index(drop=True)
+    frame.attrs["notes"] = [
+        f"{name}: {(~kept).sum():,} variants that do not vary were left out of the LD."
+    ]
+    return ld[np.ix_(kept, kept)], frame
+
+
 def _check_values(ld, frame, name):
     """Raise ValueError unless the numbers are correlations; warn where they look like r2."""
 
     def variant(row):
         return f"variant {row + 1}" if frame is None else frame["variant_id"].iloc[row]
 
-    undefined = np.isnan(ld).any(axis=1)
-    if undefined.any():
-        row = int(np.argmax(np.isnan(ld).sum(axis=1)))
-        raise ValueError(
-            f"{name} holds NaN (first: {variant(row)}): variants that do not vary have no r. Make "
-            "the LD without them (PLINK: --mac 1)."
-        )
     wrong = np.flatnonzero(np.abs(np.diag(ld) - 1) > _TOLERANCE)
     if len(wrong):
         raise ValueError(
@@ -265,25 +292,56 @@ def _check_values(ld, frame, name):
         )
 
 
-def _read_variants(path, variants):
-    """Return the frame of the variants in the file named, or in the one beside `path`, or None."""
-    if variants is None:
-        beside = [path.with_name(path.name + ".vars")]
-        if path.suffix == ".npz":
-            beside.append(path.with_suffix(".gz"))
-        variants = next((file for file in beside if file.is_file()), None)
-        if variants is None:
-            return None
-    name = Path(variants).name
-    lines = [line for line in read_lines(variants) if line.strip()]
+def _beside(path):
+    """Return the file beside LD that names its variants, or None."""
+    names = [path.name + ".vars"]
+    if path.suffix in (".zst", ".gz"):
+        names.append(path.stem + ".vars")
+    if path.suffix == ".npz":
+        names.append(path.stem + ".gz")
+    return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
+
+
+def _read_variants(path):
+    """Return the frame of the variants in a file, or None where there is none."""
+    if path is None:
+        return None
+    path = Path(path)
+    name, endings = path.name, path.suffixes
+    if ".pvar" in endings:
+        return read_pvar(path)[-1]
+    lines = [line for line in read_lines(path) if line.strip()]
     if not lines:
         raise ValueError(f"{name} is empty; expected one variant a line.")
-    if name.endswith(".vars"):
+    if ".vars" in endings:
         return variants_from_names([line.split()[0] for line in lines])
-    if name.endswith(".bim"):
+    if ".bim" in endings:
         lines = ["chr id cm bp a1 a2".replace(" ", find_delimiter(lines[0]) or " "), *lines]
     header, rows = split_rows(lines, name)
     return _variants_of(dict(zip(header, zip(*rows))), name)
+
+
+def _looked_up(own, given, name):
+    """Return the rows of `given` that the LD names, in its order."""
+    if own is None or given is None:
+        frame = own if given is None else given
+    else:
+        place = {variant: row for row, variant in enumerate(given["variant_id"])}
+        missing = [variant for variant in own["variant_id"] if variant not in place]
+        if missing:
+            raise ValueError(
+                f"{len(missing)} of the {len(own)} variants of {name} (first: {missing[0][:60]}) "
+                "are not in the file of variants: they are looked up by ID."
+            )
+        repeated = given["variant_id"][given["variant_id"].duplicated()]
+        repeated = repeated[repeated.isin(own["variant_id"])]
+        if len(repeated):
+            raise ValueError(f"{repeated.iloc[0][:60]} is in the file of variants twice.")
+        frame = given.iloc[[place[variant] for variant in own["variant_id"]]]
+    if frame is not None:
+        frame = frame.reset_index(drop=True)
+        frame.attrs["notes"] = []
+    return frame
 
 
 def _variants_of(columns, name):

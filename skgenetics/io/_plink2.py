@@ -80,7 +80,7 @@ def read_plink2(prefix, *, build=None):
     pvar = _existing(prefix, ".pvar", ".pvar.zst", ".bim")
     psam = _existing(prefix, ".psam", ".fam")
     family_ids, sample_ids = _read_psam(psam)
-    variants, alleles, offsets, n_variants, frame = _read_pvar(pvar)
+    variants, alleles, offsets, n_variants, frame = read_pvar(pvar)
     with _open(pgen, allele_idx_offsets=offsets) as reader:
         n_samples, n_stored = reader.get_raw_sample_ct(), reader.get_variant_ct()
     if (n_samples, n_stored) != (len(sample_ids), n_variants):
@@ -130,7 +130,7 @@ def _said(error):
     return (words.decode(errors="replace") if isinstance(words, bytes) else str(words)).strip()
 
 
-def _read_pvar(path):
+def read_pvar(path):
     """Return the file's variant and allele of each column, offsets of alleles, and the frame."""
     lines = (line for line in iterate_lines(path) if line.strip() and not line.startswith("##"))
     first = next(lines, None)

@@ -12,7 +12,7 @@ P = 6
 NAMES = [f"rs{k}" for k in range(P)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def r():
     X = np.random.default_rng(3).normal(size=(30, P)).cumsum(axis=1)
     lower = np.tril(np.corrcoef(X, rowvar=False), -1)
@@ -111,6 +111,51 @@ def test_variants_from_a_bim(write, r):
     _, variants = read_ld(write(text_of(r), "x.ld"), variants=bim)
     assert variants["variant_id"].tolist() == NAMES
     assert variants["effect_allele"].tolist() == ["A"] * P
+
+
+@pytest.mark.parametrize("ending", [".bim", ".pvar", ".txt"])
+def test_named_variants_are_looked_up(write, r, ending):
+    order = [3, 0, 7, 5, 1, 6, 2, 4]
+    names = [*NAMES, "other1", "other2"]
+    header = {".bim": "", ".pvar": "##x\n#CHROM\tPOS\tID\tREF\tALT\n"}.get(
+        ending, "rsid\tchromosome\tposition\tallele1\tallele2\n"
+    )
+    line = {".bim": "1\t{1}\t0\t{0}\tT\tA\n", ".pvar": "1\t{0}\t{1}\tA\tT\n"}.get(
+        ending, "{1}\t1\t{0}\tT\tA\n"
+    )
+    rows = [line.format(100 + k, names[k]) for k in order]
+    path = write(text_of(r), "x.vcor1")
+    write("\n".join(NAMES), "x.vcor1.vars")
+    ld, variants = read_ld(path, variants=write(header + "".join(rows), f"panel{ending}"))
+    np.testing.assert_array_equal(ld, r)
+    assert variants["variant_id"].tolist() == NAMES
+    assert variants["position"].tolist() == [100 + k for k in range(P)]
+    assert variants["effect_allele"].tolist() == ["T"] * P
+    assert variants["other_allele"].tolist() == ["A"] * P
+    few = write(header + "".join(rows[:3]), f"few{ending}")
+    with pytest.raises(ValueError, match=r"of the 6 variants of x\.vcor1 .* are not in the file"):
+        read_ld(path, variants=few)
+    twice = write(header + "".join([*rows, *rows[:2]]), f"twice{ending}")
+    with pytest.raises(ValueError, match="rs3 is in the file of variants twice"):
+        read_ld(path, variants=twice)
+
+
+@pytest.mark.parametrize("diagonal", [np.nan, 1.0])
+def test_variants_that_do_not_vary_are_left_out(write, r, diagonal):
+    r[[2, 4]] = r[:, [2, 4]] = np.nan
+    r[[2, 4], [2, 4]] = diagonal
+    path = write(text_of(r), "x.vcor1")
+    with pytest.raises(ValueError, match=r"holds NaN \(first: variant 3\)"):
+        read_ld(path)
+    write("\n".join(NAMES), "x.vcor1.vars")
+    ld, variants = read_ld(path)
+    kept = [0, 1, 3, 5]
+    np.testing.assert_array_equal(ld, r[np.ix_(kept, kept)])
+    assert variants["variant_id"].tolist() == [NAMES[k] for k in kept]
+    assert "2 variants that do not vary were left out" in variants.attrs["notes"][0]
+    r[0, 1] = r[1, 0] = np.nan
+    with pytest.raises(ValueError, match="holds NaN"):
+        read_ld(write(text_of(r), "x.vcor1"))
 
 
 def test_r2_is_suspected(tmp_path):
