@@ -207,7 +207,7 @@ def _is_number(text):
 
 
 def _read_panel(options):
-    """Open the LD panel, or read the LD."""
+    """Open the LD panel, or read the LD and warn of what was left out of it."""
     if options.ld:
         ld, variants = read_ld(options.ld, variants=options.ld_variants)
         name = Path(options.ld).name
@@ -216,6 +216,8 @@ def _read_panel(options):
                 f"{name} does not say which alleles its variants count: give --ld-variants, such "
                 "as the .bim of the genotypes it was made from."
             )
+        for note in variants.attrs["notes"]:
+            warnings.warn(note, stacklevel=2)
         return Panel(variants, name, ld=ld)
     if options.bfile:
         genotypes = read_plink(options.bfile)

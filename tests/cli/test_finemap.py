@@ -216,6 +216,11 @@ def test_ld_in_place_of_genotypes(scan, finemap):
     run(finemap, text=words + " --ld-variants panel.bim")
     got = read("run.variants.tsv.gz")
     np.testing.assert_allclose(got["pip"], expected["pip"], atol=1e-3)
+    holes = np.corrcoef(X, rowvar=False)
+    holes[3], holes[:, 3] = np.nan, np.nan  # a variant that did not vary
+    np.savetxt("plain.ld", holes, fmt="%.6f")
+    printed = run(finemap, text=words + " --ld-variants panel.bim")
+    assert "Note: plain.ld: 1 variants that do not vary were left out of the LD." in printed
     # the study's own LD, given as such or told to be
     run(finemap, text=FILES.replace("--bfile panel", "--ld ld.npz"))
     own = read("run.variants.tsv.gz")
@@ -333,9 +338,7 @@ def test_a_flipped_allele_is_named(scan, finemap):
     lead = table["beta"].div(table["standard_error"]).abs()[:N_VARIANTS].idxmax()
     table.loc[lead, "beta"] *= -1
     table.to_csv("gwas.tsv", sep="\t", index=False)
-    assert "No signal is narrowed down to a set, strong as it is: the panel may" in run(finemap)
-    own = FILES + " --panel-size 20000"  # LD of the people of the study
-    printed = run(finemap, text=own)
+    printed = run(finemap)
     name = table.loc[lead, "rsid"]
     assert f"alleles are flipped at variants [{name}]" in printed
     assert "One effect was fitted in place." in printed
@@ -343,14 +346,19 @@ def test_a_flipped_allele_is_named(scan, finemap):
     variants = read("run.variants.tsv.gz")
     assert "FLIPPED" in variants.loc[lead, "flag"]
     assert read("run.loci.tsv")["ld_mismatch"].tolist() == [True, False]
-    printed = run(finemap, text=own + " --on-mismatch ignore")
+    printed = run(finemap, text=FILES + " --on-mismatch ignore")
     assert printed.count("was not assessed (--on-mismatch ignore)") == 2
-    status, printed, _ = finemap(text=own + " --on-mismatch raise")
+    status, printed, _ = finemap(text=FILES + " --on-mismatch raise")
     assert status == 3
     assert "Failed: z and ld do not fit" in printed
     assert "1 of 2 loci failed" in printed
     assert read("run.loci.tsv")["status"].tolist() == ["failed", "ok"]
     assert len(list(Path("run.parts").iterdir())) == 1
+
+
+def test_a_panel_too_small_for_the_signal_is_named(scan, finemap):
+    printed = run(finemap, text=FILES + " --panel-size 3")
+    assert "No signal is narrowed down to a set, strong as it is: the panel may" in printed
 
 
 def test_the_demo(tmp_path, monkeypatch, finemap):
