@@ -172,6 +172,20 @@ def test_values_equal_numpy(asarray, name, dtype):
         assert isinstance(ours["alpha"], np.ndarray)  # lists and their contents stay on the host
 
 
+@pytest.mark.parametrize("name", ["susie", "gibbs", "adam, PCA"])
+def test_panels_equal_numpy(asarray, name):
+    X, _ = one_trait()
+    z = 12 * np.corrcoef(X.T)[3] + 0.1
+    estimator, settings = FINEMAPPING[name], {"n_samples": 5000, "on_mismatch": "ignore"}
+    expected_pip = estimator.fit_summary(z, X, **settings).pip_
+    expected_noise = estimator.residual_variance_
+    assert expected_noise > 1.3  # that of the panel counts
+    with config_context(array_api_dispatch=True):
+        estimator.fit_summary(asarray(z), asarray(X), **settings)
+        assert_same(estimator.pip_, expected_pip, asarray(z), 1e-7)
+    np.testing.assert_allclose(estimator.residual_variance_, expected_noise, rtol=1e-9)
+
+
 @pytest.mark.parametrize("name", FINEMAPPING)
 def test_summary_statistics_and_deviations_equal_numpy(asarray, name):
     X, y = one_trait()
