@@ -145,8 +145,10 @@ class GenotypeLD:
     def spectrum(self):
         """Return the positive eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
         values, vectors = self.xp.linalg.eigh(self.kernel())
-        keep = values > values[-1] * self.mean.shape[0] * self.xp.finfo(values.dtype).eps
-        values, vectors = self.xp.flip(values[keep]), self.xp.flip(vectors[:, keep], axis=1)
+        least = values[-1] * self.mean.shape[0] * self.xp.finfo(values.dtype).eps
+        first = int(self.xp.sum(self.xp.astype(values <= least, self.xp.int64)))  # they rise
+        values = self.xp.flip(values[first:])
+        vectors = self.xp.flip(vectors[:, first:], axis=1)
         loadings = [block.T @ vectors for _, block in self.blocks()]
         return values, self.xp.concat(loadings, axis=0) / self.xp.sqrt(values)
 
