@@ -98,7 +98,7 @@ def joint_regressors(n_variants, cv, seed, windows=None):
     network = LINARegressor(
         (8,), standardize=False, attention_alpha=3.0, solver="lbfgs", tol=8e-3, random_state=seed
     )
-    grid = {"coef_alpha": [3e-3, 1e-2, 3e-2]}
+    grid = {"coef_alpha": [1e-2, 3e-2]}
     return {
         "MMASHRegressor": MMASHRegressor(),
         "MILAGERegressor": search(expression, {"n_components": [0, 2]}),
@@ -129,9 +129,9 @@ def joint_classifiers(n_variants, cv, seed):
     """Return the models of all binary traits at once."""
     search = partial(GridSearchCV, cv=cv, error_score="raise", scoring=masked_roc_auc_scorer)
     network = LINAClassifier(
-        (8,), standardize=False, attention_alpha=1.0, solver="lbfgs", tol=5e-3, random_state=seed
+        (8,), standardize=False, attention_alpha=1.0, solver="lbfgs", tol=8e-3, random_state=seed
     )
-    grid = {"coef_alpha": [1e-4, 1e-3, 1e-2]}
+    grid = {"coef_alpha": [3e-4, 1e-3, 3e-3]}
     return {"LINAClassifier": make_pipeline(*_for_networks(n_variants), search(network, grid))}
 
 

@@ -1,6 +1,7 @@
 """Model comparison: the table of scores, and what the differences between models say."""
 
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
@@ -109,31 +110,23 @@ class Scores:
         return _mean_and_error(self.paired(model, other))
 
     def closing_sentence(self):
-        """Return who beats whom beyond two standard errors of the fold-paired differences."""
+        """Return whom the highest model beats beyond two standard errors of paired differences."""
         if len(self.models) < 2:
             return "One model only: nothing to compare."
-        beaten = {}
-        for loser in self.models:
-            winners = []
-            for winner in self.models:
-                mean, error = self.difference(winner, loser)
-                if mean > 2 * error and mean > 0:
-                    winners.append(winner)
-            if winners:
-                beaten.setdefault(tuple(winners), []).append(loser)
-        if not beaten:
-            return (
-                f"No model beats another in {self.metric} beyond two standard errors of the "
-                "fold-paired differences."
-            )
-        wins = "; ".join(
-            f"{_join(winners)} beat{'s' * (len(winners) == 1)} {_join(losers)}"
-            for winners, losers in beaten.items()
-        )
-        return (
-            f"Beyond two standard errors of the fold-paired differences in {self.metric}: "
-            f"{wins}; no other pair differs."
-        )
+        unit = "two standard errors of the fold-paired differences"
+        pairs = {(a, b): self.difference(a, b) for a, b in permutations(self.models, 2)}
+        wins = {pair for pair, (mean, error) in pairs.items() if mean > 2 * error and mean > 0}
+        if not wins:
+            return f"No model beats another in {self.metric} beyond {unit}."
+        average = np.ma.masked_invalid(self.scores.mean(axis=(0, 2)))
+        best = self.models[int(average.argmax())]
+        beaten = [model for model in self.models if (best, model) in wins]
+        rest = [model for model in self.models if model != best and model not in beaten]
+        sentence = f"{best} has the highest mean {self.metric}. Beyond {unit} it beats "
+        sentence += _join(beaten) if beaten else "no other model"
+        if beaten and rest:
+            sentence += f"; it does not differ from {_join(rest)}"
+        return f"{sentence}. All pairs are in differences.csv."
 
     def frame(self):
         """Return a tidy table, one row a task and model."""

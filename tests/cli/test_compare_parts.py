@@ -85,8 +85,14 @@ def test_who_beats_whom():
     # a - b is .1 in every fold, but both vary widely: only pairing sees it
     a = np.array([0.1, 0.9, 0.3, 0.7])
     noise = np.array([0.01, -0.01, 0.02, 0.0])
-    sentence = scores_of({"a": a, "b": a - 0.1 + noise, "c": a + 5 * noise}).closing_sentence()
-    assert sentence.endswith("in R2: a and c beat b; no other pair differs.")
+    by_model = {"b": a - 0.1 + noise, "a": a, "c": a - 0.03 + 5 * noise}
+    assert scores_of(by_model).closing_sentence() == (
+        "a has the highest mean R2. Beyond two standard errors of the fold-paired differences it "
+        "beats b; it does not differ from c. All pairs are in differences.csv."
+    )
+    # the highest is the most variable, and beats neither of two of which one beats the other
+    wild = {"d": [-2.0, 5.0, 4.0, -2.0], "a": a, "b": by_model["b"]}
+    assert "it beats no other model. All pairs" in scores_of(wild).closing_sentence()
     sentence = scores_of({"a": a, "b": a[::-1]}).closing_sentence()
     assert sentence.startswith("No model beats another in R2")
     assert scores_of({"a": a}).closing_sentence().startswith("One model only")
@@ -96,7 +102,7 @@ def test_two_standard_errors_is_the_threshold():
     # differences of mean 1 and standard error 1/2 exactly, scaled to either side of it
     difference = 1 + np.array([-1.0, 1.0, -1.0, 1.0]) * np.sqrt(3) / 2
     base = np.zeros(4)
-    assert "a beats b" in scores_of({"a": difference + 1e-3, "b": base}).closing_sentence()
+    assert "it beats b." in scores_of({"a": difference + 1e-3, "b": base}).closing_sentence()
     assert "No model" in scores_of({"a": difference - 1e-3, "b": base}).closing_sentence()
 
 
