@@ -272,13 +272,14 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
         log_weights = np.log(weights)
     whitener, root = covariance.whitener, covariance.root
     moments = np.zeros(int(np.sum(np.diff(first) ** 2)) if learn_covariance else 0)
+    gain = 0.0
     for block, gram in zip(design.blocks, design.grams, strict=True):
         columns = design.columns(block)
         d = design.squared_norm[block]
         before = posterior.effects[block]
         whitened = before @ whitener
         effects, score = whitened.copy(), design.score(columns) @ whitener
-        alpha = np.empty((d.shape[0], weights.shape[0]))
+        alpha = posterior.alpha[block]  # a view where the block is a slice
         own, evidence = np.empty_like(effects), np.empty_like(d)
         for start in range(0, len(d), BLOCK):
             part, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
@@ -294,15 +295,11 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
         posterior.alpha[block] = alpha
         posterior.own[block] = own @ root
         posterior.evidence[block] = evidence
-
-    d = design.squared_norm
-    effects = posterior.effects
-    square = effects.T @ (d[:, None] * effects)
-    inverse = covariance.inverse
-    gain = np.sum(posterior.evidence)
-    gain += np.sum(square * inverse) / 2 - np.sum(effects * (posterior.own @ inverse))
+        gain += np.sum(evidence) + np.sum(effects * (d[:, None] / 2 * effects - own))
     if not learn_covariance:
         return float(gain), None
+    effects = posterior.effects
+    square = effects.T @ (design.squared_norm[:, None] * effects)
     second, offset = np.zeros_like(square), 0
     for low, high in pairwise(first):
         rank = high - low
@@ -411,6 +408,7 @@ def coordinate_ascent(
         yield State(posterior, index, full, covariance, bound, converged)
         if converged:
             return
+        swept = prior
         if covariance_step is not None:
             covariance = covariance_step(moment, design.n_samples)
         if learn_weights:
@@ -422,7 +420,8 @@ def coordinate_ascent(
             weights /= weights.sum()
             prior, kept = prior.without_empty(weights)
             weights, index = weights[kept], index[kept]
-        components = prior.whitened(covariance)
+        if prior is not swept or covariance_step is not None:
+            components = prior.whitened(covariance)
 
 
 def evidence_order(design, components, weights, covariance):

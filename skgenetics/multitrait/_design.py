@@ -7,10 +7,12 @@ host. Summary statistics give the same two from X'X and X'Y.
 
 import numpy as np
 
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._array_api import is_numpy, move_to, to_numpy
 
 BLOCK = 128  # variants updated between two products with X
 WIDE_BLOCK = 512  # likewise where a product with an n x n matrix comes on top
+UNPACKED = 10**6  # multiplications up to which OpenBLAS does not copy the factors of a product
+SHORTEST = 64  # samples; with so many traits that fewer would be left, copying costs less
 
 
 class GenotypeDesign:
@@ -58,6 +60,10 @@ class GenotypeDesign:
         self.blocks = [
             contiguous(order[start : start + width]) for start in range(0, len(order), width)
         ]
+        height = UNPACKED // (width * Y.shape[1])
+        if height < SHORTEST or not is_numpy(xp):
+            height = Y.shape[0]
+        self.rows = [slice(start, start + height) for start in range(0, Y.shape[0], height)]
         self.squared_norm, self.grams = squared_norm, []
         if background is not None:
             self.squared_norm = squared_norm.copy()
@@ -110,18 +116,18 @@ class GenotypeDesign:
         """Return X_B'QE on the host; standardizing the product spares standardizing X_B."""
         chosen, mean, inverse_sd = columns
         weighed = self.weigh(self.refined)
-        score = chosen.T @ weighed - mean[:, None] * self.xp.sum(weighed, axis=0)
+        product = sum(chosen[rows, :].T @ weighed[rows, :] for rows in self.rows)
+        score = product - mean[:, None] * self.xp.sum(weighed, axis=0)
         return to_numpy(inverse_sd[:, None] * score)
 
     def move(self, columns, change):
         """Change the effects of a block by `change` (b, J)."""
         chosen, mean, inverse_sd = columns
         scaled = inverse_sd[:, None] * self.array(change)
-        moved = chosen @ scaled - mean @ scaled
-        self.residual = self.residual - moved
-        self.refined = (
-            self.residual if self.precision is None else self.refined - self.precise(moved)
-        )
+        shift = mean @ scaled
+        for rows in self.rows:
+            self.residual[rows, :] -= chosen[rows, :] @ scaled - shift
+        self.refined = self.precise(self.residual)
 
     def square(self):
         """Return E'QE (J, J) on the host."""
@@ -147,7 +153,7 @@ class GenotypeDesign:
 
     def save(self):
         """Return what `restore` brings back."""
-        return self.residual, self.refined
+        return self.residual + 0.0, self.refined + 0.0
 
     def restore(self, saved):
         """Undo what happened since `save`."""

@@ -54,9 +54,12 @@ def test_sweeps_equal_updates_with_matrices(order, monkeypatch):
     X, Y, U, scales, weights, sigma = random_problem(0)
     V = naive.all_components(U, scales)
     B, alpha, expected = naive.coordinate_ascent(X, Y, V, weights, sigma, n_sweeps=4, order=order)
-    for width in (3, 128):  # several blocks, and one
+    for width, height in ((3, 7), (128, len(X))):  # several blocks of several rows, and one
         monkeypatch.setattr("skgenetics.multitrait._design.BLOCK", width)
+        monkeypatch.setattr("skgenetics.multitrait._design.SHORTEST", height)
+        monkeypatch.setattr("skgenetics.multitrait._design.UNPACKED", height * width * Y.shape[1])
         design = make_design(X, Y, order=None if order is None else np.array(order))
+        assert len(design.rows) == -(-len(X) // height)
         state, bounds = run(design, U, scales, sigma, weights, n_sweeps=4)
         np.testing.assert_allclose(state.posterior.effects, B, atol=1e-12)
         np.testing.assert_allclose(state.posterior.alpha, alpha, atol=1e-12)
