@@ -39,7 +39,7 @@ class Genotypes:
     -----
     ``genotypes[rows, columns]`` reads a NumPy array (slices, integers or boolean masks);
     ``genotypes.select(rows, columns)`` narrows without reading. Both pickle, so a worker process
-    can open the file itself.
+    can open the file itself. ``np.asarray(genotypes, dtype=float)`` reads all, missing NaN.
     """
 
     def __init__(self, values, samples, variants, *, counted_allele, source, build=None):
@@ -69,7 +69,19 @@ class Genotypes:
         return self.values[np.ix_(rows, columns)]
 
     def __array__(self, dtype=None, copy=None):
-        return np.asarray(self[:, :], dtype=dtype)
+        values = self[:, :]
+        if dtype is None or values.dtype != np.int8 or np.issubdtype(dtype, np.integer):
+            return np.asarray(values, dtype=dtype)
+        result = values.astype(dtype)
+        result[values == MISSING] = np.nan  # not the code, which would pass for a dosage
+        return result
+
+    def __repr__(self):
+        n_samples, n_variants = self.shape
+        return (
+            f"<Genotypes of {self.source}: {n_samples:,} samples x {n_variants:,} variants, "
+            f"{self.counted_allele} counted>"
+        )
 
     def select(self, rows=slice(None), columns=slice(None)):
         """Return the same genotypes narrowed to `rows` and `columns`, without reading them."""

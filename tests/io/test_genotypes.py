@@ -2,6 +2,7 @@ import gzip
 
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from skgenetics.io import read_genotypes, read_plink, write_genotypes
 
@@ -29,6 +30,25 @@ def test_hard_calls_become_int8_and_gzip_is_read(tmp_path):
     values = read_genotypes(path)[:, :]
     assert values.dtype == np.int8
     np.testing.assert_array_equal(values, [[0, 2], [-127, 1]])
+
+
+def test_missing_calls_are_nan_where_floats_are_asked_for(write):
+    genotypes = read_genotypes(write("IID,v1,v2\na,0,2\nb,NA,1\nc,1,0\n", "calls.csv"))
+    assert np.asarray(genotypes).dtype == np.int8
+    for dtype in (np.float32, float):
+        values = np.asarray(genotypes, dtype=dtype)
+        assert values.dtype == dtype
+        np.testing.assert_array_equal(values, [[0, 2], [np.nan, 1], [1, 0]])
+    with pytest.raises(ValueError, match="NaN"):
+        Ridge().fit(genotypes, [0.0, 1.0, 2.0])
+
+
+def test_repr_says_what_and_how_much(write):
+    genotypes = read_genotypes(write("IID,22_100_A_G\na,0\nb,1\nc,2\n", "calls.csv"))
+    assert repr(genotypes.select(slice(0, 2))) == (
+        "<Genotypes of calls.csv: 2 samples x 1 variants, the last allele in the variant's name "
+        "counted>"
+    )
 
 
 def test_npz_round_trip(plink_prefix, tmp_path):
