@@ -264,8 +264,7 @@ class LocusDisplay:
         height = 0 - (norm.logsf(np.abs(self.z)) + np.log(2)) / np.log(10)
         self._scatter(ax, x, height)
         for number, variants in enumerate(self._set_variants()):
-            color, _ = category_style(number)
-            self._ring(ax, variants, x, height, color, "o")
+            self._ring(ax, variants, x, height, *category_style(number))
         lead = self.lead
         ax.set_ylim(-0.04 * max(height[lead], 1), 1.2 * max(height[lead], 1))
         low, high = ax.get_xlim()

@@ -80,6 +80,6 @@ def outer_legend(ax, **options):
         fontsize="small",
         title_fontsize="small",
         alignment="left",
-        handletextpad=0.3,
+        handletextpad=0.6,
         **options,
     )
