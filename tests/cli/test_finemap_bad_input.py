@@ -19,6 +19,7 @@ pytest.importorskip("bed_reader")
 pytestmark = pytest.mark.usefixtures("no_pictures")
 
 FILES = "--sumstats gwas.tsv --bfile panel --build GRCh37 --out run"
+FUZZED = 10 * int(os.environ.get("SKGENETICS_FUZZ", "100"))
 
 
 def change(**columns):
@@ -265,9 +266,10 @@ def check_spoiled(finemap, changes):
 
 
 @pytest.mark.parametrize(
-    "max_examples", [60, pytest.param(10_000, marks=pytest.mark.slow)], ids=str
+    "max_examples", [60, pytest.param(FUZZED, marks=pytest.mark.slow)], ids=str
 )
 def test_spoiled_files(scan, finemap, max_examples):
+    """Slow: SKGENETICS_FUZZ times ten files (all in five minutes with 1000)."""
     small = pd.read_csv("gwas.tsv", sep="\t").iloc[15:27]
     small.to_csv("gwas.tsv", sep="\t", index=False)
     panel = simulate(1)
