@@ -84,8 +84,9 @@ def read_expression(path, *, genes=None, genes_in_rows=None, individual_of=None)
         missing = [gene for gene in wanted if gene not in known]
         if missing:
             raise ValueError(
-                f"Gene {missing[0]} ({len(missing)} in all) is in none of the files; their first "
-                f"are {', '.join(found[:3]) or 'not among those asked for'}."
+                f"Gene {missing[0]} ({len(missing)} of the {len(wanted)} asked for) is in none of "
+                "the files: write genes as they do, with the version (ENSG00000134243.10) where "
+                "they have it."
             )
         found = wanted
     row_of = {name: k for k, name in enumerate(people)}

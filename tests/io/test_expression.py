@@ -198,7 +198,7 @@ def test_bad_files(write, name, text, message):
 
 def test_other_bad_input(write, tmp_path):
     path = write(bed(), "x.bed")
-    with pytest.raises(ValueError, match=r"Gene ENSG1 \(2 in all\) is in none of the files"):
+    with pytest.raises(ValueError, match=r"Gene ENSG1 \(2 of the 3 asked for\) is in none of"):
         read_expression(path, genes=["ENSG1", "ENSG2", "ENSG7"])
     with pytest.raises(ValueError, match="expected at least one tissue"):
         read_expression({})
