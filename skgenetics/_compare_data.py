@@ -186,7 +186,7 @@ def load_files(options):
             f"  Note: each of {len(tasks):,} {unit}s is fitted by every model; --pheno-name takes "
             "some of them."
         )
-    lines += _related(tasks[0], options.seed)
+    lines += _related(tasks[0], options.seed, groups is not None)
     return Study(tasks, unit, lines, genotypes.build or "unknown", joint)
 
 
@@ -373,8 +373,10 @@ def _varying(genotypes, lowest_maf, lines):
     return genotypes.select(columns=np.flatnonzero(kept))
 
 
-def _related(task, seed):
+def _related(task, seed, grouped):
     """Return warnings about relatives in different folds, found by genotype correlation.
+
+    Where people are `grouped`, it goes unsaid that there are too few variants to tell.
 
     The correlation of two unrelated people has a spread that depends on how many independent
     variants there are, and is estimated robustly from all pairs.
@@ -394,6 +396,8 @@ def _related(task, seed):
     spread = 1.4826 * np.median(np.abs(r - np.median(r)))
     threshold = max(0.2, np.median(r) + 8 * spread)
     if threshold > 0.9:
+        if grouped:
+            return []
         return [
             "  Note: relatives cannot be told from so few independent variants; where there are "
             "families, name them with --groups."

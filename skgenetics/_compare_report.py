@@ -117,7 +117,9 @@ def write_results(folder, study, scores, fits):
             ("credible_sets.tsv", credible_sets_frame),
             ("variants.tsv.gz", variants_frame),
         ):
-            table = pd.concat([make(task, fits[task.name]) for task in tasks])
+            frames = [make(task, fits[task.name]) for task in tasks]
+            # an empty frame would make every column one of objects
+            table = pd.concat([frame for frame in frames if len(frame)] or frames)
             text = first_line + table.to_csv(
                 sep="\t", index=False, na_rep="NA", float_format=_FLOAT
             )

@@ -15,7 +15,8 @@ def credible_set(weights, ld, *, coverage, min_purity, log10_bf):
     None stands for a set that some pair correlates less than `min_purity` in, or for weights that
     never reach `coverage`. Variants tied with the last one belong to the set too.
     """
-    order = np.argsort(-weights, kind="stable")
+    digits = np.round(np.log(np.maximum(weights, 1e-300)), 6)
+    order = np.argsort(-digits, kind="stable")  # ties in order, whatever rounding makes of them
     reached = np.cumsum(weights[order]) >= coverage
     if not reached[-1]:
         return None
@@ -35,7 +36,7 @@ def credible_set(weights, ld, *, coverage, min_purity, log10_bf):
         "alpha": weights[variants],
         "coverage": float(weights[variants].sum()),
         "min_abs_r": float(smallest),
-        "mean_abs_r": float((total - size) / (size * (size - 1))) if size > 1 else 1.0,
+        "mean_abs_r": min(float((total - size) / (size * (size - 1))), 1.0) if size > 1 else 1.0,
         "log10_bf": log10_bf,
     }
 

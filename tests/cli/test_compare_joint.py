@@ -275,6 +275,8 @@ def test_an_ended_command_leaves_nothing(study, number):
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # a test run started in the background ignores interruptions, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while sorted(os.listdir()) == before and time.monotonic() < deadline:

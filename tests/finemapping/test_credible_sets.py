@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from skgenetics.finemapping._credible_sets import (
+    credible_set,
     log10_odds,
     sets_of_effects,
     sets_of_pips,
@@ -68,3 +69,11 @@ def test_sets_of_pips_gather_friends_and_miss_nobody():
 def test_log10_odds_of_certainty_is_finite():
     assert np.isfinite(log10_odds(np.array([1.0])))
     assert log10_odds(np.array([0.5])) == pytest.approx(0)
+
+
+def test_ties_keep_their_order_whatever_rounding_makes_of_them():
+    R = DenseLD(np.ones((4, 4)), xp, "cpu")
+    weights = np.array([0.25, 0.25, 0.25, 0.25]) + 1e-15 * np.array([0, 3, 1, 2])
+    found = credible_set(weights, R, coverage=0.95, min_purity=0.5, log10_bf=1.0)
+    assert found["variants"].tolist() == [0, 1, 2, 3]
+    assert found["mean_abs_r"] == 1
