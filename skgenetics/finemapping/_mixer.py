@@ -451,13 +451,13 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             rng=check_random_state(self.random_state),
             options=parameters,
         )
+        if locus.panel_size < np.inf and not learns_noise:
+            problem = problem._replace(residual_variance=panel_noise(problem))
         if self.annotations is not None:
             names = getattr(self, "feature_names_in_", None)
             design = validate_annotations(self.annotations, locus.z.shape[0], names)
             problem, coef = learn_annotations(solver, problem, design)
             self.annotation_coef_ = locus.array(coef)
-        if locus.panel_size < np.inf and not learns_noise:
-            problem = problem._replace(residual_variance=panel_noise(problem))
         bounds = []
 
         def traced():

@@ -64,6 +64,18 @@ def test_every_solver_takes_the_noise_of_the_panel(solver):
         np.testing.assert_allclose(other.pip_, model.pip_, atol=1e-4)
 
 
+def test_annotations_are_learned_at_the_noise_of_the_panel():
+    z, _, panel, causal = scan(3, largest=25, n_variants=60)
+    annotations = np.isin(np.arange(len(z)), [*causal, 4, 9, 20])[:, None].astype(float)
+    settings = {"n_samples": 50_000, "on_mismatch": "ignore"}
+    told = FinemapMiXeR(annotations=annotations).fit_summary(z, panel, **settings)
+    noisy = FinemapMiXeR(annotations=annotations, residual_variance=told.residual_variance_)
+    noisy.fit_summary(z, np.corrcoef(panel.T), **settings)
+    np.testing.assert_allclose(told.annotation_coef_, noisy.annotation_coef_, rtol=1e-4)
+    exact = FinemapMiXeR(annotations=annotations).fit_summary(z, np.corrcoef(panel.T), **settings)
+    assert np.abs(exact.annotation_coef_ / told.annotation_coef_ - 1).max() > 1e-2
+
+
 def test_genotypes_of_the_scan_itself_are_no_panel():
     z, _, panel, _ = scan(0, largest=10)
     model = FinemapMiXeR().fit_summary(z, panel, n_samples=len(panel), on_mismatch="ignore")
