@@ -137,14 +137,14 @@ class FullFit:
         plain = MMASHRegressor(**self.model.get_params()).set_params(
             tol=0, max_iter=400, weight_threshold=0, weights_init=self.uniform
         )
-        steps = _coordinate_ascent.INNER_STEPS
+        cycles = _coordinate_ascent.CYCLES
         try:
-            _coordinate_ascent.INNER_STEPS = (1, 1)
+            _coordinate_ascent.CYCLES = (0, 0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 path = np.array(plain.fit(self.X, self.Y).elbo_path_)
         finally:
-            _coordinate_ascent.INNER_STEPS = steps
+            _coordinate_ascent.CYCLES = cycles
         return int(np.sum(path < bound - 1))
 
     def track_memory_ratio(self, size):

@@ -11,220 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skgenetics.multitrait._block import update_block
 from skgenetics.multitrait._design import BLOCK
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
-from skgenetics.utils._numba import kernel
 
-INNER_STEPS = (10, 50)  # EM steps of the weights after the first sweep, and at most
-GROWTH = 1.2  # of their number from sweep to sweep
-
-
-@kernel
-def update_block(
-    gram, score, squared_norm, log_weights, basis, values, first, scales, has_null,
-    learn_covariance, effects, alpha, own, evidence, moments,
-):  # fmt: skip
-    """Update the variants of a block one after the other, in whitened space.
-
-    With z = Q g and w_l the scales, log BF_kl = sum_m [w lam z^2 / (1 + d w lam)
-    - log(1 + d w lam)] / 2 over the eigenvectors m of covariance k; mu_kl = Q_k'(a_l z) and
-    S_kl = Q_k' diag(a_l) Q_k with a_ml = w_l lam_m / (1 + d w_l lam_m).
-
-    Loops that take four steps at once keep four sums in registers. The exponentials are those of a
-    polynomial, which compiles to vector instructions: exp(v) = 2^k exp(r), |r| <= log(2) / 2, in
-    error by 2e-16 of itself. Components are padded to a multiple of four scales.
-
-    Parameters
-    ----------
-    gram : array (b, b)
-        X_B' X_B, in the metric of the samples.
-    score : array (b, J)
-        X_B' R with the residual R before the block.
-    squared_norm : array (b,)
-        d, the diagonal of gram.
-    log_weights : array (T,)
-        log pi, the null first where there is one.
-    basis, values, first, scales, has_null :
-        See `skgenetics.multitrait._priors.Components`.
-    learn_covariance : bool
-    effects : array (b, J)
-        r, posterior means; updated.
-    alpha, own, evidence : array (b, T), (b, J), (b,)
-        Written: responsibilities, g = x_p'R_(-p), log sum_t pi_t BF_pt.
-    moments : array (sum of squared ranks,)
-        Covariance k has its block of rank_k^2; sum_p d_p sum_l alpha_pkl (m m' + diag a), where
-        m = a z, is added to its lower triangle, in the eigenbasis, where learn_covariance.
-    """
-    n_block, n_traits = effects.shape
-    n_vectors, n_scales = values.shape[0], scales.shape[0]
-    n_covariances = first.shape[0] - 1
-    start = 1 if has_null else 0
-    width = 4 * ((n_scales + 3) // 4)
-    n_padded = 4 * ((start + n_covariances * width + 3) // 4)  # the null is the last
-    null = n_covariances * width
-    basis_t = np.ascontiguousarray(basis.T)
-    shrink = np.zeros((n_vectors, width))
-    prior = np.full(n_padded, -np.inf)
-    log_odds, weight, power = np.empty(n_padded), np.empty(n_padded), np.empty(n_padded)
-    weight_bits, power_bits = weight.view(np.int64), power.view(np.int64)
-    z, half, s = np.empty(n_vectors), np.empty(n_vectors), np.empty(n_vectors)
-    g, mean, mixed = np.empty(n_traits), np.empty(n_traits), np.empty(n_vectors)
-    change = np.zeros((n_block, n_traits))
-    if has_null:
-        prior[null] = log_weights[0]
-    d_known = -1.0
-    for i in range(n_block):
-        d = squared_norm[i]
-        if d != d_known:
-            d_known = d
-            for k in range(n_covariances):
-                for c in range(n_scales):
-                    product, total = 1.0, 0.0
-                    for m in range(first[k], first[k + 1]):
-                        variance = scales[c] * values[m]
-                        product *= 1.0 + d * variance
-                        shrink[m, c] = variance / (1.0 + d * variance)
-                        if product > 1e200:
-                            total += np.log(product)
-                            product = 1.0
-                    prior[k * width + c] = log_weights[start + k * n_scales + c] - 0.5 * (
-                        total + np.log(product)
-                    )
-        for j in range(n_traits):
-            g[j] = score[i, j] + d * effects[i, j]
-        q = 0
-        while q + 4 <= i:
-            r0, r1, r2, r3 = gram[i, q], gram[i, q + 1], gram[i, q + 2], gram[i, q + 3]
-            for j in range(n_traits):
-                g[j] -= (r0 * change[q, j] + r1 * change[q + 1, j]) + (
-                    r2 * change[q + 2, j] + r3 * change[q + 3, j]
-                )
-            q += 4
-        while q < i:
-            for j in range(n_traits):
-                g[j] -= gram[i, q] * change[q, j]
-            q += 1
-        own[i] = g
-        z[:] = 0.0
-        j = 0
-        while j + 4 <= n_traits:
-            r0, r1, r2, r3 = g[j], g[j + 1], g[j + 2], g[j + 3]
-            for m in range(n_vectors):
-                z[m] += (basis_t[j, m] * r0 + basis_t[j + 1, m] * r1) + (
-                    basis_t[j + 2, m] * r2 + basis_t[j + 3, m] * r3
-                )
-            j += 4
-        while j < n_traits:
-            for m in range(n_vectors):
-                z[m] += basis_t[j, m] * g[j]
-            j += 1
-        for m in range(n_vectors):
-            half[m] = 0.5 * z[m] * z[m]
-
-        for k in range(n_covariances):
-            for t in range(k * width, (k + 1) * width, 4):
-                c = t - k * width
-                r0, r1, r2, r3 = prior[t], prior[t + 1], prior[t + 2], prior[t + 3]
-                for m in range(first[k], first[k + 1]):
-                    r0 += half[m] * shrink[m, c]
-                    r1 += half[m] * shrink[m, c + 1]
-                    r2 += half[m] * shrink[m, c + 2]
-                    r3 += half[m] * shrink[m, c + 3]
-                log_odds[t], log_odds[t + 1], log_odds[t + 2], log_odds[t + 3] = r0, r1, r2, r3
-        log_odds[null:] = prior[null:]
-        r0 = r1 = r2 = r3 = -np.inf
-        for t in range(0, n_padded, 4):
-            r0 = log_odds[t] if log_odds[t] > r0 else r0
-            r1 = log_odds[t + 1] if log_odds[t + 1] > r1 else r1
-            r2 = log_odds[t + 2] if log_odds[t + 2] > r2 else r2
-            r3 = log_odds[t + 3] if log_odds[t + 3] > r3 else r3
-        largest = max(max(r0, r1), max(r2, r3))
-        for t in range(n_padded):
-            v = log_odds[t] - largest
-            v = v if v > -700.0 else -700.0
-            shifted = v * 1.4426950408889634 + 6755399441055744.0  # rounds; low bits hold k
-            power[t] = shifted
-            r = shifted - 6755399441055744.0
-            r = (v - r * 6.93145751953125e-1) - r * 1.42860682030941723212e-6
-            e = 1.0 / 6227020800.0
-            e = e * r + 1.0 / 479001600.0
-            e = e * r + 1.0 / 39916800.0
-            e = e * r + 1.0 / 3628800.0
-            e = e * r + 1.0 / 362880.0
-            e = e * r + 1.0 / 40320.0
-            e = e * r + 1.0 / 5040.0
-            e = e * r + 1.0 / 720.0
-            e = e * r + 1.0 / 120.0
-            e = e * r + 1.0 / 24.0
-            e = e * r + 1.0 / 6.0
-            e = e * r + 0.5
-            e = e * r + 1.0
-            weight[t] = e * r + 1.0
-        for t in range(n_padded):
-            weight_bits[t] += power_bits[t] << 52
-        for t in range(n_padded):
-            weight[t] = weight[t] if log_odds[t] - largest > -700.0 else 0.0
-        r0 = r1 = r2 = r3 = 0.0
-        for t in range(0, n_padded, 4):
-            r0 += weight[t]
-            r1 += weight[t + 1]
-            r2 += weight[t + 2]
-            r3 += weight[t + 3]
-        total = (r0 + r1) + (r2 + r3)
-        evidence[i] = largest + np.log(total)
-        inverse = 1.0 / total
-        for t in range(n_padded):
-            weight[t] *= inverse
-        if has_null:
-            alpha[i, 0] = weight[null]
-        for k in range(n_covariances):
-            for c in range(n_scales):
-                alpha[i, start + k * n_scales + c] = weight[k * width + c]
-
-        for k in range(n_covariances):
-            for m in range(first[k], first[k + 1]):
-                r0 = r1 = r2 = r3 = 0.0
-                for c in range(0, width, 4):
-                    t = k * width + c
-                    r0 += weight[t] * shrink[m, c]
-                    r1 += weight[t + 1] * shrink[m, c + 1]
-                    r2 += weight[t + 2] * shrink[m, c + 2]
-                    r3 += weight[t + 3] * shrink[m, c + 3]
-                s[m] = ((r0 + r1) + (r2 + r3)) * z[m]
-        mean[:] = 0.0
-        m = 0
-        while m + 4 <= n_vectors:
-            r0, r1, r2, r3 = s[m], s[m + 1], s[m + 2], s[m + 3]
-            for j in range(n_traits):
-                mean[j] += (basis[m, j] * r0 + basis[m + 1, j] * r1) + (
-                    basis[m + 2, j] * r2 + basis[m + 3, j] * r3
-                )
-            m += 4
-        while m < n_vectors:
-            for j in range(n_traits):
-                mean[j] += basis[m, j] * s[m]
-            m += 1
-        for j in range(n_traits):
-            change[i, j] = mean[j] - effects[i, j]
-            effects[i, j] = mean[j]
-
-        if learn_covariance:
-            offset = 0
-            for k in range(n_covariances):
-                low, rank = first[k], first[k + 1] - first[k]
-                for c in range(n_scales):
-                    share = d * weight[k * width + c]
-                    if share > 1e-13 * d:
-                        for m in range(rank):
-                            mixed[m] = shrink[low + m, c] * z[low + m]
-                        for m in range(rank):
-                            row = offset + m * rank
-                            scaled = share * mixed[m]
-                            for other in range(m + 1):
-                                moments[row + other] += scaled * mixed[other]
-                            moments[row + m] += share * shrink[low + m, c]
-                offset += rank * rank
+CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
+GROWTH = 1.5  # of their number from sweep to sweep
 
 
 class Posterior(NamedTuple):
@@ -257,6 +50,12 @@ class State(NamedTuple):
         return full
 
 
+def ahead_and_back(components, covariance):
+    """Return (J, M) twice: from traits to whitened eigenvectors, and from these to traits."""
+    ahead, back = components.basis @ covariance.whitener, components.basis @ covariance.root
+    return np.ascontiguousarray(ahead.T), np.ascontiguousarray(back.T)
+
+
 def sweep(design, components, weights, covariance, posterior, *, learn_covariance):
     """Update every variant of `posterior` and `design` once; return the bound's terms.
 
@@ -267,67 +66,74 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     spread : array (J, J) or None
         sum_p d_p Var_q(beta_p), where learn_covariance.
     """
-    basis, values, first, scales, has_null = components
+    basis, values, first, runs, scales, has_null = components
+    ahead, back = ahead_and_back(components, covariance)
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
-    whitener, root = covariance.whitener, covariance.root
-    moments = np.zeros(int(np.sum(np.diff(first) ** 2)) if learn_covariance else 0)
-    gain = 0.0
+    moments = np.zeros((np.max(np.diff(first)), len(basis)) if learn_covariance else (0, 0))
+    effects, alpha, own, evidence = posterior
+    change = np.empty((max(map(len, design.grams), default=0), effects.shape[1]))
     for block, gram in zip(design.blocks, design.grams, strict=True):
         columns = design.columns(block)
-        d = design.squared_norm[block]
-        before = posterior.effects[block]
-        whitened = before @ whitener
-        effects, score = whitened.copy(), design.score(columns) @ whitener
-        alpha = posterior.alpha[block]  # a view where the block is a slice
-        own, evidence = np.empty_like(effects), np.empty_like(d)
+        score, d = design.score(columns), design.squared_norm[block]
+        parts = effects[block], change[: len(d)], alpha[block], own[block], evidence[block]
         for start in range(0, len(d), BLOCK):
             part, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
             update_block(
-                np.ascontiguousarray(gram[part, part]), score[part], d[part], log_weights, basis,
-                values, first, scales, has_null, learn_covariance,
-                effects[part], alpha[part], own[part], evidence[part], moments,
+                np.ascontiguousarray(gram[part, part]), score[part], d[part], log_weights, ahead,
+                back, values, first, runs, scales, has_null, learn_covariance,
+                *(array[part] for array in parts), moments,
             )  # fmt: skip
-            score[later] -= gram[later, part] @ (effects[part] - whitened[part])
-        after = effects @ root
-        design.move(columns, after - before)
-        posterior.effects[block] = after
-        posterior.alpha[block] = alpha
-        posterior.own[block] = own @ root
-        posterior.evidence[block] = evidence
-        gain += np.sum(evidence) + np.sum(effects * (d[:, None] / 2 * effects - own))
+            if start + BLOCK < len(d):
+                score[later] -= gram[later, part] @ change[part]
+        design.move(columns, change[: len(d)])
+        if not isinstance(block, slice):  # else the parts are views
+            effects[block], _, alpha[block], own[block], evidence[block] = parts
+    design.settle()
+    d = design.squared_norm[:, None]
+    gain = np.sum(evidence) + np.sum((effects @ covariance.inverse) * (d / 2 * effects - own))
     if not learn_covariance:
         return float(gain), None
-    effects = posterior.effects
-    square = effects.T @ (design.squared_norm[:, None] * effects)
-    second, offset = np.zeros_like(square), 0
+    spread = -effects.T @ (d * effects)
     for low, high in pairwise(first):
-        rank = high - low
-        inner = moments[offset : offset + rank**2].reshape(rank, rank)
+        inner = moments[: high - low, low:high]
         inner = inner + np.tril(inner, -1).T
-        second += basis[low:high].T @ inner @ basis[low:high]
-        offset += rank**2
-    return float(gain), root @ second @ root - square
+        spread += back[:, low:high] @ inner @ back[:, low:high].T
+    return float(gain), spread
 
 
-def updated_weights(alpha, weights, design, n_steps):
-    """Return pi after one EM step, and after `n_steps` of them at fixed likelihoods.
+def updated_weights(alpha, weights, design, n_cycles):
+    """Return pi after one EM step, and after `n_cycles` of SQUAREM at fixed likelihoods.
 
-    The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step multiplies rho by
-    mean_p alpha_pt / (pi_t sum_s alpha_ps rho_s).
+    A cycle extrapolates two EM steps, unless that lowers the likelihood, and adds one (Varadhan and
+    Roland 2008). The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step
+    multiplies rho by mean_p alpha_pt / (pi_t sum_s alpha_ps rho_s).
     """
     if design.n_used == 0:
         return weights, weights
     present = weights > 1e-290
-    safe = np.where(present, weights, 1.0)
-    ratio, plain = np.where(present, 1.0, 0.0), None
-    for _ in range(n_steps):
-        total = alpha @ ratio
-        total[~design.used] = np.inf
-        ratio = ratio * (alpha.T @ (1 / total)) / (safe * design.n_used)
-        new = weights * ratio
-        plain = new / new.sum() if plain is None else plain
-    return plain, new / new.sum()
+    inverse = present / np.where(present, weights, 1.0)
+
+    def step(rho):
+        """Return rho after a step, and the log likelihood before it."""
+        total = alpha @ rho
+        total[~design.used] = 1.0
+        return rho * (alpha.T @ (1 / total)) * (inverse / design.n_used), np.sum(np.log(total))
+
+    rho = present.astype(float)
+    ahead, _ = step(rho)
+    plain = weights * ahead
+    for _ in range(n_cycles):
+        second, level = step(ahead)
+        first, turn = weights * (ahead - rho), weights * (second - 2 * ahead + rho)
+        length = max(1.0, np.sqrt(first @ first / max(turn @ turn, 1e-300)))
+        leap = weights * rho + length * (2 * first + length * turn)
+        leap = np.maximum(leap, weights * second / 10)
+        leap = inverse * leap / leap.sum()
+        after, reached = step(leap)
+        rho, ahead = (leap, after) if reached >= level else (ahead, second)
+    new = weights * ahead
+    return plain / plain.sum(), new / new.sum()
 
 
 def coordinate_ascent(
@@ -345,8 +151,8 @@ def coordinate_ascent(
     weights : array (T,)
         pi to start from, or to hold.
     learn_weights : bool
-        EM, accelerated: several inner steps between sweeps, more from sweep to sweep. A step after
-        which the bound is lower is undone and replaced by one step of EM, which cannot lower it.
+        Accelerated EM: several cycles between sweeps, more from sweep to sweep. Where the bound is
+        lower after them, they are undone and replaced by one step of EM, which cannot lower it.
     covariance : ResidualCovariance
         Sigma to start from, or to hold.
     covariance_step : None or callable
@@ -390,7 +196,7 @@ def coordinate_ascent(
         spread = 0.0 if spread is None else (spread + spread.T) / 2
         return float(bound), (square + spread + imputed) / design.n_samples
 
-    bound, fallback, n_steps = -np.inf, None, float(INNER_STEPS[0])
+    bound, fallback, n_cycles = -np.inf, None, float(CYCLES[0])
     while True:
         if fallback is not None:
             saved = posterior.effects.copy(), design.save()
@@ -399,7 +205,7 @@ def coordinate_ascent(
             posterior.effects[:] = saved[0]
             design.restore(saved[1])
             weights, prior, index = fallback
-            components, n_steps = prior.whitened(covariance), float(INNER_STEPS[0])
+            components, n_cycles = prior.whitened(covariance), float(CYCLES[0])
             value, moment = step()
         converged = value - bound < tol
         bound = value
@@ -412,9 +218,9 @@ def coordinate_ascent(
         if covariance_step is not None:
             covariance = covariance_step(moment, design.n_samples)
         if learn_weights:
-            plain, weights = updated_weights(posterior.alpha, weights, design, int(n_steps))
+            plain, weights = updated_weights(posterior.alpha, weights, design, int(n_cycles))
             fallback = plain, prior, index
-            n_steps = min(GROWTH * n_steps, float(INNER_STEPS[1]))
+            n_cycles = min(GROWTH * n_cycles, float(CYCLES[1]))
             lowest = min(weight_threshold, weights.max())
             weights = np.where(weights < lowest, 0.0, weights)
             weights /= weights.sum()
@@ -426,21 +232,23 @@ def coordinate_ascent(
 
 def evidence_order(design, components, weights, covariance):
     """Return the variants by their evidence alone, log sum_t pi_t BF_pt, strongest first."""
-    basis, values, first, scales, has_null = components
+    _, values, first, runs, scales, has_null = components
+    ahead, back = ahead_and_back(components, covariance)
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
     evidence = np.full(design.squared_norm.shape[0], -np.inf)
     design.start(np.zeros((len(evidence), covariance.matrix.shape[0])))
     design.impute(covariance)
     for block in design.blocks:
-        score = design.score(design.columns(block)) @ covariance.whitener
+        score = design.score(design.columns(block))
         n_block = score.shape[0]
         found = np.empty(n_block)
         update_block(
-            np.zeros((n_block, n_block)), score, design.squared_norm[block], log_weights, basis,
-            values, first, scales, has_null, False,
-            np.zeros_like(score), np.empty((n_block, len(weights))), np.empty_like(score), found,
-            np.empty(0),
+            np.zeros((n_block, n_block)), score, design.squared_norm[block], log_weights, ahead,
+            back, values, first, runs, scales, has_null, False,
+            np.zeros_like(score), np.empty_like(score), np.empty((n_block, len(weights))),
+            np.empty_like(score), found,
+            np.empty((0, 0)),
         )  # fmt: skip
         evidence[block] = found
     return np.argsort(-evidence, kind="stable")

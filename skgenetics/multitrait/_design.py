@@ -48,7 +48,8 @@ class GenotypeDesign:
         self.centered, self.background, self.missing = centered, background, missing
         self.mean, self.inverse_sd = self.array(mean), self.array(inverse_sd)
         self.host_weight = np.ones(Y.shape[0]) if weight is None else weight
-        self.weight = None if weight is None else self.array(weight)[:, None]
+        self.row_weight = self.array(self.host_weight)
+        self.weight = None if weight is None else self.row_weight[:, None]
         self.Y = self.array(Y)
         self.n_samples = float(self.host_weight.sum())
         self.used = inverse_sd > 0
@@ -117,17 +118,26 @@ class GenotypeDesign:
         chosen, mean, inverse_sd = columns
         weighed = self.weigh(self.refined)
         product = sum(chosen[rows, :].T @ weighed[rows, :] for rows in self.rows)
-        score = product - mean[:, None] * self.xp.sum(weighed, axis=0)
+        score = product - mean[:, None] * (self.row_weight @ self.refined)
         return to_numpy(inverse_sd[:, None] * score)
 
     def move(self, columns, change):
-        """Change the effects of a block by `change` (b, J)."""
-        chosen, mean, inverse_sd = columns
+        """Change the effects of a block by `change` (b, J); the residual is right but for its mean.
+
+        Scores do not depend on the mean, where X is centered; `settle` sets it right.
+        """
+        chosen, _, inverse_sd = columns
         scaled = inverse_sd[:, None] * self.array(change)
-        shift = mean @ scaled
         for rows in self.rows:
-            self.residual[rows, :] -= chosen[rows, :] @ scaled - shift
+            self.residual[rows, :] -= chosen[rows, :] @ scaled
         self.refined = self.precise(self.residual)
+
+    def settle(self):
+        """Give the residual its mean of 0 again after a sweep, where X is centered."""
+        if self.centered:
+            self.residual = self.residual - self.row_weight @ self.residual / self.n_samples
+        if self.precision is None:
+            self.refined = self.residual
 
     def square(self):
         """Return E'QE (J, J) on the host."""

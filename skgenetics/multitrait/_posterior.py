@@ -85,7 +85,7 @@ def reached_traits(prior):
 
 def component_moments(own, squared_norm, components, covariance):
     """Return mu_t (T, J) and S_t (T, J, J) of one variant with score `own` (J,)."""
-    basis, values, first, scales, has_null = components
+    basis, values, first, _, scales, has_null = components
     back, z = basis @ covariance.root, basis @ (covariance.whitener @ own)
     n_traits, means, variances = own.shape[0], [], []
     if has_null:

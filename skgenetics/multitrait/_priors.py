@@ -17,6 +17,7 @@ class Components(NamedTuple):
     basis: np.ndarray  # (M, J) Q, orthonormal within each k
     values: np.ndarray  # (M,)
     first: np.ndarray  # (K + 1,) rows first[k] : first[k + 1] of Q belong to U_k
+    runs: np.ndarray  # (R, 4) k, k', first[k], first[k']: covariances of rank 1, or a single one
     scales: np.ndarray  # (L,) omega
     has_null: bool
 
@@ -73,10 +74,14 @@ class Prior(NamedTuple):
             basis.append(vectors.T)
             values.append(singular**2)
             first.append(first[-1] + len(singular))
+        rank = np.diff(first)
+        begin = np.flatnonzero(np.r_[True, (rank[1:] != 1) | (rank[:-1] != 1)])
+        end = np.r_[begin[1:], len(rank)]
         return Components(
-            np.ascontiguousarray(np.concatenate(basis)),
+            np.concatenate(basis),
             np.concatenate(values),
             np.array(first),
+            np.column_stack([begin, end, np.take(first, begin), np.take(first, end)]).astype("u8"),
             self.scales,
             self.has_null,
         )

@@ -68,6 +68,9 @@ class SummaryDesign:
         change = move_to(change, self.xp, self.device, self.xp.float64)
         self.scores = self.scores - self.norm * to_numpy(rows.T @ change)
 
+    def settle(self):
+        """Nothing is left to do after a sweep."""
+
     def square(self):
         """Return (Y - XB)'(Y - XB)."""
         square = self.total - self.effects.T @ (self.Y + self.scores)

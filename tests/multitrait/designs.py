@@ -59,8 +59,10 @@ def run(design, covariances, scales, sigma, weights, *, n_sweeps=None, tol=1e-12
     return state, np.array(bounds)
 
 
-def random_problem(seed, n=30, p=8, n_traits=3, *, missing=0.0, orthogonal=False):
-    """X, Y, U of ranks 1 to J, scales, pi and Sigma."""
+def random_problem(
+    seed, n=30, p=8, n_traits=3, *, missing=0.0, orthogonal=False, ranks=None, n_scales=2
+):
+    """X, Y, U of the ranks (None: 1, J - 1 and J), scales, pi and Sigma."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, p)) + 0.7 * rng.normal(size=(n, 1))
     if orthogonal:
@@ -70,9 +72,10 @@ def random_problem(seed, n=30, p=8, n_traits=3, *, missing=0.0, orthogonal=False
     if missing:
         Y[rng.random(Y.shape) < missing] = np.nan
         Y[0] = 1.0
-    factors = [rng.normal(size=(n_traits, rank)) for rank in {1, max(1, n_traits - 1)}]
-    U = np.stack([F @ F.T for F in factors] + [np.eye(n_traits)])
-    scales = np.array([0.05, 0.5])
+    chosen = {1, max(1, n_traits - 1)} if ranks is None else ranks
+    factors = [rng.normal(size=(n_traits, rank)) for rank in chosen]
+    U = np.stack([F @ F.T for F in factors] + [np.eye(n_traits)] * (ranks is None))
+    scales = np.geomspace(0.05, 0.5, n_scales)
     A = rng.normal(size=(n_traits, n_traits))
     sigma = A @ A.T / n_traits + 0.5 * np.eye(n_traits)
-    return X, Y, U, scales, rng.dirichlet(np.ones(2 * len(U) + 1)), sigma
+    return X, Y, U, scales, rng.dirichlet(np.ones(n_scales * len(U) + 1)), sigma

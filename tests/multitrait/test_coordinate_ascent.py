@@ -66,18 +66,35 @@ def test_sweeps_equal_updates_with_matrices(order, monkeypatch):
         np.testing.assert_allclose(bounds, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("ranks", "n_scales"),
+    [([1, 1, 3, 1, 2], 5), ([2, 2, 0, 1], 1), ([1] * 9, 8), ([5, 4], 9), ([1], 3)],
+)
+def test_covariances_of_rank_1_in_any_place(ranks, n_scales):
+    X, Y, U, scales, weights, sigma = random_problem(4, n_traits=5, ranks=ranks, n_scales=n_scales)
+    V = naive.all_components(U, scales)
+    B, alpha, expected = naive.coordinate_ascent(X, Y, V, weights, sigma, n_sweeps=3)
+    state, bounds = run(make_design(X, Y), U, scales, sigma, weights, n_sweeps=3)
+    np.testing.assert_allclose(state.posterior.effects, B, atol=1e-12)
+    np.testing.assert_allclose(state.posterior.alpha, alpha, atol=1e-12)
+    np.testing.assert_allclose(bounds, expected, rtol=1e-12)
+
+
 def test_compiled_kernel_equals_its_python():
     X, Y, U, scales, weights, sigma = random_problem(2)
     prior = make_prior(U, scales, "abc", has_null=True)
-    parts = prior.whitened(residual_covariance(sigma))
+    covariance = residual_covariance(sigma)
+    parts = prior.whitened(covariance)
+    bases = _coordinate_ascent.ahead_and_back(parts, covariance)
     results = []
     for function in (update_block, update_block.py_func):
-        arrays = [np.zeros((8, 3)), np.zeros((8, 7)), np.zeros((8, 3)), np.zeros(8)]
-        moments = np.zeros(int(np.sum(np.diff(parts.first) ** 2)))
+        arrays = [np.zeros(shape) for shape in ((8, 3), (8, 3), (8, 7), (8, 3), 8)]
+        moments = np.zeros((np.max(np.diff(parts.first)), len(parts.basis)))
         gram = X.T @ X
         function(
-            gram, X.T @ Y, np.diag(gram).copy(), np.log(weights), parts.basis, parts.values,
-            parts.first, parts.scales, True, True, *arrays, moments,
+            gram, X.T @ Y, np.diag(gram).copy(), np.log(weights),
+            *bases, parts.values, parts.first, parts.runs, parts.scales, True, True,
+            *arrays, moments,
         )  # fmt: skip
         results.append([*arrays, moments])
     for compiled, python in zip(*results, strict=True):
@@ -116,14 +133,14 @@ def test_bound_never_falls(seed, n, p, n_traits, missing, delta, form, centered,
     assert_monotone(bounds[1:] if form == "low_rank" else bounds)
 
 
-def test_accelerated_weights_are_ten_steps_of_em():
+def test_accelerated_weights_climb_faster_than_em_to_the_same_top():
     rng = np.random.default_rng(0)
     weights = rng.dirichlet(np.ones(4))
     likelihood = rng.gamma(1.0, size=(20, 4))
     alpha = weights * likelihood
     alpha /= alpha.sum(axis=1, keepdims=True)
     pi, steps = weights, []
-    for _ in range(10):
+    for _ in range(20_000):
         responsibilities = pi * likelihood
         pi = np.mean(responsibilities / responsibilities.sum(axis=1, keepdims=True), axis=0)
         steps.append(pi)
@@ -132,9 +149,18 @@ def test_accelerated_weights_are_ten_steps_of_em():
     class Design:
         n_used, used = 20, np.arange(21) < 20
 
-    plain, accelerated = _coordinate_ascent.updated_weights(alpha, weights, Design, 10)
-    np.testing.assert_allclose(plain, steps[0], rtol=1e-12)
-    np.testing.assert_allclose(accelerated, steps[-1], rtol=1e-12)
+    def fit(n_cycles):
+        plain, accelerated = _coordinate_ascent.updated_weights(alpha, weights, Design, n_cycles)
+        np.testing.assert_allclose(plain, steps[0], rtol=1e-12)
+        return accelerated
+
+    def log_likelihood(pi):
+        return np.sum(np.log(likelihood @ pi))
+
+    np.testing.assert_allclose(fit(0), steps[0], rtol=1e-12)
+    for n_cycles in (1, 2, 8):  # of two steps each, and one before
+        assert log_likelihood(fit(n_cycles)) > log_likelihood(steps[2 * n_cycles]) + 0.1
+    np.testing.assert_allclose(fit(200), steps[-1], atol=1e-8)
 
 
 def test_small_weights_leave_the_model():
@@ -185,7 +211,7 @@ def test_mr_mash_without_jitter(shared):
     ],
 )
 def test_mr_mash_iterates(shared, monkeypatch, name, step, n_sweeps):
-    monkeypatch.setattr(_coordinate_ascent, "INNER_STEPS", (1, 1))  # EM without acceleration
+    monkeypatch.setattr(_coordinate_ascent, "CYCLES", (0, 0))  # EM without acceleration
     _, design, problem, effects, expected = reference(shared, name)
     learn = "fixed" not in name
     state, bounds = run(

@@ -93,8 +93,9 @@ def test_low_rank_step_is_best_above_the_floor(rank):
             assert likelihood(noise * np.eye(4) + W @ W.T, C, 50) - penalty <= best + 1e-9
 
 
-def test_moment_counts_the_uncertainty_of_the_effects():
-    X, Y, U, scales, weights, sigma = random_problem(3)
+@pytest.mark.parametrize("ranks", [None, [1, 1, 3, 1, 2]])
+def test_moment_counts_the_uncertainty_of_the_effects(ranks):
+    X, Y, U, scales, weights, sigma = random_problem(3, ranks=ranks, n_scales=5)
     moments = []
 
     def step(C, n_samples):
