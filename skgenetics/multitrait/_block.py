@@ -27,12 +27,12 @@ def update_block(
 
     Parameters
     ----------
-    gram : array (b, b)
-        X_B' X_B, in the metric of the samples.
+    gram : array (b (b - 1) / 2,)
+        Lower triangle of X_B' X_B, row after row, in the metric of the samples.
     score : array (b, J)
         X_B' R with the residual R before the block.
     squared_norm : array (b,)
-        d, the diagonal of gram.
+        d, the diagonal of X_B' X_B.
     log_weights : array (T,)
         log pi, the null first where there is one.
     ahead, back : array (J, M), (J, M)
@@ -85,9 +85,10 @@ def update_block(
 
         for j in range(n_traits):
             g[j] = score[i, j] + d * effects[i, j]
-        q = 0
+        q, row = 0, i * (i - 1) // 2
         while q + 4 <= i:
-            r0, r1, r2, r3 = gram[i, q], gram[i, q + 1], gram[i, q + 2], gram[i, q + 3]
+            t = row + q
+            r0, r1, r2, r3 = gram[t], gram[t + 1], gram[t + 2], gram[t + 3]
             for j in range(n_traits):
                 g[j] -= (r0 * change[q, j] + r1 * change[q + 1, j]) + (
                     r2 * change[q + 2, j] + r3 * change[q + 3, j]
@@ -95,7 +96,7 @@ def update_block(
             q += 4
         while q < i:
             for j in range(n_traits):
-                g[j] -= gram[i, q] * change[q, j]
+                g[j] -= gram[row + q] * change[q, j]
             q += 1
         own[i] = g
         z[:] = 0.0

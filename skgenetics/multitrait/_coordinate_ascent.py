@@ -6,13 +6,13 @@ sum_t pi_t N(0, V_t) and the posterior q(beta_p) = sum_t alpha_pt N(mu_pt, S_pt)
 *whitened* in the kernel: multiplied by Sigma^-1/2, so that the noise has the covariance I.
 """
 
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 from skgenetics.multitrait._block import update_block
-from skgenetics.multitrait._design import BLOCK
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 
@@ -20,11 +20,12 @@ CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and 
 GROWTH = 1.5  # of their number from sweep to sweep
 
 
-class Posterior(NamedTuple):
-    """q(B); rows of variants that do not vary stay as they were made."""
+@dataclass
+class Posterior:
+    """q(B), which sweeps change; rows of variants that do not vary stay as they were made."""
 
     effects: np.ndarray  # (P, J) r, posterior means
-    alpha: np.ndarray  # (P, T) responsibilities
+    alpha: np.ndarray | None  # (P, T) responsibilities; None: taken
     own: np.ndarray  # (P, J) g = x_p'R_(-p), which q(beta_p) was made of
     evidence: np.ndarray  # (P,) log sum_t pi_t BF_pt
 
@@ -39,10 +40,9 @@ class State(NamedTuple):
     bound: float
     converged: bool
 
-    @property
-    def responsibilities(self):
-        """The alpha (P, T) of all components."""
-        alpha = self.posterior.alpha
+    def take_responsibilities(self):
+        """Return the alpha (P, T) of all components, once: the next sweep makes them anew."""
+        alpha, self.posterior.alpha = self.posterior.alpha, None
         if len(self.places) == len(self.weights):
             return alpha
         full = np.zeros((len(alpha), len(self.weights)))
@@ -71,24 +71,24 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
     moments = np.zeros((np.max(np.diff(first)), len(basis)) if learn_covariance else (0, 0))
-    effects, alpha, own, evidence = posterior
-    change = np.empty((max(map(len, design.grams), default=0), effects.shape[1]))
+    effects, alpha, own = posterior.effects, posterior.alpha, posterior.own
+    evidence = posterior.evidence
     for block, gram in zip(design.blocks, design.grams, strict=True):
         columns = design.columns(block)
         score, d = design.score(columns), design.squared_norm[block]
-        parts = effects[block], change[: len(d)], alpha[block], own[block], evidence[block]
-        for start in range(0, len(d), BLOCK):
-            part, later = slice(start, start + BLOCK), slice(start + BLOCK, None)
+        change = np.empty_like(score)
+        parts = effects[block], change, alpha[block], own[block], evidence[block]
+        for part, triangle, below in gram:
             update_block(
-                np.ascontiguousarray(gram[part, part]), score[part], d[part], log_weights, ahead,
-                back, values, first, runs, scales, has_null, learn_covariance,
-                *(array[part] for array in parts), moments,
+                triangle, score[part], d[part], log_weights, ahead, back, values, first, runs,
+                scales, has_null, learn_covariance, *(array[part] for array in parts), moments,
             )  # fmt: skip
-            if start + BLOCK < len(d):
-                score[later] -= gram[later, part] @ change[part]
-        design.move(columns, change[: len(d)])
+            if len(below):
+                score[part.stop :] -= below @ change[part]
+        design.move(columns, change)
         if not isinstance(block, slice):  # else the parts are views
             effects[block], _, alpha[block], own[block], evidence[block] = parts
+        del columns  # before the next ones are made
     design.settle()
     d = design.squared_norm[:, None]
     gain = np.sum(evidence) + np.sum((effects @ covariance.inverse) * (d / 2 * effects - own))
@@ -168,7 +168,7 @@ def coordinate_ascent(
     n_variants, n_traits = design.squared_norm.shape[0], covariance.matrix.shape[0]
     posterior = Posterior(
         np.zeros((n_variants, n_traits)) if effects is None else effects.copy(),
-        np.zeros((n_variants, len(weights))),
+        None,
         np.zeros((n_variants, n_traits)),
         np.zeros(n_variants),
     )
@@ -179,9 +179,9 @@ def coordinate_ascent(
 
     def step():
         """Sweep once; return the bound and C."""
-        nonlocal posterior
-        if posterior.alpha.shape[1] != len(weights):
-            posterior = posterior._replace(alpha=np.zeros((n_variants, len(weights))))
+        if posterior.alpha is None or posterior.alpha.shape[1] != len(weights):
+            posterior.alpha = None  # frees it before the next is made
+            posterior.alpha = np.zeros((n_variants, len(weights)))
         imputed, log_imputed = design.impute(covariance)
         gain, spread = sweep(
             design, components, weights, covariance, posterior,
@@ -211,10 +211,10 @@ def coordinate_ascent(
         bound = value
         full = np.zeros(n_weights)
         full[index] = weights
-        yield State(posterior, index, full, covariance, bound, converged)
+        state, swept = State(posterior, index, full, covariance, bound, converged), prior
         if converged:
+            yield state
             return
-        swept = prior
         if covariance_step is not None:
             covariance = covariance_step(moment, design.n_samples)
         if learn_weights:
@@ -228,6 +228,7 @@ def coordinate_ascent(
             weights, index = weights[kept], index[kept]
         if prior is not swept or covariance_step is not None:
             components = prior.whitened(covariance)
+        yield state
 
 
 def evidence_order(design, components, weights, covariance):
@@ -240,15 +241,12 @@ def evidence_order(design, components, weights, covariance):
     design.start(np.zeros((len(evidence), covariance.matrix.shape[0])))
     design.impute(covariance)
     for block in design.blocks:
-        score = design.score(design.columns(block))
-        n_block = score.shape[0]
-        found = np.empty(n_block)
+        score, d = design.score(design.columns(block)), design.squared_norm[block]
+        n_block, found = len(d), np.empty_like(d)
         update_block(
-            np.zeros((n_block, n_block)), score, design.squared_norm[block], log_weights, ahead,
-            back, values, first, runs, scales, has_null, False,
-            np.zeros_like(score), np.empty_like(score), np.empty((n_block, len(weights))),
-            np.empty_like(score), found,
-            np.empty((0, 0)),
+            np.zeros(n_block * (n_block - 1) // 2), score, d, log_weights, ahead, back, values,
+            first, runs, scales, has_null, False, np.zeros_like(score), np.empty_like(score),
+            np.empty((n_block, len(weights))), np.empty_like(score), found, np.empty((0, 0)),
         )  # fmt: skip
         evidence[block] = found
     return np.argsort(-evidence, kind="stable")

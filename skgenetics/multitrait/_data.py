@@ -24,11 +24,12 @@ def genotype_moments(X, weight, *, centered, standardize, xp):
     """
     n_samples = float(X.shape[0] if weight is None else xp.sum(weight))
     means, squares = [], []
-    for _, block in column_blocks(X, xp, xp.float64, max_bytes=2**20):
+    for _, block in column_blocks(X, xp, xp.float64, max_bytes=2**18):
         mean = xp.mean(block, axis=0) if weight is None else weight @ block / n_samples
-        deviation = (block - mean) ** 2
-        square = xp.sum(deviation, axis=0) if weight is None else weight @ deviation
         largest = xp.max(xp.abs(block), axis=0)
+        block = block - mean
+        block *= block
+        square = xp.sum(block, axis=0) if weight is None else weight @ block
         noise = n_samples * (1e-14 * largest) ** 2
         means.append(to_numpy(mean))
         squares.append(to_numpy(xp.where(square > noise, square, 0.0)))

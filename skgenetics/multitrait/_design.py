@@ -10,7 +10,7 @@ import numpy as np
 from skgenetics.utils._array_api import is_numpy, move_to, to_numpy
 
 BLOCK = 128  # variants updated between two products with X
-WIDE_BLOCK = 512  # likewise where a product with an n x n matrix comes on top
+WIDE_BLOCK = 256  # likewise where a product with an n x n matrix comes on top
 UNPACKED = 10**6  # multiplications up to which OpenBLAS does not copy the factors of a product
 SHORTEST = 64  # samples; with so many traits that fewer would be left, copying costs less
 
@@ -73,7 +73,7 @@ class GenotypeDesign:
             gram = to_numpy(columns.T @ self.weigh(self.precise(columns)))
             if background is not None:
                 self.squared_norm[block] = np.diag(gram)
-            self.grams.append(np.ascontiguousarray(gram))
+            self.grams.append(packed(gram))
         log_det = 0.0 if background is None else background.log_det
         n_traits = Y.shape[1]
         self.log_normalizer = -n_traits * (self.n_samples * np.log(2 * np.pi) + log_det) / 2
@@ -95,7 +95,15 @@ class GenotypeDesign:
     def standardized(self, block):
         """Return the standardized columns of a block (n, b)."""
         chosen, mean, inverse_sd = self.columns(block)
-        return (chosen - mean) * inverse_sd
+        chosen = chosen - mean
+        chosen *= inverse_sd
+        return chosen
+
+    def times(self, block, effects):
+        """Return X_B effects (n, J) of the block, from all effects (P, J)."""
+        chosen, mean, inverse_sd = self.columns(block)
+        scaled = inverse_sd[:, None] * self.array(effects[block])
+        return chosen @ scaled - mean @ scaled
 
     def weigh(self, values):
         """Return W values (n, ...)."""
@@ -110,7 +118,7 @@ class GenotypeDesign:
         self.residual = self.Y + 0.0
         if np.any(effects):
             for block in self.blocks:
-                self.residual -= self.standardized(block) @ self.array(effects[block])
+                self.residual -= self.times(block, effects)
         self.refined = self.precise(self.residual)
 
     def score(self, columns):
@@ -156,18 +164,35 @@ class GenotypeDesign:
 
     def fitted_variance(self, effects):
         """Return the variance (J,) of X effects; X has mean 0 where centered."""
-        fitted = np.zeros(self.Y.shape)
+        fitted = 0.0 * self.Y
         for block in self.blocks:
-            fitted = fitted + to_numpy(self.standardized(block) @ self.array(effects[block]))
-        return self.host_weight @ fitted**2 / self.n_samples
+            fitted += self.times(block, effects)
+        return self.host_weight @ to_numpy(fitted) ** 2 / self.n_samples
 
     def save(self):
         """Return what `restore` brings back."""
-        return self.residual + 0.0, self.refined + 0.0
+        return self.residual + 0.0
 
     def restore(self, saved):
         """Undo what happened since `save`."""
-        self.residual, self.refined = saved
+        self.residual, self.refined = saved, self.precise(saved)
+
+
+def packed(gram):
+    """Return what updates need of a Gram matrix: of `BLOCK` variants at a time, and those after.
+
+    Returns
+    -------
+    parts : list of tuple
+        The variants (slice), the products with earlier ones of the part, row after row of the lower
+        triangle, and the later variants' with them, (later, part).
+    """
+    parts = []
+    for start in range(0, len(gram), BLOCK):
+        part = slice(start, min(start + BLOCK, len(gram)))
+        rows, columns = np.tril_indices(part.stop - start, -1)
+        parts.append((part, gram[part, part][rows, columns], gram[part.stop :, part].copy()))
+    return parts
 
 
 def contiguous(indices):
@@ -195,7 +220,7 @@ def intercept(design, effects):
     """
     rest = to_numpy(design.Y - design.residual)
     for block in design.blocks:
-        rest = rest - to_numpy(design.standardized(block) @ design.array(effects[block]))
+        rest = rest - to_numpy(design.times(block, effects))
     weight = design.host_weight[:, None] * design.missing.observed
     left = design.host_weight @ to_numpy(design.residual) / design.n_samples
     return np.sum(weight * rest, axis=0) / np.sum(weight, axis=0) + left

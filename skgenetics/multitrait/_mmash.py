@@ -239,7 +239,7 @@ class MMASHRegressor(
         X, y, xp, device = validate_fit_data(
             self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
         )
-        Y = to_numpy(y).astype(np.float64).reshape(X.shape[0], -1)
+        Y = to_numpy(y).astype(np.float64, copy=False).reshape(X.shape[0], -1)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
         seen = ~np.all(np.isnan(Y), axis=1)
         if weight is not None:
@@ -295,6 +295,7 @@ class MMASHRegressor(
             n_samples=host_weight.sum(),
             varies=bool(np.any(traits.sd > 0)),
         )
+        traits = traits._replace(values=None, observed=None)  # the design has them
         return self._run(make_design, design, problem, genotypes, traits, X, y)
 
     @with_callbacks

@@ -78,26 +78,22 @@ class Relationship:
         if delta == 0:
             return None
         design, xp = self.design, self.design.xp
-        half = self.vectors / self.root_weight[:, None]
         share = delta * self.values / (1 + delta * self.values)
-        shift = (half * share) @ half.T  # S
-        diagonal = 1 - np.diag(to_numpy(shift))
-        precision = -shift * self.root_weight**2
+        left, right = self.vectors / self.root_weight[:, None], self.vectors.T * self.root_weight
+        diagonal = 1 - to_numpy(left**2 @ share)
+        precision = (left * (1 - share)) @ right
         if design.centered:
-            precision = precision - self.root_weight**2 / design.n_samples
-        precision = precision + xp.eye(shift.shape[0], dtype=xp.float64, device=design.device)
+            precision -= self.root_weight**2 / design.n_samples
         log_det = float(xp.sum(xp.log1p(delta * self.values)))
         return Background(delta, precision, to_numpy(precision), diagonal, log_det)
 
 
 def background_effects(design):
-    """Return the posterior means (P, J) of the background's effects on standardized variants."""
+    """Return the posterior means (P, J) of the effects of a design's background, standardized."""
     effects = np.zeros((design.squared_norm.shape[0], design.Y.shape[1]))
-    if design.background is not None:
-        for block in design.blocks:
-            effects[block] = design.score(design.columns(block))
-        effects *= design.background.delta / max(design.n_used, 1)
-    return effects
+    for block in design.blocks:
+        effects[block] = design.score(design.columns(block))
+    return effects * (design.background.delta / max(design.n_used, 1))
 
 
 class TrainingBackground(NamedTuple):

@@ -7,6 +7,8 @@ import numpy as np
 
 from skgenetics.utils._numba import kernel
 
+CHUNK = 256  # variants whose moments are held at once
+
 
 @kernel
 def summarize(own, squared_norm, alpha, basis, back, values, first, scales, reaches, has_null,
@@ -67,14 +69,19 @@ def deviations_and_sign_rates(state, responsibilities, prior, squared_norm):
     """Return posterior SDs (P, J) of effects on standardized variants, and lfsr (P, J)."""
     posterior, covariance = state.posterior, state.covariance
     parts = prior.whitened(covariance)
-    second, low, high = (np.zeros_like(posterior.own) for _ in range(3))
-    summarize(
-        posterior.own @ covariance.whitener, squared_norm, responsibilities, parts.basis,
-        parts.basis @ covariance.root, parts.values, parts.first, parts.scales,
-        reached_traits(prior), parts.has_null, second, low, high,
-    )  # fmt: skip
-    sd = np.sqrt(np.maximum(second - posterior.effects**2, 0.0))
-    return sd, np.minimum(np.minimum(low, high), 1.0)
+    back, reaches = parts.basis @ covariance.root, reached_traits(prior)
+    sd, lfsr = np.empty_like(posterior.own), np.empty_like(posterior.own)
+    for start in range(0, len(sd), CHUNK):
+        rows = slice(start, start + CHUNK)
+        second, low, high = (np.zeros_like(sd[rows]) for _ in range(3))
+        summarize(
+            posterior.own[rows] @ covariance.whitener, squared_norm[rows], responsibilities[rows],
+            parts.basis, back, parts.values, parts.first, parts.scales, reaches, parts.has_null,
+            second, low, high,
+        )  # fmt: skip
+        sd[rows] = np.sqrt(np.maximum(second - posterior.effects[rows] ** 2, 0.0))
+        lfsr[rows] = np.minimum(np.minimum(low, high), 1.0)
+    return sd, lfsr
 
 
 def reached_traits(prior):

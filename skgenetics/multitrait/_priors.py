@@ -36,11 +36,6 @@ class Prior(NamedTuple):
         return len(self.factors) * len(self.scales) + self.has_null
 
     @property
-    def covariances(self):
-        """U (K, J, J)."""
-        return np.stack([factor @ factor.T for factor in self.factors])
-
-    @property
     def component_names(self):
         """Return the names of the T components."""
         pairs = [f"{name} x {scale:.3g}" for name in self.names for scale in self.scales]

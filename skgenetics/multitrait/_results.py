@@ -27,30 +27,34 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
         full[kept] = values.T
         return full
 
-    background = background_effects(design)
-    coef = embed((posterior.effects + background) * to_alleles)
+    effects = posterior.effects
+    if design.background is not None:
+        effects = effects + background_effects(design)
+    coef = embed(effects * to_alleles)
     center = traits.mean.copy()
     if centered and design.missing is not None:
         center[kept] += scale * intercept(design, posterior.effects)
-    responsibilities = state.responsibilities
+    responsibilities = state.take_responsibilities()
     sd, lfsr = deviations_and_sign_rates(state, responsibilities, prior, design.squared_norm)
+    sd *= to_alleles
     lfsr[~design.used] = 1.0
     lfsr[:, scale == 0] = 1.0
-    unused = np.eye(prior.n_weights)[0] if prior.has_null else state.weights
+    null = (np.arange(prior.n_weights) == 0).astype(float)
+    unused = null if prior.has_null else state.weights
     responsibilities[~design.used] = unused
     pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
     noise = np.zeros((n_traits, n_traits))
     noise[np.ix_(kept, kept)] = state.covariance.matrix * np.outer(noise_scale, noise_scale)
     covariances = np.zeros((len(prior.names), n_traits, n_traits))
-    covariances[np.ix_(range(len(prior.names)), kept, kept)] = prior.covariances * np.outer(
-        unit, unit
-    )
+    for covariance, factor in zip(covariances, prior.factors, strict=True):
+        root = unit[:, None] * factor
+        covariance[np.ix_(kept, kept)] = root @ root.T
     explained = np.zeros(n_traits)
-    explained[kept] = scale**2 * design.fitted_variance(posterior.effects + background)
+    explained[kept] = scale**2 * design.fitted_variance(effects)
     total = explained + np.diag(noise)
     found = {
         "coef_": coef,
-        "coef_sd_": embed(sd * to_alleles),
+        "coef_sd_": embed(sd),
         "lfsr_": embed(lfsr, 1.0),
         "pip_": np.clip(pip, 0.0, 1.0),
         "intercept_": center - coef @ genotypes.mean,
@@ -63,7 +67,7 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
         "_X_mean": genotypes.mean,
         "_background": training_background(design),
         "_prior": prior,
-        "_posterior": (posterior._replace(alpha=None), design.squared_norm, state.covariance),
+        "_posterior": (posterior, design.squared_norm, state.covariance),
         "_units": (inverse_sd, scale, kept, n_traits),
     }
     if state.covariance.factors is not None:

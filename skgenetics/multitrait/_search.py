@@ -1,5 +1,6 @@
 """The order of the updates, and the background with the best bound."""
 
+from collections import deque
 from itertools import islice
 from typing import NamedTuple
 
@@ -67,7 +68,8 @@ def choose_design(options, make_design, design, problem):
     def candidate(delta, problem, design):
         if design is None:
             design = make_design(background=relationship.background(delta), order=order)
-        *_, state = islice(solve(options, design, problem, tol=SEARCH_TOL), SEARCH_SWEEPS)
+        states = islice(solve(options, design, problem, tol=SEARCH_TOL), SEARCH_SWEEPS)
+        state = deque(states, maxlen=1).pop()
         # what vanished may be needed at another delta
         weights = state.weights if options.weights is not None else revived(state.weights)
         reached = problem._replace(

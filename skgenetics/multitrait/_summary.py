@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.multitrait._design import BLOCK, contiguous
+from skgenetics.multitrait._design import BLOCK, contiguous, packed
 from skgenetics.multitrait._priors import check_psd
 from skgenetics.utils._array_api import move_to, to_numpy
 
@@ -38,8 +38,7 @@ class SummaryDesign:
             contiguous(order[start : start + BLOCK]) for start in range(0, n_variants, BLOCK)
         ]
         self.grams = [
-            np.ascontiguousarray(self.norm * to_numpy(self.columns(block)[0])[:, block])
-            for block in self.blocks
+            packed(self.norm * to_numpy(self.columns(block)[0])[:, block]) for block in self.blocks
         ]
         self.Y = np.sqrt(self.norm * self.n_samples) * correlation  # X'Y
         self.total = self.n_samples * trait_correlation
