@@ -7,10 +7,10 @@ from sklearn.utils import check_random_state
 
 from skgenetics.expression._cis import fit_cis, no_effects, subtract_cis
 from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
-from skgenetics.expression._objective import Penalties
 from skgenetics.expression._parameters import (
     check_parameters,
     choose_solver,
+    penalties_of,
     resolve_candidates,
     resolve_windows,
     split,
@@ -81,8 +81,9 @@ class MILAGERegressor(
         Strengths of the penalties on the effects of variants on factors, of factors on genes, and
         of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
         averaged over genes and tissues. Genotypes count as scaled to a total variance of 1. In
-        "linear" with both penalties "l2" the product of the first two matters alone. "sigmoid"
-        bends only where the first is weak: try 1e-6 to 1e-4 for it.
+        "linear" with both penalties "l2" the product of the first two matters alone. In "sigmoid"
+        the effect of a variant on a factor is a quarter of that on its score, the slope at its
+        steepest: strengths that suit "linear" suit it too, and weaker ones let it bend more.
     variant_penalty, loading_penalty, tissue_penalty : {"l2", "l1"}, default="l2"
         "l1" gives exact zeros: variants without effect on a factor, genes it does not act on, and
         ("tensor") tissues it is not active in.
@@ -332,13 +333,9 @@ class MILAGERegressor(
 
         cis = fit_cis_part(0.0, self.cis_alpha)
         alpha = cis.effects.alpha
-        penalties = Penalties(
-            self.variant_alpha, self.loading_alpha, self.tissue_alpha,
-            self.variant_penalty, self.loading_penalty, self.tissue_penalty,
-        )  # fmt: skip
         kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
         problem = make_problem(
-            CenteredGenotypes(X_fit, self._scale, xp), kernel, cis.targets, penalties,
+            CenteredGenotypes(X_fit, self._scale, xp), kernel, cis.targets, penalties_of(self),
             self.trans_model, xp, device,
         )  # fmt: skip
         self.n_components_ = min(self.n_components, len(used) - 1, problem.targets.n_targets)

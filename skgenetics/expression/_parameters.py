@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 
+from skgenetics.expression._objective import Penalties
 from skgenetics.expression._windows import columns_of, windows_of
 from skgenetics.utils._validation import check_number, check_option
 
@@ -16,6 +17,7 @@ OPTIONS = {
     "init": ("staged", "random"),
     "solver": ("auto", "varpro", "als", "gd", "proximal"),
 }
+SIGMOID_SLOPE = 0.25  # at its steepest
 NOT_NEGATIVE = {"low": 0, "closed": "left"}
 LIMITS = {
     "n_components": {"integer": True, "low": 0, "closed": "left"},
@@ -73,6 +75,20 @@ def choose_solver(model):
             "shares them. Use solver='als'."
         )
     return model.solver
+
+
+def penalties_of(model):
+    """Return the `Penalties`.
+
+    Those of variants are for effects on factors. In "sigmoid" these are effects on scores times the
+    slope, so that where scores are small the penalties of "linear" and "sigmoid" are the same.
+    """
+    slope = SIGMOID_SLOPE if model.trans_model == "sigmoid" else 1.0
+    power = 2 if model.variant_penalty == "l2" else 1
+    return Penalties(
+        model.variant_alpha * slope**power, model.loading_alpha, model.tissue_alpha,
+        model.variant_penalty, model.loading_penalty, model.tissue_penalty,
+    )  # fmt: skip
 
 
 def resolve_windows(model, n_genes):

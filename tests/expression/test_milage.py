@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.special import expit
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
@@ -13,6 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_expression_tensor, make_genotypes
+from skgenetics.expression._parameters import penalties_of
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import MinorAlleleFrequencyThreshold
 
@@ -48,6 +50,33 @@ def test_each_part_adds_to_the_prediction_of_new_individuals(trans_model):
     assert abs(scores[0]) < 1e-12  # the training means are the null model
     assert scores[1] > 0.1
     assert scores[2] > scores[1] + 0.03
+
+
+def test_where_scores_are_small_the_sigmoid_is_the_linear_model(made):
+    """A sigmoid is straight there, so that equal strengths must shrink equally."""
+
+    def values(trans_model, variant_alpha=100.0):
+        fitted = MILAGERegressor(
+            2, trans_model=trans_model, variant_alpha=variant_alpha, loading_alpha=1e-5, tol=1e-8
+        ).fit(made.data, made.target[:, :6])
+        return fitted.predict(made.data) - fitted.tissue_mean_.T
+
+    expected = values("linear")
+    size = np.abs(expected).max()
+    np.testing.assert_allclose(values("sigmoid"), expected, atol=0.01 * size)
+    assert np.abs(values("sigmoid", 200.0) - expected).max() > 0.1 * size
+
+
+def test_the_l1_penalty_of_the_sigmoid_is_that_of_its_slope():
+    strengths = [
+        penalties_of(
+            MILAGERegressor(trans_model=name, variant_penalty="l1", variant_alpha=0.8)
+        ).variant
+        for name in ("linear", "sigmoid")
+    ]
+    step = 1e-6
+    slope = (expit(step) - expit(-step)) / (2 * step)
+    np.testing.assert_allclose(strengths, [0.8, 0.8 * slope])
 
 
 def test_score_is_pooled_within_gene_and_tissue_about_training_means(made):
