@@ -44,7 +44,7 @@ def sample_scores(targets, n_components, random_state):
     scores = np.full((n_tissues, n, n_components), np.nan)
     if n_components == 0:
         return scores.transpose(1, 0, 2)
-    complete = len({block.genes.start for block in targets.blocks}) == 1
+    complete = len(targets.groups) == 1 and all(block.seen is None for block in targets.blocks)
     if not complete and n_samples * n_genes * n_components**2 < EM_SIZE:
         blocks = [block._replace(mean=0 * block.mean) for block in targets.blocks]
         samples = dense(targets._replace(blocks=blocks)).transpose(2, 0, 1)[sampled]

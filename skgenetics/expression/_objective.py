@@ -29,7 +29,7 @@ are at their minimum given the rest), and "loadings" (K, T, J) or
 
 from typing import NamedTuple
 
-from skgenetics.expression._targets import centered, spread
+from skgenetics.expression._targets import cell_roots, fitted, spread
 
 
 class Penalties(NamedTuple):
@@ -75,22 +75,23 @@ def data_loss(params, factors, targets, xp, *, gradients=False):
         rest = {name: 0 * value for name, value in params.items() if name != "coef"}
     for block in targets.blocks:
         k, genes = block.tissue, block.genes
-        rows, mean = centered(factors, block, xp)
-        loadings = tissue_loadings(params, k, genes)
-        residual = rows @ loadings - block.y
-        shift = 0 * residual[0, :]
+        loadings, root = tissue_loadings(params, k, genes), cell_roots(block, xp)
+        fit, mean = fitted(factors, loadings, block, xp)
+        residual = fit - block.y
+        loss = loss + xp.sum(residual**2)
+        own = root * residual
         if "offset" in params:
-            shift = mean @ loadings + params["offset"][k, genes] - block.mean
-        loss = loss + xp.sum(residual**2) + block.total * xp.sum(shift**2)
-        own = xp.sqrt(block.weight)[:, None] * (residual @ loadings.T)
-        own = own + block.weight[:, None] * (loadings @ shift)
-        d_factors = d_factors + spread(own, block, xp)
+            shift = mean + params["offset"][k, genes] - block.mean
+            if block.seen is not None:
+                shift = xp.where(block.total > 0, shift, 0.0)
+            loss = loss + xp.sum(block.total * shift**2)
+            own = own + root**2 * shift
+        d_factors = d_factors + spread(own @ loadings.T, block, xp)
         if not gradients:
             continue
         if "offset" in params:
             rest["offset"][k, genes] += block.total * shift / targets.n_cells
-        d_loadings = rows.T @ residual + block.total * mean[:, None] * shift[None, :]
-        d_loadings = d_loadings / targets.n_cells
+        d_loadings = xp.take(factors, block.rows, axis=0).T @ own / targets.n_cells
         if "loadings" in params:
             rest["loadings"][k, :, genes] += d_loadings
         else:

@@ -7,7 +7,7 @@ has a closed form; no effect at all is among the strengths.
 
 import numpy as np
 
-from skgenetics.expression._targets import same_cells
+from skgenetics.expression._targets import is_masked, same_cells
 from skgenetics.utils._array_api import to_numpy
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
@@ -68,15 +68,8 @@ def fit_polygenic(kernel, targets):
     order, left = to_numpy(targets.order), 0.0
     dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
     intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
-    for blocks in same_cells(targets):
-        k, genes = blocks[0].tissue, np.concatenate([order[block.genes] for block in blocks])
-        rows, weight = to_numpy(blocks[0].rows), to_numpy(blocks[0].weight)
-        y = np.hstack(
-            [
-                to_numpy(block.mean) + to_numpy(block.y) / np.sqrt(weight)[:, None]
-                for block in blocks
-            ]
-        )
+    for k, rows, weight, genes, y in _complete_parts(targets):
+        genes = order[genes]
         if rows.size >= 3:
             own = kernel[np.ix_(rows, rows)]
             found, offset, share[k, genes] = fit_block(own, y, weight)
@@ -84,3 +77,22 @@ def fit_polygenic(kernel, targets):
             dual[k][rows[:, None], genes], intercept[k, genes] = found, offset
         left += float(np.sum(weight @ y**2))
     return dual, intercept, share, left
+
+
+def _complete_parts(targets):
+    """Yield tissue, individuals, their weights, genes, and expression (n, genes) without holes."""
+    for blocks in same_cells(targets):
+        genes = np.concatenate([np.arange(b.genes.start, b.genes.stop) for b in blocks])
+        rows, weight = to_numpy(blocks[0].rows), to_numpy(blocks[0].weight)
+        yield blocks[0].tissue, rows, weight, genes, np.hstack([_values(b) for b in blocks])
+    for block in filter(is_masked, targets.blocks):
+        rows, weight, y = to_numpy(block.rows), to_numpy(block.weight), _values(block)
+        for place, seen in enumerate(to_numpy(block.seen).T):
+            genes = np.array([block.genes.start + place])
+            yield block.tissue, rows[seen], weight[seen], genes, y[seen][:, [place]]
+
+
+def _values(block):
+    """Return the expression (n, genes) of a block."""
+    root = np.sqrt(to_numpy(block.weight))[:, None]
+    return to_numpy(block.mean) + to_numpy(block.y) / root

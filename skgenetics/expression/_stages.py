@@ -11,7 +11,7 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import Targets, centered_blocks
+from skgenetics.expression._targets import Targets, fitted, fitted_mean
 from skgenetics.expression._trans import (
     alternate,
     gradient_descent,
@@ -109,9 +109,9 @@ def finish(params, problem):
             coef, factors, layers = rotate(coef, factors, layers["loadings"], xp)
     _, n_genes, n_tissues = targets.shape
     offset = xp.zeros((n_tissues, n_genes), dtype=factors.dtype, device=factors.device)
-    for block, _, mean in centered_blocks(factors, targets, xp):
+    for block in targets.blocks:
         own = tissue_loadings(layers, block.tissue, block.genes)
-        offset[block.tissue, block.genes] = block.mean - mean @ own
+        offset[block.tissue, block.genes] = block.mean - fitted_mean(factors, own, block, xp)
     if len(targets.groups) > 1:  # else genes are in the order of y
         back = xp.argsort(targets.order)
         axes = {"loadings": 2, "gene_factors": 0}
@@ -160,11 +160,11 @@ def trans_values(factors, layers, xp):
 def subtract_trans(targets, fit, xp):
     """Return targets less the trans part and its intercepts, which overwrites their expression."""
     blocks = []
-    for block, rows, _ in centered_blocks(fit.factors, targets, xp):
+    for block in targets.blocks:
         loadings = tissue_loadings(fit.layers, block.tissue, slice(None))
         loadings = xp.take(loadings, targets.order[block.genes], axis=1)
-        dtype = block.y.dtype
-        block.y[...] -= xp.astype(rows, dtype, copy=False) @ xp.astype(loadings, dtype, copy=False)
+        values, _ = fitted(fit.factors, loadings, block, xp)
+        block.y[...] -= xp.astype(values, block.y.dtype, copy=False)
         blocks.append(block._replace(mean=0 * block.mean))
     return targets._replace(blocks=blocks)
 

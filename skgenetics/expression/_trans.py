@@ -16,7 +16,20 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import centered, centered_blocks, compress, onto, spread
+from skgenetics.expression._targets import (
+    cell_roots,
+    centered,
+    centered_blocks,
+    compress,
+    equations,
+    fitted,
+    is_masked,
+    of_seen,
+    per_gene,
+    spread,
+    stacked,
+    unstacked,
+)
 
 CG_STEPS = 20
 PROXIMAL_STEPS = 20
@@ -42,6 +55,10 @@ def solve_loadings(factors, targets, penalties, xp):
     loadings = xp.zeros((n_tissues, n_components, n_genes), dtype=dtype, device=factors.device)
     last = None
     for block, rows, _ in centered_blocks(factors, targets, xp):
+        if is_masked(block):
+            own = ridge_loadings(factors, block, targets, penalties, xp)
+            loadings[block.tissue, :, block.genes] = xp.astype(own, dtype, copy=False)
+            continue
         if rows is not last:
             last, (ridge, eye) = rows, _ridge(rows, targets, penalties, xp)
             if rows.shape[0] < n_components:
@@ -50,6 +67,15 @@ def solve_loadings(factors, targets, penalties, xp):
                 smoother = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T)
         loadings[block.tissue, :, block.genes] = xp.astype(smoother, dtype, copy=False) @ block.y
     return loadings
+
+
+def ridge_loadings(factors, block, targets, penalties, xp):
+    """Return the loadings (T, genes) of a masked block, each gene's from its own X'X; L2 only."""
+    gram, linear = equations(factors, block, xp)
+    eye = xp.eye(gram.shape[1], dtype=gram.dtype, device=factors.device)
+    floor = 1e-12 * xp.linalg.trace(gram) + 1e-100
+    ridge = xp.clip(floor, min=penalties.loading * targets.n_cells / targets.n_targets)
+    return unstacked(xp.linalg.solve(gram + ridge[:, None, None] * eye, linear), xp)
 
 
 def _ridge(rows, targets, penalties, xp):
@@ -69,25 +95,31 @@ def projected(factors, targets, penalties, xp):
     both, loss, d_factors = 0.0, 0.0, 0 * factors
     for block in targets.blocks:
         rows, _ = centered(factors, block, xp)
-        ridge, eye = _ridge(rows, targets, penalties, xp)
-        if rows.shape[0] < rows.shape[1]:
-            inner = xp.linalg.solve(rows @ rows.T + ridge * eye, block.y)
-            residual = ridge * inner
-            own = -ridge * ((inner @ inner.T) @ rows)
+        if is_masked(block):
+            loadings = ridge_loadings(factors, block, targets, penalties, xp)
+            residual = block.y - fitted(factors, loadings, block, xp)[0]
+            own = -(cell_roots(block, xp) * residual) @ loadings.T
         else:
-            loadings = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T @ block.y)
-            residual = block.y - rows @ loadings
-            own = -residual @ loadings.T
+            ridge, eye = _ridge(rows, targets, penalties, xp)
+            if rows.shape[0] < rows.shape[1]:
+                inner = xp.linalg.solve(rows @ rows.T + ridge * eye, block.y)
+                residual = ridge * inner
+                own = -ridge * ((inner @ inner.T) @ rows)
+            else:
+                loadings = xp.linalg.solve(rows.T @ rows + ridge * eye, rows.T @ block.y)
+                residual = block.y - rows @ loadings
+                own = -residual @ loadings.T
+            own = cell_roots(block, xp) * own
         both = both + xp.sum(residual * block.y)
         loss = loss + xp.sum(residual**2)
-        d_factors = d_factors + spread(xp.sqrt(block.weight)[:, None] * own, block, xp)
+        d_factors = d_factors + spread(own, block, xp)
     size = 2 * targets.n_cells
     return float(both) / size, float(loss) / size, 2 * d_factors / size
 
 
 def solve_tissue_factors(params, factors, targets, penalties, xp):
     """Return W (K, T) that minimizes the tensor model's objective given F and V; L2 or L1."""
-    genes_factors, W = params["gene_factors"], 0 * params["tissue_factors"]
+    gene_factors, W = params["gene_factors"], 0 * params["tissue_factors"]
     n_components = factors.shape[1]
     eye = xp.eye(n_components, dtype=factors.dtype, device=factors.device)
     strength = penalties.tissue / W.shape[0] * targets.n_cells
@@ -95,10 +127,10 @@ def solve_tissue_factors(params, factors, targets, penalties, xp):
         gram, linear = 0 * eye, 0 * factors[0, :]
         for block in targets.blocks:
             if block.tissue == k:
-                rows, _ = centered(factors, block, xp)
-                V = genes_factors[block.genes, :]
-                gram = gram + (rows.T @ rows) * (V.T @ V)
-                linear = linear + xp.sum(onto(rows.T, block, xp) * V.T, axis=1)
+                own, right = equations(factors, block, xp)
+                V = stacked(of_seen(gene_factors[block.genes, :].T, block, xp), own.shape[0], xp)
+                gram = gram + xp.sum(own * (V @ xp.matrix_transpose(V)), axis=0)
+                linear = linear + xp.sum(right * V, axis=(0, 2))
         if penalties.tissue_kind == "l2":
             found = _solve_psd(gram + strength * eye, linear[:, None], eye, xp)
         else:
@@ -109,17 +141,20 @@ def solve_tissue_factors(params, factors, targets, penalties, xp):
 
 
 def gene_equations(params, factors, targets, xp):
-    """Yield genes, X'X (T, T) and X'y (T, genes) of the regressions of genes on F * W."""
+    """Yield genes, X'X (g, T, T) and X'y (g, T, m) of the regressions of genes on F * W."""
     W, members = params["tissue_factors"], {}
     for block in targets.blocks:
         members.setdefault(block.genes.start, []).append(block)
     for blocks in members.values():
         gram, linear = 0.0, 0.0
+        alike = all(block.seen is None for block in blocks)
         for block in blocks:
-            rows, _ = centered(factors, block, xp)
+            own, right = equations(factors, block, xp)
+            if not alike:
+                own, right = per_gene(own, right, block, xp)
             w = W[block.tissue, :]
-            gram = gram + (rows.T @ rows) * (w[:, None] * w[None, :])
-            linear = linear + w[:, None] * onto(rows.T, block, xp)
+            gram = gram + own * (w[:, None] * w[None, :])
+            linear = linear + w[:, None] * right
         yield blocks[0].genes, gram, linear
 
 
@@ -130,17 +165,18 @@ def solve_gene_factors(params, factors, targets, penalties, xp):
     eye = xp.eye(factors.shape[1], dtype=factors.dtype, device=factors.device)
     for genes, gram, linear in gene_equations(params, factors, targets, xp):
         if penalties.loading_kind == "l2":
-            V[genes, :] = _solve_psd(gram + strength * eye, linear, eye, xp).T
+            found = _solve_psd(gram + strength * eye, linear, eye, xp)
         else:
-            start = params["gene_factors"][genes, :].T
-            V[genes, :] = lasso_steps(gram, linear, strength, start, xp).T
+            start = stacked(params["gene_factors"][genes, :].T, gram.shape[0], xp)
+            found = lasso_steps(gram, linear, strength, start, xp)
+        V[genes, :] = unstacked(found, xp).T
     return V
 
 
 def _solve_psd(gram, linear, eye, xp):
     """Solve a system that may be singular in directions without data."""
-    floor = 1e-12 * float(xp.linalg.trace(gram)) + 1e-100
-    return xp.linalg.solve(gram + floor * eye, linear)
+    floor = 1e-12 * xp.linalg.trace(gram) + 1e-100
+    return xp.linalg.solve(gram + floor[..., None, None] * eye, linear)
 
 
 def lasso_loadings(params, factors, targets, penalties, xp):
@@ -148,10 +184,10 @@ def lasso_loadings(params, factors, targets, penalties, xp):
     loadings = 0 * params["loadings"]
     strength = penalties.loading * targets.n_cells / targets.n_targets
     for block in targets.blocks:
-        rows, _ = centered(factors, block, xp)
-        start = params["loadings"][block.tissue, :, block.genes]
-        found = lasso_steps(rows.T @ rows, onto(rows.T, block, xp), strength, start, xp)
-        loadings[block.tissue, :, block.genes] = found
+        gram, linear = equations(factors, block, xp)
+        start = stacked(params["loadings"][block.tissue, :, block.genes], gram.shape[0], xp)
+        found = lasso_steps(gram, linear, strength, start, xp)
+        loadings[block.tissue, :, block.genes] = unstacked(found, xp)
     return loadings
 
 
@@ -161,18 +197,18 @@ def soft_threshold(values, threshold, xp):
 
 
 def lasso_steps(gram, linear, strength, coef, xp):
-    """Improve coef (T, m) of b'Gb/2 - l'b + strength |b|_1 by accelerated proximal steps.
+    """Improve coef (..., T, m) of b'Gb/2 - l'b + strength |b|_1 by accelerated proximal steps.
 
     Every column restarts its momentum where that points uphill (O'Donoghue and Candes 2015).
     """
-    curvature = float(xp.linalg.matrix_norm(gram, ord=2))
-    if curvature == 0:
-        return 0 * coef
-    ahead, momentum = coef, 1 + 0 * coef[0, :]
+    curvature = xp.linalg.matrix_norm(gram, ord=2, keepdims=True)
+    length = xp.where(curvature > 0, 1 / xp.clip(curvature, min=1e-300), 0.0)
+    coef = xp.where(curvature > 0, coef, 0.0)
+    ahead, momentum = coef, 1 + 0 * coef[..., :1, :]
     for _ in range(PROXIMAL_STEPS):
         gradient = gram @ ahead - linear
-        new = soft_threshold(ahead - gradient / curvature, strength / curvature, xp)
-        uphill = xp.sum((ahead - new) * (new - coef), axis=0) > 0
+        new = soft_threshold(ahead - length * gradient, length * strength, xp)
+        uphill = xp.sum((ahead - new) * (new - coef), axis=-2, keepdims=True) > 0
         momentum = xp.where(uphill, 1.0, momentum)
         grown = (1 + xp.sqrt(1 + 4 * momentum**2)) / 2
         ahead = new + xp.where(uphill, 0.0, (momentum - 1) / grown) * (new - coef)
@@ -200,14 +236,18 @@ def newton_factors(params, targets, design, penalties, *, model, xp):
     _, slope = scores_to_factors(design.matrix @ coef, model, xp)
     products = []
     for block in targets.blocks:
-        loadings = tissue_loadings(params, block.tissue, block.genes)
-        products.append(loadings @ loadings.T)
+        loadings = of_seen(tissue_loadings(params, block.tissue, block.genes), block, xp)
+        products.append(loadings if is_masked(block) else loadings @ loadings.T)
 
     def curvature(step):
         moved, total = (design.matrix @ step) * slope, 0 * slope
         for block, product in zip(targets.blocks, products):
-            rows, _ = centered(moved, block, xp)
-            own = xp.sqrt(block.weight)[:, None] * (rows @ product)
+            if is_masked(block):
+                fit, _ = fitted(moved, product, block, xp)
+                own = (cell_roots(block, xp) * fit) @ product.T
+            else:
+                rows, _ = centered(moved, block, xp)
+                own = cell_roots(block, xp) * (rows @ product)
             total = total + spread(own, block, xp)
         step = penalties.variant * design.penalized[:, None] * step
         return design.matrix.T @ (total * slope) / targets.n_cells + step

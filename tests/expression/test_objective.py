@@ -102,19 +102,40 @@ def test_gradients_leave_l1_penalties_out(tensor, kinds):
         np.testing.assert_allclose(mixed[name], expected[name])
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
-def test_genes_of_a_group_share_their_cells(tensor, pattern):
-    _, y = tensor(pattern=pattern)
-    targets = make_targets(y, np.ones(len(y)), np, "cpu")
-    assert len(targets.groups) == {"none": 1, "samples": 1, "cells": 6}[pattern]
-    assert targets.n_cells == np.sum(~np.isnan(y))
+@pytest.mark.parametrize("pattern", [*PATTERNS, "genes"])
+def test_blocks_hold_each_observed_cell_once(tensor, pattern):
+    """Where few genes share their cells, in groups with masks of genes or of cells."""
+    _, y = tensor(pattern=pattern, n_genes=70, n_tissues=5)
+    weight = np.arange(1.0, 1.0 + len(y))
+    targets = make_targets(y, weight, np, "cpu")
+    assert len(targets.groups) == {"none": 1, "samples": 1, "cells": 2, "genes": 2}[pattern]
+    shapes = {np.shape(block.seen)[:1] for block in targets.blocks} - {()}
+    assert shapes == {"none": set(), "samples": set(), "cells": {(40,)}, "genes": {(1,)}}[pattern]
+    found, again = np.full(y.shape, np.nan), 0
     for block in targets.blocks:
-        for offset, gene in enumerate(targets.order[block.genes]):
-            np.testing.assert_array_equal(
-                block.rows, np.flatnonzero(~np.isnan(y[:, gene, block.tissue]))
-            )
-            values = block.y[:, offset] + block.mean[offset]
-            np.testing.assert_allclose(values, y[block.rows, gene, block.tissue])
+        seen = np.broadcast_to(True if block.seen is None else block.seen, block.y.shape)
+        assert not np.any(block.y[~seen])
+        values = block.mean + block.y / np.sqrt(weight[block.rows])[:, None]
+        genes = targets.order[block.genes]
+        own = np.full((len(y), len(genes)), np.nan)
+        own[block.rows] = np.where(seen, values, np.nan)
+        again += np.sum(~np.isnan(own) & ~np.isnan(found[:, genes, block.tissue]))
+        found[:, genes, block.tissue] = np.where(np.isnan(own), found[:, genes, block.tissue], own)
+    assert again == 0
+    np.testing.assert_allclose(found, y)
+    np.testing.assert_allclose(targets.n_cells, np.sum(weight[:, None, None] * ~np.isnan(y)))
+    assert targets.n_targets == np.sum(~np.isnan(y).all(axis=0))
+
+
+def test_genes_with_the_same_cells_have_a_group_of_their_own(tensor):
+    _, y = tensor(n_genes=50, pattern="none")
+    y[:7, :20, 1] = np.nan
+    y[3, 30] = np.nan
+    targets = make_targets(y, np.ones(len(y)), np, "cpu")
+    genes = [sorted(targets.order[group]) for group in targets.groups]
+    rest = [j for j in range(20, 50) if j != 30]
+    assert sorted(genes) == [list(range(20)), rest, [30]]
+    assert all(block.seen is None for block in targets.blocks)
 
 
 def test_compressed_blocks_keep_their_products(tensor):
@@ -130,7 +151,7 @@ def test_genes_missing_in_some_tissues_are_compressed_together(tensor):
     _, y = tensor(n=12, n_genes=50, n_tissues=4, pattern="genes")
     targets = make_targets(y, np.ones(12), np, "cpu")
     small = compress(targets, np)
-    assert len(targets.groups) > 10
+    assert len(targets.groups) == 1  # with a mask, since few genes share their tissues
     assert sorted(block.tissue for block in small.blocks) == [0, 1, 2, 3]
     assert small.shape[1] == 12
     for block in small.blocks:

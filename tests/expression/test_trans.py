@@ -304,6 +304,45 @@ def test_expression_in_single_precision_gives_loadings_in_single_precision(tenso
         np.testing.assert_allclose(found[k], ridge.coef_.T, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("pattern", ["cells", "genes"])
+@pytest.mark.parametrize("model", ["linear", "sigmoid", "tensor"])
+@pytest.mark.parametrize("kinds", [("l2", "l2"), ("l2", "l1"), ("l1", "l2")])
+def test_masked_blocks_are_the_blocks_of_each_gene(tensor, model, pattern, kinds, monkeypatch):
+    """A group for each pattern of cells needs no masks, and must lead to the same."""
+    X, y = tensor(n=30, p=12, n_genes=7, n_tissues=3, pattern=pattern)
+    y[:, 2, 1] = np.nan
+    weight = np.random.default_rng(1).integers(1, 3, size=30).astype(float)
+    kernel, scale = genotype_kernel(X, weight, np)
+    explicit = kinds[0] == "l1"
+    A = CenteredGenotypes(X, scale, np) if explicit else kernel_root(kernel, np)[0]
+    design = Design(A, np.ones(X.shape[1] if explicit else A.shape[1]))
+    rng = np.random.default_rng(2)
+    params = {"coef": rng.normal(size=(len(design.penalized), 2))}
+    if model == "tensor":
+        params |= {"gene_factors": rng.normal(size=(7, 2)), "tissue_factors": np.ones((3, 2))}
+    else:
+        params["loadings"] = np.zeros((3, 2, 7))
+    penalties = Penalties(0.003, 0.02, 0.02, *kinds)
+    solvers = [alternate] + [gradient_descent] * (kinds == ("l2", "l2"))
+    solvers += [varpro] * (kinds == ("l2", "l2") and model != "tensor")
+    values, masked = {}, {}
+    for many in (1, 100):
+        monkeypatch.setattr("skgenetics.expression._targets.MANY", many)
+        targets = make_targets(y, weight, np, "cpu")
+        masked[many] = any(block.seen is not None for block in targets.blocks)
+        axes = {"loadings": 2, "gene_factors": 0}
+        start = {
+            name: np.take(value, targets.order, axis=axes[name]) if name in axes else value
+            for name, value in params.items()
+        }
+        values[many] = [
+            last(solver(start, targets, design, penalties, model=model, tol=0.0, xp=np), 6).value
+            for solver in solvers
+        ]
+    assert masked == {1: False, 100: True}
+    np.testing.assert_allclose(values[100], values[1], rtol=1e-9)
+
+
 @pytest.mark.parametrize("rank", [3, 30])
 def test_the_projected_objective_is_that_of_ridge_regressions(tensor, rank):
     _, y, weight, targets, *_ = problem(tensor, "linear")
