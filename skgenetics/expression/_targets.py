@@ -221,9 +221,11 @@ def fitted(values, loadings, block, xp):
     root (fit - mean) (n, genes), 0 where not observed, and the weighted mean (genes,).
     """
     if not is_masked(block):
-        (rows, mean), loadings = centered(values, block, xp), of_seen(loadings, block, xp)
-        return xp.astype(rows, loadings.dtype, copy=False) @ loadings, mean @ loadings
-    fit, root = xp.take(values, block.rows, axis=0) @ loadings, cell_roots(block, xp)
+        rows, _ = centered(values, block, xp)
+        fit = xp.astype(rows, loadings.dtype, copy=False) @ of_seen(loadings, block, xp)
+        return fit, fitted_mean(values, loadings, block, xp)
+    rows = xp.astype(xp.take(values, block.rows, axis=0), loadings.dtype, copy=False)
+    fit, root = rows @ loadings, cell_roots(block, xp)
     mean = xp.sum(root**2 * fit, axis=0) / xp.clip(block.total, min=1e-300)
     return root * (fit - mean), mean
 
@@ -232,7 +234,8 @@ def fitted_mean(values, loadings, block, xp):
     """Return the weighted mean (genes,) of `fitted`."""
     if is_masked(block):
         return fitted(values, loadings, block, xp)[1]
-    return gather(values, block, xp)[1] @ of_seen(loadings, block, xp)
+    _, mean = gather(values, block, xp)
+    return xp.astype(mean, loadings.dtype, copy=False) @ of_seen(loadings, block, xp)
 
 
 def equations(values, block, xp):
