@@ -13,7 +13,6 @@ in every tissue this is `MultiTaskLasso`, `Lasso`, and `Ridge` with alpha times 
 Yang, Pe'er, Pe'er, on observed cells.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -322,25 +321,16 @@ def no_effects(intercept):
     )
 
 
-def predict_cis(X, effects):
-    """Return the cis part (n, J, K) on the host, without intercepts, of X of any namespace."""
-    n_tissues, n_genes = effects.coef.shape[0], len(effects.indptr) - 1
-    values = np.zeros((X.shape[0], n_genes, n_tissues))
-    for j, own in _gene_values(X, effects):
-        values[:, j] = own
+def predict_cis(X, effects, genes=slice(None)):
+    """Return the cis part (n, m, K) of genes, on the host, without intercepts.
+
+    X is of any namespace.
+    """
+    places = np.arange(len(effects.indptr) - 1)[genes]
+    values = np.zeros((X.shape[0], len(places), effects.coef.shape[0]))
+    for place, j in enumerate(places):
+        own = slice(effects.indptr[j], effects.indptr[j + 1])
+        if own.start < own.stop:
+            block = take_columns(X, effects.variants[own])
+            values[:, place] = block @ effects.coef[:, own].T
     return values
-
-
-def subtract_cis(values, X, effects):
-    """Subtract the cis part and its intercepts from values (n, J, K), in place."""
-    for j, own in _gene_values(X, effects):
-        values[:, j] -= own
-    values -= effects.intercept.T
-
-
-def _gene_values(X, effects):
-    """Yield genes with effects, and their cis part (n, K)."""
-    for j, (start, stop) in enumerate(pairwise(effects.indptr)):
-        if stop > start:
-            block = take_columns(X, effects.variants[start:stop])
-            yield j, block @ effects.coef[:, start:stop].T

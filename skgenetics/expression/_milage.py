@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 
-from skgenetics.expression._cis import fit_cis, no_effects, subtract_cis
+from skgenetics.expression._cis import fit_cis, no_effects, predict_cis
 from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
 from skgenetics.expression._parameters import (
     check_parameters,
@@ -28,7 +28,7 @@ from skgenetics.expression._stages import (
     make_problem,
     subtract_trans,
 )
-from skgenetics.expression._standardize import expression_moments, shares, standardized
+from skgenetics.expression._standardize import Remaining, expression_moments, shares
 from skgenetics.expression._start import start_params
 from skgenetics.expression._targets import make_targets, sum_of_squares
 from skgenetics.utils._array_api import (
@@ -314,24 +314,27 @@ class MILAGERegressor(
         moments = expression_moments(Y, weight, scale=self.standardize_expression)
         warn_of_gaps(moments.cells)
         remaining = {"tissue_means": moments.within}
-        variation = float(np.nansum((standardized(Y_out, moments) - moments.tissue_mean.T) ** 2))
+        variation = float(np.nansum((Remaining(Y_out, moments)[:, :] - moments.tissue_mean.T) ** 2))
 
         def fit_cis_part(trans, alpha):
             effects = no_effects(moments.tissue_mean)
             if windows is not None:
-                left = standardized(Y, moments)
-                left -= trans
                 effects = fit_cis(
-                    X_fit, left, weight, windows, penalty=self.cis_penalty, alpha=alpha,
-                    impute=self.cis_impute, n_jobs=self.n_jobs, random_state=rng,
+                    X_fit, Remaining(Y, moments, trans), weight, windows,
+                    penalty=self.cis_penalty, alpha=alpha, impute=self.cis_impute,
+                    n_jobs=self.n_jobs, random_state=rng,
                 )  # fmt: skip
-                del left
-            residual, rest = standardized(Y, moments), standardized(Y_out, moments)
-            subtract_cis(residual, X_fit, effects)
-            subtract_cis(rest, X_out, effects)
-            return CisPart(effects, make_targets(residual, weight, xp, device), rest)
 
-        cis = fit_cis_part(0.0, self.cis_alpha)
+            def left(X, Y):
+                def explained(genes):
+                    return predict_cis(X, effects, genes) + effects.intercept.T[genes]
+
+                return Remaining(Y, moments, explained)
+
+            targets = make_targets(left(X_fit, Y), weight, xp, device)
+            return CisPart(effects, targets, left(X_out, Y_out)[:, :])
+
+        cis = fit_cis_part(None, self.cis_alpha)
         alpha = cis.effects.alpha
         kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
         problem = make_problem(
@@ -373,7 +376,7 @@ class MILAGERegressor(
             stages.run(
                 self.solver_, start, tol=self.tol,
                 n_refits=self.n_refits if self.n_components_ else 0,
-                refit_cis=lambda trans: fit_cis_part(trans, alpha),
+                refit_cis=lambda trans: fit_cis_part(lambda genes: trans[:, genes], alpha),
             ),
             max_iter=self.max_iter,
             X=X,

@@ -293,7 +293,11 @@ def fitted_attributes(fit, cis, array, xp):
     arrays = {name: fit.layers[key] for name, key in LAYERS.items() if key in fit.layers}
     used = xp.any(xp.abs(fit.factors) > 0, axis=0)
     for name, values in arrays.items():
-        used = used & xp.any(values != 0, axis=(0, 2) if name == "factor_loadings_" else 0)
+        if name == "factor_loadings_":  # by tissue, since they are large
+            values = xp.stack(
+                [xp.max(xp.abs(values[k, :, :]), axis=1) for k in range(values.shape[0])]
+            )
+        used = used & xp.any(values != 0, axis=0)
     arrays |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
     intercept = array(cis.effects.intercept)
     dtype = intercept.dtype

@@ -52,11 +52,25 @@ def _gene_moments(y, weight, scale):
     return Moments(mean, size, tissue_mean.T, tissue_cells.T, float(total), float(within))
 
 
-def standardized(y, moments):
-    """Return y (I, J, K) in units of `moments`, in the dtype of y."""
-    z = y - moments.mean.astype(y.dtype)[:, None]
-    z /= moments.scale.astype(y.dtype)[:, None]
-    return z
+class Remaining:
+    """Expression in units of `Moments` less what a part explains, as ``remaining[:, genes]``.
+
+    It is made when asked for, in the dtype of y, since the whole would be a copy of y.
+    """
+
+    def __init__(self, y, moments, explained=None):
+        """Take y (I, J, K) and a function from genes to what is explained of them (I, m, K)."""
+        self.y, self.moments, self.explained = y, moments, explained
+        self.shape, self.dtype = y.shape, y.dtype
+
+    def __getitem__(self, index):
+        """Return the expression (I, m, K) of genes, the second index; all individuals."""
+        _, genes = index
+        z = self.y[:, genes] - self.moments.mean[genes, None].astype(self.dtype)
+        z /= self.moments.scale[genes, None].astype(self.dtype)
+        if self.explained is not None:
+            z -= self.explained(genes)
+        return z
 
 
 def shares(total, remaining):
