@@ -189,11 +189,12 @@ def reset_peak():
 class GtexShape:
     """The size of GTEx: seconds of all threads, and memory beyond genotypes and expression.
 
-    449 individuals in 28 tissues, 19,425 genes, 2,445,192 variants as int8, 400 factors. The whole fit of a model without a cis part: standardization, kernel, staged start,
-    60 iterations, and the loadings of all genes. At the end these (.9 GB in single precision, 1.7 in
-    double) and the observed cells (.5 and 1.0) are in memory together, so that expression in double
-    precision takes more than 2 GB; no other array is as large as either. The strength of the loadings' penalty
-    is one at which both models explain expression. About 1.0 Tflop are the kernel's (half of it by
+    449 individuals in 28 tissues, 19,425 genes, 2,445,192 variants as int8, 400 factors. The whole
+    fit of a model without a cis part: standardization, kernel, staged start, 60 iterations, and the
+    loadings of all genes. At the end these (.9 GB in single precision, 1.7 in double) and the
+    observed cells (.5 and 1.0) are in memory together, so that expression in double precision takes
+    more than 2 GB; no other array is a tenth as large. The strength of the loadings' penalty is one
+    at which both models explain expression. About 1.0 Tflop are the kernel's (half of it by
     symmetry), 2.6 the start's lasso, .5 its principal components, .2 of 60 iterations, and .15 the
     products of expression with itself and with the loadings. Validated genotypes are read 4 times.
     """
@@ -218,8 +219,8 @@ class GtexShape:
         grown = memory("VmHWM") - before
         within = model.variance_explained_["within"]["trans"]
         print(
-            f"{trans_model}, {dtype}: {wall:.0f} s, {cpu:.0f} s of processors, {grown:.2f} GB more at the "
-            f"peak, {within:.2f} of the variance within explained"
+            f"{trans_model}, {dtype}: {wall:.0f} s, {cpu:.0f} s of processors, {grown:.2f} GB more "
+            f"at the peak, {within:.2f} of the variance within explained"
         )
         return wall, grown
 
