@@ -46,7 +46,7 @@ def lbfgs(function, x, *, tol, xp):
             yield Iterate(x, value, extra, True)
             return
         change, turn = moved - x, new_gradient - gradient
-        if float(xp.sum(change * turn)) > 1e-10 * float(xp.sum(turn * turn)):
+        if float(xp.sum(change * turn)) > 1e-10 * float(xp.sum(turn * turn)) > 0:
             pairs = [*pairs[1 - MEMORY :], (change, turn)]
         converged = value - new_value <= tol * abs(new_value)
         x, value, gradient, extra = moved, new_value, new_gradient, new_extra

@@ -29,7 +29,12 @@ def cis_windows_from_positions(genes, variants, window=1_000_000):
     Raises
     ------
     ValueError
-        If variants are not in order.
+        If variants are not in order, or a position is missing.
+
+    Warns
+    -----
+    UserWarning
+        If no gene is on a chromosome that variants have, as where names differ ("chr1" and "1").
 
     Examples
     --------
@@ -42,7 +47,7 @@ def cis_windows_from_positions(genes, variants, window=1_000_000):
     """
     check_number(window, "window", integer=True, low=0, closed="left")
     chromosome = np.asarray(variants["chromosome"]).astype(str)
-    position = np.asarray(variants["position"]).astype(np.int64)
+    position = _positions(variants["position"], "variants", "position")
     starts = np.flatnonzero(np.append(True, chromosome[1:] != chromosome[:-1]))
     if len(set(chromosome[starts])) < len(starts):
         raise ValueError(
@@ -52,7 +57,14 @@ def cis_windows_from_positions(genes, variants, window=1_000_000):
     stops = np.append(starts[1:], len(chromosome))
     windows = np.zeros((len(genes["start"]), 2), dtype=np.int64)
     gene_chromosome = np.asarray(genes["chromosome"]).astype(str)
-    gene_start = np.asarray(genes["start"]).astype(np.int64)
+    gene_start = _positions(genes["start"], "genes", "start")
+    if gene_start.size and not np.isin(gene_chromosome, chromosome).any():
+        warnings.warn(
+            "No gene is on a chromosome of the variants, so that every window is empty. Names in "
+            f"genes are like {str(gene_chromosome[0])!r}, in variants like {str(chromosome[0])!r}.",
+            UserWarning,
+            stacklevel=2,
+        )
     for start, stop in zip(starts, stops):
         places = position[start:stop]
         if np.any(np.diff(places) < 0):
@@ -64,6 +76,19 @@ def cis_windows_from_positions(genes, variants, window=1_000_000):
         windows[own, 0] = start + np.searchsorted(places, gene_start[own] - window, side="left")
         windows[own, 1] = start + np.searchsorted(places, gene_start[own] + window, side="right")
     return windows
+
+
+def _positions(values, table, column):
+    """Return base pairs as integers, or raise where one is missing."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "iu":
+        values = values.astype(float)
+        (bad,) = np.nonzero(~np.isfinite(values))
+        if bad.size:
+            raise ValueError(
+                f"{table} has no {column} in {bad.size} row(s), the first {bad[0]}; leave them out."
+            )
+    return values.astype(np.int64)
 
 
 def columns_of(columns, name, n_variants, n_features, feature_names):
@@ -92,6 +117,14 @@ def windows_of(cis_windows, n_variants, n_features, n_genes, feature_names):
 
     Names that X lacks are passed over: an earlier step of a pipeline may have dropped them.
     """
+    if hasattr(cis_windows, "to_numpy"):  # a data frame
+        cis_windows = cis_windows.to_numpy()
+    sized = hasattr(cis_windows, "__len__") and all(hasattr(w, "__len__") for w in cis_windows)
+    if not sized:
+        raise ValueError(
+            "cis_windows must hold two integers or a list of variant names for each gene; got "
+            f"{cis_windows!r:.60}."
+        )
     if len(cis_windows) != n_genes:
         raise ValueError(f"cis_windows has {len(cis_windows)} entries; y has {n_genes} genes.")
     if any(isinstance(window, str) for window in cis_windows):

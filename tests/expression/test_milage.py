@@ -430,6 +430,8 @@ def test_weights_are_repetitions(made, options):
         ({"cis_windows": None, "cis_impute": "mean"}, "cis_impute='mean' belongs"),
         ({"cis_windows": None, "n_refits": 2}, "n_refits=2 belongs"),
         ({"n_refits": -1}, "n_refits"),
+        ({"cis_windows": 5}, "for each gene; got 5"),
+        ({"cis_windows": [None] * 20}, "for each gene; got \\[None"),
         ({"cis_windows": ["rs1"] * 20}, "list of variant names for each gene"),
         ({"cis_windows": [[9, 3]] * 20}, "window needs"),
         ({"cis_windows": [[0, 5]] * 19 + [[4]]}, "that of gene 19 has 1"),
@@ -470,6 +472,21 @@ def test_bad_data(made):
         model(made).fit(X, y)
     with pytest.raises(ValueError, match="GenotypeImputer"):
         model(made).fit(np.where(X == 0, -9, X).astype(np.int8), made.target)
+
+
+@pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
+def test_expression_that_does_not_vary_is_predicted_as_it_is(made, trans_model):
+    y = np.full((len(made.data), 20, 2), 3.0)
+    fitted = model(made, trans_model=trans_model, cis_alpha=None, polygenic=True).fit(made.data, y)
+    np.testing.assert_array_equal(fitted.predict(made.data), y)
+    assert fitted.score(made.data, y) == 1.0
+
+
+def test_windows_come_from_a_data_frame(made):
+    frame = pd.DataFrame(made.cis_windows, columns=["first", "last"])
+    fitted = model(made).set_params(cis_windows=frame).fit(made.data, made.target)
+    expected = model(made).fit(made.data, made.target)
+    np.testing.assert_array_equal(fitted.predict(made.data), expected.predict(made.data))
 
 
 def test_more_components_than_the_data_allow_are_clipped(made):

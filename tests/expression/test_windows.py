@@ -33,3 +33,16 @@ def test_chromosomes_and_empty_windows():
 def test_unsorted_variants_raise(variants, match):
     with pytest.raises(ValueError, match=match):
         cis_windows_from_positions({"chromosome": ["1"], "start": [1]}, variants)
+
+
+def test_names_of_chromosomes_that_differ_warn():
+    variants = {"chromosome": ["1", "2"], "position": [10, 20]}
+    with pytest.warns(UserWarning, match="genes are like 'chr1', in variants like '1'"):
+        windows = cis_windows_from_positions({"chromosome": ["chr1"], "start": [10]}, variants)
+    assert windows[0, 0] == windows[0, 1]
+
+
+def test_missing_positions_raise():
+    genes = {"chromosome": ["1", "1"], "start": [10.0, np.nan]}
+    with pytest.raises(ValueError, match="genes has no start in 1 row"):
+        cis_windows_from_positions(genes, {"chromosome": ["1"], "position": [10]})
