@@ -196,8 +196,11 @@ def variant_lasso(gradients, take, scores, weight, candidates):
     effects = [np.empty(0)] * n_components
     for _ in range(ROUNDS):
         found = _largest(gradients(cells * residual / total), columns, candidates, n_components)
-        if strength is None:
-            strength = [LASSO_SHARE * (sizes[0] if sizes.size else 0.0) for _, sizes in found]
+        if strength is None:  # from exact products, those of `gradients` may be in single precision
+            strength = [
+                LASSO_SHARE * float(np.max(np.abs(own @ take(new[:1])), initial=0)) / total
+                for own, (new, _) in zip((cells * residual).T, found)
+            ]
         done = True
         for t, (new, sizes) in enumerate(found):
             new = new[sizes > strength[t] * (1 + 1e-4)]
