@@ -55,8 +55,11 @@ def atomic_folder(path, *, replaces=()):
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"Cannot write to {path}: it is a file, not a folder.")
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    except OSError as error:
+        raise OSError(f"Cannot write to {path}: {error.strerror}.") from error
     try:
         yield temporary
         path.mkdir(exist_ok=True)

@@ -43,3 +43,10 @@ def test_a_file_in_the_place_of_the_folder(tmp_path):
     path.write_text("")
     with pytest.raises(NotADirectoryError, match="it is a file"), atomic_folder(path):
         pass
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "x").write_text("")
+    path = tmp_path / "x" / "results"
+    with pytest.raises(OSError, match=f"Cannot write to {path}: "), atomic_folder(path):
+        pass
