@@ -20,42 +20,46 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
     noise_scale = np.where(varies, problem.noise_unit, 0.0)
     n_traits, n_variants = len(traits.mean), len(genotypes.mean)
     posterior, inverse_sd = state.posterior, genotypes.inverse_sd
-    to_alleles = inverse_sd[:, None] * scale
 
-    def embed(values, fill=0.0):
+    def embed(values, *, fill=0.0):
         full = np.full((n_traits, n_variants), fill)
         full[kept] = values.T
+        return full
+
+    def per_allele(values):
+        full = embed(values)
+        full[kept] *= scale[:, None]
+        full *= inverse_sd
         return full
 
     effects = posterior.effects
     if design.background is not None:
         effects = effects + background_effects(design)
-    coef = embed(effects * to_alleles)
+    explained = np.zeros(n_traits)
+    explained[kept] = scale**2 * design.fitted_variance(effects)
     center = traits.mean.copy()
     if centered and design.missing is not None:
         center[kept] += scale * intercept(design, posterior.effects)
-    responsibilities = state.take_responsibilities()
-    sd, lfsr = deviations_and_sign_rates(state, responsibilities, prior, design.squared_norm)
-    sd *= to_alleles
-    lfsr[~design.used] = 1.0
-    lfsr[:, scale == 0] = 1.0
-    null = (np.arange(prior.n_weights) == 0).astype(float)
-    unused = null if prior.has_null else state.weights
-    responsibilities[~design.used] = unused
-    pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
     noise = np.zeros((n_traits, n_traits))
     noise[np.ix_(kept, kept)] = state.covariance.matrix * np.outer(noise_scale, noise_scale)
+    total = explained + np.diag(noise)
+
+    responsibilities = state.take_responsibilities()
+    sd, lfsr = deviations_and_sign_rates(state, responsibilities, prior, design.squared_norm)
+    null = (np.arange(prior.n_weights) == 0).astype(float)
+    responsibilities[~design.used] = null if prior.has_null else state.weights
+    pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
+    lfsr[~design.used] = 1.0
+    lfsr[:, scale == 0] = 1.0
+    lfsr, coef_sd, coef = embed(lfsr, fill=1.0), per_allele(sd), per_allele(effects)
     covariances = np.zeros((len(prior.names), n_traits, n_traits))
     for covariance, factor in zip(covariances, prior.factors, strict=True):
         root = unit[:, None] * factor
         covariance[np.ix_(kept, kept)] = root @ root.T
-    explained = np.zeros(n_traits)
-    explained[kept] = scale**2 * design.fitted_variance(effects)
-    total = explained + np.diag(noise)
     found = {
         "coef_": coef,
-        "coef_sd_": embed(sd),
-        "lfsr_": embed(lfsr, 1.0),
+        "coef_sd_": coef_sd,
+        "lfsr_": lfsr,
         "pip_": np.clip(pip, 0.0, 1.0),
         "intercept_": center - coef @ genotypes.mean,
         "weights_": state.weights,
