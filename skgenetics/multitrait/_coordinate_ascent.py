@@ -2,8 +2,9 @@
 
 Source: "M&M ASH model and inference" (2016), equations (17)-(22), corrected, in the eigenbasis of
 the prior's covariances. Rows of Y are N(B'x, Sigma); a row beta_p of B has the prior
-sum_t pi_t N(0, V_t) and the posterior q(beta_p) = sum_t alpha_pt N(mu_pt, S_pt). Everything is
-*whitened* in the kernel: multiplied by Sigma^-1/2, so that the noise has the covariance I.
+sum_t pi_t N(0, V_t) and the posterior q(beta_p) = sum_t alpha_pt N(mu_pt, S_pt). *Whitened* is what
+was multiplied by Sigma^-1/2, so that the noise has the covariance I: there the V_t have their
+eigenvectors. Scores and effects stay in the traits' units.
 """
 
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     Returns
     -------
     gain : float
-        sum_p [log sum_t pi_t BF_pt - g_p.r_p + d_p |r_p|^2 / 2], whitened.
+        sum_p [log sum_t pi_t BF_pt - g_p.r_p + d_p |r_p|^2 / 2], g and r whitened.
     spread : array (J, J) or None
         sum_p d_p Var_q(beta_p), where learn_covariance.
     """
