@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-BLOCK = 2**15  # weights of a layer that are worked on at a time, to stay in the cache
-DENSE = 0.8  # share of units with relevance above which all are multiplied, 8 blocks at a time
+BLOCK = 2**18  # weights of a layer that are worked on at a time, to stay in the cache
+COPY = 20  # products of a weight that take as long as copying it
+FEW = 0.6  # share of inputs that receive relevance below which the others are left out
 
 
 class Layer(NamedTuple):
@@ -117,30 +118,47 @@ def inverse_of_total(share, weight, *, epsilon, xp):
     return xp.where(divided, ones / xp.where(divided, total, ones), xp.zeros_like(total))
 
 
+def share_of(mask, xp):
+    """Return the share of True."""
+    return float(xp.mean(xp.astype(mask, xp.float64)))
+
+
 def hand_down(ratio, gain, effect, weight, xp):
     """Return gain_nj sum_k ratio_nmk effect(w_jk), (n, h, inputs), for ratio (n, h, outputs).
 
-    Where many units have nothing to hand on, as with ReLU, each sample goes without its own.
+    Where many units have nothing to hand on, as with ReLU, each sample goes without its own; and
+    where few inputs receive anything, as with genotypes of rare alleles, without the others too.
     """
     (n, h, n_units), n_inputs = ratio.shape, weight.shape[0]
-    live = xp.any(ratio != 0, axis=1)
-    all_at_once = float(xp.mean(xp.astype(live, ratio.dtype))) > DENSE
+    live, reached = xp.any(ratio != 0, axis=1), gain != 0
+    all_at_once = share_of(live, xp) * (h + COPY) > h
+    few_inputs = share_of(reached, xp) < FEW
     if all_at_once:
         ratio = xp.reshape(ratio, (n * h, n_units))
     else:
         units = [xp.nonzero(live[i, :])[0] for i in range(n)]
         ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(n)]
-    received = xp.empty((n, h, n_inputs), dtype=ratio.dtype, device=ratio.device)
-    for inputs in blocks(weight, 8 * BLOCK if all_at_once else BLOCK):
+    received = xp.zeros((n, h, n_inputs), dtype=ratio.dtype, device=ratio.device)
+    for inputs in blocks(weight, BLOCK):
         block = weight[inputs, :]
         if all_at_once:
             sent = xp.reshape(ratio @ effect(block).T, (n, h, -1))
             received[:, :, inputs] = gain[:, None, inputs] * sent
-            continue
-        block = effect(xp.reshape(xp.reshape(block.T, (-1,)), (n_units, -1)))  # a row a unit
-        for i in range(n):
-            sent = ratios[i] @ xp.take(block, units[i], axis=0)
-            received[i, :, inputs] = gain[i, inputs] * sent
+        elif few_inputs:
+            block = effect(block)
+            count = xp.cumulative_sum(xp.astype(reached[:, inputs], xp.int64), axis=1)
+            place = xp.clip(count - 1, min=0)  # of each input among those that receive
+            for i in range(n):
+                rows = xp.nonzero(reached[i, inputs])[0]
+                if rows.shape[0] > 0:
+                    kept = xp.take(xp.take(block, rows, axis=0), units[i], axis=1)
+                    sent = xp.take(ratios[i] @ kept.T, place[i, :], axis=1)
+                    received[i, :, inputs] = gain[i, inputs] * sent
+        else:
+            block = effect(xp.reshape(xp.reshape(block.T, (-1,)), (n_units, -1)))  # a row a unit
+            for i in range(n):
+                sent = ratios[i] @ xp.take(block, units[i], axis=0)
+                received[i, :, inputs] = gain[i, inputs] * sent
     return received
 
 

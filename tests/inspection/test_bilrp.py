@@ -55,12 +55,17 @@ def layers():
 )
 @pytest.mark.parametrize("signed", [False, True], ids=["dosages", "signed"])
 @pytest.mark.parametrize(
-    "dense", [0.8, -1.0, 2.0]
-)  # as it comes; all units at once; sample by sample
-def test_factors_equal_the_rule_by_quadruple_loop(rules, activations, signed, dense, monkeypatch):
-    monkeypatch.setattr(_relevance, "DENSE", dense)
-    if dense != 0.8:
-        monkeypatch.setattr(_relevance, "BLOCK", 12 if dense > 0 else 2)  # several, uneven
+    ("copy", "few", "block"),
+    [(None, None, None), (1e9, 0.0, 2), (-1e9, 0.0, 12), (-1e9, 2.0, 12), (-1e9, 2.0, 2)],
+    ids=["as it comes", "all at once", "live units", "and inputs", "an input at a time"],
+)
+def test_factors_equal_the_rule_by_quadruple_loop(
+    rules, activations, signed, copy, few, block, monkeypatch
+):
+    if copy is not None:
+        monkeypatch.setattr(_relevance, "COPY", copy)
+        monkeypatch.setattr(_relevance, "FEW", few)
+        monkeypatch.setattr(_relevance, "BLOCK", block)  # several, uneven
     layers = make_layers((6, 5, 4, 3), activations, seed=3)
     X = dosages(2, 6, seed=1).astype(float)
     bounds = (0.0, 2.0)
