@@ -139,7 +139,8 @@ def hand_down(ratio, gain, effect, weight, xp):
         units = [xp.nonzero(live[i, :])[0] for i in range(n)]
         ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(n)]
     received = xp.zeros((n, h, n_inputs), dtype=ratio.dtype, device=ratio.device)
-    for inputs in blocks(weight, BLOCK):
+    size = BLOCK if all_at_once or few_inputs else BLOCK // 8  # to be transposed in the cache
+    for inputs in blocks(weight, size):
         block = weight[inputs, :]
         if all_at_once:
             sent = xp.reshape(ratio @ effect(block).T, (n, h, -1))

@@ -56,7 +56,7 @@ def layers():
 @pytest.mark.parametrize("signed", [False, True], ids=["dosages", "signed"])
 @pytest.mark.parametrize(
     ("copy", "few", "block"),
-    [(None, None, None), (1e9, 0.0, 2), (-1e9, 0.0, 12), (-1e9, 2.0, 12), (-1e9, 2.0, 2)],
+    [(None, None, None), (1e9, 0.0, 2), (-1e9, 0.0, 96), (-1e9, 2.0, 12), (-1e9, 2.0, 2)],
     ids=["as it comes", "all at once", "live units", "and inputs", "an input at a time"],
 )
 def test_factors_equal_the_rule_by_quadruple_loop(
