@@ -4,9 +4,10 @@ Both rivals compute the same relevances by gradients: the forward pass is rewrit
 times input is the gamma rule (activations are rescaled by constants, biases as constants).
 
 Seen on one thread of an AMD EPYC beside other work, with torch 2.13, each case in a process of its
-own: 26 to 52 times faster than a loop over units; 1.4 to 3.0 times faster than batched torch (least
-for 8 samples of the smaller network: 1.4 to 1.8). Memory for 64 samples 1.3 to 1.7 times that of
-the factors; for 2, up to 3.2 times, as blocks of weights take some 8 MB.
+own: 26 to 52 times faster than a loop over units; 1.6 to 3.3 times faster than batched torch, but
+1.2 to 2.3, from run to run, for 2 samples of the smaller network, where both take some 10 ms.
+Memory for 64 samples 1.3 to 1.7 times that of the factors; for 2, up to 3.2 times, as blocks of
+weights take some 8 MB.
 """
 
 import time

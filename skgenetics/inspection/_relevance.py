@@ -138,7 +138,7 @@ def hand_down(ratio, gain, effect, weight, xp):
     else:
         units = [xp.nonzero(live[i, :])[0] for i in range(n)]
         ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(n)]
-    received = xp.zeros((n, h, n_inputs), dtype=ratio.dtype, device=ratio.device)
+    received = xp.empty((n, h, n_inputs), dtype=ratio.dtype, device=ratio.device)
     size = BLOCK if all_at_once or few_inputs else BLOCK // 8  # to be transposed in the cache
     for inputs in blocks(weight, size):
         block = weight[inputs, :]
@@ -151,7 +151,9 @@ def hand_down(ratio, gain, effect, weight, xp):
             place = xp.clip(count - 1, min=0)  # of each input among those that receive
             for i in range(n):
                 rows = xp.nonzero(reached[i, inputs])[0]
-                if rows.shape[0] > 0:
+                if rows.shape[0] == 0:
+                    received[i, :, inputs] = 0.0
+                else:
                     kept = xp.take(xp.take(block, rows, axis=0), units[i], axis=1)
                     sent = xp.take(ratios[i] @ kept.T, place[i, :], axis=1)
                     received[i, :, inputs] = gain[i, inputs] * sent
