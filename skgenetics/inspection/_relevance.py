@@ -27,10 +27,13 @@ class Share(NamedTuple):
     """What reaches the units of a layer: sum_t gain_tj effect_t(w_jk) from input j, and `bias_k`.
 
     Relevance is divided among the senders in proportion. `units` says where the share holds.
+    The total is `known` and the terms in `rest`, which are fewer or cheaper than all.
     """
 
     terms: list  # of (gain (n, inputs), effect: an elementwise function of weights)
     bias: object  # (outputs,)
+    known: object  # (n, outputs) or (outputs,)
+    rest: list  # as terms
     units: object = None  # (n, outputs), boolean; None: everywhere
 
 
@@ -78,19 +81,28 @@ def shares(rule, layer, a, z, live, *, gamma, bounds, xp):
     def lowered(array):
         return xp.minimum(array, (1 + gamma) * array)
 
+    def present(terms):
+        return [(gain, effect) for gain, effect in terms if bool(xp.any(gain != 0))]
+
     if rule == "w2":
-        yield Share([(xp.ones_like(a), lambda weight: weight**2)], bias**2)
+        terms, bias = [(xp.ones_like(a), lambda weight: weight**2)], bias**2
+        yield Share(terms, bias, bias, terms)
     elif rule == "zb":
         low, high = bounds
-        yield Share([(a - low, above), (a - high, below)], above(bias))
+        terms, bias = [(a - low, above), (a - high, below)], above(bias)
+        yield Share(terms, bias, bias, terms)
     elif rule == "gamma":
-        for units, effects in ((z > 0, (raised, lowered)), (z <= 0, (lowered, raised))):
-            if bool(xp.any(units & live)):
-                gains = zip((above(a), below(a)), effects)
-                terms = [(gain, effect) for gain, effect in gains if bool(xp.any(gain != 0))]
-                yield Share(terms, effects[0](bias), units)
+        up, down = above(a), below(a)
+        if bool(xp.any((z > 0) & live)):
+            terms = present([(up, raised), (down, lowered)])
+            rest = present([(gamma * up, above), (gamma * down, below)])
+            yield Share(terms, raised(bias), z + gamma * above(bias), rest, z > 0)
+        if bool(xp.any((z <= 0) & live)):
+            terms = present([(up, lowered), (down, raised)])
+            rest = present([(gamma * up, below), (gamma * down, above)])
+            yield Share(terms, lowered(bias), z + gamma * below(bias), rest, z <= 0)
     else:
-        yield Share([(a, lambda weight: weight)], bias)
+        yield Share([(a, lambda weight: weight)], bias, z, [])
 
 
 def blocks(weight, size):
@@ -106,8 +118,8 @@ def inverse_of_total(share, weight, *, epsilon, xp):
 
     What `epsilon` takes into the denominator is lost; it is 0 but for one rule.
     """
-    total = share.bias
-    for gain, effect in share.terms:
+    total = share.known
+    for gain, effect in share.rest:
         for inputs in blocks(weight, BLOCK):
             total = total + gain[:, inputs] @ effect(weight[inputs, :])
     if epsilon:
