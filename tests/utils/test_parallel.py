@@ -75,5 +75,6 @@ def test_kernels_compile_without_a_folder_to_cache_in(monkeypatch):
         return lambda function: function
 
     monkeypatch.setattr(numba, "njit", njit)
-    assert kernel(lambda x: x + 1)(2) == 3
-    assert calls == [{"nogil": True, "cache": True}, {"nogil": True}]
+    assert kernel(fastmath=("reassoc",))(lambda x: x + 1)(2) == 3
+    plain = {"nogil": True, "fastmath": {"reassoc"}}
+    assert calls == [{**plain, "cache": True}, plain]
