@@ -91,11 +91,12 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
             effects[block], _, alpha[block], own[block], evidence[block] = parts
         del columns  # before the next ones are made
     design.settle()
-    d = design.squared_norm[:, None]
-    gain = np.sum(evidence) + np.sum((effects @ covariance.inverse) * (d / 2 * effects - own))
+    precise, d = effects @ covariance.inverse, design.squared_norm
+    gain = np.sum(evidence) - np.einsum("pj,pj->", precise, own)
+    gain += np.einsum("p,pj,pj->", d, precise, effects) / 2
     if not learn_covariance:
         return float(gain), None
-    spread = -effects.T @ (d * effects)
+    spread = -effects.T @ (d[:, None] * effects)
     for low, high in pairwise(first):
         inner = moments[: high - low, low:high]
         inner = inner + np.tril(inner, -1).T

@@ -143,7 +143,7 @@ class GenotypeDesign:
     def settle(self):
         """Give the residual its mean of 0 again after a sweep, where X is centered."""
         if self.centered:
-            self.residual = self.residual - self.row_weight @ self.residual / self.n_samples
+            self.residual -= self.row_weight @ self.residual / self.n_samples
         if self.precision is None:
             self.refined = self.residual
 
