@@ -13,7 +13,7 @@ from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE
 from skgenetics.finemapping._summary import Posterior
 from skgenetics.utils._numba import kernel
 
-NEGLIGIBLE = 1e-8  # |S alpha mu| below it, in units of z's noise, does not enter R b
+NEGLIGIBLE = 1e-10  # |S alpha mu| below it, in units of z's noise, does not enter R b
 
 
 class SusieState(NamedTuple):
