@@ -3,12 +3,12 @@
 Both rivals compute the same relevances by gradients: the forward pass is rewritten so that gradient
 times input is the gamma rule (activations are rescaled by constants, biases as constants).
 
-Seen on one thread of an AMD EPYC, with torch 2.13, each case in a process of its own: 22 to 52
-times faster than a loop over units. Than batched torch 2.3, 2.0 and 2.1 times faster for 2, 8 and
-64 samples of the smaller network, and 3.0, 2.5 and 1.9 times of the larger: medians of three
-processes, of which one in eighteen gave 1.46; where a case takes some 10 ms, torch now and then
-takes twice its time. Memory for 64 samples is 1.3 to 1.7 times that of the factors; for 2, up to
-3.2 times, as blocks of weights take some 8 MB.
+Seen on one thread of an AMD EPYC, with torch 2.13, each case in a process of its own: 22, 33 and
+14 to 17 times faster than a loop over units for 2, 8 and 64 samples of the smaller network, and
+23, 42 and 33 times of the larger. Than batched torch 2.3, 2.0 and 2.1 times faster, and 3.0, 2.5
+and 1.9 times: medians of three processes, of which one in eighteen gave 1.46; where a case takes
+some 10 ms, torch now and then takes twice its time. Memory for 64 samples is 1.3 to 1.7 times that
+of the factors; for 2, up to 3.2 times, as blocks of weights take some 8 MB.
 """
 
 import time
