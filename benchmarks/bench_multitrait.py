@@ -147,13 +147,23 @@ class FullFit:
             _coordinate_ascent.CYCLES = cycles
         return int(np.sum(path < bound - 1))
 
-    def track_memory_ratio(self, size):
-        """X and what the fit allocates, over X and the responsibilities."""
+    def peak(self, **options):
+        """Bytes that a fit allocates."""
+        model = MMASHRegressor(**self.model.get_params()).set_params(**options)
         tracemalloc.start()
-        self.model.fit(self.X, self.Y)
+        model.fit(self.X, self.Y)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return (self.X.nbytes + peak) / (self.X.nbytes + self.model.responsibilities_.nbytes)
+        return peak
+
+    def track_memory_ratio(self, size):
+        """X and what the fit allocates, over X and the responsibilities."""
+        responsibilities = self.X.shape[1] * len(self.uniform) * 8
+        return (self.X.nbytes + self.peak()) / (self.X.nbytes + responsibilities)
+
+    def track_matrices_of_a_background(self, size):
+        """What the search of a background adds, in matrices of n x n."""
+        return (self.peak(polygenic="auto") - self.peak()) / (8 * len(self.X) ** 2)
 
 
 class Fit:

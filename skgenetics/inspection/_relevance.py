@@ -93,14 +93,14 @@ def shares(rule, layer, a, z, live, *, gamma, bounds, xp):
         yield Share(terms, bias, bias, terms)
     elif rule == "gamma":
         up, down = above(a), below(a)
-        if bool(xp.any((z > 0) & live)):
-            terms = present([(up, raised), (down, lowered)])
-            rest = present([(gamma * up, above), (gamma * down, below)])
-            yield Share(terms, raised(bias), z + gamma * above(bias), rest, z > 0)
-        if bool(xp.any((z <= 0) & live)):
-            terms = present([(up, lowered), (down, raised)])
-            rest = present([(gamma * up, below), (gamma * down, above)])
-            yield Share(terms, lowered(bias), z + gamma * below(bias), rest, z <= 0)
+        for units, (own, other), (more, less) in (
+            (z > 0, (raised, lowered), (above, below)),
+            (z <= 0, (lowered, raised), (below, above)),
+        ):
+            if bool(xp.any(units & live)):
+                terms = present([(up, own), (down, other)])
+                rest = present([(gamma * up, more), (gamma * down, less)])
+                yield Share(terms, own(bias), z + gamma * more(bias), rest, units)
     else:
         yield Share([(a, lambda weight: weight)], bias, z, [])
 
