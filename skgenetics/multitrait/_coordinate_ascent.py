@@ -19,6 +19,7 @@ from skgenetics.multitrait._residual_covariance import ResidualCovariance
 
 CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
 GROWTH = 1.5  # of their number from sweep to sweep
+STEP_GAIN = 1e-8  # least gain of log likelihood by a step of EM that is worth another cycle
 
 
 @dataclass
@@ -108,7 +109,8 @@ def updated_weights(alpha, weights, design, n_cycles):
     """Return pi after one EM step, and after `n_cycles` of SQUAREM at fixed likelihoods.
 
     A cycle extrapolates two EM steps, unless that lowers the likelihood, and adds one (Varadhan and
-    Roland 2008). The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step
+    Roland 2008). They end where a step of EM gains next to nothing, as leaps from there would
+    magnify rounding. The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step
     multiplies rho by mean_p alpha_pt / (pi_t sum_s alpha_ps rho_s).
     """
     if design.n_used == 0:
@@ -123,17 +125,19 @@ def updated_weights(alpha, weights, design, n_cycles):
         return rho * (alpha.T @ (1 / total)) * (inverse / design.n_used), np.sum(np.log(total))
 
     rho = present.astype(float)
-    ahead, _ = step(rho)
+    ahead, before = step(rho)
     plain = weights * ahead
     for _ in range(n_cycles):
         second, level = step(ahead)
+        if level - before < STEP_GAIN:
+            break
         first, turn = weights * (ahead - rho), weights * (second - 2 * ahead + rho)
         length = max(1.0, np.sqrt(first @ first / max(turn @ turn, 1e-300)))
         leap = weights * rho + length * (2 * first + length * turn)
         leap = np.maximum(leap, weights * second / 10)
         leap = inverse * leap / leap.sum()
         after, reached = step(leap)
-        rho, ahead = (leap, after) if reached >= level else (ahead, second)
+        rho, ahead, before = (leap, after, reached) if reached >= level else (ahead, second, level)
     new = weights * ahead
     return plain / plain.sum(), new / new.sum()
 
