@@ -20,6 +20,7 @@ from skgenetics.multitrait._residual_covariance import ResidualCovariance
 CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
 GROWTH = 1.5  # of their number from sweep to sweep
 STEP_GAIN = 1e-8  # least gain of log likelihood by a step of EM that is worth another cycle
+CHUNK = 256  # variants whose responsibilities are moved at a time
 
 
 @dataclass
@@ -27,16 +28,20 @@ class Posterior:
     """q(B), which sweeps change; rows of variants that do not vary stay as they were made."""
 
     effects: np.ndarray  # (P, J) r, posterior means
-    alpha: np.ndarray | None  # (P, T) responsibilities; None: taken
+    room: np.ndarray | None  # (P T,), whose beginning holds alpha; None: taken
     own: np.ndarray  # (P, J) g = x_p'R_(-p), which q(beta_p) was made of
     evidence: np.ndarray  # (P,) log sum_t pi_t BF_pt
+
+    def alpha(self, n_weights):
+        """Return the responsibilities (P, n_weights) of the components in the model."""
+        return self.room[: len(self.own) * n_weights].reshape(-1, n_weights)
 
 
 class State(NamedTuple):
     """After a sweep: the posterior and the parameters that the sweep used, with their bound."""
 
-    posterior: Posterior  # its alpha (P, T') of the components in the model
-    places: np.ndarray  # (T',) which of the T components these are
+    posterior: Posterior
+    places: np.ndarray  # (T',) which of the T components are in the model
     weights: np.ndarray  # (T,) pi
     covariance: ResidualCovariance  # Sigma
     bound: float
@@ -44,12 +49,15 @@ class State(NamedTuple):
 
     def take_responsibilities(self):
         """Return the alpha (P, T) of all components, once: the next sweep makes them anew."""
-        alpha, self.posterior.alpha = self.posterior.alpha, None
-        if len(self.places) == len(self.weights):
-            return alpha
-        full = np.zeros((len(alpha), len(self.weights)))
-        full[:, self.places] = alpha
-        return full
+        alpha = self.posterior.alpha(len(self.places))
+        spread = self.posterior.alpha(len(self.weights))
+        for last in range(len(alpha), 0, -CHUNK):  # a row moves to the right, the last one first
+            rows = slice(max(last - CHUNK, 0), last)
+            moved = alpha[rows].copy()
+            spread[rows] = 0.0
+            spread[rows, self.places] = moved
+        self.posterior.room = None
+        return spread
 
 
 def ahead_and_back(components, covariance):
@@ -73,8 +81,9 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
     moments = np.zeros((np.max(np.diff(first)), len(basis)) if learn_covariance else (0, 0))
-    effects, alpha, own = posterior.effects, posterior.alpha, posterior.own
-    evidence = posterior.evidence
+    effects, own, evidence = posterior.effects, posterior.own, posterior.evidence
+    alpha = posterior.alpha(len(weights))
+    alpha[~design.used] = 0.0
     for block, gram in zip(design.blocks, design.grams, strict=True):
         columns = design.columns(block)
         score, d = design.score(columns), design.squared_norm[block]
@@ -92,17 +101,16 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
             effects[block], _, alpha[block], own[block], evidence[block] = parts
         del columns  # before the next ones are made
     design.settle()
-    precise, d = effects @ covariance.inverse, design.squared_norm
-    gain = np.sum(evidence) - np.einsum("pj,pj->", precise, own)
-    gain += np.einsum("p,pj,pj->", d, precise, effects) / 2
+    square, cross = effects.T @ (design.squared_norm[:, None] * effects), effects.T @ own
+    gain = float(np.sum(evidence) + np.sum(covariance.inverse * (square / 2 - cross)))
     if not learn_covariance:
-        return float(gain), None
-    spread = -effects.T @ (d[:, None] * effects)
+        return gain, None
+    spread = -square
     for low, high in pairwise(first):
         inner = moments[: high - low, low:high]
         inner = inner + np.tril(inner, -1).T
         spread += back[:, low:high] @ inner @ back[:, low:high].T
-    return float(gain), spread
+    return gain, spread
 
 
 def updated_weights(alpha, weights, design, n_cycles):
@@ -124,9 +132,8 @@ def updated_weights(alpha, weights, design, n_cycles):
         total[~design.used] = 1.0
         return rho * (alpha.T @ (1 / total)) * (inverse / design.n_used), np.sum(np.log(total))
 
-    rho = present.astype(float)
-    ahead, before = step(rho)
-    plain = weights * ahead
+    plain = alpha.T @ design.used / design.n_used
+    rho, ahead, before = present.astype(float), inverse * plain, 0.0
     for _ in range(n_cycles):
         second, level = step(ahead)
         if level - before < STEP_GAIN:
@@ -185,9 +192,8 @@ def coordinate_ascent(
 
     def step():
         """Sweep once; return the bound and C."""
-        if posterior.alpha is None or posterior.alpha.shape[1] != len(weights):
-            posterior.alpha = None  # frees it before the next is made
-            posterior.alpha = np.zeros((n_variants, len(weights)))
+        if posterior.room is None:
+            posterior.room = np.empty(n_variants * n_weights)
         imputed, log_imputed = design.impute(covariance)
         gain, spread = sweep(
             design, components, weights, covariance, posterior,
@@ -209,7 +215,7 @@ def coordinate_ascent(
         value, moment = step()
         if fallback is not None and value < bound:
             posterior.effects[:] = saved[0]
-            design.restore(saved[1])
+            design.restore(*saved)
             weights, prior, index = fallback
             components, n_cycles = prior.whitened(covariance), float(CYCLES[0])
             value, moment = step()
@@ -224,7 +230,9 @@ def coordinate_ascent(
         if covariance_step is not None:
             covariance = covariance_step(moment, design.n_samples)
         if learn_weights:
-            plain, weights = updated_weights(posterior.alpha, weights, design, int(n_cycles))
+            plain, weights = updated_weights(
+                posterior.alpha(len(weights)), weights, design, int(n_cycles)
+            )
             fallback = plain, prior, index
             n_cycles = min(GROWTH * n_cycles, float(CYCLES[1]))
             lowest = min(weight_threshold, weights.max())

@@ -9,7 +9,7 @@ import numpy as np
 
 from skgenetics.utils._array_api import is_numpy, move_to, to_numpy
 
-BLOCK = 128  # variants updated between two products with X
+BLOCK = 96  # variants updated between two products with X
 WIDE_BLOCK = 256  # likewise where a product with an n x n matrix comes on top
 UNPACKED = 10**6  # multiplications up to which OpenBLAS does not copy the factors of a product
 SHORTEST = 64  # samples; with so many traits that fewer would be left, copying costs less
@@ -118,26 +118,32 @@ class GenotypeDesign:
         self.residual = self.Y + 0.0
         if np.any(effects):
             for block in self.blocks:
-                self.residual -= self.times(block, effects)
+                self.subtract(self.columns(block), effects[block])
+            self.settle()
         self.refined = self.precise(self.residual)
 
     def score(self, columns):
         """Return X_B'QE on the host; standardizing the product spares standardizing X_B."""
         chosen, mean, inverse_sd = columns
         weighed = self.weigh(self.refined)
-        product = sum(chosen[rows, :].T @ weighed[rows, :] for rows in self.rows)
-        score = product - mean[:, None] * (self.row_weight @ self.refined)
-        return to_numpy(inverse_sd[:, None] * score)
+        score = sum(chosen[rows, :].T @ weighed[rows, :] for rows in self.rows)
+        score -= mean[:, None] * (self.row_weight @ self.refined)
+        score *= inverse_sd[:, None]
+        return to_numpy(score)
 
-    def move(self, columns, change):
-        """Change the effects of a block by `change` (b, J); the residual is right but for its mean.
+    def subtract(self, columns, effects):
+        """Take X_B effects (b, J) of a block from the residual, which is right but for its mean.
 
         Scores do not depend on the mean, where X is centered; `settle` sets it right.
         """
         chosen, _, inverse_sd = columns
-        scaled = inverse_sd[:, None] * self.array(change)
+        scaled = inverse_sd[:, None] * self.array(effects)
         for rows in self.rows:
             self.residual[rows, :] -= chosen[rows, :] @ scaled
+
+    def move(self, columns, change):
+        """Change the effects of a block by `change` (b, J)."""
+        self.subtract(columns, change)
         self.refined = self.precise(self.residual)
 
     def settle(self):
@@ -162,20 +168,27 @@ class GenotypeDesign:
         self.residual, self.refined = self.array(residual), self.array(refined)
         return result
 
-    def fitted_variance(self, effects):
-        """Return the variance (J,) of X effects; X has mean 0 where centered."""
+    def fitted(self, effects):
+        """Return X effects (n, J), of all effects (P, J)."""
         fitted = 0.0 * self.Y
         for block in self.blocks:
             fitted += self.times(block, effects)
-        return self.host_weight @ to_numpy(fitted) ** 2 / self.n_samples
+        return fitted
+
+    def fitted_variance(self, effects):
+        """Return the variance (J,) of X effects; X has mean 0 where centered."""
+        return self.host_weight @ to_numpy(self.fitted(effects)) ** 2 / self.n_samples
 
     def save(self):
-        """Return what `restore` brings back."""
-        return self.residual + 0.0
+        """Return what `restore` needs beside the effects: with missing cells the residual."""
+        return None if self.missing is None else self.residual + 0.0
 
-    def restore(self, saved):
-        """Undo what happened since `save`."""
-        self.residual, self.refined = saved, self.precise(saved)
+    def restore(self, effects, saved):
+        """Undo what happened since `save`, of `effects` (P, J)."""
+        if saved is None:
+            self.start(effects)
+        else:
+            self.residual, self.refined = saved, self.precise(saved)
 
 
 def packed(gram):
@@ -218,9 +231,7 @@ def intercept(design, effects):
     On the observed cells Y - XB - E is the shift of the intercept so far; what is left in E
     follows by generalized least squares, which is its mean where X is centered.
     """
-    rest = to_numpy(design.Y - design.residual)
-    for block in design.blocks:
-        rest = rest - to_numpy(design.times(block, effects))
+    rest = to_numpy(design.Y - design.residual - design.fitted(effects))
     weight = design.host_weight[:, None] * design.missing.observed
     left = design.host_weight @ to_numpy(design.residual) / design.n_samples
     return np.sum(weight * rest, axis=0) / np.sum(weight, axis=0) + left

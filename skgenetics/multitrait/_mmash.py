@@ -268,7 +268,7 @@ class MMASHRegressor(
         make_design = partial(
             GenotypeDesign,
             X,
-            traits.values[:, kept] / unit,
+            np.take(traits.values, kept, axis=1) / unit,  # C order
             mean=genotypes.mean,
             inverse_sd=genotypes.inverse_sd,
             squared_norm=genotypes.squared_norm,
@@ -451,6 +451,7 @@ class MMASHRegressor(
         state, self.n_iter_ = run_solver(
             self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
         )
+        design.grams.clear()  # the sweeps are over: room for the results
         vars(self).update(attributes(state))
         self.converged_ = bool(state.converged)
         self.elbo_path_ = bounds

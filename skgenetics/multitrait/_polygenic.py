@@ -45,9 +45,9 @@ class Relationship:
         for block in design.blocks:
             columns = design.standardized(block)
             kinship += columns @ columns.T
-        kinship = kinship / max(design.n_used, 1)
         self.root_weight = design.array(np.sqrt(design.host_weight))
-        kinship = kinship * self.root_weight[:, None] * self.root_weight
+        kinship *= self.root_weight[:, None]
+        kinship *= self.root_weight / max(design.n_used, 1)
         values, vectors = xp.linalg.eigh(kinship)
         self.values, self.vectors = xp.clip(values, min=0.0), vectors
 
@@ -79,7 +79,9 @@ class Relationship:
             return None
         design, xp = self.design, self.design.xp
         share = delta * self.values / (1 + delta * self.values)
-        left, right = self.vectors / self.root_weight[:, None], self.vectors.T * self.root_weight
+        left, right = self.vectors, self.vectors.T
+        if design.weight is not None:
+            left, right = left / self.root_weight[:, None], right * self.root_weight
         diagonal = 1 - to_numpy(left**2 @ share)
         precision = (left * (1 - share)) @ right
         if design.centered:

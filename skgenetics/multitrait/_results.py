@@ -20,6 +20,8 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
     noise_scale = np.where(varies, problem.noise_unit, 0.0)
     n_traits, n_variants = len(traits.mean), len(genotypes.mean)
     posterior, inverse_sd = state.posterior, genotypes.inverse_sd
+    per_trait = np.zeros(n_traits)
+    per_trait[kept] = scale
 
     def embed(values, *, fill=0.0):
         full = np.full((n_traits, n_variants), fill)
@@ -28,7 +30,7 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
 
     def per_allele(values):
         full = embed(values)
-        full[kept] *= scale[:, None]
+        full *= per_trait[:, None]
         full *= inverse_sd
         return full
 
@@ -51,14 +53,16 @@ def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
     pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
     lfsr[~design.used] = 1.0
     lfsr[:, scale == 0] = 1.0
-    lfsr, coef_sd, coef = embed(lfsr, fill=1.0), per_allele(sd), per_allele(effects)
+    lfsr = embed(lfsr, fill=1.0)  # one after the other: each replaces what it is made of
+    sd = per_allele(sd)
+    coef = per_allele(effects)
     covariances = np.zeros((len(prior.names), n_traits, n_traits))
     for covariance, factor in zip(covariances, prior.factors, strict=True):
         root = unit[:, None] * factor
         covariance[np.ix_(kept, kept)] = root @ root.T
     found = {
         "coef_": coef,
-        "coef_sd_": coef_sd,
+        "coef_sd_": sd,
         "lfsr_": lfsr,
         "pip_": np.clip(pip, 0.0, 1.0),
         "intercept_": center - coef @ genotypes.mean,

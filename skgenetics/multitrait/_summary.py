@@ -86,12 +86,11 @@ class SummaryDesign:
         return 0.0, 0.0
 
     def save(self):
-        """Return what `restore` brings back."""
-        return self.effects.copy(), self.scores
+        """`restore` needs the effects alone."""
 
-    def restore(self, saved):
-        """Undo what happened since `save`."""
-        self.effects, self.scores = saved
+    def restore(self, effects, saved):
+        """Undo what happened since `save`, of `effects` (P, J)."""
+        self.start(effects)
 
     def fitted_variance(self, effects):
         """Return the variance (J,) of X effects."""

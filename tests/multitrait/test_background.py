@@ -34,7 +34,7 @@ def test_sweeps_equal_those_on_rotated_data(centered):
     V = naive.all_components(U, scales)
     B, alpha, _ = naive.coordinate_ascent(rotation @ X, rotation @ Y, V, weights, sigma, n_sweeps=3)
     np.testing.assert_allclose(state.posterior.effects, B, atol=1e-11)
-    np.testing.assert_allclose(state.posterior.alpha, alpha, atol=1e-11)
+    np.testing.assert_allclose(state.take_responsibilities(), alpha, atol=1e-11)
 
 
 def test_background_effects_are_best_linear_predictions():
