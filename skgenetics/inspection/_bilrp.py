@@ -93,7 +93,7 @@ def bilrp(
         If the estimator is not one of those above.
     ValueError
         If the estimator has no hidden layer or another activation, the layers do not fit
-        together, samples have another width, hold NaN, infinity or int8 codes for missing calls,
+        together, samples have another width, hold NaN, infinity or codes for missing calls,
         or leave `bounds`, or a parameter is outside its range.
 
     References

@@ -10,6 +10,8 @@ from sklearn.utils.validation import validate_data
 
 from skgenetics.utils._array_api import get_namespace_and_device, move_to
 
+CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
+
 
 def import_optional(name, *, extra):
     """Import an optional package, or raise ImportError naming the `extra` that installs it."""
@@ -55,14 +57,23 @@ def check_number(value, name, *, integer=False, low=None, high=None, closed="nei
 
 
 def check_missing_codes(X, xp):
-    """Raise ValueError where int8 dosages hold negative numbers, which are codes for missing."""
-    if X.dtype != xp.int8 or 0 in X.shape:
+    """Raise ValueError where X holds codes for missing calls.
+
+    These are negative numbers in int8, and -9 or -127 in any dtype where all else is 0 to 2.
+    """
+    if 0 in X.shape or not xp.isdtype(X.dtype, ("integral", "real floating")):
         return
-    lowest = int(xp.min(X))
-    if lowest < 0:
+    lowest = float(xp.min(X))
+    if X.dtype == xp.int8 and lowest < 0:
         raise ValueError(
-            f"X holds negative int8 dosages (down to {lowest}), which are codes for missing calls. "
-            "Put skgenetics.preprocessing.GenotypeImputer before this step."
+            f"X holds negative int8 dosages (down to {lowest:g}), which are codes for missing "
+            "calls. Put skgenetics.preprocessing.GenotypeImputer before this step."
+        )
+    if lowest in CODES and not bool(xp.any((lowest != X) & ((X < 0) | (X > 2)))):
+        raise ValueError(
+            f"X holds {lowest:g} beside dosages from 0 to 2, a code for missing calls. Put "
+            f"skgenetics.preprocessing.GenotypeImputer(missing_codes=({lowest:g},)) before this "
+            "step."
         )
 
 

@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping import LDMismatchWarning
+from skgenetics.preprocessing import GenotypeImputer
 from tests.oracles.finemapping import wald_t
 
 FAST_ADAM = {"solver": "adam", "max_iter": 2500, "tol": 1e9}
@@ -372,7 +373,8 @@ def test_the_real_ldl_locus_never_misleads(shared):
     locus = np.load(
         shared / "data" / "gwas_loci" / "glgc_ldl_chr1_25.3_26.3Mb.npz", allow_pickle=False
     )
-    z, panel, n = locus["z"], locus["G_1kg_eur"].astype(float), locus["n"]
+    z, n = locus["z"], locus["n"]
+    panel = GenotypeImputer().fit_transform(locus["G_1kg_eur"])
     R = np.corrcoef(panel.T)
     for kept in (np.ones(len(z), dtype=bool), n >= 0.8 * np.median(n)):
         for options in ({"solver": "susie"}, {"solver": "gibbs", "n_draws": 200}):

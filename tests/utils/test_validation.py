@@ -5,6 +5,7 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import DataConversionWarning
 
+from skgenetics.preprocessing import GenotypeImputer
 from skgenetics.utils._array_api import numpy_namespace as xp
 from skgenetics.utils._validation import (
     check_number,
@@ -101,6 +102,21 @@ def test_wrong_weights_are_refused(weight, message):
 def test_weights_may_be_none_or_one_number():
     assert validate_sample_weight(None, 3, xp, "cpu", np.float64) is None
     assert validate_sample_weight(2, 3, xp, "cpu", np.float64).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.int64, np.float32, np.float64])
+@pytest.mark.parametrize("code", [-9, -127])
+def test_missing_codes_are_seen_beside_dosages(dtype, code):
+    X = np.array([[0, 1, 2], [2, code, 1], [1, 0, code]], dtype=dtype)
+    with pytest.raises(ValueError, match=rf"X holds {code} .*missing_codes=\({code},\)"):
+        validate_genotypes(BaseEstimator(), X, reset=True)
+    imputed = GenotypeImputer(missing_codes=(code,)).fit_transform(X)
+    validate_genotypes(BaseEstimator(), imputed, reset=True)
+
+
+@pytest.mark.parametrize("other", [-1, 3, -9.5])
+def test_minus_nine_among_other_numbers_is_a_number(other):
+    validate_genotypes(BaseEstimator(), np.array([[0, -9], [other, 2.0]]), reset=True)
 
 
 def test_missing_codes_are_seen_in_mixed_data_frames():
