@@ -25,6 +25,7 @@ from skgenetics.utils._array_api import (
     to_numpy,
 )
 from skgenetics.utils._validation import (
+    check_flags,
     check_missing_codes,
     import_optional,
     validate_sample_weight,
@@ -162,6 +163,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
             raise ValueError(
                 f"sample_weight was given, but {type(self.regressor).__name__}.fit takes none."
             )
+        check_flags(self)
         xp, device = get_namespace_and_device(X)
         X = self._validate(X, reset=True)
         y = self._validate_target(X, y, xp, device)

@@ -6,7 +6,7 @@ import numpy as np
 
 from skgenetics.expression._objective import Penalties
 from skgenetics.expression._windows import columns_of, windows_of
-from skgenetics.utils._validation import check_number, check_option
+from skgenetics.utils._validation import check_flags, check_number, check_option
 
 OPTIONS = {
     "trans_model": ("linear", "sigmoid", "tensor"),
@@ -33,6 +33,7 @@ LIMITS = {
 
 def check_parameters(model):
     """Raise where a parameter is not what the docstring says."""
+    check_flags(model)
     for name, options in OPTIONS.items():
         check_option(getattr(model, name), name, options)
     for name, limits in LIMITS.items():

@@ -22,7 +22,7 @@ from skgenetics.multitrait._residual_covariance import (
     residual_covariance,
 )
 from skgenetics.utils._array_api import to_numpy
-from skgenetics.utils._validation import check_number, check_option
+from skgenetics.utils._validation import check_flags, check_number, check_option
 
 NULL_START = 0.9  # of the weights
 REVIVED = 0.01  # of the weights is spread anew where a fit goes on from another
@@ -50,6 +50,7 @@ def is_low_rank(options):
 
 def check_parameters(options):
     """Raise where a parameter is not what the docstring says."""
+    check_flags(options)
     if isinstance(options.residual_covariance, str):
         check_option(options.residual_covariance, "residual_covariance", tuple(STEPS))
     if options.n_components is not None:

@@ -38,6 +38,7 @@ from skgenetics.utils._array_api import (
 )
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._validation import (
+    check_flags,
     check_missing_codes,
     check_number,
     check_option,
@@ -316,6 +317,7 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
 
     def _check_parameters(self):
         """Raise where a parameter is not what the docstring says."""
+        check_flags(self)
         check_option(self.activation, "activation", ("leaky_relu", "relu"))
         check_option(self.solver, "solver", ("adam", "lbfgs"))
         for name, limits in LIMITS.items():

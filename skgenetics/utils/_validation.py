@@ -1,6 +1,7 @@
 """Checks of parameters and data, with errors that say what was got, expected and to do."""
 
 import importlib
+import inspect
 import math
 from numbers import Integral, Real
 
@@ -29,6 +30,14 @@ def check_option(value, name, options):
     if not isinstance(value, str) or value not in options:
         allowed = ", ".join(repr(option) for option in options)
         raise ValueError(f"{name} must be one of {allowed}; got {value!r}.")
+
+
+def check_flags(estimator):
+    """Raise TypeError where a parameter whose default is True or False is neither."""
+    for name, parameter in inspect.signature(type(estimator)).parameters.items():
+        value = getattr(estimator, name, None)
+        if isinstance(parameter.default, bool) and not isinstance(value, bool | np.bool):
+            raise TypeError(f"{name} must be True or False; got {value!r}.")
 
 
 def check_number(value, name, *, integer=False, low=None, high=None, closed="neither"):

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import DataConversionWarning
 
+from skgenetics import LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
+from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.preprocessing import GenotypeImputer
 from skgenetics.utils._array_api import numpy_namespace as xp
 from skgenetics.utils._validation import (
@@ -102,6 +104,23 @@ def test_wrong_weights_are_refused(weight, message):
 def test_weights_may_be_none_or_one_number():
     assert validate_sample_weight(None, 3, xp, "cpu", np.float64) is None
     assert validate_sample_weight(2, 3, xp, "cpu", np.float64).tolist() == [2, 2, 2]
+
+
+@pytest.mark.parametrize(
+    ("estimator", "flags"),
+    [
+        (MMASHRegressor(), ["standardize", "fit_intercept", "include_null", "warm_start"]),
+        (MILAGERegressor(), ["polygenic", "standardize_expression", "early_stopping"]),
+        (LINAClassifier(), ["standardize", "batch_norm", "early_stopping", "warm_start"]),
+        (LINARegressor(), ["standardize", "batch_norm", "early_stopping", "warm_start"]),
+        (CovariateAdjustedRegressor(MMASHRegressor()), ["adjust_features"]),
+    ],
+)
+def test_flags_are_true_or_false(estimator, flags):
+    X = np.arange(12).reshape(6, 2) % 3
+    for flag in flags:
+        with pytest.raises(TypeError, match=rf"^{flag} must be True or False; got 'no'\.$"):
+            clone(estimator).set_params(**{flag: "no"}).fit(X, X[:, 0] > 0)
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.int64, np.float32, np.float64])
