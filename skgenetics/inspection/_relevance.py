@@ -142,38 +142,33 @@ def hand_down(ratio, gain, effect, weight, xp):
     where few inputs receive anything, as with genotypes of rare alleles, without the others too.
     """
     (n, h, n_units), n_inputs = ratio.shape, weight.shape[0]
+    like = {"dtype": ratio.dtype, "device": ratio.device}
     live, reached = xp.any(ratio != 0, axis=1), gain != 0
-    all_at_once = share_of(live, xp) * (h + COPY) > h
-    few_inputs = share_of(reached, xp) < FEW
-    if all_at_once:
-        ratio = xp.reshape(ratio, (n * h, n_units))
-    else:
-        units = [xp.nonzero(live[i, :])[0] for i in range(n)]
-        ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(n)]
-    received = xp.empty((n, h, n_inputs), dtype=ratio.dtype, device=ratio.device)
-    size = BLOCK if all_at_once or few_inputs else BLOCK // 8  # to be transposed in the cache
-    for inputs in blocks(weight, size):
-        block = weight[inputs, :]
-        if all_at_once:
-            sent = xp.reshape(ratio @ effect(block).T, (n, h, -1))
+    if share_of(live, xp) * (h + COPY) > h:
+        received, ratio = xp.empty((n, h, n_inputs), **like), xp.reshape(ratio, (n * h, n_units))
+        for inputs in blocks(weight, BLOCK):
+            sent = xp.reshape(ratio @ effect(weight[inputs, :]).T, (n, h, -1))
             received[:, :, inputs] = gain[:, None, inputs] * sent
-        elif few_inputs:
-            block = effect(block)
-            count = xp.cumulative_sum(xp.astype(reached[:, inputs], xp.int64), axis=1)
-            place = xp.clip(count - 1, min=0)  # of each input among those that receive
+        return received
+    units = [xp.nonzero(live[i, :])[0] for i in range(n)]
+    ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(n)]
+    if share_of(reached, xp) < FEW:
+        received = xp.zeros((n, n_inputs, h), **like)  # so that an input's numbers are neighbors
+        for inputs in blocks(weight, BLOCK):
+            block = effect(weight[inputs, :])
             for i in range(n):
-                rows = xp.nonzero(reached[i, inputs])[0]
-                if rows.shape[0] == 0:
-                    received[i, :, inputs] = 0.0
-                else:
-                    kept = xp.take(xp.take(block, rows, axis=0), units[i], axis=1)
-                    sent = xp.take(ratios[i] @ kept.T, place[i, :], axis=1)
-                    received[i, :, inputs] = gain[i, inputs] * sent
-        else:
-            block = effect(xp.reshape(xp.reshape(block.T, (-1,)), (n_units, -1)))  # a row a unit
-            for i in range(n):
-                sent = ratios[i] @ xp.take(block, units[i], axis=0)
-                received[i, :, inputs] = gain[i, inputs] * sent
+                there, part = reached[i, inputs], received[i, inputs, :]  # part is a view
+                rows = xp.nonzero(there)[0]
+                kept = xp.take(xp.take(block, rows, axis=0), units[i], axis=1)
+                part[there] = kept @ ratios[i].T * xp.take(gain[i, inputs], rows)[:, None]
+        return xp.permute_dims(received, (0, 2, 1))
+    received = xp.empty((n, h, n_inputs), **like)
+    for inputs in blocks(weight, BLOCK // 8):  # to be transposed in the cache
+        block = xp.reshape(xp.reshape(weight[inputs, :].T, (-1,)), (n_units, -1))
+        block = effect(block)  # a row a unit
+        for i in range(n):
+            sent = ratios[i] @ xp.take(block, units[i], axis=0)
+            received[i, :, inputs] = gain[i, inputs] * sent
     return received
 
 
