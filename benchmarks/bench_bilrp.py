@@ -6,11 +6,11 @@ rule (activations are rescaled by constants, biases as constants), with weights 
 
 Seen on one thread of an AMD EPYC, with torch 2.13, each case in a process of its own, medians of
 three: 187, 120 and 277 times faster than the published loop for 2, 8 and 64 samples of the smaller
-network, and 247, 427 and 295 times of the larger. Than one gradient a unit 23, 38 and 22 times (18
-to 28, 29 to 51 and 19.5 to 23), and 24, 44 and 32 times faster. Than batched torch 2.7, 1.8 and 2.3
+network, and 247, 427 and 295 times of the larger. Than one gradient a unit 23, 38 and 21 times (18
+to 28, 29 to 51 and 19 to 23), and 24, 44 and 32 times faster. Than batched torch 2.7, 1.8 and 2.3
 times (1.5 the lowest), and 3.0, 2.5 and 1.9 times faster. How much of the machine's cache is left
 to torch moves these figures. Memory for 64 samples is 1.3 to 1.7 times that of the factors; for 2,
-up to 3.2 times, as blocks of weights take some 8 MB.
+up to 3.5 times, as blocks of weights take 8 to 10 MB.
 """
 
 import time
