@@ -1,6 +1,7 @@
 """The estimator: mr.mash's numbers, data of every kind, and its life among scikit-learn's tools."""
 
 import pickle
+import tracemalloc
 import warnings
 
 import numpy as np
@@ -601,3 +602,14 @@ def test_deviations_and_warm_starts_on_another_device(traits):
         n_iter = model.n_iter_
         assert model.fit(*there).n_iter_ < n_iter
         assert model.sharing(4).keys() == host.sharing(4).keys()
+
+
+def test_memory_is_less_than_twice_the_data_and_responsibilities(traits):
+    X, Y = traits(n=500, p=1000, n_traits=10)
+    model = MMASHRegressor(polygenic=0, covariances="canonical", scales=np.geomspace(1e-4, 1, 7))
+    model.fit(X[:, :200], Y)  # compiles
+    tracemalloc.start()
+    model.fit(X, Y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert X.nbytes + peak < 2 * (X.nbytes + model.responsibilities_.nbytes)
