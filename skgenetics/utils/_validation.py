@@ -35,7 +35,7 @@ def check_option(value, name, options):
 def check_flags(estimator):
     """Raise TypeError where a parameter whose default is True or False is neither."""
     for name, parameter in inspect.signature(type(estimator)).parameters.items():
-        value = getattr(estimator, name, None)
+        value = getattr(estimator, name)
         if isinstance(parameter.default, bool) and not isinstance(value, bool | np.bool):
             raise TypeError(f"{name} must be True or False; got {value!r}.")
 
