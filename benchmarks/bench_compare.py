@@ -2,9 +2,9 @@
 
 import time
 
-from skgenetics._compare import fit_unit
-from skgenetics._compare_data import load_bundled
-from skgenetics._compare_models import joint_regressors, regressors
+from skgenetics.cli.compare.data import load_bundled
+from skgenetics.cli.compare.models import joint_regressors, regressors
+from skgenetics.cli.compare.work import fit_unit
 
 
 class OneFold:

@@ -13,7 +13,7 @@ from skgenetics.multitrait._coordinate_ascent import coordinate_ascent
 from skgenetics.multitrait._design import GenotypeDesign
 from skgenetics.multitrait._priors import canonical_covariances, make_prior
 from skgenetics.multitrait._residual_covariance import residual_covariance
-from skgenetics.utils._array_api import numpy_namespace
+from skgenetics.utils._arrays import numpy_namespace
 
 SIZES = {"500 x 1000 x 10": (500, 1000, 10, 7), "1000 x 5000 x 20": (1000, 5000, 20, 8),
          "1000 x 1000 x 50": (1000, 1000, 50, 8)}  # fmt: skip

@@ -25,7 +25,7 @@ from skgenetics.finemapping._diagnostics import (
     ld_mismatch,
     screen_mismatch,
 )
-from skgenetics.finemapping._ld import DenseLD
+from skgenetics.loci._ld import DenseLD
 
 N_VARIANTS = 1000
 N_SAMPLES = 1_000_000

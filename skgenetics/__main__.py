@@ -2,7 +2,7 @@
 
 import sys
 
-from skgenetics._cli import main
+from skgenetics.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

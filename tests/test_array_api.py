@@ -5,7 +5,7 @@ import pytest
 from sklearn import clone, config_context
 
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

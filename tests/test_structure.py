@@ -1,6 +1,7 @@
 """The house rules that a linter does not know."""
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,28 @@ import pytest
 import skgenetics
 
 PACKAGE = Path(skgenetics.__file__).parent
-TASKS = {"finemapping", "multitrait", "expression", "neural_network"}
-SHARED = {"inspection", "io", "datasets", "preprocessing", "compose"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
+FLOORS = (  # from the top; a room uses rooms below its floor only
+    {"__main__"},
+    {"cli"},
+    {"inspection"},
+    {"finemapping", "multitrait", "expression", "neural_network", "association"},
+    {"loci"},
+    {"compose"},  # its regressors score by metrics
+    {"preprocessing", "metrics", "datasets", "io"},
+    {"utils"},
+    {"_version"},
+)
+LEVEL = {room: len(FLOORS) - i for i, rooms in enumerate(FLOORS) for room in rooms}
 
 
+@functools.cache
 def imported(path):
     """Names of the modules that a file imports, anywhere in it."""
+    return tuple(_imported(path))
+
+
+def _imported(path):
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -26,21 +42,73 @@ def imported(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def module_name(path):
+    """The dotted name of a file of the package."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULE_NAMES = {module_name(module) for module in MODULES}
+
+
+def imported_modules(path):
+    """Names of the package's modules that a file imports, each the most specific there is."""
+    found = MODULE_NAMES.intersection(imported(path))
+    return {name for name in found if not any(o.startswith(name + ".") for o in found)}
+
+
+def room_of(name):
+    """The room of a dotted name; names that the package itself exports stand on their own."""
+    return name.split(".")[1] if "." in name else None
+
+
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_dependencies_point_one_way(path):
-    folder = path.relative_to(PACKAGE).parts[0]
+def test_a_room_uses_rooms_below_it_only(path):
+    room = room_of(module_name(path))
+    if room is None:  # the package itself exports the estimators
+        return
+    assert room in LEVEL, f"{room} has no floor"
+    for name in imported(path):
+        other = room_of(name)
+        if name.split(".")[0] != "skgenetics" or other == room:
+            continue
+        if other in LEVEL:
+            assert LEVEL[other] < LEVEL[room], f"{path.name} imports {name}"
+        else:  # the package itself, or what it exports: the estimators
+            assert LEVEL[room] > LEVEL["finemapping"], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_private_names_stay_in_their_room(path):
+    room = room_of(module_name(path))
     for name in imported(path):
         parts = name.split(".")
-        private = [part for part in parts[1:] if part.startswith("_")]
+        private = [part for part in parts[1:] if part.startswith("_") and part != "__main__"]
         assert not (parts[0] == "sklearn" and private), f"private scikit-learn: {name}"
-        if parts[0] != "skgenetics" or len(parts) == 1:
-            continue
-        if folder in TASKS:
-            assert parts[1] in {folder, "utils", "metrics"}, f"{path.name} imports {name}"
-        elif folder in SHARED and parts[1] in TASKS:
-            assert not private, f"{path.name} imports the private {name}"
-        elif folder == "utils":
-            assert parts[1] == "utils", f"{path.name} imports {name}"
+        if parts[0] == "skgenetics" and room_of(name) in {"finemapping", "multitrait"} | {
+            "expression",
+            "neural_network",
+            "inspection",
+        }:
+            assert room_of(name) == room or not private, f"{path.name} imports the private {name}"
+
+
+def test_no_circle_of_imports():
+    graph = {module_name(path): imported_modules(path) for path in MODULES}
+    done, open_ = set(), []
+
+    def visit(name):
+        assert name not in open_, f"circle: {' -> '.join([*open_[open_.index(name) :], name])}"
+        if name in done:
+            return
+        open_.append(name)
+        for other in sorted(graph[name]):
+            if other != name:
+                visit(other)
+        done.add(open_.pop())
+
+    for name in sorted(graph):
+        visit(name)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
+from skgenetics.utils._arrays import column_blocks, move_to, to_numpy
 
 ROUNDING = 1e-10  # a column's residuals below this share of it are rounding
 

@@ -17,7 +17,7 @@ from skgenetics.compose._adjustment import (
 )
 from skgenetics.compose._columns import resolve_columns
 from skgenetics.metrics import masked_r2_score
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     float_dtype,
     get_namespace_and_device,

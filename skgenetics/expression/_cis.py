@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._array_api import get_namespace_and_device, move_to, to_numpy
+from skgenetics.utils._arrays import get_namespace_and_device, move_to, to_numpy
 from skgenetics.utils._numba import kernel
 from skgenetics.utils._parallel import run_parallel
 

@@ -7,7 +7,7 @@ from scipy.stats import hypergeom
 from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_number
 
 

@@ -18,7 +18,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skgenetics.expression._cis import MAX_SWEEPS, descend, fit_cis, variant_moments
 from skgenetics.expression._incomplete_pca import IncompletePCA
 from skgenetics.expression._targets import dense
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
 OVERSAMPLES, POWER_ROUNDS = 10, 2

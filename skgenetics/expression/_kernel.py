@@ -6,7 +6,7 @@ linear in the genotypes, with an L2 penalty of c / 2 sum alpha^2, depend on X th
 
 from typing import NamedTuple
 
-from skgenetics.utils._array_api import column_blocks
+from skgenetics.utils._arrays import column_blocks
 
 
 class GenotypeScale(NamedTuple):

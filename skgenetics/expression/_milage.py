@@ -31,7 +31,7 @@ from skgenetics.expression._stages import (
 from skgenetics.expression._standardize import Remaining, expression_moments, shares
 from skgenetics.expression._start import start_params
 from skgenetics.expression._targets import make_targets, sum_of_squares
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     float_dtype,
     move_to,
     to_numpy,

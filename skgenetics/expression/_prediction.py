@@ -9,7 +9,7 @@ from skgenetics.expression._cis import CisEffects, predict_cis
 from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel
 from skgenetics.expression._stages import LAYERS, TransFit, new_factors, trans_values
 from skgenetics.metrics import masked_r2_score
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     get_namespace_and_device,
     move_to,

@@ -18,7 +18,7 @@ from skgenetics.expression._trans import (
     solve_layers,
     varpro,
 )
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._arrays import move_to, to_numpy
 
 SOLVERS = {
     "varpro": varpro,

@@ -15,7 +15,7 @@ from skgenetics.expression._initialization import (
 from skgenetics.expression._objective import scores_to_factors, strengths
 from skgenetics.expression._targets import compress, dense
 from skgenetics.expression._trans import solve_gene_factors, solve_layers, solve_loadings
-from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
+from skgenetics.utils._arrays import column_blocks, move_to, to_numpy
 
 
 def start_params(

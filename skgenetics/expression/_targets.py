@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._arrays import move_to, to_numpy
 
 GENE_CHUNK = 64  # genes whose cells are gathered at once, in all tissues, and largest masked group
 MANY = 16  # genes with the same observed cells, for a group of their own

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_number
 
 

@@ -11,7 +11,7 @@ from skgenetics.finemapping._elbo import (
     log_sigmoid,
     prior_gradient,
 )
-from skgenetics.finemapping._summary import Posterior
+from skgenetics.finemapping._posterior import Posterior
 
 SETTLE = 4000  # the paper holds the prior for so many iterations, then renews it every RENEW
 RENEW = 100

@@ -10,7 +10,7 @@ from itertools import islice
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 MAX_ROUNDS = 10
 CHANGE = 0.01  # of every log prior odds: the rounds end below it

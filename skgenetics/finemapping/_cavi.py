@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import softmax, xlogy
 
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, closed_form_prior
-from skgenetics.finemapping._summary import Posterior
+from skgenetics.finemapping._posterior import Posterior
 from skgenetics.utils._numba import kernel
 
 TINY = 1e-100

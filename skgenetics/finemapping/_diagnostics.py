@@ -17,9 +17,9 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from skgenetics.finemapping._ld import ShrunkLD
-from skgenetics.finemapping._summary import validate_summary
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.loci._ld import ShrunkLD
+from skgenetics.loci._summary import validate_summary
+from skgenetics.utils._arrays import to_numpy
 
 SMALLEST_SHARE = 1e-3  # of s: z and r are published with few decimals
 SCREEN_SIZE = 300  # variants of the largest |z|, which s is estimated from

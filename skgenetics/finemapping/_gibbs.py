@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.finemapping._summary import Posterior
+from skgenetics.finemapping._posterior import Posterior
 from skgenetics.utils._numba import kernel
 
 BLOCK = 50  # sweeps between two states

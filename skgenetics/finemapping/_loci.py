@@ -19,9 +19,9 @@ from sklearn.callback import with_callbacks
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import Bunch
 
-import skgenetics
+from skgenetics._version import __version__
 from skgenetics.finemapping._diagnostics import ld_mismatch
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._validation import import_optional
 from skgenetics.utils._writing import atomic_path
@@ -271,7 +271,7 @@ def _finemap_locus(estimator, unit, seed):
             if folder is not None:
                 path = folder / _file_name(name)
                 fit = (type(estimator), estimator.get_params(deep=False), seed if seeded else None)
-                inputs = (skgenetics.__version__, fit, dict(description))
+                inputs = (__version__, fit, dict(description))
                 key = joblib.hash(inputs, coerce_mmap=True)
                 written = _read(path, key)
                 if written is not None:

@@ -9,6 +9,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._annotations import learn_annotations
+from skgenetics.finemapping._data import case_control_units, data_moments
 from skgenetics.finemapping._diagnostics import settle_doubts
 from skgenetics.finemapping._elbo import learning_norm, log_sigmoid, residual_share
 from skgenetics.finemapping._n_causal import summarize
@@ -24,12 +25,8 @@ from skgenetics.finemapping._results import (
     variants_frame,
 )
 from skgenetics.finemapping._solvers import SOLVERS, Problem, panel_noise
-from skgenetics.finemapping._summary import (
-    case_control_units,
-    data_moments,
-    validate_summary,
-)
-from skgenetics.utils._array_api import (
+from skgenetics.loci._summary import validate_summary
+from skgenetics.utils._arrays import (
     check_same_namespace,
     float_dtype,
     matvec,

@@ -4,8 +4,8 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skgenetics.finemapping._summary import labels, per_variant
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.loci._summary import labels, per_variant
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_number, check_option
 
 COUNT = {"integer": True, "low": 1, "closed": "left"}

@@ -4,7 +4,7 @@ import numpy as np
 
 from skgenetics.finemapping._elbo import learned_prior
 from skgenetics.finemapping._parameters import as_given
-from skgenetics.utils._array_api import column_blocks, to_numpy
+from skgenetics.utils._arrays import column_blocks, to_numpy
 from skgenetics.utils._validation import import_optional
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from skgenetics.finemapping._adam import SETTLE, START_MEAN, START_SD, adam, adam_posterior
 from skgenetics.finemapping._cavi import cavi, cavi_posterior, distinct_modes
-from skgenetics.finemapping._credible_sets import sets_of_draws, sets_of_effects, sets_of_pips
 from skgenetics.finemapping._elbo import learned_prior, quadratic_form
 from skgenetics.finemapping._gibbs import BLOCK, gibbs, gibbs_posterior
 from skgenetics.finemapping._n_causal import (
@@ -18,9 +17,10 @@ from skgenetics.finemapping._n_causal import (
     count_of_pips,
 )
 from skgenetics.finemapping._parameters import STARTS, slab_of_heritability
-from skgenetics.finemapping._summary import Locus, per_variant
 from skgenetics.finemapping._susie import susie, susie_posterior
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.loci._credible_sets import sets_of_draws, sets_of_effects, sets_of_pips
+from skgenetics.loci._summary import Locus, per_variant
+from skgenetics.utils._arrays import to_numpy
 
 PANEL_ROUNDS, PANEL_SWEEPS, PANEL_CHANGE = 10, 30, 0.01
 

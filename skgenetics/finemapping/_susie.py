@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE
-from skgenetics.finemapping._summary import Posterior
+from skgenetics.finemapping._posterior import Posterior
 from skgenetics.utils._numba import kernel
 
 NEGLIGIBLE = 1e-10  # |S alpha mu| below it, in units of z's noise, does not enter R b

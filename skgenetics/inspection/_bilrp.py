@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection._relevance import Layer, explain, forward
 from skgenetics.inspection._similarity import SimilarityExplanation
-from skgenetics.utils._array_api import float_dtype, get_namespace_and_device, move_to
+from skgenetics.utils._arrays import float_dtype, get_namespace_and_device, move_to
 from skgenetics.utils._validation import (
     check_missing_codes,
     check_number,

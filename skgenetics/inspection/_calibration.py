@@ -12,7 +12,7 @@ from skgenetics.inspection._style import (
     outer_legend,
 )
 from skgenetics.metrics import lfsr_calibration_curve, pip_calibration_curve
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_option
 
 _AXIS_LABELS = {

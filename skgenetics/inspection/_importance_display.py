@@ -11,7 +11,7 @@ from skgenetics.inspection._style import (
     open_frame,
     position_label,
 )
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_number
 
 _SHADES = CATEGORY_COLORS[0], CATEGORY_COLORS[5]  # of neighboring chromosomes

@@ -5,7 +5,7 @@ from sklearn.base import is_classifier
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection._style import color_scale, new_axes
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 _NAMED = 40  # rows that can be named one by one
 

@@ -19,7 +19,7 @@ from skgenetics.inspection._style import (
     position_label,
     size_in_inches,
 )
-from skgenetics.utils._array_api import column_blocks, to_numpy
+from skgenetics.utils._arrays import column_blocks, to_numpy
 
 _R2_LABELS = ("0.0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1.0")
 _WIDTH, _HEIGHT = 8.5, 5.4  # inches, without genes

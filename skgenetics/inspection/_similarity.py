@@ -6,7 +6,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from skgenetics.inspection._relevance import Explanation, top_products
-from skgenetics.utils._array_api import get_namespace_and_device, to_numpy
+from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
 from skgenetics.utils._validation import check_number
 
 

@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils import check_random_state
 
-from skgenetics.utils._array_api import get_namespace_and_device
+from skgenetics.utils._arrays import get_namespace_and_device
 from skgenetics.utils._validation import check_number, check_pairs
 
 

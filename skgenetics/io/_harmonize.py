@@ -5,7 +5,7 @@ from sklearn.utils import Bunch
 
 from skgenetics.io._genotypes import Genotypes
 from skgenetics.io._sumstats import unify_chromosomes
-from skgenetics.utils._array_api import column_blocks
+from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._validation import check_number, import_optional
 
 MAX_FREQUENCY_DIFFERENCE = 0.2  # of a strand-ambiguous variant, between statistics and panel

@@ -7,7 +7,7 @@ from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skgenetics.metrics._validation import check_same_shape, host_array, host_weights
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 
 def masked_accuracy_score(y_true, y_pred, *, sample_weight=None):

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils import Bunch
 
 from skgenetics.metrics._bins import binomial_interval, calibration_bins
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_number
 
 

@@ -5,7 +5,7 @@ from sklearn.utils import Bunch
 
 from skgenetics.metrics._bins import calibration_bins
 from skgenetics.metrics._validation import check_same_shape
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 
 def lfsr_calibration_curve(effects, coef, lfsr, *, n_bins=10, strategy="uniform", confidence=0.95):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import validate_sample_weight
 
 

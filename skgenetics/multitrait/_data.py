@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._array_api import column_blocks, to_numpy
+from skgenetics.utils._arrays import column_blocks, to_numpy
 
 
 class Genotypes(NamedTuple):

@@ -7,7 +7,7 @@ host. Summary statistics give the same two from X'X and X'Y.
 
 import numpy as np
 
-from skgenetics.utils._array_api import is_numpy, move_to, to_numpy
+from skgenetics.utils._arrays import is_numpy, move_to, to_numpy
 
 BLOCK = 96  # variants updated between two products with X
 WIDE_BLOCK = 256  # likewise where a product with an n x n matrix comes on top

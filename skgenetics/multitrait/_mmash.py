@@ -22,7 +22,7 @@ from skgenetics.multitrait._setup import (
 )
 from skgenetics.multitrait._summary import SummaryDesign, summary_names, validate_summary
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     column_blocks,
     float_dtype,

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from skgenetics.utils._array_api import column_blocks, to_numpy
+from skgenetics.utils._arrays import column_blocks, to_numpy
 
 LIKELY = (1e-3, 1e3)  # bounds of delta
 MAX_SAMPLES = 5000  # beyond so many, polygenic="auto" leaves the background out

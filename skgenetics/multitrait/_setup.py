@@ -21,7 +21,7 @@ from skgenetics.multitrait._residual_covariance import (
     low_rank_step,
     residual_covariance,
 )
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_flags, check_number, check_option
 
 NULL_START = 0.9  # of the weights

@@ -4,7 +4,7 @@ import numpy as np
 
 from skgenetics.multitrait._design import BLOCK, contiguous, packed
 from skgenetics.multitrait._priors import check_psd
-from skgenetics.utils._array_api import move_to, to_numpy
+from skgenetics.utils._arrays import move_to, to_numpy
 
 NULL_Z = 2.0  # variants whose abs(z) stays below it in every trait tell how the noise correlates
 

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.multitrait._posterior import component_moments
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import check_number
 
 

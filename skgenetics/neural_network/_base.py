@@ -30,7 +30,7 @@ from skgenetics.neural_network._training import (
     train_adam,
     train_lbfgs,
 )
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     get_namespace_and_device,
     move_to,

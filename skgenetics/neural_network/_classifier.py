@@ -16,7 +16,7 @@ from skgenetics.neural_network._targets import (
     warn_one_label,
     warn_unobserved,
 )
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 
 class LINAClassifier(ImportanceMixin, ClassifierMixin, LINABase):

@@ -5,7 +5,7 @@ from scipy import sparse
 from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
-from skgenetics.utils._array_api import get_namespace_and_device, to_numpy
+from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
 from skgenetics.utils._validation import check_number
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from skgenetics.neural_network._network import forward, input_gradient
-from skgenetics.utils._array_api import is_numpy, to_numpy
+from skgenetics.utils._arrays import is_numpy, to_numpy
 
 CACHE_SIZE = 2**18  # floats of a working set that should stay in the processor's cache
 BLOCK_SIZE = 2**22  # floats of a working set that should stay small beside X

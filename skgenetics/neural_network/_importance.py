@@ -16,7 +16,7 @@ from skgenetics.neural_network._derivatives import (
 )
 from skgenetics.neural_network._interactions import swap_pairs
 from skgenetics.neural_network._network import forward
-from skgenetics.utils._array_api import get_namespace_and_device, to_numpy
+from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
 from skgenetics.utils._validation import (
     check_number,
     check_option,

@@ -7,7 +7,7 @@ from skgenetics.metrics import masked_r2_score
 from skgenetics.neural_network._base import LINABase, only_adam
 from skgenetics.neural_network._importance import ImportanceMixin
 from skgenetics.neural_network._targets import unless_constant, warn_unobserved
-from skgenetics.utils._array_api import move_to
+from skgenetics.utils._arrays import move_to
 
 
 class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):

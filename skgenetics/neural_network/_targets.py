@@ -6,7 +6,7 @@ from numbers import Real
 import numpy as np
 from scipy import sparse
 
-from skgenetics.utils._array_api import column_blocks, move_to, to_numpy
+from skgenetics.utils._arrays import column_blocks, move_to, to_numpy
 
 
 def label_codes(y, classes, xp, device):

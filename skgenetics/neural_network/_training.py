@@ -15,7 +15,7 @@ from skgenetics.neural_network._network import (
     loss_and_gradient,
     task_logit,
 )
-from skgenetics.utils._array_api import is_numpy, move_to, to_numpy
+from skgenetics.utils._arrays import is_numpy, move_to, to_numpy
 from skgenetics.utils._numba import kernel
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from skgenetics.utils._array_api import column_blocks, get_namespace_and_device
+from skgenetics.utils._arrays import column_blocks, get_namespace_and_device
 
 
 class DosageSummary(NamedTuple):

@@ -7,7 +7,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.preprocessing._dosages import observed_blocks, summarize_dosages, validate_dosages
-from skgenetics.utils._array_api import check_same_namespace, float_dtype, to_numpy
+from skgenetics.utils._arrays import check_same_namespace, float_dtype, to_numpy
 
 
 class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):

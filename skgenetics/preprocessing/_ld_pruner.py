@@ -13,7 +13,7 @@ from skgenetics.preprocessing._dosages import (
     validate_dosages,
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
-from skgenetics.utils._array_api import float_dtype, move_to, to_numpy
+from skgenetics.utils._arrays import float_dtype, move_to, to_numpy
 from skgenetics.utils._validation import check_number, check_option
 
 

@@ -8,7 +8,7 @@ from skgenetics.preprocessing._dosages import (
     validate_dosages,
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
-from skgenetics.utils._array_api import float_dtype
+from skgenetics.utils._arrays import float_dtype
 from skgenetics.utils._validation import check_number
 
 

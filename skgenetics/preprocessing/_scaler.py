@@ -5,7 +5,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgenetics.preprocessing._dosages import are_dosages, summarize_dosages
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     float_dtype,
     get_namespace_and_device,

@@ -5,7 +5,7 @@ from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgenetics.preprocessing._dosages import mark_missing
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     get_namespace_and_device,
     move_to,

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skgenetics.utils._array_api import get_namespace_and_device, move_to
+from skgenetics.utils._arrays import get_namespace_and_device, move_to
 
 CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from skgenetics._cli import main
+from skgenetics.cli.main import main
 
 N_PEOPLE, N_VARIANTS = 90, 12
 
@@ -106,4 +106,4 @@ def no_pictures(request, monkeypatch):
     from tests.cli.scans import draw_nothing
 
     if "pictures" not in request.node.name:
-        monkeypatch.setattr("skgenetics._finemap_report._draw", draw_nothing)
+        monkeypatch.setattr("skgenetics.cli.finemap.report._draw", draw_nothing)

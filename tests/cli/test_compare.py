@@ -12,7 +12,7 @@ import pytest
 from scipy.stats import chi2
 from sklearn.model_selection import KFold
 
-from skgenetics._cli import main
+from skgenetics.cli.main import main
 from skgenetics.finemapping import FinemapMiXeR
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS, write_traits
 
@@ -201,8 +201,8 @@ def test_people_and_variants_are_chosen_and_counted(study, compare):
 @pytest.fixture
 def splits(monkeypatch):
     """The tasks, and the inner splits of every fit, as (task, fold) and (train, test) pairs."""
-    import skgenetics._compare as module
-    import skgenetics._compare_tasks as models_of_tasks
+    import skgenetics.cli.compare.tasks as models_of_tasks
+    import skgenetics.cli.compare.work as module
 
     seen = []
 

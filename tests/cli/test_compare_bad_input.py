@@ -184,7 +184,7 @@ def broken_regressors(original, folds):
 
 
 def test_some_fits_fail(study, compare, monkeypatch):
-    import skgenetics._compare_tasks as module
+    import skgenetics.cli.compare.tasks as module
 
     monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, {60}))
     words = FILES + " RidgeCV --folds 4"  # training folds of 67, 67, 68 and 68
@@ -202,7 +202,7 @@ def test_some_fits_fail(study, compare, monkeypatch):
 
 
 def test_warnings_of_fits_are_counted(study, compare, monkeypatch):
-    import skgenetics._compare_tasks as module
+    import skgenetics.cli.compare.tasks as module
 
     class Warns(DummyRegressor):
         def fit(self, X, y):
@@ -220,7 +220,7 @@ def test_warnings_of_fits_are_counted(study, compare, monkeypatch):
 
 
 def test_every_fit_fails(study, compare, monkeypatch):
-    import skgenetics._compare_tasks as module
+    import skgenetics.cli.compare.tasks as module
 
     monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, range(100)))
     before = sorted(os.listdir())
@@ -244,7 +244,7 @@ def test_other_errors(study, compare, monkeypatch, error, status, sentence):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr("skgenetics._compare_report.write_results", fail)
+    monkeypatch.setattr("skgenetics.cli.compare.report.write_results", fail)
     before = sorted(os.listdir())
     got, _, errors = compare(text=FILES)
     assert got == status

@@ -15,8 +15,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import KFold
 
 from skgenetics import MMASHRegressor
-from skgenetics._compare import fit_unit
-from skgenetics._compare_tasks import make_tasks
+from skgenetics.cli.compare.tasks import make_tasks
+from skgenetics.cli.compare.work import fit_unit
 from skgenetics.io import read_plink
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS
 from tests.oracles.bgen import write_bgen
@@ -91,7 +91,7 @@ def joint_task(study, binary):
 
 @pytest.mark.parametrize("binary", [False, True])
 def test_no_model_sees_the_traits_of_the_people_it_is_tested_on(study, binary, monkeypatch):
-    import skgenetics._compare as module
+    import skgenetics.cli.compare.work as module
 
     seen = []
     scores = module._scores
@@ -145,7 +145,7 @@ def test_several_binary_traits(study, compare):
 
 
 def test_average_precision_and_auc_of_joint_models_are_scikit_learns(study):
-    import skgenetics._compare as module
+    import skgenetics.cli.compare.work as module
 
     task = joint_task(study, binary=True)
     rng = np.random.default_rng(0)

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from skgenetics._compare import Result, _variants_used
-from skgenetics._compare_models import ScaledTraitsRegressor, TopVariantRegressor
-from skgenetics._compare_tasks import Study, Task, fold_numbers
+from skgenetics.cli.compare.models import ScaledTraitsRegressor, TopVariantRegressor
+from skgenetics.cli.compare.tasks import Study, Task, fold_numbers
+from skgenetics.cli.compare.work import Result, _variants_used
 
 pd = pytest.importorskip("pandas")
 
-from skgenetics._compare_scores import Scores  # noqa: E402
+from skgenetics.cli.compare.scores import Scores  # noqa: E402
 
 
 def test_top_variant_is_an_estimator():

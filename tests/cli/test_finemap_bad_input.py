@@ -186,7 +186,7 @@ def test_a_region_without_variants_in_the_panel_fails_alone(scan, finemap):
 
 
 def test_interruption_keeps_what_is_done(scan, finemap, monkeypatch):
-    import skgenetics._finemap_locus as module
+    import skgenetics.cli.finemap.work as module
 
     original, calls = module.read_locus, []
 

@@ -7,9 +7,9 @@ from scipy.optimize import minimize_scalar
 from skgenetics import FinemapMiXeR
 from skgenetics.finemapping._adam import adam
 from skgenetics.finemapping._elbo import quadratic_form
-from skgenetics.finemapping._ld import DenseLD
-from skgenetics.finemapping._summary import Locus
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.loci._ld import DenseLD
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import design, enumerate_posterior
 
 

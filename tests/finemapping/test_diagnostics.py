@@ -21,7 +21,7 @@ from skgenetics.finemapping._diagnostics import (
     noise_and_signal,
     screen_mismatch,
 )
-from skgenetics.finemapping._ld import DenseLD, ShrunkLD
+from skgenetics.loci._ld import DenseLD, ShrunkLD
 from skgenetics.preprocessing import GenotypeImputer
 
 N = 1e9  # Wald statistics and z then agree

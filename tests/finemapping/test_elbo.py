@@ -14,9 +14,9 @@ from skgenetics.finemapping._elbo import (
     quadratic_form,
     range_norm,
 )
-from skgenetics.finemapping._ld import DenseLD
-from skgenetics.finemapping._summary import Locus
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.loci._ld import DenseLD
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import design, enumerate_posterior
 
 

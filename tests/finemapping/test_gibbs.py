@@ -7,7 +7,6 @@ from scipy.stats import chi2
 from sklearn.exceptions import ConvergenceWarning
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._credible_sets import sets_of_draws
 from skgenetics.finemapping._gibbs import (
     BLOCK,
     HYPER_DEGREES,
@@ -16,8 +15,9 @@ from skgenetics.finemapping._gibbs import (
     effective_size,
     gibbs,
 )
-from skgenetics.finemapping._ld import DenseLD
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.loci._credible_sets import sets_of_draws
+from skgenetics.loci._ld import DenseLD
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import enumerate_posterior
 
 

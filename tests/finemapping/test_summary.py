@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._ld import GenotypeLD, check_ld
-from skgenetics.finemapping._summary import data_moments, wald_to_correlation_z
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.finemapping._data import data_moments
+from skgenetics.loci._ld import GenotypeLD, check_ld
+from skgenetics.loci._summary import wald_to_correlation_z
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import marginal_z, wald_t
 
 
@@ -62,7 +63,7 @@ def test_ld_through_genotypes_equals_dense_ld(locus, n):
 def test_fit_does_not_form_ld_of_many_variants(locus, monkeypatch):
     X, y, _ = locus(p=12)
     dense = FinemapMiXeR().fit(X, y)
-    monkeypatch.setattr("skgenetics.finemapping._summary.MAX_DENSE_LD", 11)
+    monkeypatch.setattr("skgenetics.loci._summary.MAX_DENSE_LD", 11)
     monkeypatch.setattr(GenotypeLD, "dense", None)  # would raise if called
     lazy = FinemapMiXeR().fit(X, y)
     np.testing.assert_allclose(lazy.pip_, dense.pip_, atol=1e-8)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import config_context
 
 from skgenetics.inspection import _relevance, bilrp, relevance
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from tests.oracles.bilrp_naive import mixed_derivatives, network, pair_relevance, product, shares
 
 LEAKY = ("leaky_relu", 0.2)

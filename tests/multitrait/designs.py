@@ -8,7 +8,7 @@ from skgenetics.multitrait._missing import MissingCells
 from skgenetics.multitrait._polygenic import Relationship
 from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import residual_covariance
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.utils._arrays import numpy_namespace as xp
 
 
 def make_design(X, Y, *, sd=None, weight=None, delta=0.0, centered=False, order=None):

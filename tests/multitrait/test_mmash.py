@@ -17,7 +17,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skgenetics import MMASHRegressor
 from skgenetics.metrics import masked_r2_score
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from tests.oracles import multitrait_naive as naive
 
 

@@ -18,7 +18,7 @@ from skgenetics.neural_network._derivatives import (
     top_pairs,
 )
 from skgenetics.neural_network._network import forward
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.lina_naive import (
     load_reference,
     naive_gates,

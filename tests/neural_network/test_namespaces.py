@@ -6,7 +6,7 @@ from sklearn import config_context
 
 from skgenetics.inspection import swap_interactions
 from skgenetics.neural_network import LINAClassifier, LINARegressor
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

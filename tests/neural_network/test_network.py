@@ -5,7 +5,7 @@ import pytest
 from scipy.special import logsumexp
 
 from skgenetics.neural_network._network import fold, forward, loss_and_gradient, task_logit
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.lina_naive import load_reference, random_network, reference_names
 
 

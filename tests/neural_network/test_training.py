@@ -21,7 +21,7 @@ from skgenetics.neural_network._training import (
     train_adam,
     train_lbfgs,
 )
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.lina_naive import naive_logit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -8,7 +8,7 @@ from sklearn.exceptions import DataConversionWarning
 from skgenetics import LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.preprocessing import GenotypeImputer
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.utils._arrays import numpy_namespace as xp
 from skgenetics.utils._validation import (
     check_number,
     check_option,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skgenetics._compare_tasks import Study, make_tasks
+from skgenetics.cli.compare.tasks import Study, make_tasks
 from skgenetics.datasets import load_geuvadis
 from skgenetics.expression import cis_windows_from_positions
 from skgenetics.io import (
@@ -20,7 +20,7 @@ from skgenetics.io import (
 )
 from skgenetics.io._genotypes import sample_index
 from skgenetics.io._tables import read_rows
-from skgenetics.utils._array_api import column_blocks
+from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._validation import import_optional
 
 MANY_VARIANTS, MANY_TRAITS = 20_000, 50

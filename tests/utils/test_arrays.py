@@ -8,7 +8,7 @@ import pytest
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 
-from skgenetics.utils._array_api import (
+from skgenetics.utils._arrays import (
     check_same_namespace,
     column_blocks,
     float_dtype,

@@ -1,20 +1,13 @@
-"""The command line."""
+"""The command ``skgenetics compare``: its arguments, and the order of its work."""
 
 import argparse
 import contextlib
-import importlib.util
-import signal
 import sys
 import textwrap
-import threading
-import time
-import traceback
 from pathlib import Path
 
-from skgenetics._finemap import add_parser as add_finemap
 from skgenetics._version import __version__
-
-OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
+from skgenetics.cli.console import OK, SOME_FAILED, Console, at_least, frequency, progress
 
 _DESCRIPTION = """\
 Compare models that predict traits (or gene expression) from genotypes, by cross-validation.
@@ -56,27 +49,16 @@ exit status: 0 all done; 2 bad input, nothing is written; 3 some fits failed, th
 """
 
 
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one sentence."""
-
-    def error(self, message):
-        """Exit with status 2."""
-        self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
-
-
-def build_parser():
-    """Return the parser of the whole command line."""
-    parser = _Parser(prog="skgenetics", description="Statistical genetics on the scikit-learn API.")
-    parser.add_argument("--version", action="version", version=f"skgenetics {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
-    compare = commands.add_parser(
+def add_parser(commands):
+    """Add ``compare`` to the subcommands of the command line."""
+    parser = commands.add_parser(
         "compare",
         help="compare models that predict traits from genotypes",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    data = compare.add_argument_group("data (none: the bundled extract)")
+    data = parser.add_argument_group("data (none: the bundled extract)")
     source = data.add_mutually_exclusive_group()
     source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
     source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
@@ -95,7 +77,7 @@ def build_parser():
     data.add_argument(
         "--window",
         metavar="BP",
-        type=_at_least(1),
+        type=at_least(1),
         help="base pairs on either side of a gene's start (1,000,000)",
     )
     data.add_argument("--covar", metavar="F", help="covariates, one column each")
@@ -104,7 +86,7 @@ def build_parser():
     data.add_argument(
         "--maf",
         metavar="FREQUENCY",
-        type=_frequency,
+        type=frequency,
         default=0.0,
         help="leave out variants rarer than this among the people used (0: a variant that does "
         "not vary is an error)",
@@ -114,7 +96,7 @@ def build_parser():
         metavar="COLUMN",
         help="column of --pheno or --covar, or FID, whose people stay in one fold (families)",
     )
-    work = compare.add_argument_group("comparison")
+    work = parser.add_argument_group("comparison")
     work.add_argument(
         "--models",
         metavar="MODEL",
@@ -124,12 +106,12 @@ def build_parser():
         "LINARegressor; for binary traits covariates-only, LogisticRegression, "
         "HistGradientBoosting and, jointly, LINAClassifier",
     )
-    work.add_argument("--folds", type=_at_least(2), default=5, metavar="K", help="folds (5)")
-    work.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="of folds (0)")
+    work.add_argument("--folds", type=at_least(2), default=5, metavar="K", help="folds (5)")
+    work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of folds (0)")
     work.add_argument(
-        "--threads", type=_at_least(1), metavar="N", help="processes that fit models (all cores)"
+        "--threads", type=at_least(1), metavar="N", help="processes that fit models (all cores)"
     )
-    output = compare.add_argument_group("output")
+    output = parser.add_argument_group("output")
     output.add_argument(
         "--out", metavar="P", default="skgenetics_compare", help="folder (skgenetics_compare)"
     )
@@ -139,122 +121,7 @@ def build_parser():
         help="fit every model to all people too, and write them here (joblib)",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
-    compare.set_defaults(run=run_compare, parser=compare)
-    add_finemap(commands)
-    return parser
-
-
-def _at_least(low):
-    """Return a parser of integers from `low`."""
-
-    def integer(text):
-        value = int(text)
-        if not low <= value < 2**31:
-            raise argparse.ArgumentTypeError(f"must be at least {low}, got {text}")
-        return value
-
-    return integer
-
-
-def _frequency(text):
-    """Parse a minor allele frequency."""
-    value = float(text)
-    if not 0 <= value < 0.5:
-        raise argparse.ArgumentTypeError(f"must be from 0 to below 0.5, got {text}")
-    return value
-
-
-class _Terminated(KeyboardInterrupt):
-    """The process was told to end (SIGTERM)."""
-
-
-@contextlib.contextmanager
-def _cleaning_up_on_sigterm():
-    """Let SIGTERM end a command as Ctrl-C does, so that it removes what it has begun to write."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # signals belong to the main thread
-        return
-
-    def end(*_):
-        raise _Terminated
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def main(arguments=None):
-    """Run the command line and return its exit status."""
-    options = build_parser().parse_args(arguments)
-    name = f"skgenetics {options.command}"
-    try:
-        with _cleaning_up_on_sigterm():
-            return options.run(options)
-    except KeyboardInterrupt as error:
-        ended = isinstance(error, _Terminated)
-        word = "terminated" if ended else "interrupted"
-        sys.stderr.write(f"{name}: {word}; nothing was written.\n")
-        return 128 + (signal.SIGTERM if ended else signal.SIGINT)
-    except Exception as error:
-        if options.debug:
-            traceback.print_exc()
-        if isinstance(error, (ValueError, OSError, ImportError)):
-            status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
-        else:
-            status = UNEXPECTED
-            sentence = f"unexpected {type(error).__name__}: {_one_line(error)}"
-            sentence += " (--debug shows where; nothing was written)"
-    sys.stderr.write(f"{name}: {sentence}\n")
-    return status
-
-
-def _one_line(error):
-    """Return an exception's message on one line."""
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}"
-    return " ".join(str(error).split())
-
-
-class Console:
-    """Prints lines and remembers them for the log."""
-
-    def __init__(self):
-        self.lines = []
-
-    def say(self, *lines):
-        """Print lines."""
-        for line in lines:
-            self.lines.append(line)
-            sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-
-@contextlib.contextmanager
-def progress(n_units, what="fits"):
-    """Give a function to call with the name of each finished unit of work.
-
-    A bar on a terminal where rich is installed, otherwise a line whenever the name changes.
-    """
-    if sys.stderr.isatty() and importlib.util.find_spec("rich"):
-        from rich.console import Console as RichConsole
-        from rich.progress import Progress
-
-        with Progress(console=RichConsole(stderr=True), transient=True) as bar:
-            task = bar.add_task("fitting", total=n_units)
-            yield lambda name: bar.update(task, advance=1, description=name)
-        return
-    start, done, last = time.perf_counter(), 0, None
-
-    def report(name):
-        nonlocal done, last
-        if last not in (None, name):
-            seconds = time.perf_counter() - start
-            sys.stderr.write(f"  {last} done: {done} of {n_units} {what}, {seconds:.0f} s\n")
-        done, last = done + 1, name
-
-    yield report
+    parser.set_defaults(run=run_compare, parser=parser)
 
 
 def _check_options(options):
@@ -300,16 +167,16 @@ def run_compare(options):
     from joblib import effective_n_jobs
     from threadpoolctl import threadpool_limits
 
-    from skgenetics._compare import compare_models
-    from skgenetics._compare_data import load_bundled, load_files
-    from skgenetics._compare_models import MODELS
-    from skgenetics._compare_report import (
+    from skgenetics.cli.compare.data import load_bundled, load_files
+    from skgenetics.cli.compare.models import MODELS
+    from skgenetics.cli.compare.report import (
         RESULT_FILES,
         credible_set_lines,
         save_models,
         write_results,
     )
-    from skgenetics._compare_scores import Scores
+    from skgenetics.cli.compare.scores import Scores
+    from skgenetics.cli.compare.work import compare_models
     from skgenetics.io import atomic_folder
 
     names = _model_names(options.models, MODELS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 
 BLOCK = 64  # rows of LD at once
 MIN_LOG10_BF = 1.0  # of a set made from PIPs alone, which a large prior makes large

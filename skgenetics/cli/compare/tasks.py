@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from skgenetics._compare_models import (
+from skgenetics.cli.compare.models import (
     classifiers,
     joint_classifiers,
     joint_regressors,

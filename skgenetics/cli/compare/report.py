@@ -8,10 +8,10 @@ import joblib
 import numpy as np
 from scipy.stats import norm
 
-from skgenetics._compare import inner_model
 from skgenetics._version import __version__
+from skgenetics.cli.compare.work import inner_model
 from skgenetics.inspection import LocusDisplay, ScoresDisplay
-from skgenetics.utils._array_api import to_numpy
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._validation import import_optional
 
 RESULT_FILES = (

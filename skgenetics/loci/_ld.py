@@ -7,7 +7,7 @@ Each form has the same methods, so that no solver asks which it is: `rows`, `spa
 import numpy as np
 import scipy.sparse
 
-from skgenetics.utils._array_api import column_blocks, float_dtype, move_to, to_numpy
+from skgenetics.utils._arrays import column_blocks, float_dtype, move_to, to_numpy
 from skgenetics.utils._validation import check_missing_codes
 
 PIECE = 2**22  # elements of a temporary array

@@ -5,8 +5,8 @@ import pytest
 import scipy.sparse
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._ld import DenseLD, ShrunkLD, SparseLD, factor_ld, panel_ld
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.loci._ld import DenseLD, ShrunkLD, SparseLD, factor_ld, panel_ld
+from skgenetics.utils._arrays import numpy_namespace as xp
 
 P = 9
 
@@ -59,7 +59,7 @@ def test_forms_act_like_their_matrix(name):
 
 @pytest.mark.parametrize("name", ["dense", "panel"])
 def test_pieces_add_up(monkeypatch, name):
-    monkeypatch.setattr("skgenetics.finemapping._ld.PIECE", 1)
+    monkeypatch.setattr("skgenetics.loci._ld.PIECE", 1)
     ld, R = forms()[name]
     moved = ld.sparse_product(np.array([4, 0]), np.array([1.0, -2.0]))
     np.testing.assert_allclose(moved, R[4] - 2 * R[0], atol=1e-10)

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import norm
 
-from skgenetics._finemap_formats import FORMATS, file_name, text_of
-from skgenetics._finemap_locus import some
 from skgenetics._version import __version__
+from skgenetics.cli.finemap.formats import FORMATS, file_name, text_of
+from skgenetics.cli.finemap.work import some
 from skgenetics.inspection import LocusDisplay
 from skgenetics.io import atomic_path
 from skgenetics.utils._parallel import run_parallel

@@ -10,8 +10,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 
 from skgenetics import FinemapMiXeR, MMASHRegressor
-from skgenetics._compare_models import TopVariantRegressor
-from skgenetics._compare_tasks import fold_numbers
+from skgenetics.cli.compare.models import TopVariantRegressor
+from skgenetics.cli.compare.tasks import fold_numbers
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import GenotypeImputer

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from skgenetics.finemapping._credible_sets import (
+from skgenetics.loci._credible_sets import (
     credible_set,
     log10_odds,
     sets_of_effects,
     sets_of_pips,
 )
-from skgenetics.finemapping._ld import DenseLD
-from skgenetics.utils._array_api import numpy_namespace as xp
+from skgenetics.loci._ld import DenseLD
+from skgenetics.utils._arrays import numpy_namespace as xp
 
 R = np.array(
     [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skgenetics._finemap_locus import add_flag, describe, some
+from skgenetics.cli.finemap.work import add_flag, describe, some
 from skgenetics.datasets import load_geuvadis, make_summary_statistics
 from skgenetics.io import (
     Genotypes,

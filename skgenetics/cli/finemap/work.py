@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from skgenetics.finemapping._ld import panel_ld
+from skgenetics.loci._ld import panel_ld
 from skgenetics.utils._validation import import_optional
 
 _FIELDS = (

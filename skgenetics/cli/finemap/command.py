@@ -7,6 +7,7 @@ import warnings
 from pathlib import Path
 
 from skgenetics._version import __version__
+from skgenetics.cli.console import OK, SOME_FAILED, Console, at_least, progress
 
 _EXAMPLES = """\
 skgenetics finemap --demo
@@ -54,8 +55,6 @@ exit status: 0 all done; 2 bad input, no table is written; 3 some loci failed, t
 
 def add_parser(commands):
     """Add ``finemap`` to the subcommands of the command line."""
-    from skgenetics._cli import _at_least
-
     parser = commands.add_parser(
         "finemap",
         help="find the variants behind associations, from summary statistics",
@@ -85,7 +84,7 @@ def add_parser(commands):
     data.add_argument(
         "--panel-size",
         metavar="N",
-        type=_at_least(3),
+        type=at_least(3),
         help="people that the LD comes from, where they are not those of the study: its errors "
         "count as noise (the people of --bfile or --pfile; --ld: the study's own)",
     )
@@ -97,10 +96,10 @@ def add_parser(commands):
     data.add_argument(
         "--n-cases",
         metavar="N",
-        type=_at_least(1),
+        type=at_least(1),
         help="in place of --n, with --n-controls: n = 4 / (1/cases + 1/controls)",
     )
-    data.add_argument("--n-controls", metavar="N", type=_at_least(1), help="see --n-cases")
+    data.add_argument("--n-controls", metavar="N", type=at_least(1), help="see --n-cases")
     data.add_argument("--build", choices=("GRCh37", "GRCh38"), help="of all positions")
     data.add_argument(
         "--prior-column",
@@ -115,12 +114,12 @@ def add_parser(commands):
     where = parser.add_argument_group("loci (around the variants of p < 5e-8)")
     where.add_argument("--regions", metavar="F", help="regions: a BED file")
     where.add_argument("--chr", metavar="CHR", help="one region, with --start and --end")
-    where.add_argument("--start", metavar="BP", type=_at_least(1), help="its first base pair")
-    where.add_argument("--end", metavar="BP", type=_at_least(1), help="its last base pair")
+    where.add_argument("--start", metavar="BP", type=at_least(1), help="its first base pair")
+    where.add_argument("--end", metavar="BP", type=at_least(1), help="its last base pair")
     where.add_argument("--include-mhc", action="store_true", help="do not skip the MHC")
     work = parser.add_argument_group("fine-mapping")
     work.add_argument(
-        "--max-num-causal", metavar="L", type=_at_least(1), default=10, help="effects at most (10)"
+        "--max-num-causal", metavar="L", type=at_least(1), default=10, help="effects at most (10)"
     )
     work.add_argument(
         "--min-n-fraction",
@@ -141,10 +140,8 @@ def add_parser(commands):
         help="where z and LD do not fit: fit one effect in place of several (the default), shrink "
         "the LD, fail, or go on",
     )
-    work.add_argument(
-        "--threads", type=_at_least(1), metavar="N", help="loci at a time (all cores)"
-    )
-    work.add_argument("--seed", type=_at_least(0), default=0, metavar="N", help="(0)")
+    work.add_argument("--threads", type=at_least(1), metavar="N", help="loci at a time (all cores)")
+    work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(0)")
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out", metavar="P", default="skgenetics_finemap", help="prefix (skgenetics_finemap)"
@@ -206,8 +203,7 @@ def run_finemap(options):
     _check_options(options)
     from joblib import effective_n_jobs
 
-    from skgenetics._cli import Console
-    from skgenetics._finemap_data import load_demo, load_files
+    from skgenetics.cli.finemap.data import load_demo, load_files
 
     console = Console()
     console.say(f"skgenetics finemap {__version__}")
@@ -238,8 +234,7 @@ def _finemap(options, study, console, parts, n_jobs):
     from sklearn.exceptions import FitFailedWarning
 
     from skgenetics import FinemapMiXeR
-    from skgenetics._cli import OK, SOME_FAILED, progress
-    from skgenetics._finemap_report import Bar, locus_lines, reason, write_results
+    from skgenetics.cli.finemap.report import Bar, locus_lines, reason, write_results
     from skgenetics.finemapping import finemap_loci
     from skgenetics.io import atomic_path
 

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import scipy.sparse
 
-from skgenetics.finemapping._ld import GenotypeLD, column_moments, make_ld
-from skgenetics.utils._array_api import (
+from skgenetics.loci._ld import make_ld
+from skgenetics.utils._arrays import (
     float_dtype,
     get_namespace_and_device,
     move_to,
@@ -20,8 +20,6 @@ from skgenetics.utils._array_api import (
     to_numpy,
 )
 from skgenetics.utils._validation import check_number
-
-MAX_DENSE_LD = 4096  # beyond so many variants, fit applies LD through X and never forms it
 
 
 class Locus(NamedTuple):
@@ -40,79 +38,6 @@ class Locus(NamedTuple):
     def array(self, values):
         """Return host `values` beside z."""
         return move_to(values, self.xp, self.device, self.z.dtype)
-
-
-class Posterior(NamedTuple):
-    """What a solver says of the effects: Cov = diag(spread) + factors' diag(weights) factors."""
-
-    pip: object  # (p,)
-    mean: object  # (p,)
-    spread: object  # (p,)
-    factors: object  # (k, p)
-    factor_weights: object  # (k,)
-    slab_second: object  # (p,) E[beta^2; the variant has an effect]
-    residual_variance: float
-
-
-class Moments(NamedTuple):
-    """First and second moments of X (n, p) and y (n,) under frequency weights."""
-
-    locus: Locus
-    X_mean: object  # (p,)
-    y_mean: float
-    y_sd: float
-
-
-def data_moments(X, y, weight, xp, device):
-    """Return the `Moments` of X and y, their LD dense up to MAX_DENSE_LD variants.
-
-    Constant columns get variance and z of exactly 0. One pass over X by blocks of columns.
-    """
-    dtype = y.dtype
-    n_samples = float(X.shape[0]) if weight is None else float(xp.sum(weight))
-    if weight is None:
-        share = xp.full((X.shape[0],), 1 / n_samples, dtype=dtype, device=device)
-    else:
-        share = weight / n_samples
-    y_mean = xp.sum(share * y)
-    y_centered = y - y_mean
-    y_variance = xp.sum(share * y_centered**2)
-    eps = float(xp.finfo(dtype).eps)
-    if float(y_variance) <= (10 * eps * abs(float(y_mean))) ** 2:
-        y_variance = 0 * y_variance
-    mean, variance, covariance = column_moments(X, share, xp, y_centered)
-    inverse_sd = reciprocal(xp.sqrt(variance), xp)
-    z = n_samples**0.5 * covariance * inverse_sd
-    z = z * reciprocal(xp.sqrt(y_variance), xp)
-    ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device)
-    if X.shape[1] <= MAX_DENSE_LD:
-        ld = ld.dense()
-    scale = xp.sqrt(n_samples * variance)
-    locus = Locus(z, ld, n_samples, variance, scale, True, xp, device)
-    return Moments(locus, mean, float(y_mean), float(y_variance) ** 0.5)
-
-
-def case_control_units(moments, y, xp):
-    """Return the locus, and the unit and center of its effects, where y (n,) is 0 or 1.
-
-    The score test of a logistic regression is z = sqrt(n) cor(x, y), as for any trait. For log odds
-    ratios b, a share f of cases and weak effects, E z = R diag sqrt(n f (1 - f) H) b: a study of
-    n_eff = 4 n f (1 - f) people, half of them cases, in which b / 2 is an effect in deviations of
-    the trait. Hence the unit 2, and the center logit(f).
-    """
-    if not bool(xp.all((y == 0) | (y == 1))):
-        raise ValueError(
-            "trait='binary' needs y of 0 (control) and 1 (case); got other values. A trait from "
-            "which covariates were regressed is quantitative: leave trait='quantitative'."
-        )
-    share = moments.y_mean
-    if not 0 < share < 1:
-        raise ValueError(f"trait='binary' needs cases and controls; every y is {share:g}.")
-    locus, shrink = moments.locus, 4 * share * (1 - share)
-    locus = locus._replace(
-        n_samples=locus.n_samples * shrink, scale=locus.scale * shrink**0.5, trait_known=False
-    )
-    return locus, 2.0, float(np.log(share) - np.log1p(-share))
 
 
 def reciprocal(values, xp):

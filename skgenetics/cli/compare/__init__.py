@@ -1,0 +1,1 @@
+"""The command ``skgenetics compare``: models side by side, by cross-validation."""

@@ -1,0 +1,1 @@
+"""The command ``skgenetics finemap``: from files to credible sets."""

@@ -1,0 +1,84 @@
+"""The command line: one parser, one subcommand per folder beside this file."""
+
+import argparse
+import contextlib
+import signal
+import sys
+import threading
+import traceback
+
+from skgenetics._version import __version__
+from skgenetics.cli.compare.command import add_parser as add_compare
+from skgenetics.cli.console import BAD_INPUT, UNEXPECTED
+from skgenetics.cli.finemap.command import add_parser as add_finemap
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence."""
+
+    def error(self, message):
+        """Exit with status 2."""
+        self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def build_parser():
+    """Return the parser of the whole command line."""
+    parser = _Parser(prog="skgenetics", description="Statistical genetics on the scikit-learn API.")
+    parser.add_argument("--version", action="version", version=f"skgenetics {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+    add_compare(commands)
+    add_finemap(commands)
+    return parser
+
+
+class _Terminated(KeyboardInterrupt):
+    """The process was told to end (SIGTERM)."""
+
+
+@contextlib.contextmanager
+def _cleaning_up_on_sigterm():
+    """Let SIGTERM end a command as Ctrl-C does, so that it removes what it has begun to write."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # signals belong to the main thread
+        return
+
+    def end(*_):
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def main(arguments=None):
+    """Run the command line and return its exit status."""
+    options = build_parser().parse_args(arguments)
+    name = f"skgenetics {options.command}"
+    try:
+        with _cleaning_up_on_sigterm():
+            return options.run(options)
+    except KeyboardInterrupt as error:
+        ended = isinstance(error, _Terminated)
+        word = "terminated" if ended else "interrupted"
+        sys.stderr.write(f"{name}: {word}; nothing was written.\n")
+        return 128 + (signal.SIGTERM if ended else signal.SIGINT)
+    except Exception as error:
+        if options.debug:
+            traceback.print_exc()
+        if isinstance(error, (ValueError, OSError, ImportError)):
+            status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
+        else:
+            status = UNEXPECTED
+            sentence = f"unexpected {type(error).__name__}: {_one_line(error)}"
+            sentence += " (--debug shows where; nothing was written)"
+    sys.stderr.write(f"{name}: {sentence}\n")
+    return status
+
+
+def _one_line(error):
+    """Return an exception's message on one line."""
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}"
+    return " ".join(str(error).split())

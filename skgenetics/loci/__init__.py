@@ -1,0 +1,1 @@
+"""What several tasks say of a locus: LD in its forms, summary statistics, credible sets."""
