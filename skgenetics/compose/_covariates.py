@@ -24,12 +24,8 @@ from skgenetics.utils._arrays import (
     move_to,
     to_numpy,
 )
-from skgenetics.utils._validation import (
-    check_flags,
-    check_missing_codes,
-    import_optional,
-    validate_sample_weight,
-)
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._validation import check_flags, check_missing_codes, validate_sample_weight
 
 
 class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):

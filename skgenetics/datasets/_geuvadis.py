@@ -147,7 +147,7 @@ def load_geuvadis(
         target = target[:, 0]
 
     if as_frame:
-        from skgenetics.utils._validation import import_optional
+        from skgenetics.utils._optional import import_optional
 
         pd = import_optional("pandas", extra="dataframe")
         people = pd.Index(sample_ids, name="sample_id")

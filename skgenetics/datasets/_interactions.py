@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
 
-from skgenetics.utils._validation import check_number, check_option
+from skgenetics.utils._parameters import check_number, check_option
 
 
 def _f1(x):

@@ -5,7 +5,7 @@ from scipy.stats import false_discovery_control, hypergeom
 from sklearn.utils import Bunch, check_random_state
 
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 CHUNK_CELLS = 2**22  # shuffled places held at once
 

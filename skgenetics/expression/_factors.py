@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 def factor_loadings(model):

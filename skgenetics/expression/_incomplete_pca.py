@@ -7,7 +7,8 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skgenetics.utils._validation import check_number, validate_sample_weight
+from skgenetics.utils._parameters import check_number
+from skgenetics.utils._validation import validate_sample_weight
 
 CHUNK_BYTES = 2**26
 

@@ -37,10 +37,7 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._validation import (
-    validate_fit_data,
-    validate_sample_weight,
-)
+from skgenetics.utils._validation import validate_fit_data, validate_sample_weight
 
 VALIDATION = "validation_scores_"
 

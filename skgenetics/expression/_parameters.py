@@ -6,7 +6,8 @@ import numpy as np
 
 from skgenetics.expression._objective import Penalties
 from skgenetics.expression._windows import columns_of, windows_of
-from skgenetics.utils._validation import check_flags, check_number, check_option
+from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._validation import check_flags
 
 OPTIONS = {
     "trans_model": ("linear", "sigmoid", "tensor"),

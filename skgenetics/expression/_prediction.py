@@ -15,7 +15,7 @@ from skgenetics.utils._arrays import (
     move_to,
     to_numpy,
 )
-from skgenetics.utils._validation import validate_genotypes
+from skgenetics.utils._validation import as_genotypes
 
 LARGE_PICKLE = 10**8  # bytes
 
@@ -153,7 +153,7 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """Return X, its namespace and its device."""
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="intercept_", method=method)
-        return validate_genotypes(self, X, reset=False)
+        return as_genotypes(self, X, reset=False)
 
     def _cross_kernel(self, X, xp, device):
         """Return the kernel (n, I) with the training individuals, where a part is dual."""

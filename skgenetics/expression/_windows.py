@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 def cis_windows_from_positions(genes, variants, window=1_000_000):

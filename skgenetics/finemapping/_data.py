@@ -4,8 +4,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.loci._ld import GenotypeLD, column_moments
-from skgenetics.loci._summary import Locus, reciprocal
+from skgenetics.loci._ld import GenotypeLD
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._moments import center, column_moments, is_constant, reciprocal
 
 MAX_DENSE_LD = 4096  # beyond so many variants, fit applies LD through X and never forms it
 
@@ -30,16 +31,13 @@ def data_moments(X, y, weight, xp, device):
         share = xp.full((X.shape[0],), 1 / n_samples, dtype=dtype, device=device)
     else:
         share = weight / n_samples
-    y_mean = xp.sum(share * y)
-    y_centered = y - y_mean
+    y_mean, y_centered = center(y, share)
     y_variance = xp.sum(share * y_centered**2)
-    eps = float(xp.finfo(dtype).eps)
-    if float(y_variance) <= (10 * eps * abs(float(y_mean))) ** 2:
-        y_variance = 0 * y_variance
-    mean, variance, covariance = column_moments(X, share, xp, y_centered)
-    inverse_sd = reciprocal(xp.sqrt(variance), xp)
+    y_variance = xp.where(is_constant(y_variance, y_mean), 0 * y_variance, y_variance)
+    mean, variance, covariance = column_moments(X, share, y_centered)
+    inverse_sd = reciprocal(xp.sqrt(variance))
     z = n_samples**0.5 * covariance * inverse_sd
-    z = z * reciprocal(xp.sqrt(y_variance), xp)
+    z = z * reciprocal(xp.sqrt(y_variance))
     ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device)
     if X.shape[1] <= MAX_DENSE_LD:
         ld = ld.dense()

@@ -22,8 +22,8 @@ from sklearn.utils import Bunch
 from skgenetics._version import __version__
 from skgenetics.finemapping._diagnostics import ld_mismatch
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
-from skgenetics.utils._validation import import_optional
 from skgenetics.utils._writing import atomic_path
 
 REGION = ("chromosome", "start", "end")

@@ -33,12 +33,8 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._validation import (
-    check_option,
-    validate_fit_data,
-    validate_genotypes,
-    validate_sample_weight,
-)
+from skgenetics.utils._parameters import check_option
+from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
 
 
 class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -392,7 +388,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="coef_", method="predict")
-        X, xp, _ = validate_genotypes(self, X, reset=False)
+        X, xp, _ = as_genotypes(self, X, reset=False)
         y_mean = matvec(X, self.coef_, xp) + self.intercept_
         if self.trait == "binary":
             y_mean = xp.exp(log_sigmoid(y_mean, xp)[0])

@@ -6,7 +6,7 @@ import numpy as np
 
 from skgenetics.loci._summary import labels, per_variant
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number, check_option
+from skgenetics.utils._parameters import check_number, check_option
 
 COUNT = {"integer": True, "low": 1, "closed": "left"}
 POSITIVE = {"low": 0, "closed": "neither"}

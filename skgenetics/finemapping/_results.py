@@ -5,7 +5,7 @@ import numpy as np
 from skgenetics.finemapping._elbo import learned_prior
 from skgenetics.finemapping._parameters import as_given
 from skgenetics.utils._arrays import column_blocks, to_numpy
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 
 def fitted_effects(posterior, problem, unit):

@@ -12,12 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from skgenetics.inspection._relevance import Layer, explain, forward
 from skgenetics.inspection._similarity import SimilarityExplanation
 from skgenetics.utils._arrays import float_dtype, get_namespace_and_device, move_to
-from skgenetics.utils._validation import (
-    check_missing_codes,
-    check_number,
-    check_option,
-    validate_genotypes,
-)
+from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._validation import as_genotypes, check_missing_codes
 
 RULES = ("lrp0", "epsilon", "gamma", "w2", "zb")
 SLOPES = {"relu": 0.0, "identity": 1.0}
@@ -292,7 +288,7 @@ def _prepare(source, layers, X, name):
         X = check_array(X, input_name=name)
         check_missing_codes(X, xp)
     else:
-        X, xp, device = validate_genotypes(source, X, reset=False)
+        X, xp, device = as_genotypes(source, X, reset=False)
     width = layers[0][0].shape[0]
     if X.shape[1] != width:
         raise ValueError(

@@ -13,7 +13,7 @@ from skgenetics.inspection._style import (
 )
 from skgenetics.metrics import lfsr_calibration_curve, pip_calibration_curve
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_option
+from skgenetics.utils._parameters import check_option
 
 _AXIS_LABELS = {
     "pip": ("Mean posterior inclusion probability", "Fraction of causal variants"),

@@ -5,7 +5,8 @@ import numpy as np
 from skgenetics.expression import factor_summary, tissue_clustering
 from skgenetics.inspection._style import INK, ORDERED_COLORS, new_axes, size_in_inches
 from skgenetics.inspection._tissues import check_labels, mark_groups
-from skgenetics.utils._validation import check_option, import_optional
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parameters import check_option
 
 LABELS = {
     "strength": "Effect on expression\n(root mean square over genes, s.d.)",

@@ -12,7 +12,7 @@ from skgenetics.inspection._style import (
     position_label,
 )
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 _SHADES = CATEGORY_COLORS[0], CATEGORY_COLORS[5]  # of neighboring chromosomes
 _SELECTED = CATEGORY_COLORS[1]

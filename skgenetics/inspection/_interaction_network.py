@@ -13,7 +13,7 @@ from skgenetics.inspection._style import (
     outer_legend,
 )
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _SIGNS = {1: (CATEGORY_COLORS[0], "solid"), -1: (CATEGORY_COLORS[1], "dashed")}
 

@@ -3,7 +3,7 @@
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection._style import CATEGORY_COLORS, NEUTRAL, new_axes, open_frame
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 NULL = "null"
 OTHERS = "all others"

@@ -7,7 +7,7 @@ from scipy.sparse.linalg import LinearOperator
 
 from skgenetics.inspection._relevance import Explanation, top_products
 from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 class SimilarityExplanation:

@@ -13,7 +13,7 @@ from skgenetics.inspection._style import (
     position_label,
 )
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _STRIP = 0.13  # height of a strip of genotypes, in units of the distance between the two
 

@@ -4,7 +4,7 @@ Sources: Okabe and Ito (2008), "Color Universal Design", for categories. The col
 bins darken from bin to bin, so their order survives in grey.
 """
 
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 CATEGORY_COLORS = (
     "#0072B2",

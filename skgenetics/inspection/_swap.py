@@ -6,7 +6,8 @@ from sklearn.base import is_regressor
 from sklearn.utils import check_random_state
 
 from skgenetics.utils._arrays import get_namespace_and_device
-from skgenetics.utils._validation import check_number, check_pairs
+from skgenetics.utils._parameters import check_number
+from skgenetics.utils._validation import check_pairs
 
 
 def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, random_state=None):

@@ -4,7 +4,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection._style import EDGE, category_style, new_axes, open_frame
-from skgenetics.utils._validation import check_option
+from skgenetics.utils._parameters import check_option
 
 LOSS = "Loss"
 SCORE = "Variance explained (R²)"

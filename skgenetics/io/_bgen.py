@@ -8,7 +8,7 @@ import numpy as np
 
 from skgenetics.io._genotypes import Genotypes, sample_index, variants_frame
 from skgenetics.io._tables import read_lines
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _UNCOMPRESSED, _ZLIB, _ZSTD = range(3)
 

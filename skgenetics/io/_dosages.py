@@ -16,7 +16,7 @@ from skgenetics.io._genotypes import (
 from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
 from skgenetics.io._tables import parse_numbers, read_rows
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._writing import atomic_path
 
 _READERS = {".bed": read_plink, ".pgen": read_plink2, ".bgen": read_bgen}

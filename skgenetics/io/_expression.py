@@ -17,7 +17,7 @@ from skgenetics.io._tables import (
     read_rows,
     split_lines,
 )
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _GENE_HEADERS = frozenset(
     ("gene", "genes", "gene_id", "geneid", "gene_name", "phenotype_id", "ensembl_id")

@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from skgenetics.io._tables import is_position
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 MISSING = -127
 VARIANT_COLUMNS = ("chromosome", "position", "variant_id", "effect_allele", "other_allele")

@@ -6,7 +6,8 @@ from sklearn.utils import Bunch
 from skgenetics.io._genotypes import Genotypes
 from skgenetics.io._sumstats import unify_chromosomes
 from skgenetics.utils._arrays import column_blocks
-from skgenetics.utils._validation import check_number, import_optional
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parameters import check_number
 
 MAX_FREQUENCY_DIFFERENCE = 0.2  # of a strand-ambiguous variant, between statistics and panel
 MAX_AMBIGUOUS_MAF = 0.42  # above it, frequencies cannot tell the strand

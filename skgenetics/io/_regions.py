@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from skgenetics.io._sumstats import unify_chromosomes
 from skgenetics.io._tables import is_position, read_lines
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 _SHRINK = 0.8  # of the window, where a merged region is too wide
 

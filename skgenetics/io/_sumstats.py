@@ -16,7 +16,8 @@ from skgenetics.io._tables import (
     split_lines,
     to_number,
 )
-from skgenetics.utils._validation import check_number, import_optional
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parameters import check_number
 
 COLUMNS = (
     "chromosome",

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from skgenetics.utils._validation import check_option, import_optional
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parameters import check_option
 
 MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "na", "."))
 _COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.sparse
 
 from skgenetics.utils._arrays import column_blocks, float_dtype, move_to, to_numpy
+from skgenetics.utils._moments import column_moments
 from skgenetics.utils._validation import check_missing_codes
 
 PIECE = 2**22  # elements of a temporary array
@@ -231,7 +232,7 @@ def panel_ld(X, xp, device):
     """Return the `GenotypeLD` of a reference panel's genotypes X (n, p)."""
     dtype = float_dtype(X, xp)
     share = xp.full((X.shape[0],), 1 / X.shape[0], dtype=dtype, device=device)
-    mean, variance, _ = column_moments(X, share, xp)
+    mean, variance, _ = column_moments(X, share)
     constant = np.flatnonzero(to_numpy(variance) == 0)
     if constant.size:
         raise ValueError(
@@ -254,25 +255,6 @@ def factor_ld(factor, xp, device):
     zeros = xp.zeros((p,), dtype=factor.dtype, device=device)
     ones = xp.ones((k,), dtype=factor.dtype, device=device)
     return GenotypeLD(factor.T, zeros, 1 + zeros, ones, xp, device)
-
-
-def column_moments(X, share, xp, y_centered=None):
-    """Return mean, variance and covariance with y of X's columns, of weights `share` (n,).
-
-    Constant columns get a variance of exactly 0. One pass over X by blocks of columns.
-    """
-    means, variances, covariances = [], [], []
-    eps = float(xp.finfo(share.dtype).eps)
-    for _, block in column_blocks(X, xp, share.dtype):
-        mean = share @ block
-        centered = block - mean
-        variance = share @ (centered * centered)
-        means.append(mean)
-        variances.append(xp.where(variance > (10 * eps * mean) ** 2, variance, 0 * variance))
-        if y_centered is not None:
-            covariances.append((share * y_centered) @ centered)
-    covariance = xp.concat(covariances) if covariances else None
-    return xp.concat(means), xp.concat(variances), covariance
 
 
 def make_ld(ld, n_variants, xp, device):

@@ -19,7 +19,7 @@ from skgenetics.utils._arrays import (
     numpy_namespace,
     to_numpy,
 )
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 class Locus(NamedTuple):
@@ -38,12 +38,6 @@ class Locus(NamedTuple):
     def array(self, values):
         """Return host `values` beside z."""
         return move_to(values, self.xp, self.device, self.z.dtype)
-
-
-def reciprocal(values, xp):
-    """Return 1 / values, and 0 where values are 0."""
-    positive = values > 0
-    return xp.where(positive, 1 / xp.where(positive, values, 1 + 0 * values), 0 * values)
 
 
 def wald_to_correlation_z(wald, n_samples):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.stats import binomtest
 
-from skgenetics.utils._validation import check_number, check_option
+from skgenetics.utils._parameters import check_number, check_option
 
 
 def binomial_interval(successes, trials, confidence):

@@ -8,7 +8,7 @@ from sklearn.utils import Bunch
 
 from skgenetics.metrics._bins import binomial_interval, calibration_bins
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 def _causal_indices(causal, locus, n_variants=None):

@@ -7,7 +7,7 @@ from scipy.special import ndtri
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics._validation import observed_rows
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 def observed_to_liability_r2(r2, *, prevalence, case_fraction):

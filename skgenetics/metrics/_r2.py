@@ -7,7 +7,8 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics._validation import check_same_shape
 from skgenetics.utils._arrays import float_dtype, get_namespace_and_device, move_to
-from skgenetics.utils._validation import check_option, validate_sample_weight
+from skgenetics.utils._parameters import check_option
+from skgenetics.utils._validation import validate_sample_weight
 
 _OPTIONS = ("uniform_average", "raw_values", "variance_weighted", "total")
 

@@ -31,11 +31,7 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._validation import (
-    validate_fit_data,
-    validate_genotypes,
-    validate_sample_weight,
-)
+from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
 
 
 class MMASHRegressor(
@@ -381,7 +377,7 @@ class MMASHRegressor(
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="coef_", method="predict")
-        X, xp, _ = validate_genotypes(self, X, reset=False)
+        X, xp, _ = as_genotypes(self, X, reset=False)
         coef, sd = (a if a.ndim == 1 else a.T for a in (self.coef_, self.coef_sd_))
         blocks = column_blocks(X, xp, coef.dtype)
         y_mean = sum(block @ coef[columns, ...] for columns, block in blocks) + self.intercept_

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgenetics.multitrait._residual_covariance import FLOOR, ResidualCovariance
-from skgenetics.utils._validation import check_option
+from skgenetics.utils._parameters import check_option
 
 CANONICAL = ("identity", "singletons", "heterogeneous", "shared")
 RANK_TOLERANCE = 1e-10  # eigenvalues below it, relative to the largest, are 0

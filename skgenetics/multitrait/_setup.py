@@ -22,7 +22,8 @@ from skgenetics.multitrait._residual_covariance import (
     residual_covariance,
 )
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_flags, check_number, check_option
+from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._validation import check_flags
 
 NULL_START = 0.9  # of the weights
 REVIVED = 0.01  # of the weights is spread anew where a fit goes on from another

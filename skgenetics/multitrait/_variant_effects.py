@@ -5,7 +5,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.multitrait._posterior import component_moments
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 class VariantEffectsMixin:

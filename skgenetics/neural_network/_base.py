@@ -37,13 +37,8 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._validation import (
-    check_flags,
-    check_missing_codes,
-    check_number,
-    check_option,
-    validate_sample_weight,
-)
+from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._validation import check_flags, check_missing_codes, validate_sample_weight
 
 NOT_NEGATIVE = {"low": 0, "closed": "left"}
 COUNT = {"integer": True, "low": 1, "closed": "left"}

@@ -6,7 +6,7 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
 from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_state=None):

@@ -17,12 +17,9 @@ from skgenetics.neural_network._derivatives import (
 from skgenetics.neural_network._interactions import swap_pairs
 from skgenetics.neural_network._network import forward
 from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
-from skgenetics.utils._validation import (
-    check_number,
-    check_option,
-    check_pairs,
-    import_optional,
-)
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._validation import check_pairs
 
 PAIRS_AT_ONCE = 2**12  # whose contrasts are held for every sample
 

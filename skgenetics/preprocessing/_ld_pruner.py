@@ -14,7 +14,7 @@ from skgenetics.preprocessing._dosages import (
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import float_dtype, move_to, to_numpy
-from skgenetics.utils._validation import check_number, check_option
+from skgenetics.utils._parameters import check_number, check_option
 
 
 class LDPruner(VariantSelectorMixin, BaseEstimator):

@@ -9,7 +9,7 @@ from skgenetics.preprocessing._dosages import (
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import float_dtype
-from skgenetics.utils._validation import check_number
+from skgenetics.utils._parameters import check_number
 
 
 class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):

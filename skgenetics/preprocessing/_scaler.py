@@ -10,12 +10,8 @@ from skgenetics.utils._arrays import (
     float_dtype,
     get_namespace_and_device,
 )
-from skgenetics.utils._validation import (
-    check_missing_codes,
-    check_number,
-    check_option,
-    validate_genotypes,
-)
+from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._validation import as_genotypes, check_missing_codes
 
 
 class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -178,7 +174,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             int8 = X.select_dtypes("int8").to_numpy()
             if int8.size:
                 check_missing_codes(int8, np)
-        return validate_genotypes(self, X, reset=reset, allow_nan=True)
+        return as_genotypes(self, X, reset=reset, allow_nan=True)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

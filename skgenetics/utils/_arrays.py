@@ -30,6 +30,18 @@ def get_namespace_and_device(*arrays):
     return array_api_compat.array_namespace(*arrays), array_api_compat.device(arrays[0])
 
 
+def namespace_of(*arrays):
+    """Return the namespace of arrays that are in one already, whatever the dispatch."""
+    if all(isinstance(array, np.ndarray | np.generic) for array in arrays):  # at no cost
+        return numpy_namespace
+    return array_api_compat.array_namespace(*arrays)
+
+
+def device_of(array):
+    """Return the device of an array."""
+    return array_api_compat.device(array)
+
+
 def is_numpy(xp):
     """Whether `xp` is NumPy's namespace."""
     return xp is np or array_api_compat.is_numpy_namespace(xp)

@@ -1,35 +1,16 @@
-"""Checks of parameters and data, with errors that say what was got, expected and to do."""
+"""Checks of data, with errors that say what was got, what was expected, and what to do."""
 
-import importlib
 import inspect
-import math
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
-from sklearn.utils import check_consistent_length, check_scalar, column_or_1d
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
 from skgenetics.utils._arrays import get_namespace_and_device, move_to
+from skgenetics.utils._frames import int8_columns
 
 CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
-
-
-def import_optional(name, *, extra):
-    """Import an optional package, or raise ImportError naming the `extra` that installs it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError as error:
-        raise ImportError(
-            f"{name.split('.')[0]} is needed here and is not installed: "
-            f"pip install 'skgenetics[{extra}]'."
-        ) from error
-
-
-def check_option(value, name, options):
-    """Raise ValueError unless `value` is one of `options`."""
-    if not isinstance(value, str) or value not in options:
-        allowed = ", ".join(repr(option) for option in options)
-        raise ValueError(f"{name} must be one of {allowed}; got {value!r}.")
 
 
 def check_flags(estimator):
@@ -38,31 +19,6 @@ def check_flags(estimator):
         value = getattr(estimator, name)
         if isinstance(parameter.default, bool) and not isinstance(value, bool | np.bool):
             raise TypeError(f"{name} must be True or False; got {value!r}.")
-
-
-def check_number(value, name, *, integer=False, low=None, high=None, closed="neither"):
-    """Raise unless `value` is a real (or integer) number between `low` and `high`.
-
-    `closed` says which of the two bounds are allowed: "both", "left", "right" or "neither".
-    """
-    if isinstance(value, bool):
-        raise TypeError(f"{name} must be a number, got {value!r}.")
-    if isinstance(value, Real) and not math.isfinite(value):
-        raise ValueError(f"{name} must be a finite number, got {value}.")
-    if low is None and high is None:
-        closed = "both"
-    elif high is None:
-        closed = "left" if closed in ("left", "both") else "neither"
-    elif low is None:
-        closed = "right" if closed in ("right", "both") else "neither"
-    check_scalar(
-        value,
-        name,
-        Integral if integer else Real,
-        min_val=low,
-        max_val=high,
-        include_boundaries=closed,
-    )
 
 
 def check_missing_codes(X, xp):
@@ -88,11 +44,11 @@ def check_missing_codes(X, xp):
 
 def check_frame_codes(X):
     """Check the int8 columns of a data frame, which other columns would turn into floats."""
-    if hasattr(X, "select_dtypes"):
-        check_missing_codes(X.select_dtypes("int8").to_numpy(), np)
+    for column in int8_columns(X):
+        check_missing_codes(column, np)
 
 
-def validate_genotypes(estimator, X, *, reset, allow_nan=False, min_samples=1):
+def as_genotypes(estimator, X, *, reset, allow_nan=False, min_samples=1):
     """Validate X (n_samples, n_variants) in its own namespace and dtype.
 
     Integer genotypes stay integers: no float copy is made. Returns ``X, xp, device``.

@@ -189,7 +189,7 @@ def test_start_and_the_least_number_of_iterations_are_the_users():
     ("start", "message"),
     [
         ({"gates": 0.0}, r"start is a dict with some of the keys mean, sd, gate; got \['gates'\]"),
-        ({"sd": 0.0}, "start\\['sd'\\] == 0.0, must be > 0"),
+        ({"sd": 0.0}, "start\\['sd'\\] must be a number > 0; got 0.0"),
         (
             {"gate": np.zeros(3)},
             r"start\['gate'\] must be a number or have one value for each of the 6",

@@ -142,11 +142,11 @@ def test_annotations_of_other_variants_are_refused():
         ({"annotations": np.ones(8)}, r"annotations must have shape \(8, n_annotations\).*\(8,\)"),
         ({"annotations": np.ones((7, 2))}, r"got \(7, 2\)"),
         ({"annotations": np.full((8, 1), np.nan)}, "annotations hold NaN"),
-        ({"heritability": 1.5}, "heritability == 1.5, must be < 1"),
+        ({"heritability": 1.5}, "heritability must be a number > 0 and < 1; got 1.5"),
         ({"causal_probability": np.zeros(8), "heritability": 0.1}, "heritability needs a variant"),
         ({"prior_update": "em"}, "prior_update must be one of"),
         ({"trait": "ordinal"}, "trait must be one of"),
-        ({"min_iter": 0}, "min_iter == 0"),
+        ({"min_iter": 0}, "min_iter must be an integer >= 1; got 0"),
     ],
 )
 def test_priors_that_make_no_sense_are_refused(options, message):

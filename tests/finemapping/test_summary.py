@@ -63,7 +63,7 @@ def test_ld_through_genotypes_equals_dense_ld(locus, n):
 def test_fit_does_not_form_ld_of_many_variants(locus, monkeypatch):
     X, y, _ = locus(p=12)
     dense = FinemapMiXeR().fit(X, y)
-    monkeypatch.setattr("skgenetics.loci._summary.MAX_DENSE_LD", 11)
+    monkeypatch.setattr("skgenetics.finemapping._data.MAX_DENSE_LD", 11)
     monkeypatch.setattr(GenotypeLD, "dense", None)  # would raise if called
     lazy = FinemapMiXeR().fit(X, y)
     np.testing.assert_allclose(lazy.pip_, dense.pip_, atol=1e-8)
@@ -113,8 +113,11 @@ def test_wrong_ld_is_refused(ld, message):
         ({"ld": None}, "needs ld"),
         ({"n_samples": 1}, "n_samples"),
         ({"n_samples": [100, 100]}, r"n_samples .* 3 variants; got shape \(2,\)"),
-        ({"n_samples": [100, 100, 1]}, "every n_samples == 1.0, must be > 2"),
-        ({"heterozygosity": [0.1, -0.1, 0.3]}, "every heterozygosity == -0.1, must be >= 0"),
+        ({"n_samples": [100, 100, 1]}, "every n_samples must be a number > 2; got 1.0"),
+        (
+            {"heterozygosity": [0.1, -0.1, 0.3]},
+            "every heterozygosity must be a number >= 0",
+        ),
     ],
 )
 def test_wrong_summary_statistics_are_refused(changes, message):

@@ -143,9 +143,9 @@ def test_samples_that_are_not_there(explanation, ask):
 def test_questions_that_cannot_be_answered(explanation):
     with pytest.raises(ValueError, match=r"groups must have shape \(40,\).*got \(39,\)"):
         explanation.group(0, 0, ["a"] * 39)
-    with pytest.raises(ValueError, match="k == 0, must be >= 1"):
+    with pytest.raises(ValueError, match="k must be an integer >= 1 and <= 1600; got 0"):
         explanation.top_pairs(0, 0, 0)
-    with pytest.raises(ValueError, match="k == 1601, must be <= 1600"):
+    with pytest.raises(ValueError, match="k must be an integer >= 1 and <= 1600; got 1601"):
         explanation.top_pairs(0, 0, 1601)
     with pytest.raises(ValueError, match=r"layer must be from -2 to 1.*got 2"):
         explanation.at_layer(2)

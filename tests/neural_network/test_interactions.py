@@ -91,7 +91,7 @@ def test_any_estimator():
         swap_interactions(Product(), X, pairs=[[0, 5]])
     with pytest.raises(ValueError, match="n_pairs, 2"):
         swap_interactions(Product(), X, pairs=[0, 5])
-    with pytest.raises(ValueError, match="target == 3, must be <= 2"):
+    with pytest.raises(ValueError, match="target must be an integer >= 0 and <= 2; got 3"):
         swap_interactions(Product(), X, target=3)
     with pytest.raises(ValueError, match="n_repeats"):
         swap_interactions(Product(), X, n_repeats=0)

@@ -21,7 +21,7 @@ from skgenetics.io import (
 from skgenetics.io._genotypes import sample_index
 from skgenetics.io._tables import read_rows
 from skgenetics.utils._arrays import column_blocks
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 MANY_VARIANTS, MANY_TRAITS = 20_000, 50
 WINDOW = 100_000  # base pairs around the starts of the bundled genes

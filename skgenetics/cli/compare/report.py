@@ -12,7 +12,7 @@ from skgenetics._version import __version__
 from skgenetics.cli.compare.work import inner_model
 from skgenetics.inspection import LocusDisplay, ScoresDisplay
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 RESULT_FILES = (
     *("comparison.csv", "differences.csv", "credible_sets.tsv", "variants.tsv.gz"),

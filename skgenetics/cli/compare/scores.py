@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _REFERENCES = ("covariates only", "RidgeCV")  # models that others are printed against
 

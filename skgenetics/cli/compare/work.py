@@ -15,8 +15,8 @@ from skgenetics.cli.compare.tasks import fold_numbers
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import GenotypeImputer
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
-from skgenetics.utils._validation import import_optional
 
 N_INNER_FOLDS = 3
 

@@ -23,7 +23,7 @@ from skgenetics.io._harmonize import is_low_n, place_by_id
 from skgenetics.io._regions import MHC, Region
 from skgenetics.io._sumstats import unify_chromosomes
 from skgenetics.io._tables import read_lines
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _DEMO_GENE, _DEMO_PEOPLE = "ENSG00000273295", 20_000
 _DEMO_EFFECTS = (0.07, -0.055)  # SD of the trait per SD of the genotype

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _KEY = ["locus", "chromosome", "base_pair_location", "effect_allele", "other_allele"]
 

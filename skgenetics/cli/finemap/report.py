@@ -13,8 +13,8 @@ from skgenetics.cli.finemap.formats import FORMATS, file_name, text_of
 from skgenetics.cli.finemap.work import some
 from skgenetics.inspection import LocusDisplay
 from skgenetics.io import atomic_path
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
-from skgenetics.utils._validation import import_optional
 
 _STRONG = 5.45  # abs(z) of p = 5e-8
 _CERTAIN = 0.5  # PIP of a variant that is more likely to have an effect than not

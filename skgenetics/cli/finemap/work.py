@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from skgenetics.loci._ld import panel_ld
-from skgenetics.utils._validation import import_optional
+from skgenetics.utils._optional import import_optional
 
 _FIELDS = (
     *("chromosome", "base_pair_location", "effect_allele", "other_allele", "rsid", "variant_id"),

@@ -1,0 +1,14 @@
+"""Optional packages, imported where they are used."""
+
+import importlib
+
+
+def import_optional(name, *, extra):
+    """Import an optional package, or raise ImportError naming the `extra` that installs it."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise ImportError(
+            f"{name.split('.')[0]} is needed here and is not installed: "
+            f"pip install 'skgenetics[{extra}]'."
+        ) from error
