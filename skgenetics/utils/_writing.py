@@ -1,10 +1,45 @@
-"""Writing so that nothing partial is ever left behind."""
+"""Names of files that cannot collide, and writing that leaves nothing partial behind."""
 
 import contextlib
+import hashlib
 import os
+import re
 import shutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
+
+LONGEST_NAME = 100  # characters; endings and a file system's limit of 255 bytes leave room for it
+
+
+def file_name(name: str, *, among: Iterable[str] = ()) -> str:
+    """Return a readable name of a file for `name`, which no other name has.
+
+    Letters, digits and ``+ - . _`` stay, all else becomes "_". The name then ends in a hash of
+    `name`, as it does if `name` is long or differs from one of `among` by case alone, which some
+    file systems do not tell apart.
+
+    Parameters
+    ----------
+    name : str
+        Such as that of a trait or a locus.
+    among : iterable of str
+        All names whose files lie in the same folder.
+
+    Examples
+    --------
+    >>> from skgenetics.utils._writing import file_name
+    >>> file_name("BMI_raw"), file_name("BMI/raw"), file_name("BMI:raw")
+    ('BMI_raw', 'BMI_raw-c2634ceb', 'BMI_raw-3695ce01')
+    """
+    readable = re.sub(r"[^A-Za-z0-9._+-]+", "_", name).lstrip(".")[:LONGEST_NAME]
+    looks_hashed = re.search(r"-[0-9a-f]{8}$", name)
+    same_but_case = any(
+        other != name and other.casefold() == name.casefold() for other in map(str, among)
+    )
+    if readable and readable == name and not looks_hashed and not same_but_case:
+        return name
+    return f"{readable or 'unnamed'}-{hashlib.blake2b(name.encode(), digest_size=4).hexdigest()}"
 
 
 @contextlib.contextmanager

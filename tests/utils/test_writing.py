@@ -1,0 +1,39 @@
+"""Names of files that cannot collide."""
+
+import pytest
+
+from skgenetics.utils._writing import file_name
+
+NAMES = ["BMI", "BMI/raw", "BMI:raw", "BMI_raw", "BMI raw", "..", ".BMI", "", "größe", "grosse"]
+
+
+def test_plain_names_stay():
+    for name in ("BMI", "BMI_raw", "chr1_1000-2000", "ENSG00000.1", "CD4+T"):
+        assert file_name(name) == name
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_are_what_every_file_system_takes(name):
+    assert set(file_name(name)) <= set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-"
+    )
+    assert file_name(name) not in ("", ".", "..")
+    assert not file_name(name).startswith(".")
+
+
+def test_different_names_have_different_files():
+    names = [*NAMES, *map(file_name, NAMES), "x" * 300, "x" * 301]
+    names = list(dict.fromkeys(names))
+    assert len({file_name(name) for name in names}) == len(names)
+    assert max(len(file_name(name)) for name in names) < 120
+
+
+def test_names_that_differ_by_case_alone_are_told_apart():
+    names = ["bmi", "BMI", "height"]
+    files = [file_name(name, among=names) for name in names]
+    assert len({name.lower() for name in files}) == 3
+    assert files[2] == "height"
+
+
+def test_same_name_same_file():
+    assert file_name("BMI/raw") == file_name("BMI/raw", among=["BMI/raw", "BMI:raw"])
