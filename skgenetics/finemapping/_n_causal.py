@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.finemapping._cavi import distinct_modes
+from skgenetics.finemapping.solvers._cavi import distinct_modes
 from skgenetics.utils._arrays import to_numpy
 
 NEGLIGIBLE = 1e-9  # probabilities below it are left out

@@ -6,10 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.finemapping._adam import SETTLE, START_MEAN, START_SD, adam, adam_posterior
-from skgenetics.finemapping._cavi import cavi, cavi_posterior, distinct_modes
 from skgenetics.finemapping._elbo import learned_prior, quadratic_form
-from skgenetics.finemapping._gibbs import BLOCK, gibbs, gibbs_posterior
 from skgenetics.finemapping._n_causal import (
     count_of_draws,
     count_of_effects,
@@ -17,7 +14,10 @@ from skgenetics.finemapping._n_causal import (
     count_of_pips,
 )
 from skgenetics.finemapping._parameters import STARTS, slab_of_heritability
-from skgenetics.finemapping._susie import susie, susie_posterior
+from skgenetics.finemapping.solvers._adam import SETTLE, START_MEAN, START_SD, adam, adam_posterior
+from skgenetics.finemapping.solvers._cavi import cavi, cavi_posterior, distinct_modes
+from skgenetics.finemapping.solvers._gibbs import BLOCK, gibbs, gibbs_posterior
+from skgenetics.finemapping.solvers._susie import susie, susie_posterior
 from skgenetics.loci._credible_sets import sets_of_draws, sets_of_effects, sets_of_pips
 from skgenetics.loci._summary import Locus, per_variant
 from skgenetics.utils._arrays import to_numpy

@@ -5,8 +5,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._adam import adam
 from skgenetics.finemapping._elbo import quadratic_form
+from skgenetics.finemapping.solvers._adam import adam
 from skgenetics.loci._ld import DenseLD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import numpy_namespace as xp

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._cavi import (
+from skgenetics.finemapping.solvers._cavi import (
     CaviState,
     cavi,
     cavi_posterior,

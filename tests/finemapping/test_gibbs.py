@@ -7,7 +7,7 @@ from scipy.stats import chi2
 from sklearn.exceptions import ConvergenceWarning
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._gibbs import (
+from skgenetics.finemapping.solvers._gibbs import (
     BLOCK,
     HYPER_DEGREES,
     HYPER_Z2,

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skgenetics.finemapping._elbo import range_norm
-from skgenetics.finemapping._susie import fit_single_effect, susie
+from skgenetics.finemapping.solvers._susie import fit_single_effect, susie
 from skgenetics.loci._ld import DenseLD
 from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import single_effect_evidence, two_effect_evidence

@@ -1,0 +1,1 @@
+"""Solvers of fine-mapping, one file each."""
