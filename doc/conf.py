@@ -1,7 +1,10 @@
 """Sphinx configuration. The build needs no network."""
 
+import logging
 import os
 import re
+import sys
+from pathlib import Path
 
 os.environ["SCIPY_ARRAY_API"] = "1"  # before SciPy or scikit-learn is imported
 
@@ -10,6 +13,7 @@ import matplotlib
 import skgenetics
 
 matplotlib.use("Agg")
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "skgenetics"
 author = "The skgenetics developers"
@@ -19,7 +23,8 @@ version = release = skgenetics.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx.ext.intersphinx",
+    "mathml",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -29,6 +34,9 @@ templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
 html_title = f"skgenetics {version}"
 html_show_sourcelink = False
+html_static_path = ["_static"]
+html_css_files = ["skgenetics.css"]
+html_math_renderer = "mathml"  # doc/_extensions/mathml.py
 html_theme_options = {"show_prev_next": False, "navbar_end": [], "footer_start": ["copyright"]}
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
 
@@ -36,14 +44,35 @@ autosummary_generate = True
 autosummary_ignore_module_all = False  # a module documents what its __all__ lists
 numpydoc_show_class_members = False  # the class template lists them
 
+intersphinx_mapping = {
+    "joblib": ("https://joblib.readthedocs.io/en/stable", None),
+    "numpy": ("https://numpy.org/doc/stable", None),
+    "pandas": ("https://pandas.pydata.org/docs", None),
+    "python": ("https://docs.python.org/3", None),
+    "scipy": ("https://docs.scipy.org/doc/scipy", None),
+    "sklearn": ("https://scikit-learn.org/stable", None),
+}
+intersphinx_timeout = 5  # seconds
+
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "filename_pattern": r"/plot_",
     "download_all_examples": False,
     "show_signature": False,
+    "write_computation_times": False,  # their page loads scripts from the network
     "abort_on_example_error": True,
 }
+
+
+class WithoutNetwork(logging.Filter):
+    """Let a build without network pass: names of other packages then stay without a link."""
+
+    def filter(self, record):
+        if record.getMessage().startswith("failed to reach any of the inventories"):
+            record.levelno, record.levelname = logging.INFO, "INFO"
+            record.msg, record.args = "no network: names of another package stay without a link", ()
+        return True
 
 
 def skip_inherited_requests(app, what, name, obj, skip, options):
@@ -79,6 +108,7 @@ def plain_text(app, what, name, obj, options, lines):
 
 
 def setup(app):
+    logging.getLogger("sphinx.sphinx.ext.intersphinx").addFilter(WithoutNetwork())
     app.connect("autodoc-skip-member", skip_inherited_requests)
     app.connect("autodoc-process-docstring", join_lines, priority=1)  # before numpydoc
     app.connect("autodoc-process-docstring", plain_text, priority=900)  # after it
