@@ -1,39 +1,58 @@
 """The one way this package compiles a loop."""
 
 import functools
+from collections.abc import Callable
+from typing import Any
 
 
-def kernel(function=None, *, fastmath=()):
+def kernel(function: Callable | None = None, *, fastmath: tuple[str, ...] = ()) -> Any:
     """Compile `function` with numba when it is first called.
 
     numba is imported then and not before. Types are inferred (explicit signatures reject read-only
     arrays), the GIL is released, and the machine code is cached beside the source; an install that
-    cannot be written to compiles once a process. Kernels are never parallel: callers fan out over
+    cannot be written to compiles once per process. Kernels are never parallel: callers fan out over
     genes, loci or chains instead. The Python function stays reachable as ``kernel.py_func``.
 
+    A kernel may call kernels of its own file, so that a long loop can be cut into named parts; they
+    are compiled with it. The cache does not notice if a kernel of another file changes.
+
     fastmath : tuple of str
-        What floating-point arithmetic is allowed beyond IEEE 754; numba lists the names.
+        What floating-point arithmetic is allowed beyond IEEE 754; numba lists the names. It does
+        not pass to the kernels that are called.
     """
     if function is None:
         return functools.partial(kernel, fastmath=fastmath)
-    compiled = None
-
-    @functools.wraps(function)
-    def call(*args):
-        nonlocal compiled
-        if compiled is None:
-            compiled = _compile(function, set(fastmath))
-        return compiled(*args)
-
-    call.py_func = function
-    return call
+    return Kernel(function, set(fastmath))
 
 
-def _compile(function, fastmath):
-    """Return `function` compiled, cached where some folder can be written to."""
-    import numba
+class Kernel:
+    """A function that numba compiles when Python or another kernel first calls it."""
 
-    try:
-        return numba.njit(nogil=True, cache=True, fastmath=fastmath)(function)
-    except RuntimeError:  # numba found no folder for the cache
-        return numba.njit(nogil=True, fastmath=fastmath)(function)
+    def __init__(self, function: Callable, fastmath: set[str]):
+        functools.update_wrapper(self, function)
+        self.py_func, self.fastmath = function, fastmath
+
+    @functools.cached_property
+    def compiled(self) -> Callable:
+        """The function compiled, cached if some folder can be written to."""
+        import numba
+
+        _teach_numba()
+        try:
+            return numba.njit(nogil=True, cache=True, fastmath=self.fastmath)(self.py_func)
+        except RuntimeError:  # numba found no folder for the cache
+            return numba.njit(nogil=True, fastmath=self.fastmath)(self.py_func)
+
+    def __call__(self, *args: Any) -> Any:
+        """Call the compiled function."""
+        return self.compiled(*args)
+
+
+@functools.cache
+def _teach_numba() -> None:
+    """Let numba see a `Kernel` that a compiled function refers to as the compiled function."""
+    from numba.extending import typeof_impl
+
+    @typeof_impl.register(Kernel)
+    def typeof_kernel(value, context):
+        return typeof_impl(value.compiled, context)

@@ -78,3 +78,22 @@ def test_kernels_compile_without_a_folder_to_cache_in(monkeypatch):
     assert kernel(fastmath=("reassoc",))(lambda x: x + 1)(2) == 3
     plain = {"nogil": True, "fastmath": {"reassoc"}}
     assert calls == [{**plain, "cache": True}, plain]
+
+
+@kernel
+def add_total(values, result):
+    for i in range(len(values)):
+        result[i] = values[i] + total_of(values)
+
+
+def test_kernels_call_kernels():
+    import numba
+
+    result = np.zeros(3)
+    add_total(np.arange(3.0), result)
+    np.testing.assert_array_equal(result, [3, 4, 5])
+    # compiled code calls compiled code: Python takes no part
+    called = numba.typeof(total_of)
+    assert isinstance(called, numba.types.Dispatcher)
+    assert called.dispatcher is total_of.compiled
+    assert add_total.compiled.nopython_signatures
