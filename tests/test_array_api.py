@@ -1,5 +1,7 @@
 """Every estimator gives on other array libraries the values it gives on NumPy."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from sklearn import clone, config_context
@@ -136,7 +138,33 @@ CASES |= {
 CASES |= {name: (estimator, three_traits) for name, estimator in MULTITRAIT.items()}
 
 
-@pytest.fixture(params=["array_api_strict", "array_api_strict device1", "torch", "cupy"])
+LIBRARIES = ["array_api_strict", "array_api_strict device1", "torch", "cupy"]
+DTYPES = ["int8", "float32", "float64"]
+STRICTEST = "array_api_strict device1"  # another device than the default one
+
+
+def marked(cases, often):
+    """Parameters of which those that `often` does not choose run with the slow tests alone."""
+    return [pytest.param(*case, marks=() if often(*case) else pytest.mark.slow) for case in cases]
+
+
+def is_strictest(library, *_):
+    """Whether a library finds what the others let pass."""
+    return library == STRICTEST
+
+
+def takes_new_lines(library, name, dtype):
+    """Whether a case of an estimator takes lines that no other takes.
+
+    int8 genotypes on the strictest library take them all; single precision is seen once per
+    estimator, in its first case.
+    """
+    first = {type(estimator): key for key, (estimator, _) in reversed(CASES.items())}
+    seen_first = dtype == "float32" and name in first.values()
+    return is_strictest(library) and (dtype == "int8" or seen_first)
+
+
+@pytest.fixture
 def asarray(request):
     """A function from NumPy arrays to an array library."""
     name, _, device = request.param.partition(" ")
@@ -154,8 +182,11 @@ def assert_same(value, expected, like, rtol):
     np.testing.assert_allclose(to_numpy(value), expected, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("dtype", ["int8", "float32", "float64"])
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize(
+    ("asarray", "name", "dtype"),
+    marked(product(LIBRARIES, CASES, DTYPES), takes_new_lines),
+    indirect=["asarray"],
+)
 def test_values_equal_numpy(asarray, name, dtype):
     estimator, make_data = CASES[name]
     X, y = make_data()
@@ -183,7 +214,11 @@ def test_values_equal_numpy(asarray, name, dtype):
         assert isinstance(ours["alpha"], np.ndarray)  # lists and their contents stay on the host
 
 
-@pytest.mark.parametrize("name", ["susie", "gibbs", "adam, PCA"])
+@pytest.mark.parametrize(
+    ("asarray", "name"),
+    marked(product(LIBRARIES, ["susie", "gibbs", "adam, PCA"]), is_strictest),
+    indirect=["asarray"],
+)
 def test_panels_equal_numpy(asarray, name):
     X, _ = one_trait()
     z = 12 * np.corrcoef(X.T)[3] + 0.1
@@ -197,7 +232,11 @@ def test_panels_equal_numpy(asarray, name):
     np.testing.assert_allclose(estimator.residual_variance_, expected_noise, rtol=1e-9)
 
 
-@pytest.mark.parametrize("name", FINEMAPPING)
+@pytest.mark.parametrize(
+    ("asarray", "name"),
+    marked(product(LIBRARIES, FINEMAPPING), is_strictest),
+    indirect=["asarray"],
+)
 def test_summary_statistics_and_deviations_equal_numpy(asarray, name):
     X, y = one_trait()
     X = X.astype(float)

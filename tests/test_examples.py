@@ -12,6 +12,7 @@ def test_there_are_examples():
     assert EXAMPLES
 
 
+@pytest.mark.slow  # `make docs` runs the examples too
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example(path, tmp_path, monkeypatch):
     plt = pytest.importorskip("matplotlib.pyplot")
