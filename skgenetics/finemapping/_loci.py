@@ -12,8 +12,6 @@ from numbers import Integral
 from pathlib import Path
 
 import joblib
-import numpy as np
-from scipy.special import erfc
 from sklearn.base import clone
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import FitFailedWarning
@@ -21,71 +19,21 @@ from sklearn.utils import Bunch
 
 from skgenetics._version import __version__
 from skgenetics.finemapping._diagnostics import ld_mismatch
+from skgenetics.loci._tables import (
+    COLUMNS,
+    REGION,
+    add_flag,
+    add_unfitted_variants,
+    as_table,
+    credible_sets_table,
+    variants_table,
+)
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
-from skgenetics.utils._writing import atomic_path
+from skgenetics.utils._writing import atomic_path, file_name
 
-REGION = ("chromosome", "start", "end")
 LARGEST_DIAGNOSED = 4000  # variants, or people of a panel: ld_mismatch takes their cube in time
-TABLES = {  # columns and dtypes of the result; names of GWAS-SSF where it has one
-    "loci": {
-        "locus": "string",
-        "chromosome": "string",
-        "start": "Int64",
-        "end": "Int64",
-        "n_variants": "Int64",
-        "n_sets": "Int64",
-        "expected_causal": "float64",
-        "h2": "float64",
-        "solver": "string",
-        "converged": "boolean",
-        "ld_mismatch": "boolean",
-        "status": "string",
-        "message": "string",
-        "seconds": "float64",
-    },
-    "credible_sets": {
-        "locus": "string",
-        "cs": "int64",
-        "chromosome": "string",
-        "start": "Int64",
-        "end": "Int64",
-        "size": "int64",
-        "coverage": "float64",
-        "min_abs_r": "float64",
-        "mean_abs_r": "float64",
-        "log10_bf": "float64",
-        "lead_variant_id": "string",
-        "lead_rsid": "string",
-        "lead_pip": "float64",
-        "low_purity": "bool",
-    },
-    "variants": {
-        "locus": "string",
-        "chromosome": "string",
-        "base_pair_location": "Int64",
-        "effect_allele": "string",
-        "other_allele": "string",
-        "rsid": "string",
-        "variant_id": "string",
-        "effect_allele_frequency": "float64",
-        "z": "float64",
-        "p_value": "float64",
-        "n": "float64",
-        "pip": "float64",
-        "posterior_mean": "float64",
-        "posterior_sd": "float64",
-        "cs": "int64",
-        "cs_alpha": "float64",
-        "flag": "string",
-    },
-}
-GIVEN = {  # what the caller may know of the variants
-    name: TABLES["variants"][name]
-    for name in ("chromosome", "base_pair_location", "effect_allele", "other_allele", "rsid")
-    + ("variant_id", "effect_allele_frequency", "p_value", "flag")
-}
 
 
 def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None, callbacks=()):
@@ -203,7 +151,7 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
     result = Bunch(
         **{
             name: pandas.concat([tables[name] for tables in results], ignore_index=True)
-            for name in TABLES
+            for name in COLUMNS
         }
     )
     failed = result.loci[result.loci["status"] == "failed"]
@@ -269,7 +217,7 @@ def _finemap_locus(estimator, unit, seed):
         warnings.simplefilter("always")
         try:
             if folder is not None:
-                path = folder / _file_name(name)
+                path = folder / f"{file_name(name)}.json.gz"
                 fit = (type(estimator), estimator.get_params(deep=False), seed if seeded else None)
                 inputs = (__version__, fit, dict(description))
                 key = joblib.hash(inputs, coerce_mmap=True)
@@ -286,11 +234,11 @@ def _finemap_locus(estimator, unit, seed):
             ]
         except Exception as error:  # one bad locus must not end the others
             messages = [f"{type(error).__name__}: {error}"]
-            tables = {kind: _frame([], kind) for kind in TABLES}
-            tables["loci"] = _frame([{"locus": name, "status": "failed", **region}], "loci")
+            tables = {kind: as_table([], kind) for kind in COLUMNS}
+            tables["loci"] = as_table([{"locus": name, "status": "failed", **region}], "loci")
     message = " ".join(dict.fromkeys(" ".join(text.split()) for text in messages))
     row = tables["loci"].assign(message=message, seconds=time.perf_counter() - start)
-    tables["loci"] = _frame(row, "loci")
+    tables["loci"] = as_table(row, "loci")
     if path is not None and row["status"].item() == "ok":
         _write(path, key, tables)
     return tables
@@ -319,13 +267,19 @@ def _fit(model, data):
     model.set_params(**data.pop("params", {}))
     given = {part: data.pop(part, None) for part in REGION}
     model.fit_summary(**data)
-    variants = _variants(name, model, data, known)
+    z = data.get("z")
+    z = to_numpy(data["beta"]) / to_numpy(data["se"]) if z is None else to_numpy(z)
+    variants = variants_table(
+        name, model.to_frame(), n_samples=data["n_samples"], z=z, variants=known
+    )
+    if getattr(model, "ld_mismatch_", False) and min(data["ld"].shape) <= LARGEST_DIAGNOSED:
+        variants = _flag_mismatches(variants, z, data)
     on = variants["chromosome"].dropna().unique()
     if len(on) > 1:
         raise ValueError(f"Variants of a locus lie on one chromosome; got {', '.join(on)}.")
     positions = variants["base_pair_location"]
     derived = dict(zip(REGION, (on[0] if len(on) else None, positions.min(), positions.max())))
-    sets = _credible_sets(name, model, variants)
+    sets = credible_sets_table(name, model.credible_sets_, variants, min_purity=model.min_purity)
     mismatch = getattr(model, "ld_mismatch_", None)
     row = {
         "locus": name,
@@ -340,89 +294,15 @@ def _fit(model, data):
         "status": "ok",
     }
     if set_aside is not None and len(set_aside):
-        variants = _with_set_aside(variants, set_aside)
-    rows = {"loci": [row], "credible_sets": sets, "variants": variants}
-    return {kind: _frame(rows[kind], kind) for kind in TABLES}
+        variants = add_unfitted_variants(variants, set_aside)
+    return {"loci": as_table([row], "loci"), "credible_sets": sets, "variants": variants}
 
 
-def _variants(name, model, data, known):
-    """Return the table of variants: the model's, with what is `known` of them."""
-    pandas = import_optional("pandas", extra="dataframe")
-    z = data.get("z")
-    z = to_numpy(data["beta"]) / to_numpy(data["se"]) if z is None else to_numpy(z)
-    table = model.to_frame().assign(locus=name, z=z, p_value=erfc(np.abs(z) / 2**0.5))
-    table["n"] = to_numpy(data["n_samples"])
-    if known is not None:
-        known = pandas.DataFrame(known).reset_index(drop=True)
-        if len(known) != len(table):
-            raise ValueError(
-                f"variants must have one row for each of the {len(table)} z statistics, in their "
-                f"order; got {len(known)} rows."
-            )
-        table = _given(known).combine_first(table)
-    if getattr(model, "ld_mismatch_", False) and min(data["ld"].shape) <= LARGEST_DIAGNOSED:
-        report = ld_mismatch(z, data["ld"], data["n_samples"])
-        flag = table["flag"] if "flag" in table else pandas.Series(None, table.index)
-        flag = flag.astype(object).where(flag.notna(), "")
-        for word, found in (("FLIPPED", report.flipped), ("LD_OUTLIER", report.outliers)):
-            flag.iloc[found] += ";" + word
-        table["flag"] = flag.str.lstrip(";").where(flag != "", None)
-    return _frame(table, "variants")
-
-
-def _given(known):
-    """Return what is known of variants, a data frame, under the names and dtypes of `GIVEN`."""
-    known = known.rename(columns={"position": "base_pair_location"})
-    known = known.reindex(columns=list(GIVEN)).astype(GIVEN)
-    place = known["chromosome"] + "_" + known["base_pair_location"].astype("string")
-    place += "_" + known["other_allele"] + "_" + known["effect_allele"]
-    return known.assign(variant_id=known["variant_id"].fillna(place))
-
-
-def _with_set_aside(variants, set_aside):
-    """Return the table of variants with those that were not fitted, in the order of positions."""
-    pandas = import_optional("pandas", extra="dataframe")
-    set_aside = pandas.DataFrame(set_aside).reset_index(drop=True)
-    z, n = (np.asarray(set_aside[column], dtype=float) for column in ("z", "n"))
-    rows = _given(set_aside).assign(locus=variants["locus"].iloc[0], z=z, n=n, cs=0)
-    rows["p_value"] = rows["p_value"].fillna(pandas.Series(erfc(np.abs(z) / 2**0.5)))
-    both = pandas.concat([variants, _frame(rows, "variants")], ignore_index=True)
-    return both.sort_values("base_pair_location", kind="stable", ignore_index=True)
-
-
-def _credible_sets(name, model, variants):
-    """Return the rows of the table of credible sets."""
-    rows = []
-    for number, found in enumerate(model.credible_sets_, start=1):
-        members = variants.iloc[found["variants"]]
-        lead = members.iloc[0]
-        rows.append(
-            {
-                "locus": name,
-                "cs": number,
-                "chromosome": lead["chromosome"],
-                "start": members["base_pair_location"].min(),
-                "end": members["base_pair_location"].max(),
-                "size": len(members),
-                **{key: found[key] for key in ("coverage", "min_abs_r", "mean_abs_r", "log10_bf")},
-                "lead_variant_id": lead["variant_id"],
-                "lead_rsid": lead["rsid"],
-                "lead_pip": lead["pip"],
-                "low_purity": found["min_abs_r"] < model.min_purity,
-            }
-        )
-    return rows
-
-
-def _frame(rows, kind):
-    """Return `rows`, or columns, as one of `TABLES`: its columns alone, with their dtypes."""
-    pandas = import_optional("pandas", extra="dataframe")
-    return pandas.DataFrame(rows, columns=list(TABLES[kind])).astype(TABLES[kind])
-
-
-def _file_name(name):
-    """Return a file name for a locus that every file system takes and no other locus has."""
-    return f"{re.sub(r'[^A-Za-z0-9.+-]+', '_', name)[:100]}.{joblib.hash(name)[:12]}.json.gz"
+def _flag_mismatches(variants, z, data):
+    """Flag the variants whose z and LD do not fit."""
+    report = ld_mismatch(z, data["ld"], data["n_samples"])
+    flags = add_flag(variants["flag"], "FLIPPED", report.flipped)
+    return variants.assign(flag=add_flag(flags, "LD_OUTLIER", report.outliers))
 
 
 def _write(path, key, tables):
@@ -443,4 +323,4 @@ def _read(path, key):
         return None
     if content.pop("key", None) != key:
         return None
-    return {kind: _frame(columns, kind) for kind, columns in content.items()}
+    return {kind: as_table(columns, kind) for kind, columns in content.items()}

@@ -1,49 +1,88 @@
 """Credible sets: the fewest variants that hold a causal one with a given probability."""
 
+from typing import TypedDict
+
 import numpy as np
 
+from skgenetics.loci._ld import LD
 from skgenetics.utils._arrays import to_numpy
 
-BLOCK = 64  # rows of LD at once
+ROWS_AT_ONCE = 64  # rows of LD
 MIN_LOG10_BF = 1.0  # of a set made from PIPs alone, which a large prior makes large
 TIE = 1e-6  # variants this close in probability are one: duplicates stay together
 
 
-def credible_set(weights, ld, *, coverage, min_purity, log10_bf):
-    """Return the smallest set of variants whose `weights` (p,) reach `coverage`, or None.
+class CredibleSet(TypedDict):
+    """A set of variants that holds a causal one with probability `coverage`.
 
-    None stands for a set that some pair correlates less than `min_purity` in, or for weights that
-    never reach `coverage`. Variants tied with the last one belong to the set too.
+    An entry of the attribute ``credible_sets_`` of an estimator, a dict with these items.
     """
-    digits = np.round(np.log(np.maximum(weights, 1e-300)), 6)
-    order = np.argsort(-digits, kind="stable")  # ties in order, whatever rounding makes of them
-    reached = np.cumsum(weights[order]) >= coverage
+
+    variants: np.ndarray
+    """Indices of the k variants, most probable first."""
+    alpha: np.ndarray
+    """Probability (k,) of each variant to be the causal one."""
+    coverage: float
+    """Sum of `alpha`."""
+    min_abs_r: float
+    """Smallest absolute correlation of two of the variants, the purity; 1 for a single one."""
+    mean_abs_r: float
+    """Mean absolute correlation over pairs; 1 for a single variant."""
+    log10_bf: float
+    """Log10 Bayes factor of a causal variant in the set against none."""
+
+
+def credible_set(
+    probability: np.ndarray, ld: LD, *, coverage: float, min_purity: float, log10_bf: float
+) -> CredibleSet | None:
+    """Return the smallest set of variants whose `probability` (p,) reaches `coverage`, or None.
+
+    None stands for a set that some pair correlates less than `min_purity` in, or for probabilities
+    that never reach `coverage`. Variants tied with the last one belong to the set too.
+    """
+    log_probability = np.round(np.log(np.maximum(probability, 1e-300)), 6)
+    order = np.argsort(-log_probability, kind="stable")  # ties in order, whatever rounding does
+    reached = np.cumsum(probability[order]) >= coverage
     if not reached[-1]:
         return None
-    size = int(np.argmax(reached)) + 1
-    last = weights[order[size - 1]]
-    size = int(np.sum(weights >= last * (1 - TIE)))
-    variants = order[:size]
+    last = probability[order[int(np.argmax(reached))]]
+    variants = order[: int(np.sum(probability >= last * (1 - TIE)))]
+    purity = purity_of(variants, ld, min_purity)
+    if purity is None:
+        return None
+    min_abs_r, mean_abs_r = purity
+    return CredibleSet(
+        variants=variants,
+        alpha=probability[variants],
+        coverage=float(probability[variants].sum()),
+        min_abs_r=min_abs_r,
+        mean_abs_r=mean_abs_r,
+        log10_bf=log10_bf,
+    )
+
+
+def purity_of(variants: np.ndarray, ld: LD, min_purity: float) -> tuple[float, float] | None:
+    """Return the smallest and the mean absolute r of pairs, or None if one is below `min_purity`.
+
+    The most probable variant, which comes first, is compared alone first: that tells most sets.
+    """
+    size = len(variants)
     smallest, total = 1.0, 0.0
-    for start in [0, *range(1, size, BLOCK)]:  # the lead's row alone tells most impure sets
-        block = variants[start : start + (BLOCK if start else 1)]
-        r = np.abs(to_numpy(ld.rows(block))[:, variants]).astype(float)
-        smallest, total = min(smallest, r.min()), total + r.sum()
+    for start in [0, *range(1, size, ROWS_AT_ONCE)]:
+        chosen = variants[start : start + (ROWS_AT_ONCE if start else 1)]
+        abs_r = np.abs(to_numpy(ld.rows(chosen))[:, variants]).astype(float)
+        smallest, total = min(smallest, abs_r.min()), total + abs_r.sum()
         if smallest < min_purity:
             return None
-    return {
-        "variants": variants,
-        "alpha": weights[variants],
-        "coverage": float(weights[variants].sum()),
-        "min_abs_r": float(smallest),
-        "mean_abs_r": min(float((total - size) / (size * (size - 1))), 1.0) if size > 1 else 1.0,
-        "log10_bf": log10_bf,
-    }
+    mean = (total - size) / (size * (size - 1)) if size > 1 else 1.0
+    return float(smallest), min(float(mean), 1.0)
 
 
-def sets_of_effects(alpha, log_bf, ld, *, coverage, min_purity):
+def sets_of_effects(
+    alpha: np.ndarray, log_bf: np.ndarray, ld: LD, *, coverage: float, min_purity: float
+) -> list[CredibleSet]:
     """Return the credible sets of single effects alpha (L, p), each set once, strongest first."""
-    found = {}
+    sets: dict[tuple, CredibleSet] = {}
     for effect in np.argsort(-log_bf, kind="stable"):
         candidate = credible_set(
             alpha[effect],
@@ -53,11 +92,13 @@ def sets_of_effects(alpha, log_bf, ld, *, coverage, min_purity):
             log10_bf=float(log_bf[effect] / np.log(10)),
         )
         if candidate is not None:
-            found.setdefault(tuple(sorted(candidate["variants"])), candidate)
-    return list(found.values())
+            sets.setdefault(tuple(sorted(candidate["variants"])), candidate)
+    return list(sets.values())
 
 
-def sets_of_pips(pip, prior, ld, *, coverage, min_purity):
+def sets_of_pips(
+    pip: np.ndarray, prior: np.ndarray, ld: LD, *, coverage: float, min_purity: float
+) -> list[CredibleSet]:
     """Return credible sets of independent inclusion probabilities pip (p,), prior ones prior (p,).
 
     The variant of the largest PIP leads; those with |r| >= `min_purity` to it, taken by falling
@@ -68,56 +109,68 @@ def sets_of_pips(pip, prior, ld, *, coverage, min_purity):
     remaining, sets = pip.copy(), []
     while remaining.sum() >= coverage:  # the probability of any causal variant is below the sum
         lead = int(np.argmax(remaining))
-        friends = np.abs(to_numpy(ld.rows(np.array([lead])))[0]) >= min_purity
-        friends[lead] = True
-        order = np.argsort(-np.where(friends, remaining, 0.0), kind="stable")
-        gained = np.diff(1 - np.cumprod(1 - np.where(friends, remaining, 0.0)[order]), prepend=0.0)
-        weights = np.zeros_like(pip)
-        weights[order] = gained
-        found = credible_set(weights, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
+        correlated = np.where(abs_r_with(lead, ld) >= min_purity, remaining, 0.0)
+        order = np.argsort(-correlated, kind="stable")
+        gains = np.zeros_like(pip)
+        gains[order] = np.diff(1 - np.cumprod(1 - correlated[order]), prepend=0.0)
+        candidate = credible_set(gains, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
         remaining[lead] = 0.0
-        if found is not None:
-            members = found["variants"]
-            found["log10_bf"] = log10_odds(pip[members]) - log10_odds(prior[members])
+        if candidate is not None:
+            members = candidate["variants"]
+            candidate["log10_bf"] = log10_odds(pip[members]) - log10_odds(prior[members])
             remaining[members] = 0.0
-            if found["log10_bf"] >= MIN_LOG10_BF:
-                sets.append(found)
+            if candidate["log10_bf"] >= MIN_LOG10_BF:
+                sets.append(candidate)
     return sets
 
 
-def sets_of_draws(places, pip, prior, ld, *, coverage, min_purity):
-    """Return credible sets of draws: places (k, m) holds the causal variants of each, then -1.
+def sets_of_draws(
+    causal: np.ndarray,
+    pip: np.ndarray,
+    prior: np.ndarray,
+    ld: LD,
+    *,
+    coverage: float,
+    min_purity: float,
+) -> list[CredibleSet]:
+    """Return credible sets of draws: causal (k, m) holds the causal variants of each, then -1.
 
     The variant of the largest PIP leads. In each draw the causal variant that correlates most with
     the lead, absolute r >= `min_purity`, is this signal's; its distribution over draws is `alpha`,
     of which the set is the smallest part to reach `coverage`. A causal variant serves one set.
     """
-    places, remaining, sets = places.copy(), pip.copy(), []
-    rows = np.arange(len(places))
+    causal, remaining, sets = causal.copy(), pip.copy(), []
+    draws = np.arange(len(causal))
     while remaining.sum() >= coverage:
         lead = int(np.argmax(remaining))
-        r = np.abs(to_numpy(ld.rows(np.array([lead])))[0])
-        r[lead] = 1.0
+        abs_r = abs_r_with(lead, ld)
         remaining[lead] = 0.0
-        if pip[r >= min_purity].sum() < coverage:
+        if pip[abs_r >= min_purity].sum() < coverage:
             continue
-        affinity = np.where(places >= 0, r[places], -1.0)
+        affinity = np.where(causal >= 0, abs_r[causal], -1.0)
         nearest = np.argmax(affinity, axis=1)
-        found = affinity[rows, nearest] >= min_purity
-        here = places[rows, nearest]
-        alpha = np.bincount(here[found], minlength=len(pip)) / len(places)
+        has_signal = affinity[draws, nearest] >= min_purity
+        variants = causal[draws, nearest][has_signal]
+        alpha = np.bincount(variants, minlength=len(pip)) / len(causal)
         candidate = credible_set(alpha, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
         if candidate is not None:
             members = candidate["variants"]
-            share = min(candidate["coverage"], 1 - 0.5 / len(places))
+            share = min(candidate["coverage"], 1 - 0.5 / len(causal))
             candidate["log10_bf"] = log10_odds(np.array([share])) - log10_odds(prior[members])
             remaining[members] = 0.0
-            places[rows[found], nearest[found]] = -1
+            causal[draws[has_signal], nearest[has_signal]] = -1
             sets.append(candidate)
     return sets
 
 
-def log10_odds(probability):
+def abs_r_with(lead: int, ld: LD) -> np.ndarray:
+    """Return the absolute correlations (p,) with the variant `lead`, 1 with itself."""
+    abs_r = np.abs(to_numpy(ld.rows(np.array([lead])))[0])
+    abs_r[lead] = 1.0
+    return abs_r
+
+
+def log10_odds(probability: np.ndarray) -> float:
     """Return log10 of the odds that any of independent events of `probability` happens."""
     log_none = np.sum(np.log1p(-np.minimum(probability, 1 - 1e-16)))
     return float((np.log(-np.expm1(log_none)) - log_none) / np.log(10))

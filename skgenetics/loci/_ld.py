@@ -1,14 +1,17 @@
 """LD in its forms: a matrix, a sparse matrix, a factor, genotypes; and LD shrunk to the identity.
 
-Each form has the same methods, so that no solver asks which it is: `rows`, `sparse_product`,
-`product`, `scores`, `spectrum` and `dense`. Only `dense` makes a p x p matrix that was not there.
+Each form has the methods of `LD`, so that no solver asks which it is.
 """
+
+from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from skgenetics.utils._arrays import column_blocks, float_dtype, move_to, to_numpy
 from skgenetics.utils._moments import column_moments
+from skgenetics.utils._typing import Array
 from skgenetics.utils._validation import check_missing_codes
 
 PIECE = 2**22  # elements of a temporary array
@@ -27,7 +30,45 @@ def scattered(variants, values, n_variants):
     return full
 
 
-class DenseLD:
+class LD(ABC):
+    """LD of p variants: their correlations R (p, p), in whatever form they are known.
+
+    Indices and the values of `sparse_product` are on the host; all else is in the namespace and on
+    the device of the data. Only `dense` makes a p x p matrix that was not there.
+    """
+
+    xp: Any
+    device: Any
+
+    @abstractmethod
+    def dense(self) -> "DenseLD":
+        """Return R as a matrix."""
+
+    @abstractmethod
+    def rows(self, variants: np.ndarray) -> Array:
+        """Return R[variants, :] (k, p) for indices `variants` (k,)."""
+
+    @abstractmethod
+    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """Return R[:, variants] values (p,), on the host, for indices and values (k,)."""
+
+    @abstractmethod
+    def product(self, effects: Array) -> Array:
+        """Return R effects, for effects (..., p)."""
+
+    @abstractmethod
+    def scores(self) -> Array:
+        """Return the LD scores (p,), the sums over j of r_ij^2."""
+
+    @abstractmethod
+    def spectrum(self) -> tuple[Array, Array]:
+        """Return eigenvalues (k,), falling, and eigenvectors (p, k) of R.
+
+        Eigenvalues of exactly 0 may be left out.
+        """
+
+
+class DenseLD(LD):
     """LD as a symmetric matrix (p, p)."""
 
     def __init__(self, matrix, xp, device):
@@ -70,7 +111,7 @@ class DenseLD:
         return self.xp.flip(values), self.xp.flip(vectors, axis=1)
 
 
-class GenotypeLD:
+class GenotypeLD(LD):
     """LD of genotypes X, R = Z'Z with Z (n, p) the weighted, standardized X, which is not formed.
 
     X keeps its dtype; blocks of its columns are converted when they are needed.
@@ -158,7 +199,7 @@ class GenotypeLD:
         return sum(block @ block.T for _, block in self.blocks())
 
 
-class SparseLD:
+class SparseLD(LD):
     """LD as a `scipy.sparse` matrix (p, p), on the host: a band, or blocks."""
 
     device = "cpu"
@@ -191,7 +232,7 @@ class SparseLD:
         return self.dense().spectrum()
 
 
-class ShrunkLD:
+class ShrunkLD(LD):
     """(1 - share) R + share I: LD of a panel that is not the people of the scan."""
 
     def __init__(self, ld, share, xp, device):
