@@ -17,11 +17,11 @@ from sklearn.model_selection import KFold
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_genotypes
 from skgenetics.expression import gene_set_enrichment
-from skgenetics.expression._kernel import CenteredGenotypes, genotype_kernel
-from skgenetics.expression._objective import Penalties, objective_and_gradients
 from skgenetics.expression._stages import SOLVERS, make_problem
-from skgenetics.expression._start import balance
-from skgenetics.expression._targets import make_targets
+from skgenetics.expression.trans._kernel import CenteredGenotypes, genotype_kernel
+from skgenetics.expression.trans._objective import Penalties, objective_and_gradients
+from skgenetics.expression.trans._start import balance
+from skgenetics.expression.trans._targets import make_targets
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 N_ORIGINAL, N_TIMED = 2000, 20

@@ -5,8 +5,6 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 
-from skgenetics.expression._cis import fit_cis, no_effects, predict_cis
-from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
 from skgenetics.expression._parameters import (
     check_parameters,
     choose_solver,
@@ -28,9 +26,11 @@ from skgenetics.expression._stages import (
     make_problem,
     subtract_trans,
 )
-from skgenetics.expression._standardize import Remaining, expression_moments, shares
-from skgenetics.expression._start import start_params
-from skgenetics.expression._targets import make_targets, sum_of_squares
+from skgenetics.expression._standardization import Remaining, expression_moments, shares
+from skgenetics.expression.cis._regression import fit_cis, no_effects, predict_cis
+from skgenetics.expression.trans._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
+from skgenetics.expression.trans._start import start_params
+from skgenetics.expression.trans._targets import make_targets, sum_of_squares
 from skgenetics.utils._arrays import (
     float_dtype,
     move_to,

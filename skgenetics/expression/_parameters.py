@@ -4,8 +4,8 @@ import warnings
 
 import numpy as np
 
-from skgenetics.expression._objective import Penalties
-from skgenetics.expression._windows import columns_of, windows_of
+from skgenetics.expression.cis._windows import columns_of, windows_of
+from skgenetics.expression.trans._objective import Penalties
 from skgenetics.utils._parameters import check_number, check_option
 from skgenetics.utils._validation import check_flags
 

@@ -7,7 +7,7 @@ has a closed form; no effect at all is among the strengths.
 
 import numpy as np
 
-from skgenetics.expression._targets import is_masked, same_cells
+from skgenetics.expression.trans._targets import is_masked, same_cells
 from skgenetics.utils._arrays import to_numpy
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable

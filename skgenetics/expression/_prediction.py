@@ -5,9 +5,9 @@ import warnings
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.expression._cis import CisEffects, predict_cis
-from skgenetics.expression._kernel import CenteredGenotypes, cross_kernel
 from skgenetics.expression._stages import LAYERS, TransFit, new_factors, trans_values
+from skgenetics.expression.cis._regression import CisEffects, predict_cis
+from skgenetics.expression.trans._kernel import CenteredGenotypes, cross_kernel
 from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._arrays import (
     check_same_namespace,

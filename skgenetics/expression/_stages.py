@@ -4,20 +4,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.expression._cis import CisEffects
-from skgenetics.expression._kernel import CenteredGenotypes, kernel_root
-from skgenetics.expression._objective import (
+from skgenetics.expression.cis._regression import CisEffects
+from skgenetics.expression.trans._kernel import CenteredGenotypes, kernel_root
+from skgenetics.expression.trans._objective import (
     Design,
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import Targets, fitted, fitted_mean
-from skgenetics.expression._trans import (
+from skgenetics.expression.trans._solvers import (
     alternate,
     gradient_descent,
     solve_layers,
     varpro,
 )
+from skgenetics.expression.trans._targets import Targets, fitted, fitted_mean
 from skgenetics.utils._arrays import move_to, to_numpy
 
 SOLVERS = {

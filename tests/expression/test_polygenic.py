@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from skgenetics.expression._kernel import genotype_kernel
 from skgenetics.expression._polygenic import SHARES, fit_block, fit_polygenic
-from skgenetics.expression._targets import make_targets
+from skgenetics.expression.trans._kernel import genotype_kernel
+from skgenetics.expression.trans._targets import make_targets
 
 
 def refit(kernel, y, weight, penalty):

@@ -5,16 +5,15 @@ import pytest
 from scipy.optimize import minimize, rosen, rosen_der
 from sklearn.linear_model import Ridge
 
-from skgenetics.expression._kernel import (
+from skgenetics.expression.trans._kernel import (
     CenteredGenotypes,
     cross_kernel,
     genotype_kernel,
     kernel_root,
 )
-from skgenetics.expression._lbfgs import lbfgs
-from skgenetics.expression._objective import Design, Penalties, objective, scores_to_factors
-from skgenetics.expression._targets import compress, make_targets
-from skgenetics.expression._trans import (
+from skgenetics.expression.trans._lbfgs import lbfgs
+from skgenetics.expression.trans._objective import Design, Penalties, objective, scores_to_factors
+from skgenetics.expression.trans._solvers import (
     alternate,
     gradient_descent,
     projected,
@@ -22,6 +21,7 @@ from skgenetics.expression._trans import (
     solve_loadings,
     varpro,
 )
+from skgenetics.expression.trans._targets import compress, make_targets
 from tests.oracles.expression_naive import naive_objective, naive_prediction
 
 
@@ -327,7 +327,7 @@ def test_masked_blocks_are_the_blocks_of_each_gene(tensor, model, pattern, kinds
     solvers += [varpro] * (kinds == ("l2", "l2") and model != "tensor")
     values, masked = {}, {}
     for many in (1, 100):
-        monkeypatch.setattr("skgenetics.expression._targets.MANY", many)
+        monkeypatch.setattr("skgenetics.expression.trans._targets.MANY", many)
         targets = make_targets(y, weight, np, "cpu")
         masked[many] = any(block.seen is not None for block in targets.blocks)
         axes = {"loadings": 2, "gene_factors": 0}

@@ -29,7 +29,7 @@ are at their minimum given the rest), and "loadings" (K, T, J) or
 
 from typing import NamedTuple
 
-from skgenetics.expression._targets import cell_roots, fitted, spread
+from skgenetics.expression.trans._targets import cell_roots, fitted, spread
 
 
 class Penalties(NamedTuple):

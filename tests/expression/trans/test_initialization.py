@@ -5,7 +5,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, MultiTaskLasso
 
-from skgenetics.expression._initialization import (
+from skgenetics.expression.trans._initialization import (
     EM_SIZE,
     EXACT_SIZE,
     LASSO_SHARE,
@@ -19,7 +19,7 @@ from skgenetics.expression._initialization import (
     tensor_scores,
     variant_lasso,
 )
-from skgenetics.expression._targets import make_targets
+from skgenetics.expression.trans._targets import make_targets
 
 
 def test_scores_are_principal_components_of_samples(tensor):
@@ -43,7 +43,7 @@ def test_scores_are_principal_components_of_samples(tensor):
 
 @pytest.mark.parametrize("em_size", [EM_SIZE, 0])
 def test_scores_of_samples_with_missing_genes(tensor, monkeypatch, em_size):
-    monkeypatch.setattr("skgenetics.expression._initialization.EM_SIZE", em_size)
+    monkeypatch.setattr("skgenetics.expression.trans._initialization.EM_SIZE", em_size)
     _, y = tensor(n=40, n_genes=8, pattern="none", seed=2)
     rng = np.random.default_rng(0)
     complete, holes = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
 
-from skgenetics.expression._cis import fit_cis, fit_path, largest_alpha, predict_cis
+from skgenetics.expression.cis._regression import fit_cis, fit_path, largest_alpha, predict_cis
 from tests.oracles.expression_kkt import kkt_residual
 
 PENALTIES = ["group_lasso", "lasso", "ridge"]

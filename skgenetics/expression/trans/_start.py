@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.expression._initialization import (
+from skgenetics.expression.trans._initialization import (
     cis_candidates,
     group_lasso_loadings,
     individual_scores,
@@ -12,9 +12,9 @@ from skgenetics.expression._initialization import (
     tensor_scores,
     variant_lasso,
 )
-from skgenetics.expression._objective import scores_to_factors, strengths
-from skgenetics.expression._targets import compress, dense
-from skgenetics.expression._trans import solve_gene_factors, solve_layers, solve_loadings
+from skgenetics.expression.trans._objective import scores_to_factors, strengths
+from skgenetics.expression.trans._solvers import solve_gene_factors, solve_layers, solve_loadings
+from skgenetics.expression.trans._targets import compress, dense
 from skgenetics.utils._arrays import column_blocks, move_to, to_numpy
 
 

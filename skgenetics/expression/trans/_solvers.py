@@ -7,8 +7,8 @@ S and, for `varpro` and the alternating solver, of J no longer matter (`compress
 
 from typing import NamedTuple
 
-from skgenetics.expression._lbfgs import lbfgs
-from skgenetics.expression._objective import (
+from skgenetics.expression.trans._lbfgs import lbfgs
+from skgenetics.expression.trans._objective import (
     data_loss,
     objective,
     objective_and_gradients,
@@ -16,7 +16,7 @@ from skgenetics.expression._objective import (
     scores_to_factors,
     tissue_loadings,
 )
-from skgenetics.expression._targets import (
+from skgenetics.expression.trans._targets import (
     cell_roots,
     centered,
     centered_blocks,

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.expression._targets import GENE_CHUNK
+from skgenetics.expression.trans._targets import GENE_CHUNK
 
 
 class Moments(NamedTuple):

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from skgenetics.expression._objective import (
+from skgenetics.expression.trans._objective import (
     Design,
     Penalties,
     objective,
     objective_and_gradients,
 )
-from skgenetics.expression._targets import compress, make_targets
+from skgenetics.expression.trans._targets import compress, make_targets
 from tests.oracles.expression_naive import naive_objective
 
 MODELS = ["linear", "sigmoid", "tensor"]

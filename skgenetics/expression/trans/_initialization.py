@@ -15,9 +15,10 @@ from itertools import pairwise
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from skgenetics.expression._cis import MAX_SWEEPS, descend, fit_cis, variant_moments
 from skgenetics.expression._incomplete_pca import IncompletePCA
-from skgenetics.expression._targets import dense
+from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, variant_moments
+from skgenetics.expression.cis._regression import fit_cis
+from skgenetics.expression.trans._targets import dense
 from skgenetics.utils._arrays import to_numpy
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition

@@ -1,0 +1,1 @@
+"""The cis part: effects of the variants around each gene."""

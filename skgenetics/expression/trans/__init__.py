@@ -1,0 +1,1 @@
+"""The trans part: factors that all genes and tissues share."""
