@@ -222,7 +222,8 @@ def make_multitrait(
     causal = draw_causal(dosages.shape[1], n_causal, rng)
     component = rng.choice(len(components), size=len(causal), p=shares)
     values, vectors = np.linalg.eigh(components)
-    roots = vectors * np.sqrt(np.maximum(values, 0))[:, None]
+    rounding = n_traits * np.finfo(float).eps * values[:, -1:]
+    roots = vectors * np.sqrt(np.where(values > rounding, values, 0))[:, None]
     effects = np.einsum("pij,pj->pi", roots[component], rng.normal(size=(len(causal), n_traits)))
     effects *= asked > 0
     coef = np.zeros((n_traits, dosages.shape[1]))
