@@ -8,11 +8,11 @@ import numba
 import numpy as np
 
 from skgenetics import MMASHRegressor
-from skgenetics.multitrait import _coordinate_ascent
-from skgenetics.multitrait._coordinate_ascent import coordinate_ascent
-from skgenetics.multitrait._design import GenotypeDesign
+from skgenetics.multitrait._genotype_design import GenotypeDesign
 from skgenetics.multitrait._priors import canonical_covariances, make_prior
 from skgenetics.multitrait._residual_covariance import residual_covariance
+from skgenetics.multitrait.solvers import _coordinate_ascent
+from skgenetics.multitrait.solvers._coordinate_ascent import coordinate_ascent
 from skgenetics.utils._arrays import numpy_namespace
 
 SIZES = {"500 x 1000 x 10": (500, 1000, 10, 7), "1000 x 5000 x 20": (1000, 5000, 20, 8),

@@ -8,19 +8,19 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.metrics import masked_r2_score
-from skgenetics.multitrait._data import Genotypes, Traits, genotype_moments, trait_moments
-from skgenetics.multitrait._design import GenotypeDesign, marginal_scores
-from skgenetics.multitrait._missing import MissingCells
-from skgenetics.multitrait._polygenic import background_deviations
-from skgenetics.multitrait._results import PER_TRAIT, fitted_attributes
-from skgenetics.multitrait._search import choose_design, solve
-from skgenetics.multitrait._setup import (
+from skgenetics.multitrait._background import background_deviations
+from skgenetics.multitrait._background_search import choose_design, solve
+from skgenetics.multitrait._fitted_attributes import PER_TRAIT, fitted_attributes
+from skgenetics.multitrait._genotype_design import GenotypeDesign, marginal_scores
+from skgenetics.multitrait._missing_cells import MissingCells
+from skgenetics.multitrait._moments import Genotypes, Traits, genotype_moments, trait_moments
+from skgenetics.multitrait._problem import (
     check_parameters,
     effects_before,
     is_low_rank,
     make_problem,
 )
-from skgenetics.multitrait._summary import SummaryDesign, summary_names, validate_summary
+from skgenetics.multitrait._summary_design import SummaryDesign, summary_names, validate_summary
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
 from skgenetics.utils._arrays import (
     check_same_namespace,

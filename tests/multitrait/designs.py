@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from skgenetics.multitrait._coordinate_ascent import coordinate_ascent
-from skgenetics.multitrait._design import GenotypeDesign
-from skgenetics.multitrait._missing import MissingCells
-from skgenetics.multitrait._polygenic import Relationship
+from skgenetics.multitrait._background import Relationship
+from skgenetics.multitrait._genotype_design import GenotypeDesign
+from skgenetics.multitrait._missing_cells import MissingCells
 from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import residual_covariance
+from skgenetics.multitrait.solvers._coordinate_ascent import coordinate_ascent
 from skgenetics.utils._arrays import numpy_namespace as xp
 
 

@@ -6,7 +6,7 @@ from scipy.optimize import minimize_scalar
 from scipy.stats import multivariate_normal
 
 from skgenetics import MMASHRegressor
-from skgenetics.multitrait._polygenic import Relationship, background_effects
+from skgenetics.multitrait._background import Relationship, background_effects
 from skgenetics.multitrait._residual_covariance import full_step, residual_covariance
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive

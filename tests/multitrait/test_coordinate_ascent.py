@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skgenetics.multitrait import _coordinate_ascent
-from skgenetics.multitrait._coordinate_ascent import update_block
 from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import (
     diagonal_step,
@@ -14,6 +12,8 @@ from skgenetics.multitrait._residual_covariance import (
     low_rank_step,
     residual_covariance,
 )
+from skgenetics.multitrait.solvers import _coordinate_ascent
+from skgenetics.multitrait.solvers._coordinate_ascent import update_block
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive
 
@@ -55,9 +55,11 @@ def test_sweeps_equal_updates_with_matrices(order, monkeypatch):
     V = naive.all_components(U, scales)
     B, alpha, expected = naive.coordinate_ascent(X, Y, V, weights, sigma, n_sweeps=4, order=order)
     for width, height in ((3, 7), (128, len(X))):  # several blocks of several rows, and one
-        monkeypatch.setattr("skgenetics.multitrait._design.BLOCK", width)
-        monkeypatch.setattr("skgenetics.multitrait._design.SHORTEST", height)
-        monkeypatch.setattr("skgenetics.multitrait._design.UNPACKED", height * width * Y.shape[1])
+        monkeypatch.setattr("skgenetics.multitrait._genotype_design.BLOCK", width)
+        monkeypatch.setattr("skgenetics.multitrait._genotype_design.SHORTEST", height)
+        monkeypatch.setattr(
+            "skgenetics.multitrait._genotype_design.UNPACKED", height * width * Y.shape[1]
+        )
         design = make_design(X, Y, order=None if order is None else np.array(order))
         assert len(design.rows) == -(-len(X) // height)
         state, bounds = run(design, U, scales, sigma, weights, n_sweeps=4)

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.multitrait._block import update_block
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait.solvers._variant_updates import update_block
 
 CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
 GROWTH = 1.5  # of their number from sweep to sweep

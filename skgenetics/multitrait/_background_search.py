@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from sklearn.utils import check_random_state
 
-from skgenetics.multitrait._coordinate_ascent import coordinate_ascent, evidence_order
-from skgenetics.multitrait._polygenic import MAX_SAMPLES, Relationship
-from skgenetics.multitrait._setup import Problem, revived
+from skgenetics.multitrait._background import MAX_SAMPLES, Relationship
+from skgenetics.multitrait._problem import Problem, revived
+from skgenetics.multitrait.solvers._coordinate_ascent import coordinate_ascent, evidence_order
 
 SEARCH_SWEEPS = 30  # at most so many for each delta that polygenic="auto" tries
 SEARCH_TOL = 0.05

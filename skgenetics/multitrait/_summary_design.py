@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from skgenetics.multitrait._design import BLOCK, contiguous, packed
+from skgenetics.multitrait._genotype_design import BLOCK, contiguous, packed
 from skgenetics.multitrait._priors import check_psd
 from skgenetics.utils._arrays import move_to, to_numpy
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from skgenetics.multitrait._design import intercept
-from skgenetics.multitrait._polygenic import background_effects, training_background
+from skgenetics.multitrait._background import background_effects, training_background
+from skgenetics.multitrait._genotype_design import intercept
 from skgenetics.multitrait._posterior import deviations_and_sign_rates
 
 PER_TRAIT = {"coef_", "coef_sd_", "lfsr_", "intercept_"}  # without the axis of traits for a 1-D y
