@@ -39,7 +39,7 @@ def visit_inline(translator, node):
 
 
 def visit_block(translator, node):
-    """Write a displayed formula and its number: that of ``\\tag``, else of ``:label:``."""
+    r"""Write a displayed formula and its number: that of ``\tag``, else of ``:label:``."""
     tex = node.astext()
     tag = TAG.search(tex)
     number = tag[1] if tag else node["number"]

@@ -5,13 +5,18 @@ dispatched: with ``sklearn.set_config(array_api_dispatch=True)`` the computation
 namespace and on the device of its input, without it everything is converted to NumPy.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import array_api_compat
 import array_api_compat.numpy as numpy_namespace
 import numpy as np
 from sklearn import get_config
 
+from skgenetics.utils._typing import Array
 
-def get_namespace_and_device(*arrays):
+
+def get_namespace_and_device(*arrays: Any) -> tuple[Any, Any]:
     """Return the array namespace and the device shared by `arrays`.
 
     Objects that are not arrays (None, lists, data frames) are passed over. Without dispatch the
@@ -24,30 +29,30 @@ def get_namespace_and_device(*arrays):
             "SCIPY_ARRAY_API=1 before Python starts, then call "
             "sklearn.set_config(array_api_dispatch=True)."
         )
-    arrays = [array for array in arrays if array_api_compat.is_array_api_obj(array)]
-    if not dispatch or not arrays:
+    libraries = [array for array in arrays if array_api_compat.is_array_api_obj(array)]
+    if not dispatch or not libraries:
         return numpy_namespace, "cpu"
-    return array_api_compat.array_namespace(*arrays), array_api_compat.device(arrays[0])
+    return array_api_compat.array_namespace(*libraries), array_api_compat.device(libraries[0])
 
 
-def namespace_of(*arrays):
+def namespace_of(*arrays: Array) -> Any:
     """Return the namespace of arrays that are in one already, whatever the dispatch."""
     if all(isinstance(array, np.ndarray | np.generic) for array in arrays):  # at no cost
         return numpy_namespace
     return array_api_compat.array_namespace(*arrays)
 
 
-def device_of(array):
+def device_of(array: Array) -> Any:
     """Return the device of an array."""
     return array_api_compat.device(array)
 
 
-def is_numpy(xp):
+def is_numpy(xp: Any) -> bool:
     """Whether `xp` is NumPy's namespace."""
     return xp is np or array_api_compat.is_numpy_namespace(xp)
 
 
-def to_numpy(array):
+def to_numpy(array: Any) -> np.ndarray:
     """Return `array` on the host as a NumPy array, without a copy where it already is one."""
     if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
         return np.asarray(array)
@@ -57,7 +62,7 @@ def to_numpy(array):
     return np.asarray(array_api_compat.to_device(array, "cpu"))
 
 
-def move_to(array, xp, device, dtype=None):
+def move_to(array: Any, xp: Any, device: Any, dtype: Any = None) -> Array:
     """Return `array` (of any namespace) in `xp`, on `device`, as `dtype` (kept where None)."""
     if isinstance(array, np.ndarray) and is_numpy(xp):  # the others take ten times as long
         return array if dtype is None else array.astype(dtype, copy=False)
@@ -68,12 +73,14 @@ def move_to(array, xp, device, dtype=None):
     return xp.asarray(to_numpy(array), dtype=dtype, device=device)
 
 
-def float_dtype(array, xp):
+def float_dtype(array: Array, xp: Any) -> Any:
     """Return the floating dtype of results computed from `array`: its own, float64 for integers."""
     return array.dtype if xp.isdtype(array.dtype, "real floating") else xp.float64
 
 
-def column_blocks(X, xp, dtype, *, max_bytes=2**25):
+def column_blocks(
+    X: Array, xp: Any, dtype: Any, *, max_bytes: int = 2**25
+) -> Iterator[tuple[slice, Array]]:
     """Yield ``(slice, X[:, slice] as dtype)`` so that no float copy of an integer X is made.
 
     A block holds at most `max_bytes`. Where X already has `dtype`, the blocks are views.
@@ -85,13 +92,13 @@ def column_blocks(X, xp, dtype, *, max_bytes=2**25):
         yield columns, xp.astype(X[:, columns], dtype, copy=False)
 
 
-def matvec(X, vector, xp):
+def matvec(X: Array, vector: Array, xp: Any) -> Array:
     """Return X vector for X (n, p) of any real dtype and a floating vector (p,), by blocks."""
     return sum(block @ vector[columns] for columns, block in column_blocks(X, xp, vector.dtype))
 
 
-def check_same_namespace(estimator, X, *, attribute, method):
-    """Raise ValueError where X is not in the namespace and on the device of `estimator`'s fit."""
+def check_same_namespace(estimator: Any, X: Any, *, attribute: str, method: str) -> None:
+    """Raise ValueError if X is not in the namespace and on the device of `estimator`'s fit."""
     fitted = getattr(estimator, attribute)
     if not get_config()["array_api_dispatch"]:
         return

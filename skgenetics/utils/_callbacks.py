@@ -1,20 +1,22 @@
 """scikit-learn's callbacks around solvers that are generators."""
 
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
 
 def run_solver(
-    estimator,
-    iterations,
+    estimator: Any,
+    iterations: Iterator[Any],
     *,
-    max_iter,
-    X=None,
-    y=None,
-    attributes=None,
-    remedy="Increase max_iter, or tol.",
-):
+    max_iter: int,
+    X: Any = None,
+    y: Any = None,
+    attributes: Callable[[Any], dict[str, Any]] | None = None,
+    remedy: str = "Increase max_iter, or tol.",
+) -> tuple[Any, int]:
     """Run a generator solver under `estimator`'s callbacks and return its last state.
 
     Parameters
@@ -48,7 +50,8 @@ def run_solver(
     """
     root = estimator._init_callback_context(max_subtasks=max_iter)
     root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
-    state, n_iter, stopped = None, 0, False
+    state: Any = None
+    n_iter, stopped = 0, False
     while n_iter < max_iter and not stopped:
         task = root.subcontext(task_name="iteration")
         task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
@@ -75,6 +78,6 @@ def run_solver(
     return state, n_iter
 
 
-def _later(attributes, state):
-    """Return a call without arguments, made only where a callback asks for the estimator."""
+def _later(attributes: Callable | None, state: Any) -> Callable[[], dict[str, Any]] | None:
+    """Return a call without arguments, made only if a callback asks for the estimator."""
     return None if attributes is None else lambda: attributes(state)

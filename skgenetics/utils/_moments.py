@@ -5,17 +5,18 @@ A column is constant where its standard deviation is no more than the rounding o
 """
 
 from skgenetics.utils._arrays import column_blocks, namespace_of
+from skgenetics.utils._typing import Array
 
 ROUNDINGS = 10  # units of rounding of the mean that a constant may vary by
 
 
-def is_constant(variance, mean):
+def is_constant(variance: Array, mean: Array) -> Array:
     """Whether columns of `variance` and `mean` (arrays of one shape) are constant."""
     xp = namespace_of(variance)
     return variance <= (ROUNDINGS * float(xp.finfo(variance.dtype).eps) * mean) ** 2
 
 
-def center(block, share):
+def center(block: Array, share: Array) -> tuple[Array, Array]:
     """Return the mean of `block` (n, p) or (n,) under `share` (n,) of sum 1, and block - mean.
 
     The mean is corrected twice by that of what it leaves: a long sum in single precision is wrong
@@ -29,7 +30,9 @@ def center(block, share):
     return mean, centered
 
 
-def column_moments(X, share, y_centered=None):
+def column_moments(
+    X: Array, share: Array, y_centered: Array | None = None
+) -> tuple[Array, Array, Array | None]:
     """Return mean, variance and covariance with y (p,) of the columns of X (n, p), by blocks.
 
     Parameters
@@ -60,7 +63,7 @@ def column_moments(X, share, y_centered=None):
     return xp.concat(means), xp.concat(variances), covariance
 
 
-def reciprocal(values):
+def reciprocal(values: Array) -> Array:
     """Return 1 / values, and 0 where values are 0."""
     xp = namespace_of(values)
     positive = values > 0

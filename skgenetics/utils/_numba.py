@@ -28,7 +28,7 @@ def kernel(function: Callable | None = None, *, fastmath: tuple[str, ...] = ()) 
 class Kernel:
     """A function that numba compiles when Python or another kernel first calls it."""
 
-    def __init__(self, function: Callable, fastmath: set[str]):
+    def __init__(self, function: Callable, fastmath: set[str]) -> None:
         functools.update_wrapper(self, function)
         self.py_func, self.fastmath = function, fastmath
 
@@ -54,5 +54,5 @@ def _teach_numba() -> None:
     from numba.extending import typeof_impl
 
     @typeof_impl.register(Kernel)
-    def typeof_kernel(value, context):
+    def typeof_kernel(value: Kernel, context: Any) -> Any:
         return typeof_impl(value.compiled, context)

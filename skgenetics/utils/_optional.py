@@ -1,9 +1,10 @@
 """Optional packages, imported where they are used."""
 
 import importlib
+from types import ModuleType
 
 
-def import_optional(name, *, extra):
+def import_optional(name: str, *, extra: str) -> ModuleType:
     """Import an optional package, or raise ImportError naming the `extra` that installs it."""
     try:
         return importlib.import_module(name)

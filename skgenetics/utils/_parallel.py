@@ -1,6 +1,8 @@
 """Fan-out over independent units (genes, loci, chains)."""
 
 import pickle
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 from joblib import effective_n_jobs
@@ -9,7 +11,14 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 
-def run_parallel(function, units, *, estimator=None, n_jobs=None, random_state=None):
+def run_parallel(
+    function: Callable,
+    units: Sequence,
+    *,
+    estimator: Any = None,
+    n_jobs: int | None = None,
+    random_state: Any = None,
+) -> Iterator[Any]:
     """Yield ``function(estimator, unit, seed)`` for every unit, in the order of `units`.
 
     Parameters
@@ -23,7 +32,7 @@ def run_parallel(function, units, *, estimator=None, n_jobs=None, random_state=N
     n_jobs : int or None
         As in joblib. With more than one job each unit runs on one BLAS thread.
     random_state : int, RandomState instance or None
-        Source of the seeds, one a unit: results do not depend on `n_jobs`.
+        Source of the seeds, one per unit: results do not depend on `n_jobs`.
 
     Yields
     ------
@@ -47,7 +56,9 @@ def run_parallel(function, units, *, estimator=None, n_jobs=None, random_state=N
     )
 
 
-def _run_unit(function, estimator, unit, seed, n_threads):
+def _run_unit(
+    function: Callable, estimator: Any, unit: Any, seed: int, n_threads: int | None
+) -> Any:
     """Run one unit on `n_threads` BLAS threads (None: as many as there are)."""
     with threadpool_limits(n_threads):
         return function(estimator, unit, seed)

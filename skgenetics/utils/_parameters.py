@@ -49,14 +49,16 @@ class Number(Constraint):
     kind: type = Real
     noun = "a number"
 
-    def __init__(self, low: float | None = None, high: float | None = None, closed="neither"):
+    def __init__(
+        self, low: float | None = None, high: float | None = None, closed: str = "neither"
+    ) -> None:
         self.low, self.high, self.closed = low, high, closed
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         """Whether `value` is a number and not True or False."""
         return isinstance(value, self.kind) and not isinstance(value, bool | np.bool)
 
-    def allows(self, value):
+    def allows(self, value: Any) -> bool:
         """Whether the number is finite and between the limits."""
         if not math.isfinite(value):
             return False
@@ -68,7 +70,7 @@ class Number(Constraint):
             value <= self.high if self.closed in ("right", "both") else value < self.high
         )
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
         limits = []
         if self.low is not None:
@@ -84,25 +86,25 @@ class Integer(Number):
     kind: type = Integral
     noun = "an integer"
 
-    def __init__(self, low: int | None = None, high: int | None = None):
+    def __init__(self, low: int | None = None, high: int | None = None) -> None:
         super().__init__(low, high, closed="both")
 
 
 class Option(Constraint):
     """One of some words."""
 
-    def __init__(self, *words: str):
+    def __init__(self, *words: str) -> None:
         self.words = words
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         """Whether `value` is a word at all."""
         return isinstance(value, str)
 
-    def allows(self, value):
+    def allows(self, value: Any) -> bool:
         """Whether it is one of the words."""
         return value in self.words
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
         words = ", ".join(repr(word) for word in self.words)
         return f"one of {words}" if len(self.words) > 1 else words
@@ -111,11 +113,11 @@ class Option(Constraint):
 class Flag(Constraint):
     """True or False."""
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         """Whether `value` is a truth value."""
         return isinstance(value, bool | np.bool)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
         return "True or False"
 
@@ -123,14 +125,14 @@ class Flag(Constraint):
 class Instance(Constraint):
     """An object of one of some classes; `noun` describes it."""
 
-    def __init__(self, *classes: type, noun: str):
+    def __init__(self, *classes: type, noun: str) -> None:
         self.classes, self.noun = classes, noun
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         """Whether `value` is of one of the classes."""
         return isinstance(value, self.classes)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
         return self.noun
 
@@ -138,16 +140,16 @@ class Instance(Constraint):
 class Seed(Constraint):
     """None, an integer from 0 to 2**32 - 1, or a RandomState."""
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         """Whether a random generator can be made of `value`."""
         integer = isinstance(value, Integral) and not isinstance(value, bool | np.bool)
         return value is None or integer or isinstance(value, np.random.RandomState)
 
-    def allows(self, value):
+    def allows(self, value: Any) -> bool:
         """Whether an integer is in the range that NumPy takes."""
-        return not isinstance(value, Integral) or 0 <= value < 2**32
+        return not isinstance(value, Integral) or 0 <= int(value) < 2**32
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
         return "None, an integer from 0 to 2**32 - 1 or a RandomState"
 
@@ -155,14 +157,14 @@ class Seed(Constraint):
 class Anything(Constraint):
     """Anything but None: arrays and the like, which are checked where their shape is known."""
 
-    def __init__(self, noun: str = "an array"):
+    def __init__(self, noun: str = "an array") -> None:
         self.noun = noun
 
-    def fits(self, value):
+    def fits(self, value: Any) -> bool:
         """Whether `value` was given at all."""
         return value is not None
 
-    def __str__(self):
+    def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
         return self.noun
 

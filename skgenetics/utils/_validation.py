@@ -2,6 +2,7 @@
 
 import inspect
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
@@ -9,11 +10,12 @@ from sklearn.utils.validation import validate_data
 
 from skgenetics.utils._arrays import get_namespace_and_device, move_to
 from skgenetics.utils._frames import int8_columns
+from skgenetics.utils._typing import Array, ArrayLike
 
 CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
 
 
-def check_flags(estimator):
+def check_flags(estimator: Any) -> None:
     """Raise TypeError where a parameter whose default is True or False is neither."""
     for name, parameter in inspect.signature(type(estimator)).parameters.items():
         value = getattr(estimator, name)
@@ -21,7 +23,7 @@ def check_flags(estimator):
             raise TypeError(f"{name} must be True or False; got {value!r}.")
 
 
-def check_missing_codes(X, xp):
+def check_missing_codes(X: Array, xp: Any) -> None:
     """Raise ValueError where X holds codes for missing calls.
 
     These are negative numbers in int8, and -9 or -127 in any dtype where all else is 0 to 2.
@@ -42,13 +44,20 @@ def check_missing_codes(X, xp):
         )
 
 
-def check_frame_codes(X):
+def check_frame_codes(X: Any) -> None:
     """Check the int8 columns of a data frame, which other columns would turn into floats."""
     for column in int8_columns(X):
         check_missing_codes(column, np)
 
 
-def as_genotypes(estimator, X, *, reset, allow_nan=False, min_samples=1):
+def as_genotypes(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    reset: bool,
+    allow_nan: bool = False,
+    min_samples: int = 1,
+) -> tuple[Array, Any, Any]:
     """Validate X (n_samples, n_variants) in its own namespace and dtype.
 
     Integer genotypes stay integers: no float copy is made. Returns ``X, xp, device``.
@@ -66,7 +75,15 @@ def as_genotypes(estimator, X, *, reset, allow_nan=False, min_samples=1):
     return X, xp, device
 
 
-def validate_fit_data(estimator, X, y, *, ndims=(1,), allow_nan=False, min_samples=1):
+def validate_fit_data(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    ndims: tuple[int, ...] = (1,),
+    allow_nan: bool = False,
+    min_samples: int = 1,
+) -> tuple[Array, Array, Any, Any]:
     """Validate X (n_samples, n_variants) and a numeric y of any rank in `ndims`.
 
     X keeps its dtype (int8 genotypes too); y follows X's namespace and device and becomes
@@ -105,8 +122,10 @@ def validate_fit_data(estimator, X, y, *, ndims=(1,), allow_nan=False, min_sampl
     return X, y, xp, device
 
 
-def validate_sample_weight(sample_weight, n_samples, xp, device, dtype):
-    """Return frequency weights (n_samples,) in `xp`, or None where none were given."""
+def validate_sample_weight(
+    sample_weight: ArrayLike | None, n_samples: int, xp: Any, device: Any, dtype: Any
+) -> Array | None:
+    """Return frequency weights (n_samples,) in `xp`, or None if none were given."""
     if sample_weight is None:
         return None
     if isinstance(sample_weight, Real):
@@ -115,7 +134,7 @@ def validate_sample_weight(sample_weight, n_samples, xp, device, dtype):
         weight = move_to(sample_weight, xp, device, dtype)
     if weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight must have shape ({n_samples},), one weight a sample; "
+            f"sample_weight must have shape ({n_samples},), one weight per sample; "
             f"got {tuple(weight.shape)}."
         )
     if not bool(xp.all(xp.isfinite(weight))):
@@ -127,7 +146,7 @@ def validate_sample_weight(sample_weight, n_samples, xp, device, dtype):
     return weight
 
 
-def check_pairs(pairs, n_features, names):
+def check_pairs(pairs: ArrayLike, n_features: int, names: Any) -> np.ndarray:
     """Return pairs of features (k, 2) as indices, from indices or, where there are any, `names`."""
     pairs = np.asarray(pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:

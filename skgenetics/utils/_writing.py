@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 LONGEST_NAME = 100  # characters; endings and a file system's limit of 255 bytes leave room for it
@@ -43,7 +43,7 @@ def file_name(name: str, *, among: Iterable[str] = ()) -> str:
 
 
 @contextlib.contextmanager
-def atomic_path(path):
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """Give a temporary name to write to, and rename it to `path` when all went well.
 
     Parameters
@@ -69,7 +69,7 @@ def atomic_path(path):
 
 
 @contextlib.contextmanager
-def atomic_folder(path, *, replaces=()):
+def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> Iterator[Path]:
     """Give a temporary folder to fill, and move its files to the folder `path` when all went well.
 
     Parameters

@@ -61,7 +61,7 @@ def test_wrong_rank_is_named():
 @pytest.mark.parametrize(
     ("weight", "message"),
     [
-        ([1, 2], r"shape \(3,\), one weight a sample; got \(2,\)"),
+        ([1, 2], r"shape \(3,\), one weight per sample; got \(2,\)"),
         ([1, np.nan, 1], "NaN or infinity"),
         ([1, -1, 1], "negative weight"),
         ([0, 0, 0], "Every sample_weight is zero"),
