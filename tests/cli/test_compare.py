@@ -12,6 +12,7 @@ import pytest
 from scipy.stats import chi2
 from sklearn.model_selection import KFold
 
+from skgenetics import __version__
 from skgenetics.cli.main import main
 from skgenetics.finemapping import FinemapMiXeR
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS, write_traits
@@ -105,7 +106,9 @@ def test_every_model_and_every_table(study, compare):
         *("covariates.csv", "models", "run", "study.bed", "study.bim", "study.fam", "traits.tsv"),
     ]
     with gzip.open("run/variants.tsv.gz", "rt") as file:
-        assert file.readline() == "##skgenetics=0.1.0 build=unknown effect_allele=counted\n"
+        assert (
+            file.readline() == f"##skgenetics={__version__} build=unknown effect_allele=counted\n"
+        )
         variants = pd.read_csv(file, sep="\t", keep_default_na=False)
     assert " ".join(variants.columns) == (
         "locus chromosome base_pair_location effect_allele other_allele rsid variant_id "

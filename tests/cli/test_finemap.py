@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from skgenetics import FinemapMiXeR
+from skgenetics import FinemapMiXeR, __version__
 from tests.cli.scans import (
     N_PEOPLE,
     N_STUDY,
@@ -59,7 +59,7 @@ def test_tables_and_pictures_are_those_of_the_estimator(scan, finemap):
         content = Path(f"run.{name}").read_bytes()
         text = gzip.decompress(content) if name.endswith(".gz") else content
         first, second, *_ = text.decode().splitlines()
-        assert first == "##skgenetics=0.1.0 build=GRCh37 effect_allele=counted"
+        assert first == f"##skgenetics={__version__} build=GRCh37 effect_allele=counted"
         assert second.split("\t") == columns.split()
     variants, sets, loci = (read(f"run.{name}") for name in reversed(COLUMNS))
     for number in range(2):
