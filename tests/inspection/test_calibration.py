@@ -1,5 +1,3 @@
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -119,10 +117,3 @@ def test_columns_that_do_not_fit_together(change, message):
     given = {"predicted": [0.5], "realized": [0.5], "lower": [0.4], "upper": [0.6]}
     with pytest.raises(ValueError, match=message):
         CalibrationDisplay(**(given | {"counts": [9]} | change))
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch):
-    display = CalibrationDisplay([0.5], [0.5], [0.4], [0.6], [9])
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
-        display.plot()

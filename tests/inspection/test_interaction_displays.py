@@ -1,5 +1,3 @@
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -98,7 +96,7 @@ def test_heat_map_of_a_network(regressor, frame, classifier):
         ({"importances": np.zeros((2, 3))}, r"a square matrix; got shape \(2, 3\)"),
         ({"importances": np.zeros((0, 0))}, r"a square matrix; got shape \(0, 0\)"),
         ({"importances": [[np.nan]]}, "NaN"),
-        ({"names": ["a"]}, r"names must have shape \(3,\), one a row; got \(1,\)"),
+        ({"names": ["a"]}, r"names must have shape \(3,\), one entry per row; got \(1,\)"),
     ],
 )
 def test_matrices_that_are_refused(change, message):
@@ -199,19 +197,3 @@ def test_estimators_that_are_refused(kind, classifier, frame):
         kind.from_estimator(LinearRegression().fit(frame, frame["rs0"]), frame)
     with pytest.raises(NotFittedError):
         kind.from_estimator(LINARegressor(), frame)
-
-
-@BOTH
-def test_axes_given_by_the_user(kind, regressor, frame):
-    figure, (left, right) = plt.subplots(1, 2)
-    display = kind.from_estimator(regressor, frame).plot(ax=right)
-    assert display.ax_ is right
-    assert display.figure_ is figure
-    assert not left.has_data()
-
-
-@BOTH
-def test_missing_matplotlib_names_the_extra(kind, regressor, frame, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
-        kind.from_estimator(regressor, frame).plot()

@@ -1,5 +1,4 @@
 import math
-import sys
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -333,10 +332,3 @@ def test_arrays_that_do_not_fit_together(change, message):
     given = {"positions": [1, 2, 3], "z": [1.0, 2.0, 3.0], "pip": [0.1, 0.2, 0.3]} | change
     with pytest.raises(ValueError, match=message):
         LocusDisplay(**given)
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch):
-    display = LocusDisplay([1, 2], [0.0, 3.0], [0.1, 0.2])
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
-        display.plot()

@@ -1,5 +1,3 @@
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -137,9 +135,3 @@ def test_missing_column_is_named(frame):
 def test_tables_that_are_refused(args, message):
     with pytest.raises(ValueError, match=message):
         ScoresDisplay(*args)
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch, frame):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
-        ScoresDisplay.from_frame(frame).plot()

@@ -1,5 +1,3 @@
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -133,7 +131,7 @@ def test_frames_axes_of_the_user_and_rendering(layers, X):
     ("change", "message"),
     [
         ({"dosage": []}, r"not empty; got shape \(0,\)"),
-        ({"dosage2": [0, 1]}, r"dosage2 must have shape \(3,\); got \(2,\)"),
+        ({"dosage2": [0, 1]}, r"dosage2 must have shape \(3,\), one entry per variant; got \(2,\)"),
         ({"positions": [1, 2]}, r"positions must have shape \(3,\)"),
         ({"positions": [3, 2, 1]}, "positions must increase"),
         ({"groups": ["a"]}, r"groups must have shape \(3,\)"),
@@ -155,10 +153,3 @@ def test_arrays_that_do_not_fit_together(change, message):
 def test_two_samples_are_needed(layers, X):
     with pytest.raises(ValueError, match="two samples to compare, as rows; got 1 rows"):
         SimilarityDisplay.from_estimator(layers, X[:1])
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch):
-    display = SimilarityDisplay([1], [1], pairs=[[0, 0]], relevance=[1.0])
-    monkeypatch.setitem(sys.modules, "matplotlib.collections", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
-        display.plot()

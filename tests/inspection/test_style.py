@@ -1,13 +1,8 @@
-import doctest
-import inspect
-
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from skgenetics import inspection
-from skgenetics.inspection import _style
+from skgenetics.inspection.displays import _style
 
 # Machado, Oliveira and Fernandes (2009), severity 1, on linear RGB
 VISION = {
@@ -74,44 +69,3 @@ def test_color_scale_starts_at_zero_or_is_symmetric():
     signed = _style.color_scale(np.array([-0.5, 0.4]))
     assert (signed["vmin"], signed["vmax"]) == (-0.5, 0.5)
     assert _style.color_scale(np.zeros(2))["vmax"] > 0
-
-
-def example_of(kind):
-    """The display that the example of its docstring makes."""
-    names = {}
-    for example in doctest.DocTestParser().get_examples(kind.__doc__):
-        exec(example.source, names)
-    return names["display"]
-
-
-@pytest.mark.parametrize("name", [n for n in inspection.__all__ if n.endswith("Display")])
-def test_every_display_keeps_to_the_same_conventions(name):
-    kind = getattr(inspection, name)
-    plot = inspect.signature(kind.plot).parameters
-    assert list(plot) == ["self", "ax"]
-    assert plot["ax"].default is None
-    makers = [maker for maker in dir(kind) if maker.startswith("from_")]
-    assert set(makers) & {"from_estimator", "from_predictions", "from_frame"}
-    before = plt.get_fignums()
-    try:
-        display = example_of(kind)
-        assert display.plot() is display
-        axes = display.axes_ if hasattr(display, "axes_") else [display.ax_]
-        assert {ax.figure for ax in axes} == {display.figure_}
-        display.figure_.draw_without_rendering()
-        whole = display.figure_.bbox
-        for ax in axes:
-            if ax.axison and not ax.images:
-                assert not ax.spines["top"].get_visible()
-                assert not ax.spines["right"].get_visible()
-            if ax.axison:
-                assert axes[-1].get_xlabel() or ax.images  # rows and columns of a matrix have names
-                assert ax.get_ylabel() or len(ax.get_yticklabels())
-            texts = [*ax.texts, *(ax.get_legend().get_texts() if ax.get_legend() else [])]
-            for text in texts:  # nothing is cut off
-                box = text.get_window_extent()
-                assert whole.x0 <= box.x0 < box.x1 <= whole.x1
-                assert whole.y0 <= box.y0 < box.y1 <= whole.y1
-    finally:
-        for number in set(plt.get_fignums()) - set(before):
-            plt.close(number)

@@ -1,5 +1,3 @@
-import sys
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -123,9 +121,3 @@ def test_estimators_that_are_refused(network, genotypes):
     other.fit(genotypes, genotypes[:, 0] > 0)
     with pytest.raises(ValueError, match="validation_scores_ of MLPClassifier are not minus"):
         TrainingCurveDisplay.from_estimator(other)
-
-
-def test_missing_matplotlib_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    with pytest.raises(ImportError, match=r"matplotlib is needed.*skgenetics\[plots\]"):
-        TrainingCurveDisplay([1.0]).plot()

@@ -1,24 +1,33 @@
 """ScoresDisplay: the scores of several models on several targets."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
-from skgenetics.inspection._style import (
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import (
     EDGE,
     INK,
     category_style,
-    new_axes,
     open_frame,
     outer_legend,
 )
+from skgenetics.utils._typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _METRIC_LABELS = {"R2": "R²"}
 
 
-class ScoresDisplay:
+class ScoresDisplay(Display):
     """Scores of models on targets (genes, traits), as dots with error bars.
 
-    One row a target, one color and marker a model. Targets and models keep the order in which
-    they first appear.
+    There is one row per target, and one color and marker per model. Targets and models keep the
+    order in which they first appear.
 
     Parameters
     ----------
@@ -27,7 +36,7 @@ class ScoresDisplay:
     models : array-like of shape (n_scores,)
         Name of the model of each score.
     mean : array-like of shape (n_scores,)
-        Mean score over the test folds. NaN where a model has none: nothing is drawn.
+        Mean score over the test folds. NaN if a model has none: nothing is drawn.
     standard_error : array-like of shape (n_scores,), default=None
         Standard error of the mean, in the units of the score. NaN or None draws no bar.
     metric : str, default="R2"
@@ -43,7 +52,7 @@ class ScoresDisplay:
     Raises
     ------
     ValueError
-        Where the columns differ in length or are empty, a mean is infinite, a standard error is
+        If the columns differ in length or are empty, a mean is infinite, a standard error is
         negative or infinite, or a model has two scores on one target.
 
     See Also
@@ -65,7 +74,15 @@ class ScoresDisplay:
     'R² on held-out samples (mean ± standard error)'
     """
 
-    def __init__(self, targets, models, mean, standard_error=None, *, metric="R2"):
+    def __init__(
+        self,
+        targets: ArrayLike,
+        models: ArrayLike,
+        mean: ArrayLike,
+        standard_error: ArrayLike | None = None,
+        *,
+        metric: str = "R2",
+    ):
         self.targets = np.asarray(targets, dtype=str)
         self.models = np.asarray(models, dtype=str)
         self.mean = np.asarray(mean, dtype=float)
@@ -76,13 +93,13 @@ class ScoresDisplay:
         self._validate()
 
     @classmethod
-    def from_frame(cls, frame, *, metric="R2"):
+    def from_frame(cls, frame: Mapping[str, Any] | Any, *, metric: str = "R2") -> Self:
         """Make the display from a tidy table.
 
         Parameters
         ----------
         frame : pandas DataFrame or dict of columns
-            Columns "target", "model", "mean" and, if known, "standard_error"; one row a score.
+            Columns "target", "model", "mean" and, if known, "standard_error"; one row per score.
         metric : str, default="R2"
             Name of the score on the horizontal axis.
 
@@ -94,7 +111,7 @@ class ScoresDisplay:
         Raises
         ------
         ValueError
-            Where a column is missing, and as the class says.
+            If a column is missing, and as for the class.
         """
         missing = [name for name in ("target", "model", "mean") if name not in frame]
         if missing:
@@ -110,46 +127,17 @@ class ScoresDisplay:
             metric=metric,
         )
 
-    def plot(self, ax=None):
-        """Draw the scores.
+    def _figure_size(self):
+        """Return the size of a row per target, as high as its models ask for."""
+        n_targets, n_models = len(set(self.targets)), len(set(self.models))
+        height = 0.9 + n_targets * (0.2 + 0.13 * n_models)
+        return 7.5, max(height, 1.2 + 0.19 * n_models)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure of a fitting size.
-
-        Returns
-        -------
-        display : ScoresDisplay
-            The display itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        targets, row = _codes(self.targets)
-        models, column = _codes(self.models)
-        if ax is None:
-            inches = 0.9 + len(targets) * (0.2 + 0.13 * len(models))
-            ax = new_axes(7.5, max(inches, 1.2 + 0.19 * len(models)))
-        step = 0.8 / len(models)
-        for index, model in enumerate(models):
-            chosen = column == index
-            color, marker = category_style(index)
-            ax.errorbar(
-                self.mean[chosen],
-                row[chosen] + (index - (len(models) - 1) / 2) * step,
-                xerr=self.standard_error[chosen],
-                color=color,
-                marker=marker,
-                markersize=6.5,
-                markeredgecolor=EDGE,
-                markeredgewidth=0.5,
-                linestyle="none",
-                elinewidth=1.3,
-                label=model,
-            )
+    def _draw(self, ax):
+        """Draw the scores."""
+        targets, row = distinct(self.targets)
+        models, model_of_score = distinct(self.models)
+        self._draw_scores(ax, models, model_of_score, row)
         for shaded in range(0, len(targets), 2):
             ax.axhspan(shaded - 0.5, shaded + 0.5, color="#F3F3F3", linewidth=0, zorder=0)
         low, high = ax.get_xlim()
@@ -165,20 +153,34 @@ class ScoresDisplay:
         spread = " (mean ± standard error)" if np.isfinite(self.standard_error).any() else ""
         ax.set_xlabel(f"{metric} on held-out samples{spread}")
         outer_legend(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
-    def _validate(self):
-        """Raise ValueError where the columns do not make one table of scores."""
-        columns = (self.targets, self.models, self.mean, self.standard_error)
-        shapes = [column.shape for column in columns]
-        if len(set(shapes)) > 1 or self.mean.ndim != 1 or self.mean.size == 0:
-            raise ValueError(
-                "targets, models, mean and standard_error must be columns of one length, at least "
-                f"1; got shapes {', '.join(map(str, shapes))}."
+    def _draw_scores(
+        self, ax: Axes, models: list[str], model_of_score: np.ndarray, row: np.ndarray
+    ) -> None:
+        """Draw a dot per score in the row of its target, in the color and marker of its model."""
+        step = 0.8 / len(models)
+        for index, model in enumerate(models):
+            chosen = model_of_score == index
+            color, marker = category_style(index)
+            ax.errorbar(
+                self.mean[chosen],
+                row[chosen] + (index - (len(models) - 1) / 2) * step,
+                xerr=self.standard_error[chosen],
+                color=color,
+                marker=marker,
+                markersize=6.5,
+                markeredgecolor=EDGE,
+                markeredgewidth=0.5,
+                linestyle="none",
+                elinewidth=1.3,
+                label=model,
             )
+
+    def _validate(self) -> None:
+        """Raise ValueError if the columns do not make one table of scores."""
+        self._check_columns("targets", "models", "mean", "standard_error")
         if np.isinf(self.mean).any():
-            raise ValueError("mean holds infinity; use NaN where a model has no score.")
+            raise ValueError("mean holds infinity; use NaN if a model has no score.")
         if np.isinf(self.standard_error).any() or (self.standard_error < 0).any():
             raise ValueError("standard_error holds infinity or a negative number.")
         pairs = list(zip(self.targets.tolist(), self.models.tolist()))
@@ -190,7 +192,7 @@ class ScoresDisplay:
             )
 
 
-def _codes(names):
-    """Return the distinct `names` in order of appearance, and the number of each entry's name."""
+def distinct(names: np.ndarray) -> tuple[list[str], np.ndarray]:
+    """Return the distinct `names` in order of appearance, and each entry's number among them."""
     order = {name: number for number, name in enumerate(dict.fromkeys(names.tolist()))}
     return list(order), np.array([order[name] for name in names.tolist()])

@@ -1,20 +1,30 @@
-"""TrainingCurveDisplay: how a fit went on, on training samples and on those held out."""
+"""TrainingCurveDisplay: the course of a fit, on training and on held-out samples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.inspection._style import EDGE, category_style, new_axes, open_frame
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import EDGE, category_style, open_frame
 from skgenetics.utils._parameters import check_option
+from skgenetics.utils._typing import ArrayLike
+
+if TYPE_CHECKING:
+    pass
 
 LOSS = "Loss"
 SCORE = "Variance explained (R²)"
 
 
-class TrainingCurveDisplay:
+class TrainingCurveDisplay(Display):
     """Loss or score of a fit after each iteration, on training and on held-out samples.
 
-    Dashed: the training samples. Solid: those held out for early stopping, with a marker at the
-    best iteration, which is the one kept.
+    The dashed curve is that of the training samples, the solid one that of samples held out for
+    early stopping. A marker shows the best iteration, whose coefficients the estimator has. Several
+    displays in one axes get a color and a marker each.
 
     Parameters
     ----------
@@ -25,7 +35,7 @@ class TrainingCurveDisplay:
     metric : str, default="Loss"
         Name of the values, for the vertical axis.
     greater_is_better : bool, default=False
-        Whether the best iteration is that of the largest value: True for scores.
+        Whether the largest value is the best: True for scores.
     unit : str, default="Iteration"
         Name of a step, for the horizontal axis.
     name : str, default=None
@@ -41,7 +51,7 @@ class TrainingCurveDisplay:
     Raises
     ------
     ValueError
-        Where a curve is empty, not finite, or shorter than the other.
+        If a curve is empty, not finite, or shorter than the other.
 
     Examples
     --------
@@ -55,13 +65,13 @@ class TrainingCurveDisplay:
 
     def __init__(
         self,
-        training,
-        validation=None,
+        training: ArrayLike,
+        validation: ArrayLike | None = None,
         *,
-        metric=LOSS,
-        greater_is_better=False,
-        unit="Iteration",
-        name=None,
+        metric: str = LOSS,
+        greater_is_better: bool = False,
+        unit: str = "Iteration",
+        name: str | None = None,
     ):
         self.training = np.asarray(training, dtype=float)
         self.validation = None if validation is None else np.asarray(validation, dtype=float)
@@ -69,22 +79,22 @@ class TrainingCurveDisplay:
         self.greater_is_better = greater_is_better
         self.unit = unit
         self.name = name
-        for curve, what in ((self.training, "training"), (self.validation, "validation")):
+        for which, curve in (("training", self.training), ("validation", self.validation)):
             if curve is None:
                 continue
             if curve.ndim != 1 or curve.size == 0 or not np.isfinite(curve).all():
                 raise ValueError(
-                    f"{what} must hold one finite value an iteration, at least 1; got shape "
+                    f"{which} must hold one finite value per iteration, at least 1; got shape "
                     f"{curve.shape} with {np.count_nonzero(~np.isfinite(curve))} not finite."
                 )
         if self.validation is not None and self.validation.shape != self.training.shape:
             raise ValueError(
-                "training and validation must have one value each an iteration; got "
+                "training and validation must have one value each per iteration; got "
                 f"{self.training.size} and {self.validation.size}."
             )
 
     @property
-    def best_iteration(self):
+    def best_iteration(self) -> int | None:
         """Iteration, counted from 1, of the best value on held-out samples; None without them."""
         if self.validation is None:
             return None
@@ -92,7 +102,7 @@ class TrainingCurveDisplay:
         return int(best(self.validation)) + 1
 
     @classmethod
-    def from_estimator(cls, estimator, *, kind="auto", name=None):
+    def from_estimator(cls, estimator: Any, *, kind: str = "auto", name: str | None = None) -> Self:
         """Make the display from a fitted estimator.
 
         Parameters
@@ -101,9 +111,9 @@ class TrainingCurveDisplay:
             Fitted. Held-out samples are there after a fit with ``early_stopping=True``.
         kind : {"auto", "score", "loss"}, default="auto"
             "score": `train_scores_` and `validation_scores_`, variance explained. "loss":
-            `loss_curve_` and, where the estimator has no `train_scores_`, minus its
+            `loss_curve_` and, if the estimator has no `train_scores_`, minus its
             `validation_scores_`, the loss on held-out samples without penalties. "auto": "score"
-            where the estimator has `train_scores_`.
+            if the estimator has `train_scores_`.
         name : str, default=None
             Name of the model, for the legend.
 
@@ -144,43 +154,28 @@ class TrainingCurveDisplay:
             validation = -np.asarray(validation)
         return cls(estimator.loss_curve_, validation, unit=unit, name=name)
 
-    def plot(self, ax=None):
-        """Draw the curves.
+    def _figure_size(self):
+        """Return the size of one panel."""
+        return 5.6, 3.6
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure. Several displays in one axes get a color and a
-            marker each.
-
-        Returns
-        -------
-        display : TrainingCurveDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        ax = new_axes(5.6, 3.6) if ax is None else ax
-        before = sum(line.get_linestyle() == "--" for line in ax.lines)
-        color, marker = category_style(before)
+    def _draw(self, ax):
+        """Draw the curves."""
+        n_before = sum(line.get_linestyle() == "--" for line in ax.lines)
+        color, marker = category_style(n_before)
         prefix = "" if self.name is None else f"{self.name}, "
         iterations = np.arange(1, self.training.size + 1)
         ax.plot(
             iterations, self.training, color=color, linestyle="dashed", linewidth=1.4,
             label=f"{prefix}training",
         )  # fmt: skip
-        if self.validation is not None:
+        best = self.best_iteration
+        if self.validation is not None and best is not None:
             ax.plot(
                 iterations, self.validation, color=color, linewidth=1.8, marker=marker,
-                markevery=[self.best_iteration - 1], markersize=7, markeredgecolor=EDGE,
-                markeredgewidth=0.5, label=f"{prefix}held out (best: {self.best_iteration})",
+                markevery=[best - 1], markersize=7, markeredgecolor=EDGE,
+                markeredgewidth=0.5, label=f"{prefix}held out (best: {best})",
             )  # fmt: skip
         ax.set(xlabel=self.unit, ylabel=self.metric)
         ax.xaxis.get_major_locator().set_params(integer=True)
         open_frame(ax)
         ax.legend(frameon=False, fontsize="small")
-        self.ax_, self.figure_ = ax, ax.figure
-        return self

@@ -1,21 +1,29 @@
 """FactorActivationDisplay: in which tissues each factor of expression acts."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
 from skgenetics.expression import factor_summary, tissue_clustering
-from skgenetics.inspection._style import INK, ORDERED_COLORS, new_axes, size_in_inches
-from skgenetics.inspection._tissues import check_labels, mark_groups
-from skgenetics.utils._optional import import_optional
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import INK, ORDERED_COLORS, color_map, size_in_inches
+from skgenetics.inspection.displays._tissues import check_labels, mark_groups
 from skgenetics.utils._parameters import check_option
+from skgenetics.utils._typing import ArrayLike
 
-LABELS = {
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_LABELS = {
     "strength": "Effect on expression\n(root mean square over genes, s.d.)",
     "mean": "Mean effect on expression\n(s.d.)",
 }
-FEW_FACTORS = 40  # that get a number each
+_MAX_NAMED = 40  # factors that get a name each
 
 
-class FactorActivationDisplay:
+class FactorActivationDisplay(Display):
     """Matrix of tissues and factors: how strongly each factor acts in each tissue.
 
     Parameters
@@ -43,7 +51,7 @@ class FactorActivationDisplay:
     Raises
     ------
     ValueError
-        Where values are no finite matrix, or shapes differ.
+        If values are no finite matrix, or shapes differ.
 
     See Also
     --------
@@ -59,21 +67,21 @@ class FactorActivationDisplay:
 
     def __init__(
         self,
-        values,
+        values: ArrayLike,
         *,
-        kind="strength",
-        tissue_names=None,
-        groups=None,
-        factor_names=None,
-        n_active_variants=None,
+        kind: str = "strength",
+        tissue_names: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        factor_names: ArrayLike | None = None,
+        n_active_variants: ArrayLike | None = None,
     ):
-        check_option(kind, "kind", tuple(LABELS))
+        check_option(kind, "kind", tuple(_LABELS))
         self.values = np.asarray(values, dtype=float)
         self.kind = kind
         if self.values.ndim != 2 or 0 in self.values.shape or not np.isfinite(self.values).all():
             raise ValueError(
-                "values must be a finite matrix of one row a tissue and one column a factor; got "
-                f"shape {self.values.shape}."
+                "values must be a finite matrix of one row per tissue and one column per factor; "
+                f"got shape {self.values.shape}."
             )
         n_tissues, n_factors = self.values.shape
         self.tissue_names, self.groups = check_labels(tissue_names, groups, n_tissues)
@@ -81,21 +89,21 @@ class FactorActivationDisplay:
         self.n_active_variants = (
             None if n_active_variants is None else np.asarray(n_active_variants)
         )
-        for name in ("factor_names", "n_active_variants"):
-            entries = getattr(self, name)
-            if entries is not None and entries.shape != (n_factors,):
-                raise ValueError(
-                    f"{name} must have one entry for each of {n_factors} factors; got shape "
-                    f"{entries.shape}."
-                )
+        self._check_shape((n_factors,), "factor", "factor_names", "n_active_variants")
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, kind="strength", tissue_names=None, groups=None, threshold=1e-6
-    ):
+        cls,
+        estimator: Any,
+        *,
+        kind: str = "strength",
+        tissue_names: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        threshold: float = 1e-6,
+    ) -> Self:
         """Make the display from a fitted model.
 
-        Tissues come in the order of their clustering, where there are three or more with effects.
+        Tissues come in the order of their clustering, if each of three or more has effects.
 
         Parameters
         ----------
@@ -106,8 +114,8 @@ class FactorActivationDisplay:
         tissue_names, groups : sequence of str of shape (n_tissues,), default=None
             Name and kind of each tissue of y.
         threshold : float, default=1e-6
-            Variants are active whose effect on a factor is larger. Their number is left out with
-            ``variant_penalty="l2"``, where all are.
+            A variant is active if its effect on the factor is larger. The number of active
+            variants is omitted with ``variant_penalty="l2"``, as all are active.
 
         Returns
         -------
@@ -119,76 +127,66 @@ class FactorActivationDisplay:
         NotFittedError
             If the estimator is not fitted.
         ValueError
-            As the class says.
+            As for the class.
         """
         summary = factor_summary(estimator, threshold=threshold)
         values = summary.tissue_strength if kind == "strength" else summary.mean_loading
-        names, groups = check_labels(tissue_names, groups, len(values))
+        labels = check_labels(tissue_names, groups, len(values))
         order = np.arange(len(values))
         if np.count_nonzero(summary.tissue_strength.any(axis=1)) == len(order) > 2:
             order = tissue_clustering(estimator).order
+        labels = labels.of(order)
         active = np.array([len(variants) for variants in summary.active_variants])
         return cls(
             values[order],
             kind=kind,
-            tissue_names=names[order],
-            groups=None if groups is None else groups[order],
+            tissue_names=labels.names,
+            groups=labels.groups,
             n_active_variants=active if estimator.variant_penalty == "l1" else None,
         )
 
-    def plot(self, ax=None):
-        """Draw the matrix.
-
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure of a fitting size.
-
-        Returns
-        -------
-        display : FactorActivationDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
+    def _figure_size(self):
+        """Return the size of one row per tissue and one column per factor."""
         n_tissues, n_factors = self.values.shape
-        if ax is None:
-            inches = 3.4 + 0.25 * min(max(n_factors, 6), FEW_FACTORS)
-            ax = new_axes(inches, 1.4 + 0.2 * max(n_tissues, 8))
-        size = np.abs(self.values).max() or 1.0
-        colors = import_optional("matplotlib.colors", extra="plots")
-        if self.kind == "strength":
-            own = ("#FFFFFF", *ORDERED_COLORS)
-            cmap, low = colors.LinearSegmentedColormap.from_list("strength", own), 0.0
-        else:
-            cmap, low = "PuOr", -size
-        image = ax.imshow(self.values, cmap=cmap, vmin=low, vmax=size, aspect="auto")
+        return 3.4 + 0.25 * min(max(n_factors, 6), _MAX_NAMED), 1.4 + 0.2 * max(n_tissues, 8)
+
+    def _draw(self, ax):
+        """Draw the matrix."""
+        n_tissues, n_factors = self.values.shape
+        image = ax.imshow(self.values, aspect="auto", **self._color_scale())
         bar = ax.figure.colorbar(image, ax=ax, fraction=0.05, pad=0.02)
-        bar.set_label(LABELS[self.kind], fontsize="small")
+        bar.set_label(_LABELS[self.kind], fontsize="small")
         bar.ax.tick_params(labelsize="small")
         ax.set_yticks(range(n_tissues), self.tissue_names)
-        if n_factors <= FEW_FACTORS:
-            turned = 90 if max(len(str(name)) for name in self.factor_names) > 2 else 0
-            ax.set_xticks(range(n_factors), self.factor_names, rotation=turned)
+        if n_factors <= _MAX_NAMED:
+            rotation = 90 if max(len(str(name)) for name in self.factor_names) > 2 else 0
+            ax.set_xticks(range(n_factors), self.factor_names, rotation=rotation)
         ax.tick_params(length=0, labelsize="small")
         ax.set_xlabel("Factor")
         if self.groups is not None:
             mark_groups(
                 ax, -8 / (72 * size_in_inches(ax)[0]), self.groups, ax.get_yaxis_transform()
             )
-        if self.n_active_variants is not None and n_factors <= FEW_FACTORS:
-            turned = 90 if self.n_active_variants.max() > 99 else 0
-            for place, count in enumerate(self.n_active_variants):
-                ax.annotate(
-                    f"{count:,}", (place, -0.5), xytext=(0, 3), textcoords="offset points",
-                    ha="center", va="bottom", fontsize="x-small", rotation=turned, color=INK,
-                )  # fmt: skip
-            ax.annotate(
-                "Active variants", (-0.5, -0.5), xytext=(-14, 3), textcoords="offset points",
-                ha="right", va="bottom", fontsize="x-small", color=INK,
-            )  # fmt: skip
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+        if self.n_active_variants is not None and n_factors <= _MAX_NAMED:
+            write_counts(ax, self.n_active_variants)
+
+    def _color_scale(self) -> dict[str, Any]:
+        """Return color map and limits: from 0 up for "strength", about 0 for "mean"."""
+        largest = np.abs(self.values).max() or 1.0
+        if self.kind == "strength":
+            return {"cmap": color_map(("#FFFFFF", *ORDERED_COLORS)), "vmin": 0.0, "vmax": largest}
+        return {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
+
+
+def write_counts(ax: Axes, n_active_variants: np.ndarray) -> None:
+    """Write the number of active variants above each column of a matrix."""
+    rotation = 90 if n_active_variants.max() > 99 else 0
+    for place, count in enumerate(n_active_variants):
+        ax.annotate(
+            f"{count:,}", (place, -0.5), xytext=(0, 3), textcoords="offset points",
+            ha="center", va="bottom", fontsize="x-small", rotation=rotation, color=INK,
+        )  # fmt: skip
+    ax.annotate(
+        "Active variants", (-0.5, -0.5), xytext=(-14, 3), textcoords="offset points",
+        ha="right", va="bottom", fontsize="x-small", color=INK,
+    )  # fmt: skip

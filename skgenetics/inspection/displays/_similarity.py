@@ -1,29 +1,41 @@
 """SimilarityDisplay: genotypes of two people, joined by the pairs that make them alike."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
 from skgenetics.inspection._bilrp import bilrp
-from skgenetics.inspection._style import (
+from skgenetics.inspection.displays._base import Display, import_matplotlib
+from skgenetics.inspection.displays._style import (
     CATEGORY_COLORS,
     EDGE,
     ORDERED_COLORS,
-    new_axes,
+    VARIANT_AXIS,
+    color_map,
     open_frame,
     outer_legend,
     position_label,
+    write_title,
 )
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import ArrayLike
 
-_STRIP = 0.13  # height of a strip of genotypes, in units of the distance between the two
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
+
+_STRIP_HEIGHT = 0.13  # height of a strip of genotypes, in units of the distance between the two
 
 
-class SimilarityDisplay:
+class SimilarityDisplay(Display):
     """Picture of the pairs of variants that make two samples similar to a network.
 
     Two strips show the dosages of the two samples along the variants. Lines join the pairs of
-    variants of largest relevance: solid where the pair raises the similarity, dashed where it
-    lowers it, and the stronger the more relevant.
+    variants of largest relevance. A line is solid if its pair raises the similarity and dashed if
+    the pair lowers it. The more relevant a pair, the stronger its line.
 
     Parameters
     ----------
@@ -55,7 +67,7 @@ class SimilarityDisplay:
     Raises
     ------
     ValueError
-        Where shapes differ, values are not finite, pairs are not variants, positions do not
+        If shapes differ, values are not finite, pairs are not variants, positions do not
         increase, or both positions and groups are given.
 
     See Also
@@ -72,17 +84,17 @@ class SimilarityDisplay:
 
     def __init__(
         self,
-        dosage,
-        dosage2,
-        pairs,
-        relevance,
+        dosage: ArrayLike,
+        dosage2: ArrayLike,
+        pairs: ArrayLike,
+        relevance: ArrayLike,
         *,
-        positions=None,
-        groups=None,
-        names=("sample 1", "sample 2"),
-        chromosome=None,
-        build=None,
-        title=None,
+        positions: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        names: tuple[str, str] = ("sample 1", "sample 2"),
+        chromosome: str | int | None = None,
+        build: str | None = None,
+        title: str | None = None,
     ):
         self.dosage, self.dosage2 = to_numpy(dosage), to_numpy(dosage2)
         self.pairs, self.relevance = np.asarray(pairs), to_numpy(relevance)
@@ -97,19 +109,19 @@ class SimilarityDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator_or_layers,
-        X,
+        estimator_or_layers: Any,
+        X: ArrayLike,
         *,
-        n_pairs=100,
-        dosages=None,
-        positions=None,
-        groups=None,
-        names=("sample 1", "sample 2"),
-        chromosome=None,
-        build=None,
-        title=None,
-        **options,
-    ):
+        n_pairs: int = 100,
+        dosages: ArrayLike | None = None,
+        positions: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        names: tuple[str, str] = ("sample 1", "sample 2"),
+        chromosome: str | int | None = None,
+        build: str | None = None,
+        title: str | None = None,
+        **keywords: Any,
+    ) -> Self:
         """Make the display from a fitted network.
 
         Parameters
@@ -121,10 +133,10 @@ class SimilarityDisplay:
         n_pairs : int, default=100
             Number of pairs of variants that are joined, the most relevant ones.
         dosages : array-like of shape (2, n_variants), default=None
-            What the strips show in place of X, where X is scaled.
+            What the strips show in place of X, if X is scaled.
         positions, groups, names, chromosome, build, title
-            As the class says.
-        **options
+            As for the class.
+        **keywords
             Keywords of `bilrp`: rule, gamma, epsilon, bounds, bias, layer, normalize.
 
         Returns
@@ -139,10 +151,12 @@ class SimilarityDisplay:
         """
         if len(X) != 2:
             raise ValueError(f"X must hold the two samples to compare, as rows; got {len(X)} rows.")
-        explanation = bilrp(estimator_or_layers, X, **options)
+        explanation = bilrp(estimator_or_layers, X, **keywords)
         pairs, relevance = explanation.top_pairs(0, 1, n_pairs)
+        dosage, dosage2 = to_numpy(X if dosages is None else dosages)
         return cls(
-            *to_numpy(X if dosages is None else dosages),
+            dosage,
+            dosage2,
             pairs,
             relevance,
             positions=positions,
@@ -153,59 +167,52 @@ class SimilarityDisplay:
             title=title,
         )
 
-    def plot(self, ax=None):
-        """Draw the picture.
+    def _figure_size(self):
+        """Return a size that leaves room for the legend."""
+        return 9.0, 3.4
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure.
-
-        Returns
-        -------
-        display : SimilarityDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        collections = import_optional("matplotlib.collections", extra="plots")
-        ax = new_axes(9.0, 3.4) if ax is None else ax
+    def _draw(self, ax):
+        """Draw the strips and the lines between them."""
         x = self._place_variants(ax)
-        shades = self._draw_strips(ax, x)
+        strips = self._draw_strips(ax, x)
+        lines = self._draw_pairs(ax, x)
+        ax.set_ylim(-_STRIP_HEIGHT - 0.02, 1 + _STRIP_HEIGHT + 0.02)
+        ax.set_yticks([1 + _STRIP_HEIGHT / 2, -_STRIP_HEIGHT / 2], self.names)
+        ax.tick_params(axis="y", length=0)
+        open_frame(ax, "left", "bottom")
+        write_title(ax, self.title)
+        outer_legend(ax, handles=[*strips, *lines])
+
+    def _draw_pairs(self, ax: Axes, x: np.ndarray) -> list[Artist]:
+        """Draw the pairs as lines, by the sign of their relevance; return the legend's handles."""
+        collections, lines = import_matplotlib("collections"), import_matplotlib("lines")
         order = np.argsort(np.abs(self.relevance))  # the strongest are drawn last, on top
         pairs, relevance = self.pairs[order], self.relevance[order]
         strength = np.abs(relevance) / max(np.abs(relevance).max(), np.finfo(float).tiny)
-        signs = []
-        for positive, label in ((True, "more similar"), (False, "less similar")):
-            chosen = (relevance > 0) if positive else (relevance < 0)
+        handles = []
+        for chosen, label, color, style in (
+            (relevance > 0, "more similar", CATEGORY_COLORS[0], "solid"),
+            (relevance < 0, "less similar", CATEGORY_COLORS[1], "dashed"),
+        ):
             if not chosen.any():
                 continue
             ends = [np.c_[x[pairs[chosen, side]], [1.0 - side] * chosen.sum()] for side in (0, 1)]
-            lines = collections.LineCollection(
+            segments = collections.LineCollection(
                 np.stack(ends, axis=1),
-                colors=CATEGORY_COLORS[0 if positive else 1],
-                linestyles="solid" if positive else "dashed",
+                colors=color,
+                linestyles=style,
                 linewidths=0.4 + 1.6 * strength[chosen],
                 alpha=0.15 + 0.75 * strength[chosen],
                 label=label,
             )
-            ax.add_collection(lines, autolim=False)
-            signs.append(_sample_line(lines, label))
-        ax.set_ylim(-_STRIP - 0.02, 1 + _STRIP + 0.02)
-        ax.set_yticks([1 + _STRIP / 2, -_STRIP / 2], self.names)
-        ax.tick_params(axis="y", length=0)
-        open_frame(ax, "left", "bottom")
-        if self.title is not None:
-            ax.set_title(self.title, loc="left")
-        outer_legend(ax, handles=[*shades, *signs])
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
+            ax.add_collection(segments, autolim=False)
+            handles.append(
+                lines.Line2D([], [], color=color, linestyle=style, linewidth=1.6, label=label)
+            )
+        return handles
 
-    def _place_variants(self, ax):
-        """Set up the horizontal axis and return the place of each variant."""
+    def _place_variants(self, ax: Axes) -> np.ndarray:
+        """Set up the horizontal axis and return the place of each variant (n_variants,)."""
         n_variants = self.dosage.size
         if self.positions is not None:
             x = self.positions / 1e6
@@ -213,56 +220,48 @@ class SimilarityDisplay:
             ax.set_xlabel(position_label(self.chromosome, self.build))
         else:
             x = np.arange(n_variants)
-            ax.set_xlabel("Variant (column of X)")
+            ax.set_xlabel(VARIANT_AXIS)
         if self.groups is not None:
             first = np.flatnonzero(np.r_[True, self.groups[1:] != self.groups[:-1]])
             edges = np.r_[first, n_variants] - 0.5
             labels = [str(group) for group in self.groups[first]]
-            slant = {"rotation": 45, "ha": "right"} if max(map(len, labels)) > 3 else {}
+            slant: dict[str, Any] = (
+                {"rotation": 45, "ha": "right"} if max(map(len, labels)) > 3 else {}
+            )
             ax.set_xticks((edges[1:] + edges[:-1]) / 2, labels, **slant)
-            ax.vlines(edges[1:-1], -_STRIP, 1 + _STRIP, color=EDGE, linewidth=0.4, zorder=0)
+            ax.vlines(
+                edges[1:-1], -_STRIP_HEIGHT, 1 + _STRIP_HEIGHT, color=EDGE, linewidth=0.4, zorder=0
+            )
             ax.set_xlabel("Variants by group")
         return x
 
-    def _draw_strips(self, ax, x):
+    def _draw_strips(self, ax: Axes, x: np.ndarray) -> list[Patch]:
         """Draw the dosages as two strips and return the handles of their legend."""
-        colors = import_optional("matplotlib.colors", extra="plots")
-        patches = import_optional("matplotlib.patches", extra="plots")
-        shade = colors.LinearSegmentedColormap.from_list("dosage", ORDERED_COLORS[::2])
+        Normalize, Patch = import_matplotlib("colors").Normalize, import_matplotlib("patches").Patch
+        shades = color_map(ORDERED_COLORS[::2])
         values = np.r_[self.dosage, self.dosage2]
         are_counts = np.isin(values, (0, 1, 2)).all()
         low, high = (0, 2) if are_counts else (values.min(), values.max())
-        norm = colors.Normalize(low, high)
-        middle = (x[1:] + x[:-1]) / 2
-        width = x[-1] - x[0] if len(x) > 1 else 1.0
-        margin = width / max(len(x) - 1, 1) / 2
-        edges = np.r_[x[0] - margin, middle, x[-1] + margin]
-        for row, bottom in ((self.dosage, 1.0), (self.dosage2, -_STRIP)):
-            ax.pcolormesh(edges, [bottom, bottom + _STRIP], row[None, :], cmap=shade, norm=norm)
+        norm = Normalize(low, high)
+        edges = cell_edges(x)
+        for row, bottom in ((self.dosage, 1.0), (self.dosage2, -_STRIP_HEIGHT)):
+            strip = [bottom, bottom + _STRIP_HEIGHT]
+            ax.pcolormesh(edges, strip, row[None, :], cmap=shades, norm=norm)
         ax.set_xlim(edges[0], edges[-1])
         return [
-            patches.Patch(facecolor=shade(norm(level)), edgecolor=EDGE, label=f"dosage {level:.3g}")
+            Patch(facecolor=shades(norm(level)), edgecolor=EDGE, label=f"dosage {level:.3g}")
             for level in np.unique([low, (low + high) / 2, high])
         ]
 
-    def _validate(self):
-        """Raise ValueError where the arrays do not fit together."""
+    def _validate(self) -> None:
+        """Raise ValueError if the arrays do not fit together."""
         n_variants = self.dosage.size
         if self.dosage.ndim != 1 or n_variants == 0:
             raise ValueError(f"dosage must be 1-D and not empty; got shape {self.dosage.shape}.")
-        for name, shape in (
-            ("dosage2", (n_variants,)),
-            ("positions", (n_variants,)),
-            ("groups", (n_variants,)),
-            ("pairs", (self.relevance.size, 2)),
-            ("relevance", (self.relevance.size,)),
-        ):
-            array = getattr(self, name)
-            if array is not None and array.shape != shape:
-                raise ValueError(f"{name} must have shape {shape}; got {array.shape}.")
-        for name in ("dosage", "dosage2", "relevance"):
-            if not np.isfinite(getattr(self, name)).all():
-                raise ValueError(f"{name} holds NaN or infinity.")
+        self._check_shape((n_variants,), "variant", "dosage2", "positions", "groups")
+        self._check_shape((self.relevance.size,), "pair", "relevance")
+        self._check_shape((self.relevance.size, 2), "variant of a pair", "pairs")
+        self._check_finite("dosage", "dosage2", "relevance")
         if self.relevance.size == 0:
             raise ValueError("There is no pair to draw; give at least one.")
         if self.pairs.min() < 0 or self.pairs.max() >= n_variants:
@@ -278,8 +277,8 @@ class SimilarityDisplay:
             raise ValueError(f"names must be the names of the two samples; got {self.names!r}.")
 
 
-def _sample_line(lines, label):
-    """Return the legend's handle of one kind of line."""
-    handles = import_optional("matplotlib.lines", extra="plots")
-    color, style = lines.get_colors()[0][:3], lines.get_linestyles()[0]
-    return handles.Line2D([], [], color=color, linestyle=style, linewidth=1.6, label=label)
+def cell_edges(x: np.ndarray) -> np.ndarray:
+    """Return the edges (n + 1,) of cells around the increasing places `x` (n,)."""
+    width = x[-1] - x[0] if len(x) > 1 else 1.0
+    margin = width / max(len(x) - 1, 1) / 2
+    return np.r_[x[0] - margin, (x[1:] + x[:-1]) / 2, x[-1] + margin]

@@ -1,16 +1,23 @@
 """TissueDendrogramDisplay: which tissues the factors of expression treat alike, as a tree."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
 import numpy as np
 from scipy.cluster.hierarchy import dendrogram, is_valid_linkage, leaves_list
 
 from skgenetics.expression import tissue_clustering
-from skgenetics.inspection._style import INK, new_axes, open_frame
-from skgenetics.inspection._tissues import check_labels, mark_groups, select
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import INK, open_frame
+from skgenetics.inspection.displays._tissues import check_labels, mark_groups
+from skgenetics.utils._typing import ArrayLike
 
-METRIC_LABELS = {"correlation": "Distance of the factors' effects (1 - correlation)"}
+_METRIC_LABELS = {"correlation": "Distance of the factors' effects (1 - correlation)"}
 
 
-class TissueDendrogramDisplay:
+class TissueDendrogramDisplay(Display):
     """Tree of tissues, by the distance between what the factors of expression do in them.
 
     Parameters
@@ -34,7 +41,7 @@ class TissueDendrogramDisplay:
     Raises
     ------
     ValueError
-        Where `linkage` is no clustering, or there is not one name or group a tissue.
+        If `linkage` is no clustering, or there is not one name or group per tissue.
 
     See Also
     --------
@@ -51,11 +58,18 @@ class TissueDendrogramDisplay:
     ['blood', 'cortex', 'cerebellum']
     """
 
-    def __init__(self, linkage, *, tissue_names=None, groups=None, metric="correlation"):
+    def __init__(
+        self,
+        linkage: ArrayLike,
+        *,
+        tissue_names: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        metric: str = "correlation",
+    ):
         self.linkage = np.asarray(linkage, dtype=float)
         if self.linkage.ndim != 2 or not is_valid_linkage(self.linkage):
             raise ValueError(
-                "linkage must have four columns and one row a merger, as of "
+                "linkage must have four columns and one row per merger, as of "
                 f"scipy.cluster.hierarchy.linkage; got shape {self.linkage.shape}."
             )
         self.tissue_names, self.groups = check_labels(tissue_names, groups, len(self.linkage) + 1)
@@ -63,8 +77,14 @@ class TissueDendrogramDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, tissue_names=None, groups=None, exclude=(), metric="correlation"
-    ):
+        cls,
+        estimator: Any,
+        *,
+        tissue_names: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        exclude: Sequence[int] = (),
+        metric: str = "correlation",
+    ) -> Self:
         """Make the display from a fitted model.
 
         Parameters
@@ -88,43 +108,29 @@ class TissueDendrogramDisplay:
         ValueError
             As `tissue_clustering` and the class say.
         """
-        found = tissue_clustering(estimator, exclude=exclude, metric=metric)
-        names, groups = select(estimator, found.tissues, tissue_names, groups)
-        return cls(found.linkage, tissue_names=names, groups=groups, metric=metric)
+        clustering = tissue_clustering(estimator, exclude=exclude, metric=metric)
+        labels = check_labels(tissue_names, groups, len(estimator.tissue_mean_))
+        drawn = labels.of(clustering.tissues)
+        return cls(clustering.linkage, tissue_names=drawn.names, groups=drawn.groups, metric=metric)
 
-    def plot(self, ax=None):
-        """Draw the tree.
+    def _figure_size(self):
+        """Return the size of one row per tissue."""
+        return 6.4, 1.0 + 0.2 * max(len(self.tissue_names), 6)
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure of a fitting size.
-
-        Returns
-        -------
-        display : TissueDendrogramDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        n = len(self.tissue_names)
-        ax = new_axes(6.4, 1.0 + 0.2 * max(n, 6)) if ax is None else ax
+    def _draw(self, ax):
+        """Draw the tree."""
+        n_tissues = len(self.tissue_names)
         tree = dendrogram(self.linkage, no_plot=True)
         for heights, places in zip(tree["dcoord"], tree["icoord"]):
             # scipy places leaf i at 10 i + 5
             ax.plot(heights, (np.array(places) - 5) / 10, color=INK, linewidth=1.2)
         order = leaves_list(self.linkage)
-        ax.set_yticks(range(n), self.tissue_names[order])
+        ax.set_yticks(range(n_tissues), self.tissue_names[order])
         ax.yaxis.tick_right()
         ax.tick_params(axis="y", length=0, labelsize="small")
-        ax.set_ylim(n - 0.5, -0.5)
+        ax.set_ylim(n_tissues - 0.5, -0.5)
         ax.set_xlim(1.03 * self.linkage[:, 2].max() or 1.0, 0)
-        ax.set_xlabel(METRIC_LABELS.get(self.metric, f"Distance of the effects ({self.metric})"))
+        ax.set_xlabel(_METRIC_LABELS.get(self.metric, f"Distance of the effects ({self.metric})"))
         open_frame(ax, "left")
         if self.groups is not None:
             mark_groups(ax, 1.02, self.groups[order], ax.get_yaxis_transform())
-        self.ax_, self.figure_ = ax, ax.figure
-        return self

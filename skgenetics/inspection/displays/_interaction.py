@@ -1,16 +1,28 @@
 """InteractionDisplay: a heat map of the importances of pairs of variants or genes."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
-from sklearn.base import is_classifier
-from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.inspection._style import color_scale, new_axes
+from skgenetics.inspection.displays._base import Display, as_text
+from skgenetics.inspection.displays._networks import (
+    check_network,
+    unit_of_output,
+    variant_names,
+)
+from skgenetics.inspection.displays._style import VARIANT_AXIS, color_scale, write_title
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import ArrayLike
 
-_NAMED = 40  # rows that can be named one by one
+if TYPE_CHECKING:
+    from matplotlib.colorbar import Colorbar
+
+_MAX_NAMES = 40  # rows that can be named one by one
 
 
-class InteractionDisplay:
+class InteractionDisplay(Display):
     """Heat map of the importances of pairs of variants, or of pairs of genes.
 
     Parameters
@@ -23,7 +35,7 @@ class InteractionDisplay:
     label : str, default="Importance of the pair"
         What the colors are, with its unit.
     axis_label : str, default="Variant (column of X)"
-        Label of both axes, where they have numbers.
+        Label of both axes, if they have numbers.
     title : str, default=None
         Title of the picture.
 
@@ -39,7 +51,7 @@ class InteractionDisplay:
     Raises
     ------
     ValueError
-        Where the matrix is not square, not finite or empty, or names do not fit it.
+        If the matrix is not square, not finite or empty, or names do not fit it.
 
     See Also
     --------
@@ -54,34 +66,40 @@ class InteractionDisplay:
     'Importance of the pair'
     """
 
+    colorbar_: Colorbar
+
     def __init__(
         self,
-        importances,
+        importances: ArrayLike,
         *,
-        names=None,
-        label="Importance of the pair",
-        axis_label="Variant (column of X)",
-        title=None,
+        names: ArrayLike | None = None,
+        label: str = "Importance of the pair",
+        axis_label: str = VARIANT_AXIS,
+        title: str | None = None,
     ):
         self.importances = to_numpy(importances).astype(float)
-        self.names = None if names is None else np.asarray(names).astype(str)
+        self.names = as_text(names)
         self.label = label
         self.axis_label = axis_label
         self.title = title
         shape = self.importances.shape
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
             raise ValueError(f"importances must be a square matrix; got shape {shape}.")
-        if not np.isfinite(self.importances).all():
-            raise ValueError("importances holds NaN or infinity.")
-        if self.names is not None and self.names.shape != shape[:1]:
-            raise ValueError(
-                f"names must have shape ({shape[0]},), one a row; got {self.names.shape}."
-            )
+        self._check_finite("importances")
+        self._check_shape(shape[:1], "row", "names")
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, *, target=None, groups=None, names=None, title=None, **options
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        *,
+        target: int | None = None,
+        groups: ArrayLike | None = None,
+        names: ArrayLike | None = None,
+        title: str | None = None,
+        **keywords: Any,
+    ) -> Self:
         """Make the display from a fitted network.
 
         Parameters
@@ -91,14 +109,14 @@ class InteractionDisplay:
         X : array-like of shape (n_samples, n_variants)
             Samples to explain.
         target : int, default=None
-            Index of the task; needed where there are several.
+            Index of the task; needed if there are several.
         groups : array-like of shape (n_variants,), default=None
-            The gene of each variant: importances are added over genes, which are the rows then.
+            The gene of each variant. Importances are added over genes, which become the rows.
         names : array-like, default=None
             Names of the rows. None: those of `groups`, or those that `fit` has seen, if any.
         title : str, default=None
             Title of the picture.
-        **options
+        **keywords
             Keywords of `second_order_importance`: kind, signed, n_repeats, random_state.
 
         Returns
@@ -115,41 +133,27 @@ class InteractionDisplay:
             `second_order_importance` say.
         """
         check_network(estimator, target)
-        importances = estimator.second_order_importance(X, target=target, groups=groups, **options)
-        if names is None:
-            seen = getattr(estimator, "feature_names_in_", None)
-            names = seen if groups is None else np.unique(groups)
-        unit = "log odds" if is_classifier(estimator) else "trait"
-        if options.get("kind") == "swap":
+        importances = estimator.second_order_importance(X, target=target, groups=groups, **keywords)
+        if names is None and groups is not None:
+            names = np.unique(groups)
+        unit = unit_of_output(estimator)
+        if keywords.get("kind") == "swap":
             label = f"Change by the pair beyond both ({unit})"
         else:
             label = f"Importance of the pair ({unit} per squared allele)"
-        return cls(importances, names=names, label=label, title=title)
+        return cls(importances, names=variant_names(estimator, names), label=label, title=title)
 
-    def plot(self, ax=None):
-        """Draw the heat map and its scale.
+    def _figure_size(self):
+        """Return the size of a square and its scale."""
+        return 6.2, 5.0
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure.
-
-        Returns
-        -------
-        display : InteractionDisplay
-            Itself, with `ax_`, `colorbar_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        ax = new_axes(6.2, 5.0) if ax is None else ax
+    def _draw(self, ax):
+        """Draw the heat map and its scale."""
         image = ax.imshow(
             self.importances, interpolation="nearest", **color_scale(self.importances)
         )
         n = len(self.importances)
-        if self.names is not None and n <= _NAMED:
+        if self.names is not None and n <= _MAX_NAMES:
             size = "medium" if n <= 15 else "x-small"
             upright = n <= 15 and max(map(len, self.names)) <= 3
             ax.set_yticks(range(n), self.names, fontsize=size)
@@ -157,26 +161,7 @@ class InteractionDisplay:
             ax.tick_params(length=0)
         else:
             ax.set(xlabel=self.axis_label, ylabel=self.axis_label)
-        if self.title is not None:
-            ax.set_title(self.title, loc="left")
+        write_title(ax, self.title)
         self.colorbar_ = ax.figure.colorbar(image, ax=ax, shrink=0.8)
         self.colorbar_.outline.set_visible(False)
         self.colorbar_.set_label(self.label)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
-
-
-def check_network(estimator, target):
-    """Raise unless the estimator is a fitted network, with one task or a target."""
-    check_is_fitted(estimator)
-    if not hasattr(estimator, "second_order_importance"):
-        raise TypeError(
-            f"{type(estimator).__name__} has no second_order_importance. Give a LINAClassifier or "
-            "LINARegressor (of a pipeline its last step, and what the steps before it make of X), "
-            "or the display itself what skgenetics.inspection.swap_interactions returns."
-        )
-    n_tasks = estimator.task_coef_.shape[0]
-    if target is None and n_tasks > 1:
-        raise ValueError(
-            f"The network has {n_tasks} tasks or classes; give target, from 0 to {n_tasks - 1}."
-        )

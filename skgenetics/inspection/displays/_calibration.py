@@ -1,19 +1,27 @@
 """CalibrationDisplay: whether a tenth of the variants with a PIP of 0.1 are causal."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.inspection._style import (
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import (
     EDGE,
     INK,
     category_style,
-    new_axes,
     open_frame,
     outer_legend,
 )
 from skgenetics.metrics import lfsr_calibration_curve, pip_calibration_curve
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import check_option
+from skgenetics.utils._typing import ArrayLike
+
+if TYPE_CHECKING:
+    pass
 
 _AXIS_LABELS = {
     "pip": ("Mean posterior inclusion probability", "Fraction of causal variants"),
@@ -21,13 +29,15 @@ _AXIS_LABELS = {
 }
 
 
-class CalibrationDisplay:
-    """Calibration of probabilities of a fit, where the true effects are known.
+class CalibrationDisplay(Display):
+    """Calibration of the probabilities of a fit, if the true effects are known.
 
     Posterior inclusion probabilities (PIP) are compared with the fraction of causal variants, local
-    false sign rates (lfsr) with the fraction of effects whose sign is wrong. One point a bin, with
-    the interval of its fraction and the number of its variants (effects). What is calibrated lies
-    on the diagonal. PIPs below it, and false sign rates above it, are overconfident.
+    false sign rates (lfsr) with the fraction of effects whose sign is wrong. There is one point per
+    bin, with the interval of its fraction and the number of its variants (effects). Calibrated
+    probabilities lie on the diagonal. PIPs below it, and false sign rates above it, are
+    overconfident. Several displays in one axes get a color and a marker each; the numbers of
+    variants are those of the first.
 
     Parameters
     ----------
@@ -50,7 +60,7 @@ class CalibrationDisplay:
     Raises
     ------
     ValueError
-        Where the arrays differ in length or are empty, or values leave [0, 1].
+        If the arrays differ in length or are empty, or values leave [0, 1].
 
     See Also
     --------
@@ -65,7 +75,17 @@ class CalibrationDisplay:
     'Fraction of causal variants'
     """
 
-    def __init__(self, predicted, realized, lower, upper, counts, *, kind="pip", name=None):
+    def __init__(
+        self,
+        predicted: ArrayLike,
+        realized: ArrayLike,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        counts: ArrayLike,
+        *,
+        kind: str = "pip",
+        name: str | None = None,
+    ):
         self.predicted = np.asarray(predicted, dtype=float)
         self.realized = np.asarray(realized, dtype=float)
         self.lower = np.asarray(lower, dtype=float)
@@ -74,18 +94,22 @@ class CalibrationDisplay:
         self.kind = kind
         self.name = name
         check_option(kind, "kind", tuple(_AXIS_LABELS))
+        self._check_columns("predicted", "realized", "lower", "upper", "counts")
         columns = (self.predicted, self.realized, self.lower, self.upper)
-        shapes = [column.shape for column in (*columns, self.counts)]
-        if len(set(shapes)) > 1 or self.predicted.ndim != 1 or self.predicted.size == 0:
-            raise ValueError(
-                "predicted, realized, lower, upper and counts must be columns of one length, at "
-                f"least 1; got shapes {', '.join(map(str, shapes))}."
-            )
         if not all(((column >= 0) & (column <= 1)).all() for column in columns):
             raise ValueError("predicted, realized, lower and upper must lie in [0, 1].")
 
     @classmethod
-    def from_predictions(cls, truth, predicted, *, kind="pip", coef=None, name=None, **options):
+    def from_predictions(
+        cls,
+        truth: ArrayLike,
+        predicted: ArrayLike,
+        *,
+        kind: str = "pip",
+        coef: ArrayLike | None = None,
+        name: str | None = None,
+        **keywords: Any,
+    ) -> Self:
         """Make the display from PIPs or false sign rates.
 
         Parameters
@@ -101,7 +125,7 @@ class CalibrationDisplay:
             Estimated effects, of which "lfsr" judges the signs.
         name : str, default=None
             Name of the model, for the legend.
-        **options
+        **keywords
             Keywords of `skgenetics.metrics.pip_calibration_curve` and `lfsr_calibration_curve`:
             n_bins, strategy, confidence.
 
@@ -122,22 +146,30 @@ class CalibrationDisplay:
                 f"it; got kind={kind!r} {'without' if coef is None else 'with'} coef."
             )
         if kind == "pip":
-            curve = pip_calibration_curve(truth, predicted, **options)
+            curve = pip_calibration_curve(truth, predicted, **keywords)
         else:
-            curve = lfsr_calibration_curve(truth, coef, predicted, **options)
+            curve = lfsr_calibration_curve(truth, coef, predicted, **keywords)
         return cls(*curve.values(), kind=kind, name=name)
 
     @classmethod
-    def from_estimator(cls, estimator, truth, *, kind="pip", name=None, **options):
-        """Make the display from a fitted estimator, or from one a locus.
+    def from_estimator(
+        cls,
+        estimator: Any,
+        truth: ArrayLike,
+        *,
+        kind: str = "pip",
+        name: str | None = None,
+        **keywords: Any,
+    ) -> Self:
+        """Make the display from a fitted estimator, or from one per locus.
 
         Parameters
         ----------
         estimator : FinemapMiXeR, MMASHRegressor, or list of them
             Fitted, with `pip_`, or for "lfsr" with `lfsr_` and `coef_`.
-        truth : array-like, or list of them where `estimator` is one
+        truth : array-like, or list of them if `estimator` is one
             The causal variants or the true effects, as for `from_predictions`.
-        kind, name, **options
+        kind, name, **keywords
             As for `from_predictions`; a `name` of None is the estimator's class.
 
         Returns
@@ -158,37 +190,24 @@ class CalibrationDisplay:
         attributes = ["pip_"] if kind == "pip" else ["lfsr_", "coef_"]
         for each in estimators:
             check_is_fitted(each, attributes)
-        predicted, *coef = [
-            [to_numpy(getattr(each, attribute)) for each in estimators] for attribute in attributes
-        ]
-        coef = coef[0] if coef else None
+        columns = {
+            attribute: [to_numpy(getattr(each, attribute)) for each in estimators]
+            for attribute in attributes
+        }
+        predicted, coef = columns[attributes[0]], columns.get("coef_")
         name = type(estimators[0]).__name__ if name is None else name
-        return cls.from_predictions(truth, predicted, kind=kind, coef=coef, name=name, **options)
+        return cls.from_predictions(truth, predicted, kind=kind, coef=coef, name=name, **keywords)
 
-    def plot(self, ax=None):
-        """Draw the picture.
+    def _figure_size(self):
+        """Return the size of a square with room for a legend, if there is one."""
+        return 4.4 if self.name is None else 5.9, 4.2
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure. Several displays in one axes get a color and a
-            marker each; the numbers of variants are those of the first.
-
-        Returns
-        -------
-        display : CalibrationDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        ax = new_axes(4.4 if self.name is None else 5.9, 4.2) if ax is None else ax
-        before = len(ax.containers)
-        if not before:
+    def _draw(self, ax):
+        """Draw the curve and, into empty axes, the diagonal and the numbers of variants."""
+        n_before = len(ax.containers)
+        if n_before == 0:
             ax.plot([0, 1], [0, 1], color=INK, linewidth=0.8, linestyle="dashed", zorder=1)
-        color, marker = category_style(before)
+        color, marker = category_style(n_before)
         ax.errorbar(
             self.predicted,
             self.realized,
@@ -205,8 +224,7 @@ class CalibrationDisplay:
             elinewidth=1.3,
             label=self.name,
         )
-        counts = [] if before else self.counts
-        for x, y, count in zip(self.predicted, self.upper, counts):
+        for x, y, count in zip(self.predicted, self.upper, [] if n_before else self.counts):
             ax.annotate(
                 f"{count:,}",
                 (x, y),
@@ -222,5 +240,3 @@ class CalibrationDisplay:
         open_frame(ax)
         if self.name is not None:
             outer_legend(ax)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self

@@ -1,23 +1,37 @@
 """TissueMapDisplay: which tissues the factors of expression treat alike, in the plane."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Self
+
 import numpy as np
 
 from skgenetics.expression import tissue_clustering
-from skgenetics.inspection._style import (
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import (
     EDGE,
     INK,
-    new_axes,
     open_frame,
+    root_figure,
     size_in_inches,
 )
-from skgenetics.inspection._tissues import check_labels, group_styles, legend_of_groups, select
+from skgenetics.inspection.displays._tissues import (
+    check_labels,
+    group_styles,
+    legend_of_groups,
+)
+from skgenetics.utils._typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LETTER_INCHES = 0.07  # of the names
 LINE_INCHES = 0.13
 GAP_INCHES = 0.06  # between a point and its name
 
 
-class TissueMapDisplay:
+class TissueMapDisplay(Display):
     """Tissues in the plane, near each other where the factors of expression act alike in them.
 
     Parameters
@@ -41,7 +55,7 @@ class TissueMapDisplay:
     Raises
     ------
     ValueError
-        Where positions are not finite pairs, or there is not one name or group a tissue.
+        If positions are not finite pairs, or there is not one name or group per tissue.
 
     See Also
     --------
@@ -56,21 +70,33 @@ class TissueMapDisplay:
     'Coordinate 1 (distance: correlation)'
     """
 
-    def __init__(self, positions, *, tissue_names=None, groups=None, metric="correlation"):
+    def __init__(
+        self,
+        positions: ArrayLike,
+        *,
+        tissue_names: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        metric: str = "correlation",
+    ):
         self.positions = np.asarray(positions, dtype=float)
         if self.positions.ndim != 2 or self.positions.shape[1] != 2 or not len(self.positions):
             raise ValueError(
                 f"positions must have shape (n_tissues, 2); got {self.positions.shape}."
             )
-        if not np.isfinite(self.positions).all():
-            raise ValueError("positions holds NaN or infinity.")
+        self._check_finite("positions")
         self.tissue_names, self.groups = check_labels(tissue_names, groups, len(self.positions))
         self.metric = metric
 
     @classmethod
     def from_estimator(
-        cls, estimator, *, tissue_names=None, groups=None, exclude=(), metric="correlation"
-    ):
+        cls,
+        estimator: Any,
+        *,
+        tissue_names: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+        exclude: Sequence[int] = (),
+        metric: str = "correlation",
+    ) -> Self:
         """Make the display from a fitted model.
 
         Parameters
@@ -94,34 +120,24 @@ class TissueMapDisplay:
         ValueError
             As `tissue_clustering` and the class say.
         """
-        found = tissue_clustering(estimator, exclude=exclude, metric=metric)
-        names, groups = select(estimator, found.tissues, tissue_names, groups)
-        return cls(found.positions, tissue_names=names, groups=groups, metric=metric)
+        clustering = tissue_clustering(estimator, exclude=exclude, metric=metric)
+        labels = check_labels(tissue_names, groups, len(estimator.tissue_mean_))
+        drawn = labels.of(clustering.tissues)
+        return cls(
+            clustering.positions, tissue_names=drawn.names, groups=drawn.groups, metric=metric
+        )
 
-    def plot(self, ax=None):
-        """Draw the map.
+    def _figure_size(self):
+        """Return the size of one panel."""
+        return 5.6, 5.0
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure.
-
-        Returns
-        -------
-        display : TissueMapDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        ax = new_axes(5.6, 5.0) if ax is None else ax
+    def _draw(self, ax):
+        """Draw the points and their names."""
         groups = np.full(len(self.positions), "") if self.groups is None else self.groups
         for group, (color, marker) in group_styles(groups).items():
-            own = self.positions[groups == group]
+            x, y = self.positions[groups == group].T
             ax.plot(
-                *own.T, color=color, marker=marker, linestyle="none", markersize=7,
+                x, y, color=color, marker=marker, linestyle="none", markersize=7,
                 markeredgecolor=EDGE, markeredgewidth=0.5, label=group,
             )  # fmt: skip
         ax.set_aspect("equal", adjustable="datalim")
@@ -133,25 +149,28 @@ class TissueMapDisplay:
         open_frame(ax)
         if self.groups is not None:
             legend_of_groups(ax, loc="lower left", bbox_to_anchor=(0.0, 1.02), ncols=4)
-        ax.figure.draw_without_rendering()  # the limits that an equal aspect leaves
-        inches = np.array(size_in_inches(ax))
+        self._write_names(ax)
+
+    def _write_names(self, ax: Axes) -> None:
+        """Write the names beside their points, where they cover least."""
+        root_figure(ax).draw_without_rendering()  # sets the limits that an equal aspect asks for
+        frame = np.array(size_in_inches(ax))
         low, high = np.array([ax.get_xlim(), ax.get_ylim()]).T
-        points = (self.positions - low) / (high - low) * inches
-        shifts = place_names(points, self.tissue_names, inches)
+        points = (self.positions - low) / (high - low) * frame
+        shifts = place_names(points, self.tissue_names.tolist(), frame)
         for point, name, shift in zip(self.positions, self.tissue_names, shifts):
             ax.annotate(
                 name, point, xytext=72 * shift, textcoords="offset points", fontsize="small",
                 color=INK, va="center", ha="center",
             )  # fmt: skip
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-def place_names(points, names, frame):
+def place_names(points: np.ndarray, names: Sequence[str], frame: np.ndarray) -> np.ndarray:
     """Return the shifts (n, 2), in inches, of the centers of names from their points (n, 2).
 
-    Each name in turn takes the place right of, left of, above or below its point, or at a corner,
-    that leaves the frame least, and covers least of the points and of the names before it.
+    `frame` is the width and the height of the axes. Each name in turn takes the place right of,
+    left of, above or below its point, or at a corner, that leaves the frame least, and covers least
+    of the points and of the names before it.
     """
     half = np.array([[LETTER_INCHES * len(name) / 2, LINE_INCHES / 2] for name in names])
     sides = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (1, -1), (-1, 1), (-1, -1)]

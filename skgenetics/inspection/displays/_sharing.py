@@ -1,24 +1,33 @@
 """SharingDisplay: which patterns of sharing between traits the effects follow."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.inspection._style import CATEGORY_COLORS, NEUTRAL, new_axes, open_frame
-from skgenetics.utils._parameters import check_number
+from skgenetics.inspection.displays._base import Display
+from skgenetics.inspection.displays._style import CATEGORY_COLORS, NEUTRAL, open_frame
+from skgenetics.utils._parameters import Integer, check_parameter
+
+if TYPE_CHECKING:
+    pass
 
 NULL = "null"
 OTHERS = "all others"
 
 
-class SharingDisplay:
-    """How often each covariance of a mixture of effects is followed, a bar each.
+class SharingDisplay(Display):
+    """How often effects follow each pattern of sharing between traits, one bar per pattern.
 
-    Of all variants, the bars are the weights of the prior; of one variant, the posterior
-    probabilities of its patterns. The share without any effect has no bar, but is written below.
+    For all variants the bars are the weights of the prior. For one variant they are the posterior
+    probabilities of its patterns. The share of no effect has no bar; it is written below the axis.
 
     Parameters
     ----------
     shares : dict of str to float
-        Share of each pattern, in [0, 1]; "null" is that without an effect.
+        Share of each pattern, in [0, 1]; "null" is the pattern of no effect.
     max_bars : int, default=12
         Patterns beyond the largest ones are drawn as one.
     variant : int or str, default=None
@@ -34,7 +43,7 @@ class SharingDisplay:
     Raises
     ------
     ValueError
-        Where a share leaves [0, 1] or there is no pattern.
+        If a share leaves [0, 1] or there is no pattern.
 
     Examples
     --------
@@ -45,8 +54,14 @@ class SharingDisplay:
     ['only ldl', 'shared']
     """
 
-    def __init__(self, shares, *, max_bars=12, variant=None):
-        check_number(max_bars, "max_bars", integer=True, low=1, closed="left")
+    def __init__(
+        self,
+        shares: Mapping[str, float],
+        *,
+        max_bars: int = 12,
+        variant: int | str | None = None,
+    ):
+        check_parameter(max_bars, "max_bars", [Integer(low=1)])
         self.shares = {str(pattern): float(share) for pattern, share in shares.items()}
         if not set(self.shares) - {NULL}:
             raise ValueError(f"shares must hold a pattern besides 'null'; got {shares!r}.")
@@ -57,7 +72,13 @@ class SharingDisplay:
         self.variant = variant
 
     @classmethod
-    def from_predictions(cls, shares, *, max_bars=12, variant=None):
+    def from_predictions(
+        cls,
+        shares: Mapping[str, float],
+        *,
+        max_bars: int = 12,
+        variant: int | str | None = None,
+    ) -> Self:
         """Make the display from shares.
 
         Parameters
@@ -73,12 +94,14 @@ class SharingDisplay:
         Raises
         ------
         ValueError
-            As the class says.
+            As for the class.
         """
         return cls(shares, max_bars=max_bars, variant=variant)
 
     @classmethod
-    def from_estimator(cls, estimator, *, variant=None, max_bars=12):
+    def from_estimator(
+        cls, estimator: Any, *, variant: int | str | None = None, max_bars: int = 12
+    ) -> Self:
         """Make the display from a fitted estimator.
 
         Parameters
@@ -106,39 +129,32 @@ class SharingDisplay:
         check_is_fitted(estimator)
         return cls(estimator.sharing(variant), max_bars=max_bars, variant=variant)
 
-    def plot(self, ax=None):
-        """Draw the picture.
+    def _figure_size(self):
+        """Return the size of a row per bar."""
+        return 5.2, 1.3 + 0.26 * len(self._bars())
 
-        Parameters
-        ----------
-        ax : matplotlib Axes, default=None
-            Axes to draw into; None makes a figure.
+    def _bars(self) -> dict[str, float]:
+        """Return the patterns to draw and their shares, largest first; the rest are one bar."""
+        patterns = [pattern for pattern in self.shares if pattern != NULL]
+        patterns.sort(key=self.shares.__getitem__, reverse=True)
+        bars = {pattern: self.shares[pattern] for pattern in patterns[: self.max_bars]}
+        if len(patterns) > self.max_bars:
+            bars[OTHERS] = sum(self.shares[pattern] for pattern in patterns[self.max_bars :])
+        return bars
 
-        Returns
-        -------
-        display : SharingDisplay
-            Itself, with `ax_` and `figure_`.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed; the error names the extra.
-        """
-        patterns = sorted(set(self.shares) - {NULL}, key=self.shares.__getitem__, reverse=True)
-        drawn, rest = patterns[: self.max_bars], patterns[self.max_bars :]
-        lengths, colors = [self.shares[p] for p in drawn], [CATEGORY_COLORS[0]] * len(drawn)
-        if rest:
-            drawn, colors = [*drawn, OTHERS], [*colors, NEUTRAL]
-            lengths.append(sum(self.shares[pattern] for pattern in rest))
-        ax = new_axes(5.2, 1.3 + 0.26 * len(drawn)) if ax is None else ax
-        places = range(len(drawn))[::-1]
+    def _draw(self, ax):
+        """Draw the bars."""
+        bars = self._bars()
+        lengths = list(bars.values())
+        colors = [NEUTRAL if pattern == OTHERS else CATEGORY_COLORS[0] for pattern in bars]
+        places = range(len(bars))[::-1]
         ax.barh(places, lengths, color=colors, height=0.7)
         for place, length in zip(places, lengths, strict=True):
             ax.annotate(
                 percent(length), (length, place), (3, 0), textcoords="offset points",
                 va="center", fontsize="small",
             )  # fmt: skip
-        ax.set_yticks(places[::-1], drawn[::-1])
+        ax.set_yticks(places[::-1], list(bars)[::-1])
         ax.set_xlim(0, 1.15 * max(max(lengths), 1e-3))
         label = "Share of variants" if self.variant is None else "Posterior probability"
         if NULL in self.shares:
@@ -148,10 +164,8 @@ class SharingDisplay:
             ax.set_title(f"Variant {self.variant}")
         open_frame(ax)
         ax.tick_params(axis="y", length=0)
-        self.ax_, self.figure_ = ax, ax.figure
-        return self
 
 
-def percent(share):
+def percent(share: float) -> str:
     """Return a share in percent, to three digits."""
     return f"{100 * share:.3g}%" if share >= 0.001 else "< 0.1%"

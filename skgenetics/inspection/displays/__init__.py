@@ -1,0 +1,32 @@
+"""Pictures of fitted models and of their scores: one file per Display, on one base.
+
+A new Display is one file, and its name in the list below: tests and documentation follow the list.
+"""
+
+from skgenetics.inspection.displays._calibration import CalibrationDisplay
+from skgenetics.inspection.displays._factor_activation import FactorActivationDisplay
+from skgenetics.inspection.displays._importance import ImportanceDisplay
+from skgenetics.inspection.displays._interaction import InteractionDisplay
+from skgenetics.inspection.displays._interaction_network import InteractionNetworkDisplay
+from skgenetics.inspection.displays._locus import LocusDisplay
+from skgenetics.inspection.displays._scores import ScoresDisplay
+from skgenetics.inspection.displays._sharing import SharingDisplay
+from skgenetics.inspection.displays._similarity import SimilarityDisplay
+from skgenetics.inspection.displays._tissue_dendrogram import TissueDendrogramDisplay
+from skgenetics.inspection.displays._tissue_map import TissueMapDisplay
+from skgenetics.inspection.displays._training_curve import TrainingCurveDisplay
+
+__all__ = [
+    "CalibrationDisplay",
+    "FactorActivationDisplay",
+    "ImportanceDisplay",
+    "InteractionDisplay",
+    "InteractionNetworkDisplay",
+    "LocusDisplay",
+    "ScoresDisplay",
+    "SharingDisplay",
+    "SimilarityDisplay",
+    "TissueDendrogramDisplay",
+    "TissueMapDisplay",
+    "TrainingCurveDisplay",
+]

@@ -1,0 +1,448 @@
+"""LocusDisplay: association, PIPs, credible sets and genes of one fine-mapped locus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import numpy as np
+from scipy.stats import norm
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.inspection.displays._base import Display, import_matplotlib
+from skgenetics.inspection.displays._genes import (
+    Gene,
+    PlacedGene,
+    check_genes,
+    lay_out_genes,
+    plot_genes,
+)
+from skgenetics.inspection.displays._lead_ld import r2_from_dosages, r2_from_ld
+from skgenetics.inspection.displays._style import (
+    INK,
+    NEUTRAL,
+    ORDERED_COLORS,
+    category_style,
+    name_point,
+    open_frame,
+    outer_legend,
+    position_label,
+    root_figure,
+    scatter_style,
+    size_in_inches,
+    span_with_margins,
+    write_title,
+)
+from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import ArrayLike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PathCollection
+
+_R2_LABELS = ("0.0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1.0")
+_WIDTH, _HEIGHT = 8.5, 5.4  # inches, without genes
+_LEGEND_INCHES = 1.75
+_GAP_INCHES = 0.15
+_GENE_ROW_INCHES = 0.28
+
+
+class _Layout(NamedTuple):
+    """Where the panels lie in the axes drawn into."""
+
+    width: float  # of the panels; heights and widths are shares of the axes
+    height: float  # of the panels of association and PIP, each
+    gap: float  # between panels
+    gene_height: float  # of the panel of genes and the gap above it
+    gene_inches: float  # the same in inches
+    genes: list[PlacedGene]  # in the panel of genes
+    n_rows: int  # of genes
+
+
+class LocusDisplay(Display):
+    """Picture of one fine-mapped locus.
+
+    Two or three panels share the position on the chromosome. From the top: -log10 p of each single
+    variant, colored by its LD with the lead variant; posterior inclusion probabilities (PIP) with
+    credible sets; and genes, if there are any. The panels and their legends fill the axes drawn
+    into, which should measure 6 x 4 inches at least.
+
+    Parameters
+    ----------
+    positions : array-like of shape (n_variants,)
+        Positions of the variants, in base pairs.
+    z : array-like of shape (n_variants,)
+        Marginal z-scores of the variants. The lead variant has the largest absolute z-score.
+    pip : array-like of shape (n_variants,)
+        Posterior inclusion probabilities.
+    credible_sets : list of dict, default=()
+        Each with "variants" (indices), "coverage" and "min_abs_r", as `FinemapMiXeR` reports them.
+    r2 : array-like of shape (n_variants,), default=None
+        Squared correlation with the lead variant; None draws grey points.
+    names : array-like of shape (n_variants,), default=None
+        Names of the variants; None names the lead variant by its position.
+    genes : dict or list of dict, default=()
+        Each with "name", "start" and, if known, "end" (base pairs, start < end) and "strand" ("+"
+        or "-"). Genes outside the range of the positions are not drawn.
+    chromosome : str or int, default=None
+        Name of the chromosome, for the axis.
+    build : str, default=None
+        Genome build of the positions ("GRCh37", "GRCh38"), for the axis.
+    title : str, default=None
+        Title of the picture.
+
+    Attributes
+    ----------
+    lead : int
+        Index of the lead variant.
+    axes_ : ndarray of matplotlib Axes, shape (2,) or (3,)
+        The panels of association, PIP and, if there are any, genes; after `plot`.
+    ax_ : matplotlib Axes
+        The axes that the panels fill, after `plot`.
+    figure_ : matplotlib Figure
+        The figure of `ax_`, after `plot`.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, values are not finite or outside their range, or a credible set or a
+        gene lacks what is drawn of it.
+
+    See Also
+    --------
+    ScoresDisplay : Scores of several models on several targets.
+
+    Notes
+    -----
+    p-values are two-sided. They are computed from the logarithm of the normal tail, so they do not
+    underflow at large z-scores. The PIP axis ends at 1, or at the largest PIP if that is below 0.3.
+
+    Examples
+    --------
+    >>> from skgenetics.inspection import LocusDisplay
+    >>> display = LocusDisplay([100_000, 200_000], z=[5.0, 1.0], pip=[0.9, 0.1], chromosome=22)
+    >>> display.plot().axes_[1].get_xlabel()
+    'Position on chromosome 22 (Mb)'
+    """
+
+    def __init__(
+        self,
+        positions: ArrayLike,
+        z: ArrayLike,
+        pip: ArrayLike,
+        *,
+        credible_sets: Sequence[Mapping[str, Any]] = (),
+        r2: ArrayLike | None = None,
+        names: ArrayLike | None = None,
+        genes: Gene | Sequence[Gene] | None = (),
+        chromosome: str | int | None = None,
+        build: str | None = None,
+        title: str | None = None,
+    ):
+        self.positions = np.asarray(positions)
+        self.z = to_numpy(z)
+        self.pip = to_numpy(pip)
+        self.credible_sets = list(credible_sets)
+        self.r2 = None if r2 is None else to_numpy(r2)
+        self.names = None if names is None else np.asarray(names, dtype=object)
+        self.genes = [genes] if isinstance(genes, Mapping) else list(genes or ())
+        self.chromosome = chromosome
+        self.build = build
+        self.title = title
+        self._validate()
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        *,
+        positions: ArrayLike,
+        X: ArrayLike | None = None,
+        ld: ArrayLike | None = None,
+        genes: Gene | Sequence[Gene] | None = None,
+        chromosome: str | int | None = None,
+        build: str | None = None,
+        title: str | None = None,
+    ) -> Self:
+        """Make the display from a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : FinemapMiXeR or Pipeline
+            Fitted, with `pip_`, `z_` and `credible_sets_`; of a pipeline, the last step.
+        positions : array-like of shape (n_variants,)
+            Positions of the variants the estimator was fitted to, in base pairs.
+        X : array-like of shape (n_samples, n_variants), default=None
+            Dosages from which the LD with the lead variant is computed, without a float copy of
+            integers. NaN and negative integers are missing calls: their variant's mean stands in.
+        ld : array-like or sparse matrix of shape (n_variants, n_variants), default=None
+            Correlations of the variants, instead of `X`. Without both, points are grey.
+        genes : dict or list of dict, default=None
+            Genes, as for the class.
+        chromosome : str or int, default=None
+            Name of the chromosome, for the axis.
+        build : str, default=None
+            Genome build of the positions, for the axis.
+        title : str, default=None
+            Title of the picture.
+
+        Returns
+        -------
+        display : LocusDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        NotFittedError
+            If the estimator is not fitted.
+        TypeError
+            If a fitted estimator has no PIPs, z-scores or credible sets.
+        ValueError
+            If both `X` and `ld` are given, and as for the class.
+        """
+        if isinstance(estimator, Pipeline):
+            estimator = estimator[-1]
+        check_is_fitted(estimator)
+        missing = [k for k in ("pip_", "z_", "credible_sets_") if not hasattr(estimator, k)]
+        if missing:
+            raise TypeError(
+                f"LocusDisplay needs a fitted FinemapMiXeR; {type(estimator).__name__} has no "
+                f"{', '.join(missing)}."
+            )
+        if X is not None and ld is not None:
+            raise ValueError("Give X or ld, not both: each gives the LD with the lead variant.")
+        z, r2 = to_numpy(estimator.z_), None
+        if X is not None:
+            r2 = r2_from_dosages(X, lead_of(z), len(z))
+        elif ld is not None:
+            r2 = r2_from_ld(ld, lead_of(z), len(z))
+        return cls(
+            positions,
+            z,
+            estimator.pip_,
+            credible_sets=estimator.credible_sets_,
+            r2=r2,
+            names=getattr(estimator, "feature_names_in_", None),
+            genes=genes,
+            chromosome=chromosome,
+            build=build,
+            title=title,
+        )
+
+    def _figure_size(self):
+        """Return the size without genes."""
+        return _WIDTH, _HEIGHT
+
+    def _new_axes(self):
+        """Return the axes of a new figure, which is the taller the more rows of genes there are."""
+        ax = super()._new_axes()
+        root_figure(ax).set_size_inches(_WIDTH, _HEIGHT + self._lay_out(ax).gene_inches)
+        return ax
+
+    def _lay_out(self, ax: Axes) -> _Layout:
+        """Return the layout of the panels in `ax`."""
+        width, height = size_in_inches(ax)
+        has_legend = self.r2 is not None or bool(self.credible_sets)
+        panel_width = 1 - _LEGEND_INCHES / width if has_legend else 1.0
+        genes = lay_out_genes(self.genes, self._limits, width * panel_width)
+        n_rows = 1 + max((gene.row for gene in genes), default=-1)
+        gene_inches = _GENE_ROW_INCHES * n_rows + 1.5 * _GAP_INCHES if genes else 0.0
+        gene_height, gap = min(gene_inches / height, 0.5), _GAP_INCHES / height
+        panel_height = (1 - gene_height - gap) / 2
+        return _Layout(panel_width, panel_height, gap, gene_height, gene_inches, genes, n_rows)
+
+    def _draw(self, ax):
+        """Draw the panels."""
+        ax.set_axis_off()
+        layout = self._lay_out(ax)
+        width, height = layout.width, layout.height
+        upper = ax.inset_axes((0, 1 - height, width, height))
+        lower = ax.inset_axes((0, layout.gene_height, width, height), sharex=upper)
+        axes = [upper, lower]
+        upper.set_xlim(self._limits)
+        self._draw_association(upper)
+        self._draw_pip(lower)
+        if layout.genes:
+            place = (0, 0, width, layout.gene_height - layout.gap)
+            axes.append(ax.inset_axes(place, sharex=upper))
+            plot_genes(axes[-1], layout.genes, layout.n_rows)
+        for panel in axes:
+            panel.tick_params(labelbottom=panel is axes[-1])
+            panel.ticklabel_format(axis="x", useOffset=False)
+        axes[-1].locator_params(axis="x", nbins=7)
+        axes[-1].set_xlabel(position_label(self.chromosome, self.build))
+        write_title(upper, self.title)
+        self.axes_ = np.array(axes, dtype=object)
+
+    @property
+    def lead(self) -> int:
+        """Index of the variant with the largest absolute z-score."""
+        return lead_of(self.z)
+
+    @property
+    def _x(self) -> np.ndarray:
+        """Positions in Mb."""
+        return self.positions / 1e6
+
+    @property
+    def _limits(self) -> tuple[float, float]:
+        """The ends of the axis of positions in Mb."""
+        return span_with_margins(self._x)
+
+    def _draw_association(self, ax: Axes) -> None:
+        """Draw -log10 p, colored by LD with the lead variant, and name the lead variant."""
+        log_p = minus_log10_p(self.z)
+        self._draw_variants(ax, log_p)
+        for number, variants in enumerate(self._variants_of_sets()):
+            self._ring(ax, variants, log_p, *category_style(number))
+        lead = self.lead
+        highest = max(log_p[lead], 1)
+        ax.set_ylim(-0.04 * highest, 1.2 * highest)
+        name = f"{self.positions[lead]:,} bp" if self.names is None else str(self.names[lead])
+        name_point(ax, self._x[lead], log_p[lead], name, points_above=9, near_edge=0.25)
+        ax.set_ylabel("$-\\log_{10}\\,p$ of single variants")
+        open_frame(ax)
+        if self.r2 is not None:
+            handles, labels = ax.get_legend_handles_labels()
+            outer_legend(
+                ax, handles=handles[::-1], labels=labels[::-1], title="r² with the lead variant"
+            )
+
+    def _draw_pip(self, ax: Axes) -> None:
+        """Draw the PIPs and the credible sets."""
+        self._draw_variants(ax, self.pip)
+        top = 1.0 if self.pip.max() > 0.3 else max(self.pip.max(), 0.01)
+        rings = self._draw_sets(ax, 1.13 * top)
+        ax.set_ylim(-0.04 * top, 1.25 * top)
+        ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 1.001 * top])
+        ax.set_ylabel("Posterior inclusion\nprobability (PIP)")
+        open_frame(ax)
+        if rings:
+            labels = [
+                set_label(number, reported)
+                for number, reported in enumerate(self.credible_sets, start=1)
+            ]
+            legend = outer_legend(ax, handles=rings, labels=labels, title="Credible sets")
+            import_matplotlib("artist").setp(legend.legend_handles, sizes=[36])
+
+    def _draw_sets(self, ax: Axes, text_y: float) -> list[PathCollection]:
+        """Ring the variants of each credible set, number the sets at `text_y`; return the rings."""
+        sets = self._variants_of_sets()
+        leads = np.array([v[np.argmax(self.pip[v])] for v in sets], dtype=int)
+        low, high = ax.get_xlim()
+        text_x = spread(self._x[leads], 0.03 * (high - low), high)
+        rings = []
+        for number, (variants, lead) in enumerate(zip(sets, leads)):
+            color, marker = category_style(number)
+            rings.append(self._ring(ax, variants, self.pip, color, marker))
+            ax.annotate(
+                str(number + 1),
+                (self._x[lead], self.pip[lead]),
+                xytext=(text_x[number], text_y),
+                ha="center",
+                va="bottom",
+                color=color,
+                fontsize="small",
+                fontweight="bold",
+                arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.8, "shrinkB": 5},
+            )
+        return rings
+
+    def _draw_variants(self, ax: Axes, height: np.ndarray) -> None:
+        """Draw one point per variant: a color per bin of r2, the lead variant as a diamond."""
+        x, lead, style = self._x, self.lead, scatter_style(len(self.z))
+        is_lead = np.arange(len(x)) == lead
+        if self.r2 is None:
+            ax.scatter(x[~is_lead], height[~is_lead], c=NEUTRAL, **style)
+            lead_color = INK
+        else:
+            bins = np.minimum((self.r2 * 5).astype(int), 4)
+            for number, (color, label) in enumerate(zip(ORDERED_COLORS, _R2_LABELS)):
+                chosen = ~is_lead & (bins == number)
+                ax.scatter(x[chosen], height[chosen], c=color, label=label, **style)
+            lead_color = ORDERED_COLORS[-1]
+        ax.scatter(
+            x[is_lead],
+            height[is_lead],
+            c=lead_color,
+            s=3 * style["s"],
+            marker="D",
+            linewidths=0.8,
+            edgecolors="black",
+            zorder=3,
+            label="lead variant",
+        )
+
+    def _ring(
+        self, ax: Axes, variants: np.ndarray, height: np.ndarray, color: str, marker: str
+    ) -> PathCollection:
+        """Draw open markers around the points of a credible set, wide around the diamond."""
+        area = max(2 * scatter_style(len(self.z))["s"], 32)
+        return ax.scatter(
+            self._x[variants],
+            height[variants],
+            s=np.where(variants == self.lead, 4 * area, area),
+            marker=marker,
+            facecolors="none",
+            edgecolors=color,
+            linewidths=1.1,
+            zorder=4,
+        )
+
+    def _variants_of_sets(self) -> list[np.ndarray]:
+        """Return the indices of each credible set's variants."""
+        return [to_numpy(reported["variants"]).astype(int) for reported in self.credible_sets]
+
+    def _validate(self) -> None:
+        """Raise ValueError if the parts do not describe one locus."""
+        shape = self.positions.shape
+        if len(shape) != 1 or shape[0] == 0:
+            raise ValueError(f"positions must be 1-D, one per variant, at least 1; got {shape}.")
+        self._check_shape(shape, "position", "z", "pip", "r2", "names")
+        self._check_finite("positions", "z", "pip", "r2")
+        for name in ("pip", "r2"):
+            value = getattr(self, name)
+            if value is not None and (value.min() < -1e-6 or value.max() > 1 + 1e-6):
+                raise ValueError(f"{name} must lie in [0, 1]; got {value.min()} to {value.max()}.")
+        for number, reported in enumerate(self.credible_sets, start=1):
+            missing = {"variants", "coverage", "min_abs_r"} - set(reported)
+            if missing:
+                raise ValueError(f"Credible set {number} has no {', '.join(sorted(missing))}.")
+            variants = to_numpy(reported["variants"])
+            if variants.size == 0 or variants.min() < 0 or variants.max() >= shape[0]:
+                raise ValueError(
+                    f"Credible set {number} must hold indices from 0 to {shape[0] - 1}; "
+                    f"got {variants.tolist()}."
+                )
+        check_genes(self.genes)
+
+
+def set_label(number: int, reported: Mapping[str, Any]) -> str:
+    """Return the legend's text of a credible set."""
+    size = len(reported["variants"])
+    return (
+        f"{number}: {size} variant{'s' if size > 1 else ''}\n"
+        f"coverage {reported['coverage']:.2f}, min |r| {reported['min_abs_r']:.2f}"
+    )
+
+
+def lead_of(z: np.ndarray) -> int:
+    """Return the index of the lead variant, whose absolute z-score is the largest."""
+    return int(np.argmax(np.abs(z)))
+
+
+def minus_log10_p(z: np.ndarray) -> np.ndarray:
+    """Return -log10 of the two-sided p-values of `z`, which do not underflow."""
+    # 0 - turns the -0.0 of a p-value of 1 into 0.0
+    return 0 - (norm.logsf(np.abs(z)) + np.log(2)) / np.log(10)
+
+
+def spread(x: np.ndarray, gap: float, high: float) -> np.ndarray:
+    """Return `x` moved as little to the right as keeps a `gap` between neighbors, below `high`."""
+    order = np.argsort(x, kind="stable")
+    steps = gap * np.arange(len(x))
+    moved = np.empty(len(x))
+    moved[order] = np.maximum.accumulate(x[order] - steps) + steps
+    moved[order] = np.minimum(moved[order], high - steps[::-1])
+    return moved
