@@ -87,7 +87,7 @@ def fit_and_doubts(z, ld, **options):
     fit = FinemapMiXeR(solver="susie", **options).fit_summary(z, ld, **settings)
     leads = [found["variants"][0] for found in fit.credible_sets_]
     leads = np.union1d(leads, np.flatnonzero(fit.pip_ > 0.5))
-    ld = DenseLD(ld, np, "cpu")
+    ld = DenseLD(ld)
     doubts = fit_doubts(leads, ld, converged=fit.converged_)
     return fit, doubts, screen_mismatch(fit.z_, ld).doubts()
 

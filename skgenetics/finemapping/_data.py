@@ -38,11 +38,11 @@ def data_moments(X, y, weight, xp, device):
     inverse_sd = reciprocal(xp.sqrt(variance))
     z = n_samples**0.5 * covariance * inverse_sd
     z = z * reciprocal(xp.sqrt(y_variance))
-    ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device)
+    ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share))
     if X.shape[1] <= MAX_DENSE_LD:
         ld = ld.dense()
     scale = xp.sqrt(n_samples * variance)
-    locus = Locus(z, ld, n_samples, variance, scale, True, xp, device)
+    locus = Locus(z, ld, n_samples, variance, scale, True)
     return Moments(locus, mean, float(y_mean), float(y_variance) ** 0.5)
 
 

@@ -127,7 +127,7 @@ def ld_mismatch(z, ld, n_samples):
     >>> ld_mismatch(z, ld, n_samples=10_000).flipped
     array([50])
     """
-    locus, _ = validate_summary(z, ld, n_samples=n_samples)
+    locus = validate_summary(z, ld, n_samples=n_samples).locus()
     values, vectors = (to_numpy(array).astype(float) for array in locus.ld.spectrum())
     given = to_numpy(locus.z).astype(float)
     sign, precision, weighted, noises, signal = fit_and_undo_flips(given, values, vectors)
@@ -227,7 +227,7 @@ def settle_doubts(estimator, locus, on_mismatch):
         warnings.simplefilter("ignore", ConvergenceWarning)
         if on_mismatch == "shrink":
             done = f"The LD was shrunk by {screen.share:.2g}"
-            shrunk = ShrunkLD(locus.ld, screen.share, locus.xp, locus.device)
+            shrunk = ShrunkLD(locus.ld, screen.share)
             locus = locus._replace(ld=shrunk)
             refit._fit_summary_locus(locus)
             doubts = screen_mismatch(z, shrunk, refit.residual_variance_).doubts()

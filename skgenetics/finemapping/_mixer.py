@@ -344,7 +344,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         check_parameters(self.get_params(deep=False))
         check_option(on_mismatch, "on_mismatch", ("one_effect", "shrink", "raise", "ignore"))
-        locus, names = validate_summary(
+        summary = validate_summary(
             z,
             ld,
             n_samples=n_samples,
@@ -352,8 +352,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             se=se,
             heterozygosity=heterozygosity,
             panel_size=panel_size,
-            score=self.trait == "binary",
         )
+        locus, names = summary.locus(score=self.trait == "binary"), summary.variant_names
         for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
             vars(self).pop(name, None)
         self.n_features_in_ = locus.z.shape[0]

@@ -4,8 +4,9 @@ from numbers import Integral, Real
 
 import numpy as np
 
-from skgenetics.loci._summary import labels, per_variant
+from skgenetics.loci._summary import per_variant
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._frames import row_labels
 from skgenetics.utils._parameters import check_number, check_option
 
 COUNT = {"integer": True, "low": 1, "closed": "left"}
@@ -97,7 +98,7 @@ def prior_asked(parameters, solver, locus):
     pi, slab = (
         None
         if parameters[name] is None
-        else per_variant(parameters[name], name, locus.z, locus.xp, locus.device, low=0, **limit)
+        else per_variant(parameters[name], name, locus.z, low=0, **limit)
         for name, limit in limits.items()
     )
     h2 = parameters["heritability"]
@@ -129,7 +130,7 @@ def slab_of_heritability(h2, pi, locus):
 
 def validate_annotations(annotations, n_variants, names):
     """Return annotations as an array (p, k) on the host."""
-    own = labels(annotations, "index")
+    own = row_labels(annotations)
     if own is not None and names is not None and not np.array_equal(own, names):
         raise ValueError(
             "annotations and the genotypes or z name different variants, or the same in another "

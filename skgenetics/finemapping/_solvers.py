@@ -115,8 +115,7 @@ def start_adam(problem):
     n_components = options["n_components"]
     first = {"mean": START_MEAN, "sd": START_SD, "gate": xp.abs(z)} | (options["start"] or {})
     mean, sd, gate = (
-        per_variant(first[name], f"start[{name!r}]", z, xp, locus.device, **limits)
-        for name, limits in STARTS.items()
+        per_variant(first[name], f"start[{name!r}]", z, **limits) for name, limits in STARTS.items()
     )
     factors = np.ones((options["n_restarts"] or 1, z.shape[0]))
     factors[1:] = problem.rng.uniform(0, 2, factors[1:].shape)

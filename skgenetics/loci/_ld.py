@@ -4,26 +4,35 @@ Each form has the methods of `LD`, so that no solver asks which it is.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from skgenetics.utils._arrays import column_blocks, float_dtype, move_to, to_numpy
+from skgenetics.utils._arrays import (
+    column_blocks,
+    device_of,
+    float_dtype,
+    move_to,
+    namespace_of,
+    numpy_namespace,
+    to_numpy,
+)
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._typing import Array
 from skgenetics.utils._validation import check_missing_codes
 
-PIECE = 2**22  # elements of a temporary array
+TEMPORARY_SIZE = 2**22  # elements of a temporary array
 
 
-def parts(count, width):
-    """Return slices of range(count), each of so many that with `width` they make a PIECE."""
-    step = max(1, PIECE // width)
+def slices(count: int, width: int) -> list[slice]:
+    """Return slices of range(count), each of so many that with `width` they fill a temporary."""
+    step = max(1, TEMPORARY_SIZE // width)
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
-def scattered(variants, values, n_variants):
+def scattered(variants: np.ndarray, values: np.ndarray, n_variants: int) -> np.ndarray:
     """Return a vector (n_variants,) of `values` at `variants`, else 0."""
     full = np.zeros(n_variants)
     full[variants] = values
@@ -71,18 +80,18 @@ class LD(ABC):
 class DenseLD(LD):
     """LD as a symmetric matrix (p, p)."""
 
-    def __init__(self, matrix, xp, device):
-        self.matrix, self.xp, self.device = matrix, xp, device
+    def __init__(self, matrix: Array):
+        self.matrix, self.xp, self.device = matrix, namespace_of(matrix), device_of(matrix)
 
-    def dense(self):
+    def dense(self) -> "DenseLD":
         """Return itself."""
         return self
 
-    def rows(self, variants):
+    def rows(self, variants: np.ndarray) -> Array:
         """Return R[variants, :] (k, p), for host integers `variants`."""
         return self.xp.take(self.matrix, move_to(variants, self.xp, self.device), axis=0)
 
-    def sparse_product(self, variants, values):
+    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return R[:, variants] values (p,) on the host, for host arrays: O(p k).
 
         Few rows are copied, piece by piece; where they are many, all are multiplied in place.
@@ -93,19 +102,19 @@ class DenseLD(LD):
             return to_numpy(self.product(move_to(full, self.xp, self.device, self.matrix.dtype)))
         values = move_to(values, self.xp, self.device, self.matrix.dtype)
         total = self.xp.zeros((p,), dtype=values.dtype, device=self.device)
-        for part in parts(len(variants), p):
-            total = total + values[part] @ self.rows(variants[part])
+        for piece in slices(len(variants), p):
+            total = total + values[piece] @ self.rows(variants[piece])
         return to_numpy(total)
 
-    def product(self, effects):
+    def product(self, effects: Array) -> Array:
         """Return R effects for effects (..., p)."""
         return effects @ self.matrix
 
-    def scores(self):
+    def scores(self) -> Array:
         """Return the LD scores sum_j r_ij^2 (p,)."""
         return self.xp.sum(self.matrix * self.matrix, axis=1)
 
-    def spectrum(self):
+    def spectrum(self) -> tuple[Array, Array]:
         """Return eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
         values, vectors = self.xp.linalg.eigh(self.matrix)
         return self.xp.flip(values), self.xp.flip(vectors, axis=1)
@@ -114,53 +123,70 @@ class DenseLD(LD):
 class GenotypeLD(LD):
     """LD of genotypes X, R = Z'Z with Z (n, p) the weighted, standardized X, which is not formed.
 
-    X keeps its dtype; blocks of its columns are converted when they are needed.
+    Parameters
+    ----------
+    X : array of shape (n, p)
+        Keeps its dtype; blocks of its columns are converted when they are needed.
+    mean, inverse_sd : array of shape (p,)
+        Of the columns of X; inverse_sd is 0 for constant ones.
+    root_weight : array of shape (n,)
+        Square roots of the samples' weights, which sum to 1.
+    n_people : float, default=inf
+        People of a reference panel; infinity for a factor, or the people of the scan.
     """
 
-    def __init__(self, X, mean, inverse_sd, root_weight, xp, device, *, of_people=False):
+    def __init__(
+        self,
+        X: Array,
+        mean: Array,
+        inverse_sd: Array,
+        root_weight: Array,
+        *,
+        n_people: float = np.inf,
+    ):
         self.X, self.mean, self.inverse_sd, self.root_weight = X, mean, inverse_sd, root_weight
-        self.xp, self.device, self.of_people = xp, device, of_people  # else rows are a factor's
+        self.xp, self.device, self.n_people = namespace_of(X), device_of(X), n_people
 
-    def blocks(self):
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield column slices and the blocks Z[:, slice]."""
         for columns, block in column_blocks(self.X, self.xp, self.mean.dtype):
             centered = (block - self.mean[columns]) * self.inverse_sd[columns]
             yield columns, centered * self.root_weight[:, None]
 
-    def dense(self):
+    def dense(self) -> DenseLD:
         """Return Z'Z (p, p) by blocks, as a DenseLD."""
         p = self.mean.shape[0]
         matrix = self.xp.empty((p, p), dtype=self.mean.dtype, device=self.device)
-        for rows, left in self.blocks():
-            for columns, right in self.blocks():
+        for rows, Z_rows in self.blocks():
+            for columns, Z_columns in self.blocks():
                 if columns.start >= rows.start:
-                    block = left.T @ right
+                    block = Z_rows.T @ Z_columns
                     matrix[rows, columns] = block
                     matrix[columns, rows] = block.T
-        return DenseLD(matrix, self.xp, self.device)
+        return DenseLD(matrix)
 
-    def standardized(self, variants):
+    def standardized(self, variants: np.ndarray) -> Array:
         """Return Z[:, variants] (n, k), for host integers."""
         index = move_to(variants, self.xp, self.device)
         chosen = self.xp.astype(self.xp.take(self.X, index, axis=1), self.mean.dtype)
         chosen = (chosen - self.xp.take(self.mean, index)) * self.xp.take(self.inverse_sd, index)
         return chosen * self.root_weight[:, None]
 
-    def project(self, scores):
+    def project(self, scores: Array) -> Array:
         """Return scores Z (..., p) for scores (..., n), without centering X: one pass over it."""
         weighted = scores * self.root_weight
         total = self.xp.sum(weighted, axis=-1, keepdims=True)
-        parts = [
+        products = [
             (weighted @ block - total * self.mean[columns]) * self.inverse_sd[columns]
             for columns, block in column_blocks(self.X, self.xp, self.mean.dtype)
         ]
-        return self.xp.concat(parts, axis=-1)
+        return self.xp.concat(products, axis=-1)
 
-    def rows(self, variants):
+    def rows(self, variants: np.ndarray) -> Array:
         """Return R[variants, :] (k, p), for host integers `variants`."""
         return self.project(self.standardized(variants).T)
 
-    def sparse_product(self, variants, values):
+    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return R[:, variants] values (p,) on the host, for host arrays."""
         p = self.mean.shape[0]
         if len(variants) > p // 4:
@@ -168,23 +194,23 @@ class GenotypeLD(LD):
             return to_numpy(self.product(move_to(full, self.xp, self.device, self.mean.dtype)))
         values = move_to(values, self.xp, self.device, self.mean.dtype)
         scores = self.xp.zeros_like(self.root_weight)
-        for part in parts(len(variants), scores.shape[0]):
-            scores = scores + self.standardized(variants[part]) @ values[part]
+        for piece in slices(len(variants), scores.shape[0]):
+            scores = scores + self.standardized(variants[piece]) @ values[piece]
         return to_numpy(self.project(scores))
 
-    def product(self, effects):
+    def product(self, effects: Array) -> Array:
         """Return R effects for effects (..., p): two products with Z."""
         scores = sum(effects[..., columns] @ block.T for columns, block in self.blocks())
         return self.project(scores)
 
-    def scores(self):
+    def scores(self) -> Array:
         """Return the LD scores sum_j r_ij^2 (p,): squared norms of Z (Z'Z)."""
         kernel = self.kernel()
         return self.xp.concat(
             [self.xp.sum(block * (kernel @ block), axis=0) for _, block in self.blocks()]
         )
 
-    def spectrum(self):
+    def spectrum(self) -> tuple[Array, Array]:
         """Return the positive eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
         values, vectors = self.xp.linalg.eigh(self.kernel())
         least = values[-1] * self.mean.shape[0] * self.xp.finfo(values.dtype).eps
@@ -194,7 +220,7 @@ class GenotypeLD(LD):
         loadings = [block.T @ vectors for _, block in self.blocks()]
         return values, self.xp.concat(loadings, axis=0) / self.xp.sqrt(values)
 
-    def kernel(self):
+    def kernel(self) -> Array:
         """Return Z Z' (n, n)."""
         return sum(block @ block.T for _, block in self.blocks())
 
@@ -202,32 +228,32 @@ class GenotypeLD(LD):
 class SparseLD(LD):
     """LD as a `scipy.sparse` matrix (p, p), on the host: a band, or blocks."""
 
-    device = "cpu"
+    xp, device = numpy_namespace, "cpu"
 
-    def __init__(self, matrix):
+    def __init__(self, matrix: Any):
         self.matrix = scipy.sparse.csr_array(matrix)
 
-    def dense(self):
+    def dense(self) -> DenseLD:
         """Return the LD as a DenseLD."""
-        return DenseLD(self.matrix.toarray(), np, "cpu")
+        return DenseLD(self.matrix.toarray())
 
-    def rows(self, variants):
+    def rows(self, variants: np.ndarray) -> Array:
         """Return R[variants, :] (k, p)."""
         return self.matrix[variants].toarray()
 
-    def sparse_product(self, variants, values):
+    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return R[:, variants] values (p,)."""
         return values @ self.matrix[variants]
 
-    def product(self, effects):
+    def product(self, effects: Array) -> Array:
         """Return R effects for effects (..., p)."""
         return (self.matrix @ effects.T).T
 
-    def scores(self):
+    def scores(self) -> Array:
         """Return the LD scores sum_j r_ij^2 (p,)."""
         return self.matrix.multiply(self.matrix).sum(axis=1)
 
-    def spectrum(self):
+    def spectrum(self) -> tuple[Array, Array]:
         """Return eigenvalues (k,), falling, and eigenvectors (p, k) of R."""
         return self.dense().spectrum()
 
@@ -235,44 +261,44 @@ class SparseLD(LD):
 class ShrunkLD(LD):
     """(1 - share) R + share I: LD of a panel that is not the people of the scan."""
 
-    def __init__(self, ld, share, xp, device):
-        self.ld, self.share, self.xp, self.device = ld, share, xp, device
+    def __init__(self, ld: LD, share: float):
+        self.ld, self.share, self.xp, self.device = ld, share, ld.xp, ld.device
 
-    def dense(self):
+    def dense(self) -> DenseLD:
         """Return the LD as a DenseLD."""
         matrix = (1 - self.share) * self.ld.dense().matrix
         eye = self.xp.eye(matrix.shape[0], dtype=matrix.dtype, device=self.device)
-        return DenseLD(matrix + self.share * eye, self.xp, self.device)
+        return DenseLD(matrix + self.share * eye)
 
-    def rows(self, variants):
+    def rows(self, variants: np.ndarray) -> Array:
         """Return the rows of `variants` (k, p), for host integers."""
         rows = (1 - self.share) * self.ld.rows(variants)
-        own = np.arange(rows.shape[1]) == np.asarray(variants)[:, None]
-        return rows + self.share * move_to(own, self.xp, self.device, rows.dtype)
+        diagonal = np.arange(rows.shape[1]) == np.asarray(variants)[:, None]
+        return rows + self.share * move_to(diagonal, self.xp, self.device, rows.dtype)
 
-    def sparse_product(self, variants, values):
+    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
         """Return the columns `variants` times values (p,) on the host, for host arrays."""
         product = (1 - self.share) * self.ld.sparse_product(variants, values)
         product[variants] += self.share * values
         return product
 
-    def product(self, effects):
+    def product(self, effects: Array) -> Array:
         """Return the product with effects (..., p)."""
         return (1 - self.share) * self.ld.product(effects) + self.share * effects
 
-    def scores(self):
+    def scores(self) -> Array:
         """Return the LD scores (p,); the diagonal of R is 1."""
         return (1 - self.share) ** 2 * (self.ld.scores() - 1) + 1
 
-    def spectrum(self):
+    def spectrum(self) -> tuple[Array, Array]:
         """Return eigenvalues (p,), falling, and eigenvectors (p, p)."""
         return self.dense().spectrum()
 
 
-def panel_ld(X, xp, device):
-    """Return the `GenotypeLD` of a reference panel's genotypes X (n, p)."""
-    dtype = float_dtype(X, xp)
-    share = xp.full((X.shape[0],), 1 / X.shape[0], dtype=dtype, device=device)
+def panel_ld(X: Array) -> GenotypeLD:
+    """Return the LD of a reference panel's genotypes X (n, p)."""
+    xp = namespace_of(X)
+    share = xp.full((X.shape[0],), 1 / X.shape[0], dtype=float_dtype(X, xp), device=device_of(X))
     mean, variance, _ = column_moments(X, share)
     constant = np.flatnonzero(to_numpy(variance) == 0)
     if constant.size:
@@ -280,44 +306,46 @@ def panel_ld(X, xp, device):
             f"{constant.size} variants do not vary in the panel given as ld, the first at index "
             f"{constant[0]}: their LD is unknown. Remove them from z and ld."
         )
-    inverse_sd = 1 / xp.sqrt(variance)
-    return GenotypeLD(X, mean, inverse_sd, xp.sqrt(share), xp, device, of_people=True)
+    return GenotypeLD(X, mean, 1 / xp.sqrt(variance), xp.sqrt(share), n_people=X.shape[0])
 
 
-def factor_ld(factor, xp, device):
+def factor_ld(factor: Array) -> GenotypeLD:
     """Return the LD F F' of a factor F (p, k) whose rows have length 1."""
-    lengths = xp.sum(factor * factor, axis=1)
-    if float(xp.max(xp.abs(lengths - 1))) > 1e-4:
+    xp = namespace_of(factor)
+    squared_lengths = xp.sum(factor * factor, axis=1)
+    if float(xp.max(xp.abs(squared_lengths - 1))) > 1e-4:
         raise ValueError(
             "The rows of a low-rank factor given as ld must have length 1, so that F F' has a "
             "diagonal of 1; divide each row by its length."
         )
-    p, k = factor.shape
-    zeros = xp.zeros((p,), dtype=factor.dtype, device=device)
-    ones = xp.ones((k,), dtype=factor.dtype, device=device)
-    return GenotypeLD(factor.T, zeros, 1 + zeros, ones, xp, device)
+    zeros, ones = xp.zeros_like(factor[:, 0]), xp.ones_like(factor[0, :])
+    return GenotypeLD(factor.T, zeros, 1 + zeros, ones)
 
 
-def make_ld(ld, n_variants, xp, device):
-    """Return the LD of `ld` in any of its forms, checked against `n_variants`."""
+def make_ld(ld: Any, n_variants: int) -> LD:
+    """Return the LD of an array or `scipy.sparse` matrix in any of the forms of this module.
+
+    A matrix is checked against `n_variants`; genotypes have a column, a factor has a row each.
+    """
     if scipy.sparse.issparse(ld):
-        check_ld(ld.tocsr(), n_variants, np)
+        check_ld(ld.tocsr(), n_variants)
         return SparseLD(ld)
+    xp = namespace_of(ld)
     if ld.ndim == 2 and ld.shape[0] != ld.shape[1]:
         if not bool(xp.all(xp.isfinite(ld))):
             raise ValueError("ld holds NaN or infinity: impute the panel's genotypes first.")
         if ld.shape[1] == n_variants:
             check_missing_codes(ld, xp)
-            return panel_ld(ld, xp, device)
+            return panel_ld(ld)
         if ld.shape[0] == n_variants:
-            return factor_ld(ld, xp, device)
+            return factor_ld(ld)
     if not xp.isdtype(ld.dtype, "real floating"):
         ld = xp.astype(ld, xp.float64)
-    check_ld(ld, n_variants, xp)
-    return DenseLD(ld, xp, device)
+    check_ld(ld, n_variants)
+    return DenseLD(ld)
 
 
-def check_ld(ld, n_variants, xp):
+def check_ld(ld: Any, n_variants: int) -> None:
     """Raise ValueError unless `ld` is a correlation matrix (n_variants, n_variants).
 
     Finiteness, symmetry and range are checked by blocks of rows, in O(p^2) time and without a
@@ -329,8 +357,9 @@ def check_ld(ld, n_variants, xp):
             "(or a panel's genotypes with one column each, or a factor with one row each); got an "
             f"array of shape {tuple(ld.shape)}."
         )
+    xp = numpy_namespace if scipy.sparse.issparse(ld) else namespace_of(ld)
     tolerance = max(1e-6, 100 * float(xp.finfo(ld.dtype).eps))
-    for rows in parts(n_variants, n_variants):
+    for rows in slices(n_variants, n_variants):
         block, across = ld[rows, rows.start :], ld[rows.start :, rows].T
         if scipy.sparse.issparse(ld):
             block, across = block.toarray(), across.toarray()

@@ -1,4 +1,4 @@
-"""What fine-mapping needs to know of the data: z statistics, LD, and moments of genotypes.
+"""Summary statistics of a locus: one validator for all tasks, and what fine-mapping makes of them.
 
 z is sqrt(N) cor(x, y), its noise N(0, sigma_0^2 R) with R the LD (correlations of the variants).
 An effect beta is per allele, in units of sd(y); a variant of variance H (the heterozygosity
@@ -6,41 +6,90 @@ An effect beta is per allele, in units of sd(y); a variant of variance H (the he
 """
 
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 
-from skgenetics.loci._ld import make_ld
+from skgenetics.loci._ld import LD, GenotypeLD, make_ld
 from skgenetics.utils._arrays import (
+    device_of,
     float_dtype,
     get_namespace_and_device,
     move_to,
+    namespace_of,
     numpy_namespace,
     to_numpy,
 )
+from skgenetics.utils._frames import column_labels, row_labels
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import Array, ArrayLike
 
 
 class Locus(NamedTuple):
     """A locus as the solvers see it; arrays in the namespace of the data."""
 
-    z: object  # (p,)
-    ld: object  # one of _ld.py
-    n_samples: object  # a number, or (p,)
-    heterozygosity: object  # (p,) H
-    scale: object  # (p,) sqrt(N H)
-    trait_known: bool  # z comes from the trait and genotypes themselves
-    xp: object
-    device: object
-    panel_size: float = np.inf  # people that the LD comes from; inf: those of the scan
+    z: Array
+    """(p,) sqrt(N) cor(x, y)."""
+    ld: LD
+    n_samples: Array
+    """A number, or (p,)."""
+    heterozygosity: Array
+    """(p,) H, the variances of the genotypes."""
+    scale: Array
+    """(p,) sqrt(N H), the diagonal of S."""
+    trait_known: bool
+    """Whether z comes from the trait and genotypes themselves."""
+    panel_size: float = np.inf
+    """People that the LD comes from; infinity: those of the scan."""
 
-    def array(self, values):
+    @property
+    def xp(self) -> Any:
+        """Namespace of the arrays."""
+        return namespace_of(self.z)
+
+    @property
+    def device(self) -> Any:
+        """Device of the arrays."""
+        return device_of(self.z)
+
+    def array(self, values: ArrayLike) -> Array:
         """Return host `values` beside z."""
         return move_to(values, self.xp, self.device, self.z.dtype)
 
 
-def wald_to_correlation_z(wald, n_samples):
+class SummaryStatistics(NamedTuple):
+    """Validated summary statistics; arrays in the namespace and on the device of the LD."""
+
+    z: Array
+    """(p,), or (p, J) of several traits: Wald statistics as reported."""
+    ld: LD
+    n_samples: Array
+    """People with each variant (p,), or with each of several traits (J,)."""
+    heterozygosity: Array
+    """(p,) variances of the genotypes; 1 where they are not known."""
+    panel_size: float
+    """People that the LD comes from; infinity: those of the scan."""
+    variant_names: np.ndarray | None
+    trait_names: np.ndarray | None
+
+    def locus(self, *, score: bool = False) -> Locus:
+        """Return the `Locus` of one trait.
+
+        `score` says that z are score statistics, which are sqrt(n) cor(x, y) already.
+        """
+        return Locus(
+            z=self.z if score else wald_to_correlation_z(self.z, self.n_samples),
+            ld=self.ld,
+            n_samples=self.n_samples,
+            heterozygosity=self.heterozygosity,
+            scale=namespace_of(self.z).sqrt(self.n_samples * self.heterozygosity),
+            trait_known=False,
+            panel_size=self.panel_size,
+        )
+
+
+def wald_to_correlation_z(wald: Array, n_samples: Array) -> Array:
     """Return z = sqrt(n) cor(x, y) from Wald statistics t of single-variant regressions.
 
     t = r sqrt(n - 2) / sqrt(1 - r^2), hence z = t sqrt(n / (t^2 + n - 2)).
@@ -49,85 +98,158 @@ def wald_to_correlation_z(wald, n_samples):
 
 
 def validate_summary(
-    z, ld, *, n_samples, beta=None, se=None, heterozygosity=None, panel_size=None, score=False
-):
-    """Return the `Locus` of summary statistics and the variants' names (or None).
+    z: ArrayLike | None,
+    ld: Any,
+    *,
+    n_samples: ArrayLike,
+    beta: ArrayLike | None = None,
+    se: ArrayLike | None = None,
+    heterozygosity: ArrayLike | None = None,
+    panel_size: float | None = None,
+    several_traits: bool = False,
+) -> SummaryStatistics:
+    """Check summary statistics of a locus and return them beside its LD.
 
-    `score` says that z are score statistics, which are sqrt(n) cor(x, y) already.
+    Parameters
+    ----------
+    z : array-like of shape (n_variants,) or, of several traits, (n_variants, n_traits), or None
+        Wald statistics. None: beta / se.
+    ld : array, sparse matrix or data frame
+        In any of the forms of :mod:`skgenetics.loci._ld`. The statistics move to its namespace.
+    n_samples : number or array-like
+        People with each variant (n_variants,), or with each of several traits (n_traits,).
+    beta, se : array-like of the shape of z, optional
+        Effects and standard errors.
+    heterozygosity : number or array-like of shape (n_variants,), optional
+    panel_size : float, optional
+        None: the people of a panel of genotypes, if they are fewer than n_samples; else infinity.
+    several_traits : bool, default=False
+        Whether z may have a column per trait. The result has, even if z is of one trait.
+
+    Raises
+    ------
+    ValueError
+        Naming what is missing, or not of its shape and range, or if labels of variants disagree.
     """
     if (z is None) == (beta is None) or (beta is None) != (se is None):
         raise ValueError("fit_summary needs either z, or both beta and se.")
     if ld is None:
         raise ValueError("fit_summary needs ld, the LD matrix (n_variants, n_variants).")
-    names, ld_names = labels(beta if z is None else z, "index"), labels(ld, "columns")
-    if names is not None and ld_names is not None and not np.array_equal(names, ld_names):
-        raise ValueError(
-            "z and ld name different variants, or the same in another order. Align them first, "
-            "as in ld.loc[z.index, z.index]."
-        )
-    if scipy.sparse.issparse(ld):
-        xp, device, dtype = numpy_namespace, "cpu", np.float64
+    reported = beta if z is None else z
+    labelled = {"z" if beta is None else "beta": reported, "se": se}
+    labelled["heterozygosity"] = heterozygosity
+    if not several_traits:
+        labelled["n_samples"] = n_samples
+    labels = {name: row_labels(values) for name, values in labelled.items()}
+    z, ld_array = beside(wald_statistics(beta, se) if z is None else z, ld)
+    check_statistics(z, several_traits)
+    variant_names = common_labels(labels | ld_labels(ld, z.shape[0]))
+    ld = make_ld(ld_array, z.shape[0])
+    first = z if z.ndim == 1 else z[:, 0]
+    if several_traits:
+        z = z[:, None] if z.ndim == 1 else z
+        n_samples = per_variant(n_samples, "n_samples", z[0, :], low=2, noun="traits")
     else:
-        xp, device = get_namespace_and_device(ld)
-        ld = move_to(ld, xp, device)
-        dtype = float_dtype(ld, xp)
-    if z is None:
-        beta, se = to_numpy(beta), to_numpy(se)
-        if beta.shape != se.shape or not np.all(se > 0):
-            raise ValueError("beta and se must have one shape, and every se must be positive.")
-        z = beta / se
-    z = move_to(z, xp, device, dtype)
-    if z.ndim != 1 or z.shape[0] == 0:
-        raise ValueError(f"z must have shape (n_variants,); got {tuple(z.shape)}.")
-    wrong = np.flatnonzero(~np.isfinite(to_numpy(z)))
+        n_samples = per_variant(n_samples, "n_samples", z, low=2)
+    if panel_size is None:
+        n_people = ld.n_people if isinstance(ld, GenotypeLD) else np.inf
+        panel_size = n_people if n_people < float(namespace_of(z).max(n_samples)) else np.inf
+    elif panel_size != np.inf:
+        check_number(panel_size, "panel_size", low=2, closed="neither")
+    return SummaryStatistics(
+        z=z,
+        ld=ld,
+        n_samples=n_samples,
+        heterozygosity=per_variant(
+            1.0 if heterozygosity is None else heterozygosity,
+            "heterozygosity",
+            first,
+            low=0,
+            closed="left",
+        ),
+        panel_size=panel_size,
+        variant_names=variant_names,
+        trait_names=column_labels(reported) if several_traits else None,
+    )
+
+
+def wald_statistics(beta: ArrayLike, se: ArrayLike) -> np.ndarray:
+    """Return beta / se on the host."""
+    beta, se = to_numpy(beta), to_numpy(se)
+    if beta.shape != se.shape or not np.all(se > 0):
+        raise ValueError("beta and se must have one shape, and every se must be positive.")
+    return beta / se
+
+
+def beside(z: ArrayLike, ld: Any) -> tuple[Array, Any]:
+    """Return z and ld in the namespace of ld, z in its floating dtype; sparse LD stays so."""
+    if scipy.sparse.issparse(ld):
+        return move_to(z, numpy_namespace, "cpu", np.float64), ld
+    xp, device = get_namespace_and_device(ld)
+    ld = move_to(ld, xp, device)
+    return move_to(z, xp, device, float_dtype(ld, xp)), ld
+
+
+def check_statistics(z: Array, several_traits: bool) -> None:
+    """Raise ValueError unless z has its shape and is finite."""
+    ndims, shape = ((1, 2), " or (n_variants, n_traits)") if several_traits else ((1,), "")
+    if z.ndim not in ndims or 0 in z.shape:
+        raise ValueError(f"z must have shape (n_variants,){shape}; got {tuple(z.shape)}.")
+    finite = np.isfinite(to_numpy(z)).reshape(z.shape[0], -1).all(axis=1)
+    wrong = np.flatnonzero(~finite)
     if wrong.size:
         raise ValueError(
             f"z holds NaN or infinity for {wrong.size} variants, the first at index {wrong[0]}: "
             "remove those variants from z and ld."
         )
-    ld = make_ld(ld, z.shape[0], xp, device)
-    n_samples = per_variant(n_samples, "n_samples", z, xp, device, low=2, closed="neither")
-    if heterozygosity is None:
-        heterozygosity = 1.0
-    heterozygosity = per_variant(
-        heterozygosity, "heterozygosity", z, xp, device, low=0, closed="left"
-    )
-    if panel_size is None:  # genotypes of fewer people than the scan has are a panel's
-        people = ld.X.shape[0] if getattr(ld, "of_people", False) else np.inf
-        panel_size = people if people < float(xp.max(n_samples)) else np.inf
-    elif panel_size != np.inf:
-        check_number(panel_size, "panel_size", low=2, closed="neither")
-    locus = Locus(
-        z=z if score else wald_to_correlation_z(z, n_samples),
-        ld=ld,
-        n_samples=n_samples,
-        heterozygosity=heterozygosity,
-        scale=xp.sqrt(n_samples * heterozygosity),
-        trait_known=False,
-        xp=xp,
-        device=device,
-        panel_size=panel_size,
-    )
-    return locus, ld_names if names is None else names
 
 
-def labels(values, name):
-    """Return the labels `name` of a pandas object, where all are str, as an array, or None."""
-    found = getattr(values, name, None)
-    if found is None or callable(found) or not all(isinstance(label, str) for label in found):
-        return None
-    return np.asarray(found, dtype=object)
+def ld_labels(ld: Any, n_variants: int) -> dict[str, np.ndarray | None]:
+    """Return the names of variants that `ld` carries: those of its rows, columns or both."""
+    shape = np.shape(ld)
+    rows, columns = shape if len(shape) == 2 else (0, 0)
+    labels = {}
+    if columns == n_variants:
+        labels["the columns of ld"] = column_labels(ld)
+    if rows == n_variants:  # else they are people
+        labels["the rows of ld"] = row_labels(ld)
+    return labels
 
 
-def per_variant(values, name, z, xp, device, *, low=None, high=None, closed="neither"):
-    """Return `values`, a number or (p,), as an array (p,) beside z, all in their interval."""
+def common_labels(labels: dict[str, np.ndarray | None]) -> np.ndarray | None:
+    """Return the labels that all arguments share, or None if none has labels; refuse others."""
+    labelled = [(name, names) for name, names in labels.items() if names is not None]
+    for name, names in labelled[1:]:
+        first, expected = labelled[0]
+        if not np.array_equal(names, expected):
+            raise ValueError(
+                f"{first} and {name} name different variants, or the same in another order. Align "
+                "them first, as in ld.loc[z.index, z.index]."
+            )
+    return labelled[0][1] if labelled else None
+
+
+def per_variant(
+    values: ArrayLike,
+    name: str,
+    z: Array,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    closed: str = "neither",
+    noun: str = "variants",
+) -> Array:
+    """Return `values`, a number or (p,), as an array (p,) beside z (p,), all in their interval."""
     if isinstance(values, Real):
         check_number(values, name, low=low, high=high, closed=closed)
         return float(values) + 0 * z
-    values = move_to(values, xp, device, z.dtype)
+    xp = namespace_of(z)
+    values = move_to(values, xp, device_of(z), z.dtype)
+    if values.ndim == 0:
+        values = values + 0 * z
     if values.shape != z.shape:
         raise ValueError(
-            f"{name} must be a number or have one value for each of the {z.shape[0]} variants; "
+            f"{name} must be a number or have one value for each of the {z.shape[0]} {noun}; "
             f"got shape {tuple(values.shape)}."
         )
     for extreme in (xp.min(values), xp.max(values)):

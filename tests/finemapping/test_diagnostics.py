@@ -30,7 +30,7 @@ GWAS, REFERENCE = SHARED / "data" / "gwas_loci", SHARED / "reference" / "finemap
 
 
 def host(ld):
-    return DenseLD(np.ascontiguousarray(ld), np, "cpu")
+    return DenseLD(np.ascontiguousarray(ld))
 
 
 def locus(p=40, n=2000, seed=0):
@@ -274,7 +274,7 @@ def test_the_screen_says_what_is_wrong():
 
 def test_shrunk_ld_is_screened_like_its_matrix():
     z, ld, _ = simulated(0, 10)
-    shrunk = ShrunkLD(host(ld), 0.1, np, "cpu")
+    shrunk = ShrunkLD(host(ld), 0.1)
     matrix = host(0.9 * ld + 0.1 * np.eye(300))
     assert screen_mismatch(z, shrunk).share == pytest.approx(screen_mismatch(z, matrix).share)
 

@@ -21,7 +21,7 @@ from tests.oracles.finemapping import design, enumerate_posterior
 
 
 def locus_of(z, R, scale):
-    return Locus(z, DenseLD(R, xp, "cpu"), 1.0, scale**2, scale, False, xp, "cpu")
+    return Locus(z, DenseLD(R), 1.0, scale**2, scale, False)
 
 
 def random_case(seed=0, p=5, noise="ld", **options):

@@ -17,7 +17,6 @@ from skgenetics.finemapping.solvers._gibbs import (
 )
 from skgenetics.loci._credible_sets import sets_of_draws
 from skgenetics.loci._ld import DenseLD
-from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import enumerate_posterior
 
 
@@ -161,7 +160,7 @@ def test_sets_of_draws_by_hand():
     R = np.eye(5)
     R[0, 1] = R[1, 0] = 0.9
     R[2, 3] = R[3, 2] = 0.8
-    ld = DenseLD(R, xp, "cpu")
+    ld = DenseLD(R)
     places = np.array([[0, 2], [1, 2], [0, 3], [0, -1]] * 25)
     pip = np.array([0.75, 0.25, 0.5, 0.25, 0.0])
     found = sets_of_draws(places, pip, np.full(5, 0.2), ld, coverage=0.9, min_purity=0.5)

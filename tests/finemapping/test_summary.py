@@ -49,7 +49,7 @@ def test_ld_through_genotypes_equals_dense_ld(locus, n):
     share = weight / weight.sum()
     mean, sd = share @ X, np.sqrt(share @ X.astype(float) ** 2 - (share @ X) ** 2)
     inverse = np.where(np.arange(9) == 4, 0, 1 / np.where(sd > 1e-9, sd, 1))
-    lazy = GenotypeLD(X, mean, inverse, np.sqrt(share), xp, "cpu")
+    lazy = GenotypeLD(X, mean, inverse, np.sqrt(share))
     effects = np.random.default_rng(0).normal(size=(3, 9))
     np.testing.assert_allclose(lazy.product(effects), dense.product(effects), atol=1e-10)
     np.testing.assert_allclose(lazy.scores(), dense.scores(), atol=1e-10)
@@ -95,7 +95,7 @@ def ld_with(i, j, value, *, symmetric=True):
 )
 def test_wrong_ld_is_refused(ld, message):
     with pytest.raises(ValueError, match=message):
-        check_ld(ld, 3, xp)
+        check_ld(ld, 3)
     with pytest.raises(ValueError, match=message):
         FinemapMiXeR().fit_summary(np.zeros(3), ld, n_samples=100)
 

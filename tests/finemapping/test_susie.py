@@ -30,7 +30,7 @@ def run(z, R, scale, **options):
         "norm": None,
         "tol": 1e-10,
     }
-    return list(susie(z, DenseLD(R, xp, "cpu"), scale, **(settings | options)))
+    return list(susie(z, DenseLD(R), scale, **(settings | options)))
 
 
 def test_one_effect_is_exact():

@@ -10,7 +10,6 @@ from skgenetics.loci._credible_sets import (
     sets_of_pips,
 )
 from skgenetics.loci._ld import DenseLD
-from skgenetics.utils._arrays import numpy_namespace as xp
 
 R = np.array(
     [
@@ -21,7 +20,7 @@ R = np.array(
         [0.1, 0.1, 0.1, -1.0, 1.0],
     ]
 )
-LD = DenseLD(R, xp, "cpu")
+LD = DenseLD(R)
 
 
 def test_smallest_set_reaching_coverage_with_its_purity():
@@ -72,7 +71,7 @@ def test_log10_odds_of_certainty_is_finite():
 
 
 def test_ties_keep_their_order_whatever_rounding_makes_of_them():
-    R = DenseLD(np.ones((4, 4)), xp, "cpu")
+    R = DenseLD(np.ones((4, 4)))
     weights = np.array([0.25, 0.25, 0.25, 0.25]) + 1e-15 * np.array([0, 3, 1, 2])
     found = credible_set(weights, R, coverage=0.95, min_purity=0.5, log10_bf=1.0)
     assert found["variants"].tolist() == [0, 1, 2, 3]

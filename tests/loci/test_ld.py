@@ -6,7 +6,6 @@ import scipy.sparse
 
 from skgenetics import FinemapMiXeR
 from skgenetics.loci._ld import DenseLD, ShrunkLD, SparseLD, factor_ld, panel_ld
-from skgenetics.utils._arrays import numpy_namespace as xp
 
 P = 9
 
@@ -25,13 +24,13 @@ def forms():
     np.fill_diagonal(band, 1)
     shrunk = 0.7 * R + 0.3 * np.eye(P)
     return {
-        "dense": (DenseLD(R, xp, "cpu"), R),
-        "panel": (panel_ld(X, xp, "cpu"), R),
-        "few people": (panel_ld(X[:6], xp, "cpu"), np.corrcoef(X[:6].T)),
-        "factor": (factor_ld(vectors * np.sqrt(values), xp, "cpu"), R),
+        "dense": (DenseLD(R), R),
+        "panel": (panel_ld(X), R),
+        "few people": (panel_ld(X[:6]), np.corrcoef(X[:6].T)),
+        "factor": (factor_ld(vectors * np.sqrt(values)), R),
         "sparse": (SparseLD(scipy.sparse.coo_matrix(band)), band),
-        "shrunk": (ShrunkLD(DenseLD(R, xp, "cpu"), 0.3, xp, "cpu"), shrunk),
-        "shrunk panel": (ShrunkLD(panel_ld(X, xp, "cpu"), 0.3, xp, "cpu"), shrunk),
+        "shrunk": (ShrunkLD(DenseLD(R), 0.3), shrunk),
+        "shrunk panel": (ShrunkLD(panel_ld(X), 0.3), shrunk),
     }
 
 
@@ -59,7 +58,7 @@ def test_forms_act_like_their_matrix(name):
 
 @pytest.mark.parametrize("name", ["dense", "panel"])
 def test_pieces_add_up(monkeypatch, name):
-    monkeypatch.setattr("skgenetics.loci._ld.PIECE", 1)
+    monkeypatch.setattr("skgenetics.loci._ld.TEMPORARY_SIZE", 1)
     ld, R = forms()[name]
     moved = ld.sparse_product(np.array([4, 0]), np.array([1.0, -2.0]))
     np.testing.assert_allclose(moved, R[4] - 2 * R[0], atol=1e-10)

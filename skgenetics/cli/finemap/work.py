@@ -144,7 +144,7 @@ def read_locus(fields, source, index=None, haploid=None, panel_size=None, stamp=
         if panel_size is None and len(ld) < kept["n"].max():  # else they are the scan's own people
             panel_size = len(ld)
         if ld.shape[0] >= ld.shape[1]:
-            ld = panel_ld(ld, np, "cpu").dense().matrix
+            ld = panel_ld(ld).dense().matrix
     result = {
         "z": kept["z"].to_numpy(),
         "n_samples": kept["n"].to_numpy(),
