@@ -1,67 +1,98 @@
-"""What the two estimators share: parameters, validation, training and the folded network."""
+"""What the two estimators share: parameters, validation, and the order of training."""
 
 import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d
+from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from skgenetics.neural_network._network import Network, fold, forward, task_logit
-from skgenetics.neural_network._targets import column_moments
+from skgenetics.neural_network._importances import NetworkImportances
+from skgenetics.neural_network._network import ModelState, Scales, copy_network, fold
+from skgenetics.neural_network._objective import Objective, constant_loss, mean_logit
+from skgenetics.neural_network._start import column_scales, start_network
+from skgenetics.neural_network._targets import Targets
 from skgenetics.neural_network._training import (
     Adam,
-    Data,
+    AdamSettings,
     Epoch,
-    Objective,
+    Samples,
     adam_epoch,
-    chunks,
-    constant_loss,
-    copy_network,
     data_loss,
-    dense_rows,
-    start_intercept,
-    start_network,
     train_adam,
     train_lbfgs,
 )
 from skgenetics.utils._arrays import (
     check_same_namespace,
+    device_of,
     get_namespace_and_device,
     move_to,
+    namespace_of,
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._parameters import check_number, check_option
-from skgenetics.utils._validation import check_flags, check_missing_codes, validate_sample_weight
+from skgenetics.utils._parameters import (
+    Constraints,
+    Flag,
+    Instance,
+    Integer,
+    Number,
+    Option,
+    Seed,
+    check_number,
+    check_parameters,
+)
+from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import validate_sample_weight
 
-NOT_NEGATIVE = {"low": 0, "closed": "left"}
-COUNT = {"integer": True, "low": 1, "closed": "left"}
-LIMITS = {
-    "negative_slope": {"low": 0, "high": 1, "closed": "left"},
-    "coef_alpha": NOT_NEGATIVE,
-    "attention_alpha": NOT_NEGATIVE,
-    "dropout": {"low": 0, "high": 1, "closed": "left"},
-    "learning_rate_init": {"low": 0, "closed": "neither"},
-    "max_iter": COUNT,
-    "validation_fraction": {"low": 0, "high": 1, "closed": "neither"},
-    "n_iter_no_change": COUNT,
-    "tol": NOT_NEGATIVE,
-}
-WORSE = 10  # times the loss of a constant, or 1: no matter of chance or of too few epochs
+DIVERGED = 10  # times the loss of a constant, or 1: too large for chance or too few epochs
 N_SAMPLE = 1000  # training rows kept for feature_importances_
+BATCH_SIZE = 200  # rows of a minibatch for batch_size="auto"
 
 
-class LINABase(CallbackSupportMixin, BaseEstimator):
+class LINABase(CallbackSupportMixin, NetworkImportances):
     """Parameters, validation and training; a subclass encodes y and reads the logits."""
 
+    _constraints: ClassVar[Constraints] = {
+        "hidden_layer_sizes": [
+            Integer(low=1),
+            Instance(Sequence, np.ndarray, noun="a sequence of integers"),
+        ],
+        "activation": [Option("leaky_relu", "relu")],
+        "negative_slope": [Number(low=0, high=1, closed="left")],
+        "standardize": [Flag()],
+        "coef_alpha": [Number(low=0, closed="left")],
+        "attention_alpha": [Number(low=0, closed="left")],
+        "dropout": [Number(low=0, high=1, closed="left")],
+        "batch_norm": [Flag()],
+        "solver": [Option("adam", "lbfgs")],
+        "learning_rate_init": [Number(low=0)],
+        "batch_size": [Option("auto"), Integer(low=1)],
+        "max_iter": [Integer(low=1)],
+        "early_stopping": [Flag()],
+        "validation_fraction": [Number(low=0, high=1)],
+        "n_iter_no_change": [Integer(low=1)],
+        "tol": [Number(low=0, closed="left")],
+        "warm_start": [Flag()],
+        "random_state": [Seed()],
+    }
+
+    _state: ModelState  # on standardized dosages, from which training goes on
+    _scales: Scales
+    _optimizer: Adam | None = None  # of partial_fit
+    _loss: str  # what y asks for, a key of LOSSES
+    loss_curve_: list[float]
+    validation_scores_: list[float]
+    n_iter_: int
+
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
 
         Parameters
@@ -79,90 +110,56 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         self : object
         """
         self._check_parameters()
-        resume = self.warm_start and hasattr(self, "_raw")
-        X, y, weight, xp, device, dtype = self._validate(X, y, sample_weight, reset=not resume)
-        Y, cell_weight, scaling = self._encode(y, weight, xp, device, dtype, new=not resume)
-        training, validation = self._split(y, weight)
+        resume = self.warm_start and hasattr(self, "_state")
+        X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
+        targets = self._encode(y, weight, new=not resume)
+        rows, held_out = self._split(y, weight)
         rng = self._generator()
         if not resume:
-            self._start(X, Y, cell_weight, weight, training, scaling, rng, xp, device)
-        rows = {"X": X, "Y": Y, "cell_weight": cell_weight, "weight": weight, **self._scales}
-        data = Data(training, **rows)
+            self._start(X, targets, weight, rows, rng)
+        training = self._samples(rows, X, targets, weight)
         if self.solver == "lbfgs":
-            settings = {"max_iter": self.max_iter, "tol": self.tol}
-            epoch = train_lbfgs(self._raw, data, self._objective(), **settings, xp=xp)
-            if not epoch.converged:
-                warnings.warn(
-                    f"L-BFGS did not converge in {len(epoch.loss_curve)} iterations. Increase "
-                    "max_iter, or tol.",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
+            epoch = self._train_lbfgs(training)
         else:
-            epochs = train_adam(
-                self._raw,
-                self._moments,
-                data,
-                None if validation is None else Data(validation, **rows),
-                self._objective(),
-                learning_rate=self.learning_rate_init,
-                batch_size=self._batch_size(len(training)),
-                dropout=self.dropout,
-                tol=self.tol,
-                n_iter_no_change=self.n_iter_no_change,
-                rng=rng,
-                xp=xp,
-            )
+            validation = None if held_out is None else training._replace(rows=held_out)
+            epochs = self._adam_epochs(training, validation, rng)
             epoch, _ = run_solver(
                 self, epochs, max_iter=self.max_iter, X=X, y=y, attributes=self._attributes
             )
-        vars(self).update(self._attributes(epoch))
-        vars(self).pop("_optimizer", None)
-        self._keep_sample(X, training, rng, xp, device)
-        if epoch.diverged:
-            raise ValueError(
-                "The training diverged: a loss or parameter is not finite after "
-                f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
-                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."
-            )
-        limit = WORSE * max(1.0, constant_loss(self._loss, Y, cell_weight, weight, xp))
-        if epoch.loss_curve and epoch.loss_curve[-1] > limit:
-            loss = data_loss(epoch.network, epoch.moments, data, self._objective(), xp)
-            if not loss <= limit:
-                warnings.warn(
-                    f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {WORSE} times "
-                    "that of predicting the mean: the training diverges. Lower "
-                    f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
-                    ConvergenceWarning,
-                    stacklevel=3,
-                )
+        self._store(epoch)
+        self._optimizer = None
+        self._keep_sample(X, rows, rng)
+        self._check_divergence(epoch, training)
         return self
 
-    def _partial_fit(self, X, y, sample_weight, classes=None):
+    def _partial_fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None,
+        classes: ArrayLike | None = None,
+    ) -> Self:
         """Run one epoch of Adam from where the last call ended."""
         self._check_parameters()
-        resume = hasattr(self, "_raw")
-        X, y, weight, xp, device, dtype = self._validate(X, y, sample_weight, reset=not resume)
-        encoding = {"new": not resume, "classes": classes, "partial": True}
-        Y, cell_weight, scaling = self._encode(y, weight, xp, device, dtype, **encoding)
+        resume = hasattr(self, "_state")
+        X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
+        targets = self._encode(y, weight, new=not resume, classes=classes, partial=True)
         rows, rng = np.arange(X.shape[0]), self._generator()
         if not resume:
-            self._start(X, Y, cell_weight, weight, rows, scaling, rng, xp, device)
-        network = copy_network(self._raw, xp)
-        optimizer = vars(self).pop("_optimizer", None)
+            self._start(X, targets, weight, rows, rng)
+        network = copy_network(self._state.network)
+        optimizer, self._optimizer = self._optimizer, None
         if optimizer is None:
-            optimizer = Adam(network.arrays(), self.learning_rate_init, xp)
-        optimizer.rate = self.learning_rate_init
+            optimizer = Adam(network.arrays(), self.learning_rate_init)
+        optimizer.learning_rate = self.learning_rate_init
         loss, moments = adam_epoch(
-            network,
-            self._moments,
-            Data(rows, X, Y, cell_weight, weight, **self._scales),
+            ModelState(network, self._state.moments),
+            self._samples(rows, X, targets, weight),
             self._objective(),
             optimizer,
             batch_size=self._batch_size(X.shape[0]),
             dropout=self.dropout,
             rng=rng,
-            xp=xp,
         )
         if loss == np.inf:
             raise ValueError(
@@ -171,95 +168,139 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
             )
         self._optimizer = optimizer
         losses = [*getattr(self, "loss_curve_", []), loss]
-        epoch = Epoch(network, moments, losses, [], converged=False, diverged=False)
-        vars(self).update(self._attributes(epoch))
-        self._keep_sample(X, rows, rng, xp, device)
+        self._store(Epoch(ModelState(network, moments), losses, None, False, False))
+        self._keep_sample(X, rows, rng)
         return self
 
-    def attention(self, X):
-        """Return the attention of each variant in each sample.
+    def _encode(
+        self,
+        y: Array,
+        weight: Array,
+        *,
+        new: bool,
+        classes: ArrayLike | None = None,
+        partial: bool = False,
+    ) -> Targets:
+        """Return the targets of y, and set `_loss`.
 
-        Parameters
-        ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
-
-        Returns
-        -------
-        attention : array of shape (n_samples, n_variants)
-            A of logit = K (A * (X - center_)) + B: with one task, ``task_coef_ * attention(X)`` are
-            the coefficients of the linear model that holds for the sample.
+        `new` is True unless the network goes on from an earlier call; `partial` says that other
+        rows will follow; `classes` are the labels that may come.
         """
-        X, xp = self._validate_X(X, "attention")
-        network = self._network()
-        return xp.concat(
-            [forward(network, x, self._slope(), xp).inputs[-1] for x in self._blocks(X, xp)], axis=0
+        raise NotImplementedError
+
+    def _strata(self, y: Array) -> np.ndarray | None:
+        """Return the labels of which training and validation rows have the same shares."""
+        raise NotImplementedError
+
+    def _start(
+        self,
+        X: Array,
+        targets: Targets,
+        weight: Array,
+        rows: np.ndarray,
+        rng: np.random.Generator,
+    ) -> None:
+        """Draw a network; take scales and the first intercept from the training rows."""
+        (n, m), dtype = X.shape, weight.dtype
+        xp, device = namespace_of(weight), device_of(weight)
+        trained = np.zeros(n)
+        trained[rows] = 1.0
+        trained = move_to(trained, xp, device, dtype)
+        network = start_network(self._hidden_sizes(), m, targets.Y.shape[1], self.batch_norm, rng)
+        arrays = [move_to(array, xp, device, dtype) for array in network.arrays()]
+        intercept = mean_logit(self._loss, targets.Y, trained[:, None] * targets.cell_weight)
+        network = network.replace_arrays(arrays)._replace(task_intercept=intercept)
+        self._state = ModelState(network, [])
+        mean, scale = np.zeros(m), np.ones(m)
+        if self.standardize:
+            share = xp.astype(trained * weight, xp.float64)
+            mean, scale = column_scales(X, share / xp.sum(share))
+        mean, scale = (move_to(array, xp, device, dtype) for array in (mean, scale))
+        self._scales = Scales(mean, scale, targets.mean, targets.scale)
+
+    def _samples(self, rows: np.ndarray, X: Array, targets: Targets, weight: Array) -> Samples:
+        """Return rows of X as training reads them."""
+        mean, scale, _, _ = self._scales
+        return Samples(rows, X, targets.Y, targets.cell_weight, weight, mean, scale)
+
+    def _train_lbfgs(self, training: Samples) -> Epoch:
+        """Return the end of L-BFGS, with a warning if it did not converge."""
+        epoch = train_lbfgs(
+            self._state.network, training, self._objective(), max_iter=self.max_iter, tol=self.tol
         )
+        if not epoch.converged:
+            warnings.warn(
+                f"L-BFGS did not converge in {len(epoch.loss_curve)} iterations. Increase "
+                "max_iter, or tol.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+        return epoch
 
-    def _logits(self, X, method):
-        """Return the logits (n, d), on the scale of y for regression."""
-        X, xp = self._validate_X(X, method)
-        network = self._network()
-        parts = []
-        for block in self._blocks(X, xp):
-            A = forward(network, block, self._slope(), xp).inputs[-1]
-            parts.append(task_logit(network, A, block - self.center_))
-        return xp.concat(parts, axis=0), xp
+    def _adam_epochs(
+        self, training: Samples, validation: Samples | None, rng: np.random.Generator
+    ) -> Iterator[Epoch]:
+        """Return the epochs of Adam, one after the other."""
+        settings = AdamSettings(
+            learning_rate=self.learning_rate_init,
+            batch_size=self._batch_size(len(training.rows)),
+            dropout=self.dropout,
+            tol=self.tol,
+            n_iter_no_change=self.n_iter_no_change,
+        )
+        return train_adam(self._state, training, validation, self._objective(), settings, rng)
 
-    def _blocks(self, X, xp, n_copies=1):
-        """Yield dense blocks of rows of X, floating; `n_copies` of one stay small beside X."""
-        for rows in chunks(np.arange(X.shape[0]), n_copies * X.shape[1]):
-            yield dense_rows(X, slice(rows[0], rows[-1] + 1), xp, self.task_coef_.dtype)
+    def _store(self, epoch: Epoch) -> None:
+        """Set the fitted attributes."""
+        if hasattr(self, "validation_scores_"):
+            del self.validation_scores_
+        for name, value in self._attributes(epoch).items():
+            setattr(self, name, value)
 
-    def _network(self):
-        """Return the fitted network on raw dosages."""
-        weights = [*self.coefs_, self.attention_coef_]
-        biases = [*self.intercepts_, self.attention_intercept_]
-        return Network(weights, biases, self.task_coef_, self.task_intercept_, [], [])
-
-    def _attributes(self, epoch):
+    def _attributes(self, epoch: Epoch) -> dict[str, Any]:
         """Return the fitted attributes of an epoch."""
-        scales = {**self._scales, **self._target_scales}
-        folded = fold(epoch.network, epoch.moments, **scales)
-        return {
+        folded = fold(epoch.state, self._scales)
+        attributes = {
             "coefs_": folded.weights[:-1],
             "intercepts_": folded.biases[:-1],
             "attention_coef_": folded.weights[-1],
             "attention_intercept_": folded.biases[-1],
             "task_coef_": folded.task_coef,
             "task_intercept_": folded.task_intercept,
-            "center_": self._scales["mean"],
+            "center_": self._scales.mean,
             "loss_curve_": epoch.loss_curve,
-            "validation_scores_": epoch.validation_scores,
             "n_iter_": len(epoch.loss_curve),
             "converged_": epoch.converged and not epoch.diverged,
             "best_loss_": min(epoch.loss_curve, default=float("inf")),
-            "_raw": epoch.network,
-            "_moments": epoch.moments,
+            "_state": epoch.state,
         }
+        if epoch.validation_scores is not None:
+            attributes["validation_scores_"] = epoch.validation_scores
+        return attributes
 
-    def _start(self, X, Y, cell_weight, weight, rows, scaling, rng, xp, device):
-        """Draw a network; take scales and the first intercept from the training rows."""
-        (n, m), dtype = X.shape, Y.dtype
-        trained = np.zeros(n)
-        trained[rows] = 1.0
-        trained = xp.asarray(trained, dtype=dtype, device=device)
-        network = start_network(self._hidden_sizes(), m, Y.shape[1], self.batch_norm, rng)
-        arrays = [xp.asarray(array, dtype=dtype, device=device) for array in network.arrays()]
-        intercept = start_intercept(self._loss, Y, trained[:, None] * cell_weight, xp)
-        self._raw = network.replace_arrays(arrays)._replace(task_intercept=intercept)
-        self._moments = []
-        mean, scale = np.zeros(m), np.ones(m)
-        if self.standardize:
-            share = xp.astype(trained * weight, xp.float64)
-            mean, scale = column_moments(X, share / xp.sum(share), xp)
-        self._scales = {
-            "mean": move_to(mean, xp, device, dtype),
-            "scale": move_to(scale, xp, device, dtype),
-        }
-        y_mean, y_scale = (move_to(array, xp, device, dtype) for array in scaling)
-        self._target_scales = {"y_mean": y_mean, "y_scale": y_scale}
+    def _check_divergence(self, epoch: Epoch, training: Samples) -> None:
+        """Raise, or warn, if the training has diverged."""
+        if epoch.diverged:
+            raise ValueError(
+                "The training diverged: a loss or parameter is not finite after "
+                f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
+                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."
+            )
+        _, _, Y, cell_weight, weight, _, _ = training
+        limit = DIVERGED * max(1.0, constant_loss(self._loss, Y, cell_weight, weight))
+        if not epoch.loss_curve or epoch.loss_curve[-1] <= limit:
+            return
+        loss = data_loss(epoch.state, training, self._objective())  # without penalties
+        if not loss <= limit:
+            warnings.warn(
+                f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {DIVERGED} times "
+                "that of predicting the mean: the training diverges. Lower "
+                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
 
-    def _split(self, y, weight):
+    def _split(self, y: Array, weight: Array) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the rows to train on and those to validate on (or None), on the host."""
         rows = np.arange(y.shape[0])
         if not self.early_stopping:
@@ -275,57 +316,51 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
                 raise ValueError(f"Every sample_weight of the {name} rows is zero.")
         return np.sort(training), np.sort(validation)
 
-    def _keep_sample(self, X, rows, rng, xp, device):
+    def _keep_sample(self, X: Array, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Keep some training rows, for feature_importances_."""
         if len(rows) > N_SAMPLE:
             rows = np.sort(rng.choice(rows, size=N_SAMPLE, replace=False))
-        dense = not sparse.issparse(X)
-        self._sample = xp.take(X, xp.asarray(rows, device=device), axis=0) if dense else X[rows]
+        if sparse.issparse(X):
+            self._sample = X[rows]
+        else:
+            xp = namespace_of(X)
+            self._sample = xp.take(X, xp.asarray(rows, device=device_of(X)), axis=0)
         self._importances = None
 
-    def _objective(self):
+    def _objective(self) -> Objective:
         """Return what the training minimizes."""
         return Objective(self._loss, self._slope(), self.coef_alpha, self.attention_alpha)
 
-    def _slope(self):
-        """Return the slope of the activation below zero."""
-        return float(self.negative_slope) if self.activation == "leaky_relu" else 0.0
-
-    def _generator(self):
+    def _generator(self) -> np.random.Generator:
         """Return a generator of random numbers that follows random_state."""
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return np.random.default_rng(seed)
 
-    def _batch_size(self, n_samples):
+    def _batch_size(self, n_samples: int) -> int:
         """Return the rows of a minibatch."""
-        return min(200 if self.batch_size == "auto" else self.batch_size, n_samples)
+        return min(BATCH_SIZE if self.batch_size == "auto" else self.batch_size, n_samples)
 
-    def _hidden_sizes(self):
+    def _hidden_sizes(self) -> list[int]:
         """Return the widths of the hidden layers, validated."""
         sizes = self.hidden_layer_sizes
         sizes = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if not sizes:
             raise ValueError("hidden_layer_sizes must hold one width at least; got none.")
         for size in sizes:
-            check_number(size, "hidden_layer_sizes", **COUNT)
+            check_number(size, "hidden_layer_sizes", integer=True, low=1, closed="left")
         return [int(size) for size in sizes]
 
-    def _check_parameters(self):
-        """Raise where a parameter is not what the docstring says."""
-        check_flags(self)
-        check_option(self.activation, "activation", ("leaky_relu", "relu"))
-        check_option(self.solver, "solver", ("adam", "lbfgs"))
-        for name, limits in LIMITS.items():
-            check_number(getattr(self, name), name, **limits)
-        if self.batch_size != "auto":
-            check_number(self.batch_size, "batch_size", **COUNT)
+    def _check_parameters(self) -> None:
+        """Raise if a parameter is not what the docstring says, or does not go with another."""
+        check_parameters(self)
         sizes = self._hidden_sizes()
-        if hasattr(self, "_raw") and self.warm_start:
-            fitted = [int(bias.shape[0]) for bias in self._raw.biases[:-1]]
-            if fitted != sizes or bool(self._raw.scales) != bool(self.batch_norm):
+        if self.warm_start and hasattr(self, "_state"):
+            network = self._state.network
+            fitted = [int(bias.shape[0]) for bias in network.biases[:-1]]
+            if fitted != sizes or bool(network.scales) != bool(self.batch_norm):
                 raise ValueError(
                     "With warm_start=True the network stays the same: it has hidden layers of "
-                    f"{fitted} and batch_norm={bool(self._raw.scales)}; got {sizes} and "
+                    f"{fitted} and batch_norm={bool(network.scales)}; got {sizes} and "
                     f"{self.batch_norm}."
                 )
         if self.solver == "lbfgs":
@@ -333,10 +368,11 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
                 if getattr(self, name):
                     raise ValueError(f"{name} needs solver='adam'; got solver='lbfgs'.")
 
-    def _validate(self, X, y, sample_weight, *, reset):
-        """Return X, y (as it came), weights (n,), the namespace, its device and the dtype."""
+    def _validate(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
+    ) -> tuple[Array, Array, Array]:
+        """Return X, y (as it came), and weights (n,) of the namespace and dtype of training."""
         xp, device = get_namespace_and_device(X)
-        y_params = {"ensure_2d": False, "dtype": None, "ensure_all_finite": "allow-nan"}
         X, y = validate_data(
             self,
             X,
@@ -344,10 +380,10 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
             reset=reset,
             validate_separately=(
                 {"accept_sparse": "csr", "ensure_all_finite": "allow-nan"},
-                y_params,
+                {"ensure_2d": False, "dtype": None, "ensure_all_finite": "allow-nan"},
             ),
         )
-        self._check_genotypes(X, xp)
+        self._check_missing_calls(X)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)
@@ -359,28 +395,9 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, dtype)
         if weight is None:
             weight = xp.ones(X.shape[0], dtype=dtype, device=device)
-        return X, y, weight, xp, device, dtype
+        return X, y, weight
 
-    def _validate_X(self, X, method):
-        """Return X for a method called after fit, and its namespace."""
-        check_is_fitted(self, "task_coef_")
-        check_same_namespace(self, X, attribute="task_coef_", method=method)
-        xp, _ = get_namespace_and_device(X)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite="allow-nan")
-        self._check_genotypes(X, xp)
-        return X, xp
-
-    def _check_genotypes(self, X, xp):
-        """Raise ValueError where X holds missing calls."""
-        values = X.data if sparse.issparse(X) else X
-        check_missing_codes(values, xp)
-        if xp.isdtype(values.dtype, "real floating") and bool(xp.any(xp.isnan(values))):
-            raise ValueError(
-                f"X contains NaN, which {type(self).__name__} does not accept. Put "
-                "skgenetics.preprocessing.GenotypeImputer before this step."
-            )
-
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Declare CSR and array API support."""
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
@@ -388,7 +405,7 @@ class LINABase(CallbackSupportMixin, BaseEstimator):
         return tags
 
 
-def training_dtype(dtype, xp):
+def training_dtype(dtype: Any, xp: Any) -> Any:
     """Return X's own floating dtype; single for integers of 16 bits at most, which it holds."""
     if xp.isdtype(dtype, "real floating"):
         return dtype
@@ -396,7 +413,7 @@ def training_dtype(dtype, xp):
     return xp.float32 if short else xp.float64
 
 
-def uses_adam(estimator):
+def uses_adam(estimator: LINABase) -> bool:
     """Whether the estimator can be trained a batch at a time."""
     return estimator.solver == "adam"
 

@@ -1,5 +1,7 @@
 """Selection of variants at a false discovery rate, by decoys."""
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import clone
@@ -7,16 +9,25 @@ from sklearn.utils import Bunch, check_random_state
 
 from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import Array, ArrayLike
 
 
-def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_state=None):
+def decoy_selection(
+    estimator: Any,
+    X: ArrayLike,
+    y: ArrayLike,
+    *,
+    fdr: float = 0.1,
+    sample_weight: ArrayLike | None = None,
+    random_state: int | np.random.RandomState | None = None,
+) -> Bunch:
     r"""Select variants such that a share of about `fdr` of them has no association.
 
     Each variant gets a decoy, its dosages in the order of other samples, the same order for all
     variants and fixed for the whole fit. The estimator learns from both, and variant j wins by
     :math:`w_j`, its importance minus that of its decoy. A variant without association wins as often
-    as it loses, so that losers count the false ones among the winners. Selected is :math:`w_j \ge
-    t` for the smallest t with
+    as it loses, so the losers estimate how many winners are false. Variants with :math:`w_j \ge t`
+    are selected, for the smallest t with
 
     .. math::
 
@@ -31,10 +42,10 @@ def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_stat
     y : array-like of shape (n_samples,) or (n_samples, n_tasks)
         Target.
     fdr : float, default=0.1
-        Largest expected share of false discoveries. With less than 1 / fdr associated variants
+        Largest expected share of false discoveries. If fewer than 1 / fdr variants are associated,
         nothing can be selected.
     sample_weight : array-like of shape (n_samples,), optional
-        Handed to `fit`.
+        Passed to `fit`.
     random_state : None, int or RandomState, default=None
         Order of the decoys.
 
@@ -48,7 +59,7 @@ def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_stat
         decoy_importances : ndarray of shape (n_variants,)
             of their decoys.
         threshold : float
-            t; infinity where nothing is selected.
+            t; infinity if nothing is selected.
         estimator : estimator
             Fitted on variants and decoys.
 
@@ -83,22 +94,14 @@ def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_stat
     True
     """
     check_number(fdr, "fdr", low=0, high=1, closed="neither")
-    X = X if sparse.issparse(X) or hasattr(X, "shape") else np.asarray(X)
-    X = X.to_numpy() if hasattr(X, "to_numpy") else X
-    n, m = X.shape
-    order = check_random_state(random_state).permutation(n)
-    if sparse.issparse(X):
-        both = sparse.hstack([X, X.tocsr()[order]], format="csr")
-    else:
-        xp, device = get_namespace_and_device(X)
-        X = xp.asarray(X, device=device)
-        both = xp.concat([X, xp.take(X, xp.asarray(order, device=device), axis=0)], axis=1)
+    augmented = with_decoys(X, check_random_state(random_state))
+    m = augmented.shape[1] // 2
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-    fitted = clone(estimator).fit(both, y, **weights)
+    fitted = clone(estimator).fit(augmented, y, **weights)
     if not hasattr(fitted, "feature_importances_"):
         raise TypeError(
             f"{type(fitted).__name__} has no feature_importances_ to compare; give a "
-            "LINAClassifier, a LINARegressor, or another estimator that has."
+            "LINAClassifier, a LINARegressor, or another estimator that has it."
         )
     importances = to_numpy(fitted.feature_importances_)
     wins = importances[:m] - importances[m:]
@@ -113,11 +116,23 @@ def decoy_selection(estimator, X, y, *, fdr=0.1, sample_weight=None, random_stat
     )
 
 
-def select_threshold(wins, fdr):
+def with_decoys(X: ArrayLike, random_state: np.random.RandomState) -> Array:
+    """Return X (n, m) and beside it its rows in another order (n, 2 m), an array or CSR."""
+    if sparse.issparse(X):
+        order = random_state.permutation(X.shape[0])
+        return sparse.hstack([X, X.tocsr()[order]], format="csr")
+    X = X if hasattr(X, "shape") else np.asarray(X)
+    X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    order = random_state.permutation(X.shape[0])
+    xp, device = get_namespace_and_device(X)
+    X = xp.asarray(X, device=device)
+    return xp.concat([X, xp.take(X, xp.asarray(order, device=device), axis=0)], axis=1)
+
+
+def select_threshold(wins: np.ndarray, fdr: float) -> float:
     """Return the smallest t whose estimated false discovery rate is at most `fdr`, or infinity."""
-    sizes = np.sort(np.abs(wins[wins != 0]))
-    losers = np.searchsorted(np.sort(-wins), sizes, side="left")
-    winners = np.searchsorted(np.sort(wins), sizes, side="left")
-    lost, won = len(wins) - losers, len(wins) - winners
-    good = np.flatnonzero((1 + lost) <= fdr * won)
-    return float(sizes[good[0]]) if len(good) else float("inf")
+    thresholds = np.sort(np.abs(wins[wins != 0]))
+    n_won = len(wins) - np.searchsorted(np.sort(wins), thresholds, side="left")
+    n_lost = len(wins) - np.searchsorted(np.sort(-wins), thresholds, side="left")
+    allowed = np.flatnonzero((1 + n_lost) <= fdr * n_won)
+    return float(thresholds[allowed[0]]) if len(allowed) else float("inf")

@@ -1,29 +1,32 @@
-"""The attention network: forward, losses and backward, as pure functions of arrays.
+"""The attention network: forward and backward pass, as pure functions of arrays.
 
-A = F(Z) with dense layers, logit = (A * Z) K' + B. Rows are samples; weights have shape (in, out).
+A = F(Z) with dense layers, logit = K (A o Z) + B. Rows are samples; weights have shape (in, out).
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._typing import Array
+
 EPSILON = 1e-5  # added to the variances of batch norm
-BLOCK = 2**17  # floats of the attention that are worked on at a time, to stay in the cache
 
 
 class Network(NamedTuple):
     """Parameters of a network, or the gradient with respect to each of them.
 
-    The last of `weights` and `biases` are those of the attention layer. `scales` and `shifts` are
-    of the batch normalization after each layer; without it they are empty.
+    The last of `weights` and `biases` are those of the attention layer. `scales` and `shifts`
+    belong to the batch norm after each layer; without batch norm they are empty.
     """
 
-    weights: list  # (in, out) each
-    biases: list  # (out,) each
-    task_coef: object  # K (d, m)
-    task_intercept: object  # B (d,)
-    scales: list
-    shifts: list
+    weights: list[Array]  # (in, out) each
+    biases: list[Array]  # (out,) each
+    task_coef: Array  # K (d, m)
+    task_intercept: Array  # B (d,)
+    scales: list[Array]  # (out,) each
+    shifts: list[Array]  # (out,) each
 
-    def arrays(self):
+    def arrays(self) -> list[Array]:
         """Return all parameters in one list."""
         return [
             *self.weights,
@@ -34,40 +37,91 @@ class Network(NamedTuple):
             *self.shifts,
         ]
 
-    def replace_arrays(self, arrays):
+    def replace_arrays(self, arrays: Sequence[Array]) -> "Network":
         """Return a network like this one with the parameters of a list."""
         n = len(self.weights)
-        b = 2 * n + 2
-        s = b + len(self.scales)
-        return Network(arrays[:n], arrays[n : 2 * n], *arrays[2 * n : b], arrays[b:s], arrays[s:])
+        first_scale = 2 * n + 2
+        first_shift = first_scale + len(self.scales)
+        return Network(
+            weights=list(arrays[:n]),
+            biases=list(arrays[n : 2 * n]),
+            task_coef=arrays[2 * n],
+            task_intercept=arrays[2 * n + 1],
+            scales=list(arrays[first_scale:first_shift]),
+            shifts=list(arrays[first_shift:]),
+        )
+
+
+class Moments(NamedTuple):
+    """Running moments of the outputs of a layer, for batch norm."""
+
+    mean: Array  # (out,)
+    variance: Array  # (out,)
+
+
+class ModelState(NamedTuple):
+    """A network in training: its parameters on standardized dosages and its running moments."""
+
+    network: Network
+    moments: list[Moments]  # of each layer; empty without batch norm
+
+
+class Scales(NamedTuple):
+    """Location and scale of dosages and traits: training sees (x - mean) / scale."""
+
+    mean: Array  # (m,)
+    scale: Array  # (m,)
+    y_mean: Array  # (d,)
+    y_scale: Array  # (d,)
+
+
+class Normalized(NamedTuple):
+    """What batch norm computed from the outputs of a layer in one batch."""
+
+    standardized: Array  # (n, out)
+    precision: Array  # 1 / sd (out,)
+    mean: Array  # (out,)
+    variance: Array  # (out,)
 
 
 class Trace(NamedTuple):
-    """What the forward pass leaves for the backward pass."""
+    """What the forward pass stores for the backward pass."""
 
-    inputs: list  # of each layer; the last is the attention A
-    gates: list  # derivative of the activation of each hidden layer
-    normal: list  # batch norm of each layer: (standardized, 1 / sd, mean, variance)
+    inputs: list[Array]  # of each layer (n, in); the last is the attention A (n, m)
+    gates: list[Array]  # derivative of the activation of each hidden layer (n, out)
+    normalized: list[Normalized]  # of each layer; empty without batch norm
+
+    @property
+    def attention(self) -> Array:
+        """A (n, m), the output of the attention layer."""
+        return self.inputs[-1]
 
 
 class Outer(NamedTuple):
     """The gradient of a weight matrix, inputs' delta, which is only formed row by row."""
 
-    inputs: object  # (n, in)
-    delta: object  # (n, out)
+    inputs: Array  # (n, in)
+    delta: Array  # (n, out)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Shape of the product."""
         return self.inputs.shape[1], self.delta.shape[1]
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Array) -> Array:
         """Return the rows ``outer[rows, ...]`` of the product."""
         rows, _ = index
         return self.inputs[:, rows].T @ self.delta
 
 
-def forward(network, Z, slope, xp, *, masks=(), share=None):
+def forward(
+    network: Network,
+    Z: Array,
+    slope: float,
+    *,
+    masks: Sequence[Array] = (),
+    share: Array | None = None,
+) -> Trace:
     """Return the `Trace` of the attention network F on Z (n, m).
 
     Parameters
@@ -77,8 +131,9 @@ def forward(network, Z, slope, xp, *, masks=(), share=None):
     masks : sequence of arrays (n, h_l), optional
         Dropout: factors of the hidden layers.
     share : array (n,), optional
-        Weights of the samples, which sum to 1: the moments of batch norm are weighted by them.
+        Weights of the samples, of sum 1: the moments of batch norm are weighted by them.
     """
+    xp = namespace_of(Z)
     trace = Trace([Z], [], [])
     last = len(network.weights) - 1
     for i, (W, b) in enumerate(zip(network.weights, network.biases, strict=True)):
@@ -88,24 +143,39 @@ def forward(network, Z, slope, xp, *, masks=(), share=None):
             trace.gates.append(slope + (1 - slope) * xp.astype(out > 0, out.dtype))
             out *= trace.gates[-1]
         if network.scales:
-            mean = share @ out
-            out = out - mean
-            variance = share @ (out * out)
-            precision = 1 / xp.sqrt(variance + EPSILON)
-            out *= precision
-            trace.normal.append((out, precision, mean, variance))
-            out = network.scales[i] * out + network.shifts[i]
+            normalized = normalize(out, share)
+            trace.normalized.append(normalized)
+            out = network.scales[i] * normalized.standardized + network.shifts[i]
         if i < last and masks:
             out = out * masks[i]
         trace.inputs.append(out)
     return trace
 
 
-def backward(network, trace, d_attention, xp, *, masks=(), share=None):
+def normalize(out: Array, share: Array) -> Normalized:
+    """Return the outputs of a layer (n, h), standardized over a batch by weights of sum 1."""
+    xp = namespace_of(out)
+    mean = share @ out
+    centered = out - mean
+    variance = share @ (centered * centered)
+    precision = 1 / xp.sqrt(variance + EPSILON)
+    centered *= precision
+    return Normalized(centered, precision, mean, variance)
+
+
+def backward(
+    network: Network,
+    trace: Trace,
+    d_attention: Array,
+    *,
+    masks: Sequence[Array] = (),
+    share: Array | None = None,
+) -> Network:
     """Return the gradient from that of A (n, m): a `Network` without task parameters.
 
     The gradients of the weights are `Outer` products.
     """
+    xp = namespace_of(d_attention)
     gradient = Network([], [], None, None, [], [])
     delta = d_attention
     last = len(network.weights) - 1
@@ -113,13 +183,14 @@ def backward(network, trace, d_attention, xp, *, masks=(), share=None):
         if i < last and masks:
             delta = delta * masks[i]
         if network.scales:
-            standardized, precision, _, _ = trace.normal[i]
+            assert share is not None
+            normalized = trace.normalized[i]
             d_shift = xp.sum(delta, axis=0)
-            d_scale = xp.sum(delta * standardized, axis=0)
+            d_scale = xp.sum(delta * normalized.standardized, axis=0)
             gradient.scales.insert(0, d_scale)
             gradient.shifts.insert(0, d_shift)
-            mean = share[:, None] * (d_shift + standardized * d_scale)
-            delta = network.scales[i] * precision * (delta - mean)
+            mean = share[:, None] * (d_shift + normalized.standardized * d_scale)
+            delta = network.scales[i] * normalized.precision * (delta - mean)
         if i < last:
             delta = delta * trace.gates[i]
         gradient.weights.insert(0, Outer(trace.inputs[i], delta))
@@ -129,7 +200,7 @@ def backward(network, trace, d_attention, xp, *, masks=(), share=None):
     return gradient
 
 
-def input_gradient(network, trace, d_attention):
+def input_gradient(network: Network, trace: Trace, d_attention: Array) -> Array:
     """Return the gradient with respect to Z from that of A; no batch norm, no dropout."""
     delta = d_attention @ network.weights[-1].T
     for W, gate in zip(network.weights[-2::-1], trace.gates[::-1], strict=True):
@@ -137,106 +208,52 @@ def input_gradient(network, trace, d_attention):
     return delta
 
 
-def task_logit(network, A, Z):
-    """Return the logits (n, d): K (A * Z) + B."""
+def task_logit(network: Network, A: Array, Z: Array) -> Array:
+    """Return the logits (n, d), K (A o Z) + B, of the attention A and the dosages Z (n, m)."""
     return (A * Z) @ network.task_coef.T + network.task_intercept
 
 
-def sigmoid(logit, xp):
-    """Return 1 / (1 + exp(-logit)) without overflow."""
-    small = xp.exp(-xp.abs(logit))
-    return xp.where(logit >= 0, 1 / (1 + small), small / (1 + small))
+def copy_network(network: Network) -> Network:
+    """Return a copy of a network."""
+    xp = namespace_of(network.task_coef)
+    return network.replace_arrays(
+        [xp.astype(array, array.dtype, copy=True) for array in network.arrays()]
+    )
 
 
-def softmax(logit, xp):
-    """Return the probabilities of the classes (n, c)."""
-    odds = xp.exp(logit - xp.max(logit, axis=1, keepdims=True))
-    return odds / xp.sum(odds, axis=1, keepdims=True)
+def fold_batch_norm(state: ModelState) -> Network:
+    """Return the network at the running moments as one without batch norm.
 
-
-def binary_loss(logit, Y, xp):
-    """Return the cross-entropy of each cell (n, d) and its derivative by the logit."""
-    entropy = xp.clip(logit, min=0.0) - logit * Y + xp.log1p(xp.exp(-xp.abs(logit)))
-    return entropy, sigmoid(logit, xp) - Y
-
-
-def multiclass_loss(logit, Y, xp):
-    """Return the cross-entropy of each sample (n, 1) and its derivative by the logits (n, c)."""
-    logit = logit - xp.max(logit, axis=1, keepdims=True)
-    log_total = xp.log(xp.sum(xp.exp(logit), axis=1, keepdims=True))
-    return log_total - xp.sum(Y * logit, axis=1, keepdims=True), xp.exp(logit - log_total) - Y
-
-
-def squared_loss(logit, Y, xp):
-    """Return the squared error of each cell (n, d) and its derivative."""
-    return (logit - Y) ** 2, 2 * (logit - Y)
-
-
-LOSSES = {"binary": binary_loss, "multiclass": multiclass_loss, "squared": squared_loss}
-
-
-def loss_and_gradient(network, Z, Y, cell_share, share, *, loss, slope, attention_alpha, masks, xp):
-    """Return loss, gradient and trace on a batch.
-
-    Parameters
-    ----------
-    Z : array (n, m)
-        Standardized genotypes.
-    Y : array (n, d)
-        Targets, any number where not observed.
-    cell_share : array (n, d) or (n, 1)
-        Weight of each cell's loss, 0 where not observed.
-    share : array (n,)
-        Weight of each sample in mean |A - 1|, and in the moments of batch norm.
+    Batch norm follows the activation and is affine. It is folded into the weights of the next
+    layer; after the attention layer, into the weights of that layer itself.
     """
-    trace = forward(network, Z, slope, xp, masks=masks, share=share)
-    K, A = network.task_coef, trace.inputs[-1]
-    d_attention = xp.empty_like(A)
-    d_coef, d_intercept = xp.zeros_like(K), xp.zeros_like(network.task_intercept)
-    value = 0.0
-    height = max(1, BLOCK // Z.shape[1])
-    for start in range(0, Z.shape[0], height):
-        rows = slice(start, min(start + height, Z.shape[0]))
-        a, z = A[rows, :], Z[rows, :]
-        gated = a * z
-        cells, d_logit = LOSSES[loss](gated @ K.T + network.task_intercept, Y[rows, :], xp)
-        value += float(xp.sum(cell_share[rows, :] * cells))
-        d_logit = cell_share[rows, :] * d_logit
-        d_coef += d_logit.T @ gated
-        d_intercept += xp.sum(d_logit, axis=0)
-        d_a = (d_logit @ K) * z
-        if attention_alpha:
-            per_cell = (attention_alpha / Z.shape[1]) * share[rows, None]
-            excess = a - 1
-            value += float(xp.sum(per_cell * xp.abs(excess)))
-            d_a += per_cell * xp.sign(excess)
-        d_attention[rows, :] = d_a
-    gradient = backward(network, trace, d_attention, xp, masks=masks, share=share)
-    return value, gradient._replace(task_coef=d_coef, task_intercept=d_intercept), trace
-
-
-def fold(network, moments, mean, scale, y_mean, y_scale):
-    """Return the network on raw dosages: no batch norm, no standardization.
-
-    Attention and decision are those of `network` on ``(X - mean) / scale``, with batch norm at the
-    running `moments` (pairs of mean and variance) and ``y = y_mean + y_scale * logit``: A = F(X),
-    y = K (A * (X - mean)) + B.
-
-    Batch norm follows the activation and is affine, so it belongs to the next layer's weights; the
-    last one to those of the attention layer itself.
-    """
+    network, moments = state
     weights, biases = list(network.weights), list(network.biases)
-    for i, (center, variance) in enumerate(moments):
+    for i, (mean, variance) in enumerate(moments):
         stretch = network.scales[i] / (variance + EPSILON) ** 0.5
-        shift = network.shifts[i] - center * stretch
+        shift = network.shifts[i] - mean * stretch
         if i + 1 < len(weights):
             biases[i + 1] = biases[i + 1] + shift @ weights[i + 1]
             weights[i + 1] = stretch[:, None] * weights[i + 1]
         else:
             weights[i] = weights[i] * stretch
             biases[i] = biases[i] * stretch + shift
-    weights[0] = weights[0] / scale[:, None]
-    biases[0] = biases[0] - mean @ weights[0]
-    task_coef = y_scale[:, None] * network.task_coef / scale
-    task_intercept = y_mean + y_scale * network.task_intercept
-    return Network(weights, biases, task_coef, task_intercept, [], [])
+    return Network(weights, biases, network.task_coef, network.task_intercept, [], [])
+
+
+def fold(state: ModelState, scales: Scales) -> Network:
+    """Return the network on raw dosages: no batch norm, no standardization.
+
+    Attention and decision are those of the network on ``(X - mean) / scale``, with batch norm at
+    the running moments and ``y = y_mean + y_scale * logit``: A = F(X), y = K (A o (X - mean)) + B.
+    """
+    network = fold_batch_norm(state)
+    first = network.weights[0] / scales.scale[:, None]
+    return Network(
+        weights=[first, *network.weights[1:]],
+        biases=[network.biases[0] - scales.mean @ first, *network.biases[1:]],
+        task_coef=scales.y_scale[:, None] * network.task_coef / scales.scale,
+        task_intercept=scales.y_mean + scales.y_scale * network.task_intercept,
+        scales=[],
+        shifts=[],
+    )

@@ -1,16 +1,19 @@
 """The LINARegressor estimator."""
 
+from collections.abc import Sequence
+from typing import Literal, Self
+
 import numpy as np
 from sklearn.base import RegressorMixin
+from sklearn.utils import Tags
 
 from skgenetics.metrics import masked_r2_score
 from skgenetics.neural_network._base import LINABase, only_adam
-from skgenetics.neural_network._importance import ImportanceMixin
-from skgenetics.neural_network._targets import unless_constant, warn_unobserved
-from skgenetics.utils._arrays import move_to
+from skgenetics.neural_network._targets import Targets, encode_traits
+from skgenetics.utils._typing import Array, ArrayLike
 
 
-class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
+class LINARegressor(RegressorMixin, LINABase):
     r"""Interpretable network for one or many quantitative traits.
 
     A network F gives each variant of each sample its own coefficient, the attention A, and a trait
@@ -27,45 +30,47 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
     Parameters
     ----------
     hidden_layer_sizes : int or array-like of int, default=(100, 50)
-        Widths of the hidden layers of F, one at least.
+        Widths of the hidden layers of F, at least one.
     activation : {"leaky_relu", "relu"}, default="leaky_relu"
-        Of the hidden layers. Others have no closed form of the second derivative.
+        Activation of the hidden layers. Other activations have no closed form of the second
+        derivative.
     negative_slope : float, default=0.2
         Slope of the leaky ReLU below zero.
     standardize : bool, default=True
-        Center and scale the columns of X (by the training rows) and the traits in training. Without
-        it the prediction, which is quadratic in X, grows with the dosages. Fitted attributes and
-        importances are of the dosages and traits themselves all the same.
+        Center and scale the columns of X (by the training rows) and the traits in training.
+        Otherwise the prediction, which is quadratic in X, grows with the dosages. Fitted attributes
+        and importances always refer to the dosages and traits themselves.
     coef_alpha : float, default=1e-4
         Strength of the penalty on the sum of squares of K, on the scale of training.
     attention_alpha : float, default=1e-7
-        Strength of the penalty on the mean of abs(A - 1), which pulls towards a linear model.
+        Strength of the penalty on the mean of abs(A - 1), which pulls toward a linear model.
     dropout : float, default=0.0
-        Share of hidden units that a training step leaves out.
+        Share of hidden units that each training step leaves out.
     batch_norm : bool, default=False
         Normalize over the minibatch after each hidden layer and after the attention layer.
     solver : {"adam", "lbfgs"}, default="adam"
-        "adam": minibatches. "lbfgs": all rows at once, without dropout, batch norm and early
-        stopping.
+        "adam" trains on minibatches. "lbfgs" uses all rows at once; it has no dropout, batch norm
+        or early stopping.
     learning_rate_init : float, default=1e-3
-        Step of Adam.
+        Learning rate of Adam.
     batch_size : "auto" or int, default="auto"
-        Rows of a minibatch; "auto": 200, or all where they are fewer.
+        Rows of a minibatch. "auto": 200, or all rows if there are fewer.
     max_iter : int, default=200
-        Largest number of epochs, or of iterations of L-BFGS.
+        Largest number of epochs, or of L-BFGS iterations.
     early_stopping : bool, default=False
-        Put `validation_fraction` of the rows aside, stop when the loss on them no longer falls, and
-        return to the parameters of its minimum.
+        Hold out `validation_fraction` of the rows, stop when the loss on them no longer falls, and
+        return to the parameters of the smallest loss.
     validation_fraction : float, default=0.1
-        Share of the rows put aside.
+        Share of the rows held out.
     n_iter_no_change : int, default=10
-        Epochs without the loss falling by `tol` after which the training ends.
+        Training ends after this many epochs in which the loss did not fall by `tol`.
     tol : float, default=1e-4
-        What counts as falling; for L-BFGS the largest derivative at the end.
+        Smallest decrease of the loss that counts. For L-BFGS, the largest derivative at the end.
     warm_start : bool, default=False
-        Go on from the parameters of the last call of :meth:`fit`, with its scales of X and traits.
+        Continue from the parameters of the last call of :meth:`fit`, with its scales of X and
+        traits.
     random_state : None, int or RandomState, default=None
-        Of the first parameters, minibatches, dropout and the rows put aside.
+        Seed of the first parameters, minibatches, dropout and the held-out rows.
 
     Attributes
     ----------
@@ -76,24 +81,24 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
     attention_coef_ : array of shape (h_L, n_variants)
         Weights of the linear attention layer.
     attention_intercept_ : array of shape (n_variants,)
-        Its biases.
+        Biases of the attention layer.
     task_coef_ : array of shape (n_traits, n_variants)
-        K.
+        K, the coefficients of the traits.
     task_intercept_ : array of shape (n_traits,)
-        B.
+        B, their intercepts.
     center_ : array of shape (n_variants,)
-        What X is centered by before the product with the attention.
+        Subtracted from X before the product with the attention.
     feature_importances_ : array of shape (n_variants,)
         First-order importance on training rows, the mean over traits. At most 1000 rows are kept
         for it in the fitted object.
     loss_curve_ : list of float
-        Loss of each epoch (iteration), penalties included,
-        of standardized traits with standardize=True.
+        Loss of each epoch (iteration), penalties included; of standardized traits if
+        standardize=True.
     validation_scores_ : list of float
-        Minus the loss on the rows put aside, without penalties, after each epoch; empty without
-        early stopping.
+        Minus the loss on the held-out rows, without penalties, after each epoch. Absent if no
+        rows were held out.
     best_loss_ : float
-        The smallest of `loss_curve_`.
+        Smallest value of `loss_curve_`.
     n_iter_ : int
         Number of epochs (iterations).
     converged_ : bool
@@ -101,12 +106,11 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of str
-        Where X has columns with names.
+        Names of the columns of X, if all are strings.
 
     Notes
     -----
-    Integer genotypes (of 16 bits at most) are trained on in single precision, a minibatch converted
-    at a time.
+    Integer genotypes of at most 16 bits are converted to single precision one minibatch at a time.
 
     References
     ----------
@@ -130,26 +134,26 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
 
     def __init__(
         self,
-        hidden_layer_sizes=(100, 50),
+        hidden_layer_sizes: int | Sequence[int] = (100, 50),
         *,
-        activation="leaky_relu",
-        negative_slope=0.2,
-        standardize=True,
-        coef_alpha=1e-4,
-        attention_alpha=1e-7,
-        dropout=0.0,
-        batch_norm=False,
-        solver="adam",
-        learning_rate_init=1e-3,
-        batch_size="auto",
-        max_iter=200,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_iter_no_change=10,
-        tol=1e-4,
-        warm_start=False,
-        random_state=None,
-    ):
+        activation: Literal["leaky_relu", "relu"] = "leaky_relu",
+        negative_slope: float = 0.2,
+        standardize: bool = True,
+        coef_alpha: float = 1e-4,
+        attention_alpha: float = 1e-7,
+        dropout: float = 0.0,
+        batch_norm: bool = False,
+        solver: Literal["adam", "lbfgs"] = "adam",
+        learning_rate_init: float = 1e-3,
+        batch_size: Literal["auto"] | int = "auto",
+        max_iter: int = 200,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 10,
+        tol: float = 1e-4,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.negative_slope = negative_slope
@@ -169,14 +173,16 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Declare support of several traits."""
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
 
     @only_adam
-    def partial_fit(self, X, y, sample_weight=None):
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
         """Train for one epoch on these samples, from where the last call ended.
 
         Parameters
@@ -192,7 +198,7 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
         """
         return self._partial_fit(X, y, sample_weight)
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Predict the traits.
 
         Parameters
@@ -203,10 +209,10 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
         -------
         y : array of shape (n_samples,) or (n_samples, n_traits)
         """
-        y, _ = self._logits(X, "predict")
-        return y if self._rank == 2 else y[:, 0]
+        y = self._logits(X, "predict")
+        return y if self._ndim == 2 else y[:, 0]
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R2 on the observed cells, the mean over traits.
 
         Parameters
@@ -221,41 +227,27 @@ class LINARegressor(ImportanceMixin, RegressorMixin, LINABase):
         """
         return masked_r2_score(y, self.predict(X), sample_weight=sample_weight)
 
-    def _encode(self, y, weight, xp, device, dtype, *, new, classes=None, partial=False):
-        """Return standardized traits (n, d), weights of their cells, and mean and scale."""
-        Y = move_to(np.asarray(y, dtype=float) if y.dtype == object else y, xp, device)
-        Y = xp.astype(Y, xp.float64)
-        if new:
-            self._rank = Y.ndim
-        Y = Y if Y.ndim == 2 else Y[:, None]
-        if bool(xp.any(xp.isinf(Y))):
-            raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")
-        observed = ~xp.isnan(Y)
-        Y = xp.where(observed, Y, 0.0)
-        cell_weight = xp.where(observed, xp.astype(weight, xp.float64)[:, None], 0.0)
+    def _encode(
+        self,
+        y: Array,
+        weight: Array,
+        *,
+        new: bool,
+        classes: ArrayLike | None = None,
+        partial: bool = False,
+    ) -> Targets:
+        """Return standardized traits, and set `_loss`."""
         self._loss = "squared"
         if new:
-            seen = warn_unobserved(observed, weight, "value", xp)
-            mass = xp.sum(cell_weight, axis=0)
-            share = cell_weight / xp.where(mass > 0, mass, 1.0)
-            mean = xp.sum(share * Y, axis=0)
-            scale = xp.ones_like(mean)
-            if self.standardize:
-                deviation = xp.sqrt(xp.sum(share * (Y - mean) ** 2, axis=0))
-                scale = unless_constant(deviation, mean, xp)
-            else:
-                mean = 0 * mean
-            report = scale if partial else xp.where(seen, scale, 0.0)
-        else:
-            scales = self._target_scales
-            mean, report = (xp.astype(scales[key], xp.float64) for key in ("y_mean", "y_scale"))
-            scale = xp.where(report > 0, report, 1.0)
-            if Y.shape[1] != mean.shape[0]:
-                raise ValueError(
-                    f"y must have {mean.shape[0]} trait(s), as in the first call; got {Y.shape[1]}."
-                )
-        Y = xp.astype((Y - mean) / scale, dtype)
-        return Y, xp.astype(cell_weight, dtype), (mean, report)
+            self._ndim = y.ndim
+        return encode_traits(
+            y,
+            weight,
+            standardize=self.standardize,
+            partial=partial,
+            scales=None if new else (self._scales.y_mean, self._scales.y_scale),
+        )
 
-    def _strata(self, y):
+    def _strata(self, y: Array) -> None:
         """Traits are not stratified."""
+        return

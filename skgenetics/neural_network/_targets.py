@@ -1,26 +1,39 @@
 """From labels and traits to the network's targets and the weights of their cells."""
 
 import warnings
+from collections.abc import Mapping, Sequence
 from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import sparse
 
-from skgenetics.utils._arrays import column_blocks, move_to, to_numpy
+from skgenetics.neural_network._start import standard_deviation
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._moments import center, is_constant
+from skgenetics.utils._typing import Array
 
 
-def label_codes(y, classes, xp, device):
-    """Return classes and, of each sample, the index of its class (n,), in `xp`.
+class Targets(NamedTuple):
+    """What the network learns: y = mean + scale * logit for regression."""
 
-    `y` (n,) holds numbers or strings. Classes already known are given; strings stay in NumPy.
+    Y: Array  # (n, d), any number where not observed
+    cell_weight: Array  # (n, d) or (n, 1), 0 where not observed
+    mean: Array  # (d,)
+    scale: Array  # (d,), 0 for tasks that are predicted by a constant
+
+
+def label_codes(y: Array, classes: Array | None, like: Array) -> tuple[Array, Array]:
+    """Return the classes and, of each sample, the index of its class (n,).
+
+    `y` (n,) holds numbers or strings, `classes` those already known. Results are in the namespace
+    and on the device of `like`; strings stay in NumPy.
     """
-    found = np.unique(to_numpy(y))
-    if found.dtype.kind not in "OUS":
-        found = move_to(found, xp, device)
+    xp, device = namespace_of(like), device_of(like)
+    labels = np.unique(to_numpy(y))
     if classes is None:
-        classes = found
-    known, found_host = to_numpy(classes), to_numpy(found)
-    unknown = np.setdiff1d(found_host, known)
+        classes = labels if labels.dtype.kind in "OUS" else move_to(labels, xp, device)
+    known = to_numpy(classes)
+    unknown = np.setdiff1d(labels, known)
     if unknown.size:
         raise ValueError(
             f"y holds classes that were not there at first: {unknown[:5]}. The classes known are "
@@ -30,16 +43,21 @@ def label_codes(y, classes, xp, device):
     return classes, xp.asarray(codes, device=device)
 
 
-def class_weights(class_weight, labels, weight, codes, n_classes):
-    """Return a factor of each label's weight (n,), on the host.
+def class_weights(
+    class_weight: str | Mapping[Any, float] | None,
+    labels: Sequence[Any],
+    weight: np.ndarray,
+    codes: np.ndarray,
+) -> np.ndarray:
+    """Return the factor of each sample's weight (n,), on the host.
 
-    "balanced": sum of weights / (n_classes * that of the label's class).
+    "balanced": sum of weights / (n_classes * sum of weights of the sample's class).
     """
     if class_weight is None:
         return np.ones(len(codes))
     if isinstance(class_weight, str):
-        mass = np.bincount(codes, weights=weight, minlength=n_classes)
-        factors = mass.sum() / (n_classes * np.where(mass > 0, mass, 1.0))
+        mass = np.bincount(codes, weights=weight, minlength=len(labels))
+        factors = mass.sum() / (len(labels) * np.where(mass > 0, mass, 1.0))
     else:
         unknown = [label for label in class_weight if label not in set(labels)]
         if unknown:
@@ -51,37 +69,53 @@ def class_weights(class_weight, labels, weight, codes, n_classes):
     return factors[codes]
 
 
-def check_class_weight(class_weight, n_tasks):
-    """Return one class_weight a task, or raise where it is not what the docstrings say."""
+def class_weight_per_task(class_weight: Any, n_tasks: int) -> list[Any]:
+    """Return one class_weight per task, or raise if it is not what the docstrings say."""
     per_task = class_weight if isinstance(class_weight, list) else [class_weight] * n_tasks
     if len(per_task) != n_tasks:
         raise ValueError(
             f"class_weight is a list of {len(per_task)}, but y has {n_tasks} task(s): give one "
-            "dict a task, or one for all."
+            "dict per task, or one for all."
         )
     for one in per_task:
         if one is None or (isinstance(one, str) and one == "balanced"):
             continue
         numbers = isinstance(one, dict) and all(
-            isinstance(factor, Real) and factor >= 0 for factor in one.values()
+            isinstance(factor, Real) and float(factor) >= 0 for factor in one.values()
         )
         if not numbers:
             raise ValueError(
                 "class_weight must be None, 'balanced', a dict from label to a non-negative "
-                f"factor, or a list of these, one a task; got {class_weight!r}."
+                f"factor, or a list of these, one per task; got {class_weight!r}."
             )
     return per_task
 
 
-def multilabel(y, xp, device, dtype):
-    """Return y (n, d) in `xp`, or raise ValueError unless it holds 0, 1 and NaN, and a label."""
+def encode_classes(
+    codes: Array, labels: Sequence[Any], weight: Array, class_weight: Any
+) -> Targets:
+    """Return the targets of one label per sample: (n, 1) for two labels, else one per class."""
+    xp, device, dtype = namespace_of(weight), device_of(weight), weight.dtype
+    factor = class_weights(
+        class_weight_per_task(class_weight, 1)[0], labels, to_numpy(weight), to_numpy(codes)
+    )
+    cell_weight = (weight * xp.asarray(factor, dtype=dtype, device=device))[:, None]
+    Y = xp.astype(codes[:, None] == xp.arange(len(labels), device=device), dtype)
+    Y = Y[:, 1:] if len(labels) == 2 else Y
+    ones = xp.ones(Y.shape[1], dtype=dtype, device=device)
+    return Targets(Y, cell_weight, 0 * ones, ones)
+
+
+def check_multilabel(y: Array, like: Array) -> Array:
+    """Return y (n, d) as an array like `like`, or raise unless it holds 0, 1 and NaN."""
+    xp = namespace_of(like)
     message = (
         "A two-dimensional y must hold 0, 1 and NaN (not observed); it holds {}. Multiclass labels "
         "and names of classes go into a one-dimensional y; multi-output multiclass is not "
         "supported."
     )
     try:
-        y = move_to(y, xp, device, dtype)
+        y = move_to(y, xp, device_of(like), like.dtype)
     except ValueError:
         raise ValueError(message.format(repr(np.ravel(y).tolist()[0]))) from None
     wrong = ~(xp.isnan(y) | (y == 0) | (y == 1))
@@ -92,55 +126,106 @@ def multilabel(y, xp, device, dtype):
     return y
 
 
-def warn_unobserved(observed, weight, what, xp):
+def encode_multilabel(y: Array, weight: Array, class_weight: Any, *, partial: bool) -> Targets:
+    """Return the targets of labels 0, 1 and NaN (n, d); `partial`: other rows will follow."""
+    xp, n_tasks = namespace_of(y), y.shape[1]
+    observed = ~xp.isnan(y)
+    cell_weight = xp.where(observed, weight[:, None], 0.0)
+    Y = xp.where(observed, y, 0.0)
+    scale = xp.ones(n_tasks, dtype=weight.dtype, device=device_of(weight))
+    if not partial:
+        scale = xp.where(warn_unobserved(observed, weight, "label"), scale, 0.0)
+        warn_one_label(Y, cell_weight)
+    codes, cells = to_numpy(xp.astype(Y, xp.int64)), to_numpy(cell_weight)
+    factors = [
+        class_weights(one, [0, 1], cells[:, task], codes[:, task])
+        for task, one in enumerate(class_weight_per_task(class_weight, n_tasks))
+    ]
+    factors = xp.asarray(np.stack(factors, axis=1), dtype=weight.dtype, device=device_of(weight))
+    return Targets(Y, cell_weight * factors, 0 * scale, scale)
+
+
+def encode_traits(
+    y: Array,
+    weight: Array,
+    *,
+    standardize: bool,
+    partial: bool,
+    scales: tuple[Array, Array] | None = None,
+) -> Targets:
+    """Return the targets of traits with NaN (n, d), in double precision up to standardization.
+
+    Mean and scale are those of `scales` if given. Otherwise they are computed from y; `partial`
+    says that other rows will follow.
+    """
+    xp, dtype = namespace_of(weight), weight.dtype
+    y = move_to(np.asarray(y, dtype=float) if y.dtype == object else y, xp, device_of(weight))
+    y = xp.astype(y, xp.float64)
+    y = y if y.ndim == 2 else y[:, None]
+    if bool(xp.any(xp.isinf(y))):
+        raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")
+    observed = ~xp.isnan(y)
+    y = xp.where(observed, y, 0.0)
+    cell_weight = xp.where(observed, xp.astype(weight, xp.float64)[:, None], 0.0)
+    if scales is None:
+        seen = warn_unobserved(observed, weight, "value")
+        mean, scale = trait_scales(y, cell_weight, standardize)
+        reported = scale if partial else xp.where(seen, scale, 0.0)
+    else:
+        mean, reported = (xp.astype(array, xp.float64) for array in scales)
+        scale = xp.where(reported > 0, reported, 1.0)
+        if y.shape[1] != mean.shape[0]:
+            raise ValueError(
+                f"y must have {mean.shape[0]} trait(s), as in the first call; got {y.shape[1]}."
+            )
+    Y = xp.astype((y - mean) / scale, dtype)
+    cell_weight = xp.astype(cell_weight, dtype)
+    return Targets(Y, cell_weight, xp.astype(mean, dtype), xp.astype(reported, dtype))
+
+
+def trait_scales(y: Array, cell_weight: Array, standardize: bool) -> tuple[Array, Array]:
+    """Return mean and standard deviation (d,) of the observed cells; 0 and 1 if not wanted."""
+    xp = namespace_of(y)
+    if not standardize:
+        return 0 * y[0, :], xp.ones_like(y[0, :])
+    mass = xp.sum(cell_weight, axis=0)
+    shares = cell_weight / xp.where(mass > 0, mass, 1.0)
+    means, variances = [], []
+    for task in range(y.shape[1]):
+        share = shares[:, task]
+        mean, centered = center(y[:, task], share)
+        variance = share @ (centered * centered)
+        means.append(mean)
+        variances.append(xp.where(is_constant(variance, mean), 0 * variance, variance))
+    return xp.stack(means), standard_deviation(xp.stack(variances))
+
+
+def warn_unobserved(observed: Array, weight: Array, noun: str) -> Array:
     """Return which tasks (d,) have an observed cell of positive weight; warn of the others."""
+    xp = namespace_of(observed)
     seen = xp.any(observed & (weight > 0)[:, None], axis=0)
     absent = np.flatnonzero(~to_numpy(seen))
     if len(absent) == seen.shape[0]:
         raise ValueError("y holds no observed cell of positive weight: there is nothing to learn.")
     if len(absent):
         warnings.warn(
-            f"y holds no observed {what} in columns {absent.tolist()}: they are predicted by a "
+            f"y holds no observed {noun} in columns {absent.tolist()}: they are predicted by a "
             "constant.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
     return seen
 
 
-def warn_one_label(Y, cell_weight, xp):
-    """Warn of the tasks whose observed labels (n, d), those of positive weight, are all alike."""
+def warn_one_label(Y: Array, cell_weight: Array) -> None:
+    """Warn of the tasks whose observed labels (n, d) of positive weight are all alike."""
+    xp = namespace_of(Y)
     mass, cases = to_numpy(xp.sum(cell_weight, axis=0)), to_numpy(xp.sum(cell_weight * Y, axis=0))
     alike = np.flatnonzero((mass > 0) & ((cases == 0) | (cases == mass)))
     if len(alike):
         warnings.warn(
-            f"y holds one label only in columns {alike.tolist()}: there is nothing to tell apart, "
-            "and it is what they are predicted by.",
+            f"y holds only one label in columns {alike.tolist()}: there is nothing to tell apart, "
+            "and this label is predicted.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=6,
         )
-
-
-def column_moments(X, share, xp):
-    """Return mean and standard deviation (m,) of the columns of X, in double precision, by blocks.
-
-    X is of any real dtype, or CSR; `share` (n,), the weights of the samples, sums to 1. Constant
-    columns have standard deviation 1.
-    """
-    if sparse.issparse(X):
-        X, share = X.astype(np.float64), to_numpy(share)
-        mean = X.T @ share
-        variance = np.clip(X.power(2).T @ share - mean**2, 0.0, None)
-    else:
-        means, variances = [], []
-        for _, block in column_blocks(X, xp, share.dtype):
-            means.append(share @ block)
-            block = block - means[-1]
-            variances.append(share @ (block * block))
-        mean, variance = xp.concat(means), xp.concat(variances)
-    return mean, unless_constant(xp.sqrt(variance), mean, xp)
-
-
-def unless_constant(deviation, mean, xp):
-    """Return the standard deviations, 1 where they are nothing but rounding of the mean."""
-    return xp.where(deviation > 1e-7 * xp.abs(mean), deviation, xp.ones_like(deviation))

@@ -1,178 +1,134 @@
 """Training of the attention network: Adam on minibatches, or L-BFGS on all rows."""
 
 import math
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import optimize, sparse
 
 from skgenetics.neural_network._network import (
-    LOSSES,
+    ModelState,
+    Moments,
     Network,
-    fold,
+    Trace,
+    copy_network,
+    fold_batch_norm,
     forward,
-    loss_and_gradient,
     task_logit,
 )
-from skgenetics.utils._arrays import is_numpy, move_to, to_numpy
+from skgenetics.neural_network._objective import (
+    LOSSES,
+    Batch,
+    Objective,
+    add_coef_penalty,
+    loss_and_gradient,
+)
+from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
 from skgenetics.utils._numba import kernel
+from skgenetics.utils._typing import Array
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
-MOMENTUM = 0.1  # share of the last batch in the running moments, where an epoch has 10 or more
-BLOCK = 2**20  # floats of a parameter that Adam updates at a time, so that they stay in the cache
-ONE_PASS = 2**18  # floats of a parameter above which a compiled update is worth its compilation
-RAREST = 1e-4  # share of a label that the first intercept stands for
-CHUNK = 2**22  # floats of X that are converted at a time where all rows are read
+MOMENTUM = 0.1  # share of the last batch in the running moments, if an epoch has 10 or more
+UPDATE_SIZE = 2**20  # floats of a parameter that Adam updates at a time, to stay in the cache
+COMPILED_SIZE = 2**18  # floats of a parameter above which a compiled update pays for compilation
+CONVERTED_SIZE = 2**22  # floats of X that are converted at a time if all rows are read
 
 
-class Data(NamedTuple):
+class Samples(NamedTuple):
     """The rows of X to learn from, or to validate on."""
 
-    rows: object  # indices on the host
-    X: object  # (n, m) of any real dtype, or CSR
-    Y: object  # (n, d), any number where not observed
-    cell_weight: object  # (n, d) or (n, 1), 0 where not observed
-    weight: object  # (n,)
-    mean: object  # (m,) what is subtracted from X, and
-    scale: object  # (m,) what it is divided by then
+    rows: np.ndarray  # indices into the arrays below, on the host
+    X: Array  # (n, m) of any real dtype, or CSR
+    Y: Array  # (n, d), any number where not observed
+    cell_weight: Array  # (n, d) or (n, 1), 0 where not observed
+    weight: Array  # (n,)
+    mean: Array  # (m,), subtracted from X
+    scale: Array  # (m,), the divisor of X - mean
 
-    def take(self, rows, xp):
-        """Return standardized genotypes and the other arrays of some rows."""
-        Z = (dense_rows(self.X, rows, xp, self.Y.dtype) - self.mean) / self.scale
-        rows = xp.asarray(rows, device=self.Y.device)
-        others = (self.Y, self.cell_weight, self.weight)
-        return Z, *(xp.take(array, rows, axis=0) for array in others)
+    def batch(self, rows: np.ndarray) -> Batch:
+        """Return some rows, their dosages standardized."""
+        xp = namespace_of(self.Y)
+        Z = (dense_rows(self.X, rows, self.Y.dtype) - self.mean) / self.scale
+        index = xp.asarray(rows, device=device_of(self.Y))
+        arrays = (self.Y, self.cell_weight, self.weight)
+        return Batch(Z, *(xp.take(array, index, axis=0) for array in arrays))
 
 
-class Objective(NamedTuple):
-    """What is minimized: mean loss + coef_alpha |K|^2 + attention_alpha mean |A - 1|."""
+class AdamSettings(NamedTuple):
+    """Parameters of the estimators that training by Adam reads."""
 
-    loss: str  # a key of LOSSES
-    slope: float
-    coef_alpha: float
-    attention_alpha: float
-
-    def value_and_gradient(self, network, batch, total, xp, masks=()):
-        """Return value, gradient and trace on a batch, whose losses are divided by `total`.
-
-        Without the penalty of K, which belongs to no row.
-        """
-        Z, Y, cell_weight, weight = batch
-        return loss_and_gradient(
-            network,
-            Z,
-            Y,
-            cell_weight / total,
-            weight / total,
-            loss=self.loss,
-            slope=self.slope,
-            attention_alpha=self.attention_alpha,
-            masks=masks,
-            xp=xp,
-        )
-
-    def add_penalty(self, value, gradient, K, xp):
-        """Return `value` with the penalty of K, and add its gradient in place."""
-        gradient.task_coef[...] += 2 * self.coef_alpha * K
-        return value + self.coef_alpha * float(xp.sum(K * K))
+    learning_rate: float
+    batch_size: int
+    dropout: float
+    tol: float
+    n_iter_no_change: int
 
 
 class Epoch(NamedTuple):
-    """State of the training after an epoch."""
+    """State of the training after an epoch; for L-BFGS, at the end."""
 
-    network: Network
-    moments: list  # running moments of batch norm: (mean, variance) of each layer
-    loss_curve: list
-    validation_scores: list
+    state: ModelState
+    loss_curve: list[float]
+    validation_scores: list[float] | None  # None if no rows were held out
     converged: bool
     diverged: bool
 
 
-def dense_rows(X, rows, xp, dtype):
-    """Return some rows of X, dense and as `dtype`: a slice, or indices on the host."""
+def dense_rows(X: Array, rows: np.ndarray | slice, dtype: object) -> Array:
+    """Return some rows of X, dense and as `dtype`."""
     if sparse.issparse(X):
         return X[rows].toarray().astype(dtype, copy=False)
+    xp = namespace_of(X)
     if isinstance(rows, slice):
         return xp.astype(X[rows, :], dtype, copy=False)
-    return xp.astype(xp.take(X, xp.asarray(rows, device=X.device), axis=0), dtype, copy=False)
+    index = xp.asarray(rows, device=device_of(X))
+    return xp.astype(xp.take(X, index, axis=0), dtype, copy=False)
 
 
-def chunks(rows, width):
-    """Yield pieces of `rows` that have at most CHUNK numbers, of `width` numbers a row."""
-    size = max(1, CHUNK // width)
+def row_chunks(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
+    """Yield pieces of `rows` of CONVERTED_SIZE numbers at most, with `width` numbers per row."""
+    size = max(1, CONVERTED_SIZE // width)
     for start in range(0, len(rows), size):
         yield rows[start : start + size]
 
 
-def start_network(sizes, n_features, n_tasks, batch_norm, rng):
-    """Return random NumPy parameters: He-normal layers, attention about 1, K ~ N(0, 1/m)."""
-    widths = [n_features, *sizes, n_features]
-    weights = [rng.normal(scale=math.sqrt(2 / a), size=(a, b)) for a, b in pairwise(widths[:-1])]
-    weights.append(rng.normal(scale=math.sqrt(1 / widths[-2]), size=widths[-2:]))
-    biases = [np.zeros(width) for width in widths[1:]]
-    scales = [np.ones(width) for width in widths[1:]] if batch_norm else []
-    shifts = [np.zeros(width) for width in widths[1:]] if batch_norm else []
-    (shifts if batch_norm else biases)[-1][:] = 1.0
-    task_coef = rng.normal(scale=math.sqrt(1 / n_features), size=(n_tasks, n_features))
-    return Network(weights, biases, task_coef, np.zeros(n_tasks), scales, shifts)
-
-
-def start_intercept(loss, Y, cell_weight, xp):
-    """Return the intercept (d,) that predicts the mean target: log odds, or log probabilities."""
-    mass = xp.sum(cell_weight, axis=0)
-    mean = xp.sum(cell_weight * Y, axis=0) / xp.where(mass > 0, mass, 1.0)
-    if loss == "squared":
-        return mean
-    mean = xp.clip(mean, min=RAREST, max=1 - RAREST)
-    return xp.log(mean / (1 - mean)) if loss == "binary" else xp.log(mean)
-
-
-def constant_loss(loss, Y, cell_weight, weight, xp):
-    """Return the mean loss where every sample's prediction is the mean target."""
-    logit = start_intercept(loss, Y, cell_weight, xp) + 0 * Y
-    return float(xp.sum(cell_weight * LOSSES[loss](logit, Y, xp)[0])) / float(xp.sum(weight))
-
-
-def copy_network(network, xp, dtype=None):
-    """Return a copy of a network, perhaps in another dtype."""
-    return network.replace_arrays(
-        [xp.astype(array, dtype or array.dtype, copy=True) for array in network.arrays()]
-    )
-
-
 class Adam:
-    """Running sums of the gradient and of its square, and the step they suggest."""
+    """Running sums of the gradient and of its square, and the step that they suggest."""
 
-    def __init__(self, arrays, rate, xp):
-        self.rate, self.iteration = rate, 0
+    def __init__(self, arrays: Sequence[Array], learning_rate: float) -> None:
+        xp = namespace_of(*arrays)
+        self.learning_rate, self.iteration = learning_rate, 0
         self.first = [xp.zeros_like(array) for array in arrays]  # over 1 - BETA_1
         self.second = [xp.zeros_like(array) for array in arrays]  # over 1 - BETA_2
 
-    def step(self, arrays, slopes, xp):
+    def step(self, arrays: Sequence[Array], gradient: Sequence[Array]) -> None:
         """Move `arrays` in place against their gradient, block by block."""
         self.iteration += 1
         first_factor = (1 - BETA_1) / (1 - BETA_1**self.iteration)
         second_factor = math.sqrt((1 - BETA_2) / (1 - BETA_2**self.iteration))
-        constants = self.rate * first_factor / second_factor, EPSILON / second_factor
+        rate, epsilon = self.learning_rate * first_factor / second_factor, EPSILON / second_factor
         for array, slope, first, second in zip(
-            arrays, slopes, self.first, self.second, strict=True
+            arrays, gradient, self.first, self.second, strict=True
         ):
             size = math.prod(array.shape)
-            height = max(1, BLOCK * array.shape[0] // max(1, size))
-            one_pass = size > ONE_PASS and array.ndim == 2 and is_numpy(xp)
+            height = max(1, UPDATE_SIZE * array.shape[0] // max(1, size))
+            compiled = size > COMPILED_SIZE and array.ndim == 2 and is_numpy(namespace_of(array))
             for start in range(0, array.shape[0], height):
                 rows = slice(start, min(start + height, array.shape[0]))
-                parts = (a[rows, ...] for a in (array, slope, first, second))
-                if one_pass:
-                    scalars = (BETA_1, BETA_2, *constants)
+                parts = [a[rows, ...] for a in (array, slope, first, second)]
+                if compiled:
+                    scalars = (BETA_1, BETA_2, rate, epsilon)
                     update_in_one_pass(*parts, *(array.dtype.type(value) for value in scalars))
                 else:
-                    update(*parts, *constants, xp)
+                    update(*parts, rate=rate, epsilon=epsilon)
 
 
-def update(parameter, slope, first, second, rate, epsilon, xp):
+def update(
+    parameter: Array, slope: Array, first: Array, second: Array, *, rate: float, epsilon: float
+) -> None:
     """Apply Adam to a block, in place."""
+    xp = namespace_of(parameter)
     first *= BETA_1
     first += slope
     second *= BETA_2
@@ -196,157 +152,194 @@ def update_in_one_pass(parameter, slope, first, second, beta_1, beta_2, rate, ep
             parameter[i, j] -= change * rate
 
 
-def dropout_masks(network, n_rows, dropout, rng, xp):
-    """Return the factors of the hidden layers: 0, or 1 / (1 - dropout)."""
+def dropout_masks(
+    network: Network, n_rows: int, dropout: float, rng: np.random.Generator
+) -> list[Array]:
+    """Return the factors of the hidden layers, 0 or 1 / (1 - dropout); none without dropout."""
     if dropout == 0:
-        return ()
-    keep = [
+        return []
+    like = network.task_coef
+    xp, device = namespace_of(like), device_of(like)
+    active = [
         rng.random((n_rows, b.shape[0]), dtype=np.float32) >= dropout for b in network.biases[:-1]
     ]
-    like = network.task_coef
-    return [move_to(k, xp, like.device, like.dtype) / (1 - dropout) for k in keep]
+    return [move_to(units, xp, device, like.dtype) / (1 - dropout) for units in active]
 
 
-def follow(moments, normal, momentum):
-    """Return the running moments of batch norm after a batch of moments `normal`."""
+def update_moments(moments: list[Moments], trace: Trace, momentum: float) -> list[Moments]:
+    """Return the running moments of batch norm after a batch."""
     if not moments:
-        return [(mean, variance) for _, _, mean, variance in normal]
+        return [Moments(batch.mean, batch.variance) for batch in trace.normalized]
     return [
-        (old + momentum * (mean - old), spread + momentum * (variance - spread))
-        for (old, spread), (_, _, mean, variance) in zip(moments, normal, strict=True)
+        Moments(
+            running.mean + momentum * (batch.mean - running.mean),
+            running.variance + momentum * (batch.variance - running.variance),
+        )
+        for running, batch in zip(moments, trace.normalized, strict=True)
     ]
 
 
-def adam_epoch(network, moments, data, objective, optimizer, *, batch_size, dropout, rng, xp):
-    """Run Adam once over the rows, in place; return the mean loss and the running moments.
+def adam_epoch(
+    state: ModelState,
+    samples: Samples,
+    objective: Objective,
+    optimizer: Adam,
+    *,
+    batch_size: int,
+    dropout: float,
+    rng: np.random.Generator,
+) -> tuple[float, list[Moments]]:
+    """Run Adam once over the rows; return the mean loss and the running moments.
 
-    The loss is infinite where it, a parameter or a squared gradient is no longer finite.
+    The network of `state` changes in place. The loss is infinite if the loss, a parameter or a
+    squared gradient is no longer finite.
     """
-    order = rng.permutation(data.rows)
+    network, moments = state
+    xp = namespace_of(network.task_coef)
+    order = rng.permutation(samples.rows)
     momentum = max(MOMENTUM, batch_size / len(order))
     value = mass = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, len(order), batch_size):
-            batch = data.take(order[start : start + batch_size], xp)
-            total = float(xp.sum(batch[-1]))
+            batch = samples.batch(order[start : start + batch_size])
+            total = float(xp.sum(batch.weight))
             if total == 0:
                 continue
-            masks = dropout_masks(network, batch[0].shape[0], dropout, rng, xp)
-            loss, gradient, trace = objective.value_and_gradient(network, batch, total, xp, masks)
-            loss = objective.add_penalty(loss, gradient, network.task_coef, xp)
-            optimizer.step(network.arrays(), gradient.arrays(), xp)
+            masks = dropout_masks(network, batch.Z.shape[0], dropout, rng)
+            loss, gradient, trace = loss_and_gradient(
+                network, batch.divided(total), objective, masks=masks
+            )
+            loss = add_coef_penalty(loss, gradient, network.task_coef, objective.coef_alpha)
+            optimizer.step(network.arrays(), gradient.arrays())
             value, mass = value + loss * total, mass + total
-            moments = follow(moments, trace.normal, momentum)
+            moments = update_moments(moments, trace, momentum)
         size = value + sum(float(xp.sum(array)) for array in network.arrays())
         size += sum(float(xp.max(array)) for array in optimizer.second)
     return (value / mass if math.isfinite(size) else math.inf), moments
 
 
-def data_loss(network, moments, data, objective, xp):
+def data_loss(state: ModelState, samples: Samples, objective: Objective) -> float:
     """Return the mean loss of the rows, without penalties and dropout."""
-    like = network.task_intercept
-    folded = fold(network, moments, 0 * data.mean, 0 * data.scale + 1, 0 * like, 0 * like + 1)
+    network = fold_batch_norm(state)
+    xp = namespace_of(network.task_coef)
     value = mass = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in chunks(data.rows, data.X.shape[1]):
-            Z, Y, cell_weight, weight = data.take(rows, xp)
-            A = forward(folded, Z, objective.slope, xp).inputs[-1]
-            cells, _ = LOSSES[objective.loss](task_logit(folded, A, Z), Y, xp)
-            value += float(xp.sum(cell_weight * cells))
-            mass += float(xp.sum(weight))
+        for rows in row_chunks(samples.rows, samples.X.shape[1]):
+            batch = samples.batch(rows)
+            A = forward(network, batch.Z, objective.slope).attention
+            cells, _ = LOSSES[objective.loss](task_logit(network, A, batch.Z), batch.Y)
+            value += float(xp.sum(batch.cell_weight * cells))
+            mass += float(xp.sum(batch.weight))
     return value / mass
 
 
 def train_adam(
-    network,
-    moments,
-    data,
-    validation,
-    objective,
-    *,
-    learning_rate,
-    batch_size,
-    dropout,
-    tol,
-    n_iter_no_change,
-    rng,
-    xp,
-):
-    """Yield an `Epoch` after each pass over the rows; `network` is left as it was.
+    state: ModelState,
+    training: Samples,
+    validation: Samples | None,
+    objective: Objective,
+    settings: AdamSettings,
+    rng: np.random.Generator,
+) -> Iterator[Epoch]:
+    """Yield an `Epoch` after each pass over the rows; `state` does not change.
 
-    Converged where the loss (of the validation rows, where there are any) has not fallen by `tol`
-    for `n_iter_no_change` epochs. With validation rows the network yielded is the best so far.
-    A loss or parameter that is not finite ends the training: with that network, or the one at the
-    start of the epoch of the smallest loss, as at its end it may have been lost already.
+    Training has converged if the loss (of the validation rows, if there are any) has not fallen
+    by `tol` for `n_iter_no_change` epochs. With validation rows the epoch has the best state so
+    far. A loss or parameter that is not finite ends the training. The state is then the best one
+    on the validation rows; without them, the state at the start of the epoch of smallest loss,
+    since at the end of that epoch it may have been lost already.
     """
-    network = copy_network(network, xp)
-    optimizer = Adam(network.arrays(), learning_rate, xp)
-    losses, scores, best, quiet = [], [], math.inf, 0
-    sound = kept = copy_network(network, xp), moments
+    network, moments = copy_network(state.network), state.moments
+    optimizer = Adam(network.arrays(), settings.learning_rate)
+    losses: list[float] = []
+    scores: list[float] | None = None if validation is None else []
+    smallest, n_idle = math.inf, 0
+    current = finite = ModelState(copy_network(network), moments)
     while True:
         loss, moments = adam_epoch(
-            network,
-            moments,
-            data,
+            ModelState(network, moments),
+            training,
             objective,
             optimizer,
-            batch_size=batch_size,
-            dropout=dropout,
+            batch_size=settings.batch_size,
+            dropout=settings.dropout,
             rng=rng,
-            xp=xp,
         )
         criterion = loss
         if validation is not None and loss < math.inf:
-            criterion = data_loss(network, moments, validation, objective, xp)
+            criterion = data_loss(ModelState(network, moments), validation, objective)
         if not math.isfinite(criterion):
-            yield Epoch(*sound, losses, scores, converged=True, diverged=True)
+            yield Epoch(finite, losses, scores, converged=True, diverged=True)
             return
-        if validation is not None:
-            scores.append(-criterion)
         losses.append(loss)
-        quiet = 0 if criterion < best - tol else quiet + 1
-        if validation is None:
-            sound = kept if loss == min(losses) else sound  # what this epoch began with
-            kept = copy_network(network, xp), moments
-        elif criterion < best:
-            sound = kept = copy_network(network, xp), moments
-        best = min(best, criterion)
-        converged = quiet >= n_iter_no_change
-        yield Epoch(*kept, losses, scores, converged, diverged=False)
+        if scores is None:
+            finite = current if loss == min(losses) else finite  # the start of this epoch
+            current = ModelState(copy_network(network), moments)
+        else:
+            scores.append(-criterion)
+            if criterion < smallest:
+                current = finite = ModelState(copy_network(network), moments)
+        n_idle = 0 if criterion < smallest - settings.tol else n_idle + 1
+        smallest = min(smallest, criterion)
+        converged = n_idle >= settings.n_iter_no_change
+        yield Epoch(current, losses, scores, converged, diverged=False)
         if converged:
             return
 
 
-def train_lbfgs(network, data, objective, *, max_iter, tol, xp):
-    """Return the `Epoch` of L-BFGS on all rows; its loss curve has an entry an iteration."""
-    like, arrays = network.task_coef, network.arrays()
-    ends = np.cumsum([math.prod(array.shape) for array in arrays])[:-1]
-    total = float(xp.sum(data.weight))
+class FlatNetwork:
+    """The parameters of a network as one vector in double precision on the host, and back."""
 
-    def unpack(flat):
-        parts = zip(np.split(flat, ends), arrays, strict=True)
-        return network.replace_arrays(
-            [move_to(p.reshape(a.shape), xp, like.device, like.dtype) for p, a in parts]
-        )
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.ends = np.cumsum([math.prod(array.shape) for array in network.arrays()])[:-1]
 
-    def pack(network):
+    def pack(self, network: Network) -> np.ndarray:
+        """Return the parameters of a network, or of a gradient, as a vector."""
         return np.concatenate(
             [np.ravel(to_numpy(array)).astype(np.float64) for array in network.arrays()]
         )
 
-    def value_and_gradient(flat):
-        current, value, slopes = unpack(flat), 0.0, None
-        for rows in chunks(data.rows, data.X.shape[1]):
-            batch = data.take(rows, xp)
-            part, gradient, _ = objective.value_and_gradient(current, batch, total, xp)
-            value += part
-            parts = [array[:, ...] for array in gradient.arrays()]
-            slopes = parts if slopes is None else [a + b for a, b in zip(slopes, parts)]
-        slopes = network.replace_arrays(slopes)
-        return objective.add_penalty(value, slopes, current.task_coef, xp), pack(slopes)
+    def unpack(self, vector: np.ndarray) -> Network:
+        """Return the network of a vector, in the namespace, device and dtype of the first."""
+        like = self.network.task_coef
+        xp, device = namespace_of(like), device_of(like)
+        parts = zip(np.split(vector, self.ends), self.network.arrays(), strict=True)
+        return self.network.replace_arrays(
+            [move_to(part.reshape(a.shape), xp, device, like.dtype) for part, a in parts]
+        )
 
-    losses = []
-    start = pack(network)
+
+def full_gradient(
+    network: Network, samples: Samples, objective: Objective
+) -> tuple[float, Network]:
+    """Return the objective on all rows and its gradient, chunk by chunk of rows."""
+    total = float(namespace_of(samples.weight).sum(samples.weight))
+    value = 0.0
+    summed: list[Array] = []
+    for rows in row_chunks(samples.rows, samples.X.shape[1]):
+        batch = samples.batch(rows).divided(total)
+        loss, gradient, _ = loss_and_gradient(network, batch, objective)
+        value += loss
+        arrays = [array[:, ...] for array in gradient.arrays()]
+        summed = [a + b for a, b in zip(summed, arrays, strict=True)] if summed else arrays
+    gradient = network.replace_arrays(summed)
+    value = add_coef_penalty(value, gradient, network.task_coef, objective.coef_alpha)
+    return value, gradient
+
+
+def train_lbfgs(
+    network: Network, samples: Samples, objective: Objective, *, max_iter: int, tol: float
+) -> Epoch:
+    """Return the `Epoch` of L-BFGS on all rows; its loss curve has one entry per iteration."""
+    flat = FlatNetwork(network)
+    start = flat.pack(network)
+    losses: list[float] = []
+
+    def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray]:
+        value, gradient = full_gradient(flat.unpack(vector), samples, objective)
+        return value, flat.pack(gradient)
+
     with np.errstate(over="ignore", invalid="ignore"):
         result = optimize.minimize(
             value_and_gradient,
@@ -357,5 +350,5 @@ def train_lbfgs(network, data, objective, *, max_iter, tol, xp):
             options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol},
         )
     diverged = not (math.isfinite(result.fun) and np.all(np.isfinite(result.x)))
-    solution = unpack(start if diverged else result.x)
-    return Epoch(solution, [], losses, [], bool(result.success), diverged)
+    solution = flat.unpack(start if diverged else result.x)
+    return Epoch(ModelState(solution, []), losses, None, bool(result.success), diverged)

@@ -18,7 +18,6 @@ from skgenetics.neural_network._derivatives import (
     top_pairs,
 )
 from skgenetics.neural_network._network import forward
-from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.lina_naive import (
     load_reference,
     naive_gates,
@@ -35,19 +34,19 @@ CLOSE = {"rtol": 1e-10, "atol": 1e-12}
 def small_blocks(monkeypatch):
     """Sizes that cut even a small problem into several uneven blocks."""
     monkeypatch.setattr(_derivatives, "CACHE_SIZE", 40)
-    monkeypatch.setattr(_derivatives, "BLOCK_SIZE", 1500)
+    monkeypatch.setattr(_derivatives, "WORKING_SIZE", 1500)
     monkeypatch.setattr(_derivatives, "FEATURE_BLOCK", 4)
 
 
 def gates_of(network, X, slope):
-    return forward(network, X, slope, xp).gates
+    return forward(network, X, slope).gates
 
 
 @pytest.mark.parametrize("name", reference_names())
 def test_first_order_equals_automatic_differentiation(shared, name):
     network, slope, case = load_reference(shared, name)
     d = len(network.task_coef)
-    value = first_order(network, case["X"], 0.0, slope, range(d), xp)
+    value = first_order(network, case["X"], 0.0, slope, range(d))
     np.testing.assert_allclose(value, case["first"].transpose(1, 0, 2), **CLOSE)
     np.testing.assert_allclose(np.abs(value).mean(axis=0), case["FP"], **CLOSE)
 
@@ -58,9 +57,9 @@ def test_second_order_equals_automatic_differentiation(shared, name, small_block
     gates = gates_of(network, case["X"], slope)
     n, m = case["X"].shape
     for task in range(len(network.task_coef)):
-        total = second_order_sum(network, gates, task, xp)
+        total = second_order_sum(network, gates, task)
         np.testing.assert_allclose(total / n, case["SP"][task], **CLOSE)
-        operators = second_order_operators(network, gates, task, xp)
+        operators = second_order_operators(network, gates, task)
         for operator, expected in zip(operators, case["second"][task]):
             np.testing.assert_allclose(operator @ np.eye(m), expected, **CLOSE)
 
@@ -77,7 +76,7 @@ class TestAgainstTheDefinition:
 
     def test_first_order(self, case):
         network, slope, X, center = case
-        value = first_order(network, X, center, slope, [1, 0], xp)
+        value = first_order(network, X, center, slope, [1, 0])
         for n, i in np.ndindex(X.shape):
             x = X[n].astype(complex)
             x[i] += 1e-30j
@@ -86,7 +85,7 @@ class TestAgainstTheDefinition:
 
     def test_paths(self, case):
         network, slope, X, _ = case
-        N = paths(network, gates_of(network, X, slope), xp)
+        N = paths(network, gates_of(network, X, slope))
         for row, x in zip(N, X, strict=True):
             gates = naive_gates(network, slope, x)
             expected = np.diag(gates[0])
@@ -101,16 +100,16 @@ class TestAgainstTheDefinition:
         pairs = np.array([[0, 3], [3, 0], [7, 7], [10, 2]])
         v = np.random.default_rng(0).normal(size=(11, 3))
         for task in range(2):
-            total = second_order_sum(network, gates, task, xp)
+            total = second_order_sum(network, gates, task)
             np.testing.assert_allclose(total, np.abs(S[:, task]).sum(axis=0), **CLOSE)
-            signed = second_order_sum(network, gates, task, xp, signed=True)
+            signed = second_order_sum(network, gates, task, signed=True)
             np.testing.assert_allclose(signed, S[:, task].sum(axis=0), **CLOSE)
-            chunks = [values for _, values in second_order_pairs(network, gates, task, pairs, xp)]
+            chunks = [values for _, values in second_order_pairs(network, gates, task, pairs)]
             np.testing.assert_allclose(
                 np.concatenate(chunks), S[:, task, pairs[:, 0], pairs[:, 1]], **CLOSE
             )
             for operator, expected in zip(
-                second_order_operators(network, gates, task, xp), S[:, task], strict=True
+                second_order_operators(network, gates, task), S[:, task], strict=True
             ):
                 np.testing.assert_allclose(operator @ v, expected @ v, **CLOSE)
                 np.testing.assert_allclose(operator @ v[:, 0], expected @ v[:, 0], **CLOSE)
@@ -119,9 +118,9 @@ class TestAgainstTheDefinition:
     def test_bounds_hold_and_are_tight_for_one_sample(self, case, small_blocks):
         network, slope, X, _ = case
         mean = np.mean([np.abs(naive_second_order(network, slope, x)) for x in X], axis=0)
-        H = half_bounds(network, gates_of(network, X, slope), 1, X.dtype, xp)
+        H = half_bounds(network, gates_of(network, X, slope), 1, X.dtype)
         assert np.all(mean[1] * (1 - 1e-12) <= H + H.T)
-        alone = half_bounds(network, gates_of(network, X[:1], slope), 1, X.dtype, xp)
+        alone = half_bounds(network, gates_of(network, X[:1], slope), 1, X.dtype)
         J = naive_gates(network, slope, X[0])[0][:, None] * np.eye(network.weights[0].shape[1])
         for W, gate in zip(
             network.weights[1:-1], naive_gates(network, slope, X[0])[1:], strict=True
@@ -137,7 +136,7 @@ class TestAgainstTheDefinition:
         mean = np.mean([np.abs(naive_second_order(network, slope, x)) for x in X], axis=0)[0]
         first, second = np.triu_indices(11, 1)
         order = np.argsort(-mean[first, second])[:k]
-        pairs, values, n_evaluated = top_pairs(network, gates_of(network, X, slope), 0, k, xp)
+        pairs, values, n_evaluated = top_pairs(network, gates_of(network, X, slope), 0, k)
         np.testing.assert_array_equal(pairs, np.stack([first[order], second[order]], axis=1))
         np.testing.assert_allclose(values, mean[first, second][order], **CLOSE)
         assert k <= n_evaluated <= 55
@@ -149,7 +148,7 @@ def test_all_pairs_take_little_more_memory_than_their_result():
     network = random_network(rng, [m, 20, 10, m], 1)
     gates = gates_of(network, rng.normal(size=(300, m)), 0.2)
     tracemalloc.start()
-    total = second_order_sum(network, gates, 0, xp)
+    total = second_order_sum(network, gates, 0)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * total.nbytes  # 300 of them would be m^2 numbers a sample
@@ -164,7 +163,7 @@ def test_top_pairs_stop_early_where_few_features_interact():
     network.task_coef[:] *= weak
     X = rng.normal(size=(60, m))
     gates = gates_of(network, X, 0.2)
-    pairs, _, n_evaluated = top_pairs(network, gates, 0, 3, xp)
+    pairs, _, n_evaluated = top_pairs(network, gates, 0, 3)
     assert {tuple(pair) for pair in pairs} == {(5, 50), (5, 90), (50, 90)}
     assert n_evaluated == 500 < m * (m - 1) / 2
 
@@ -192,9 +191,9 @@ def test_top_pairs_equal_all_pairs_sorted(sizes, m, n, k, slope, single, dead, s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_derivatives, "FIRST_BATCH", 1)
         patch.setattr(_derivatives, "FEATURE_BLOCK", 3)
-        patch.setattr(_derivatives, "BLOCK_SIZE", 200)
-        pairs, values, n_evaluated = top_pairs(network, gates, 0, k, xp)
-        H = half_bounds(network, gates, 0, X.dtype, xp)
+        patch.setattr(_derivatives, "WORKING_SIZE", 200)
+        pairs, values, n_evaluated = top_pairs(network, gates, 0, k)
+        H = half_bounds(network, gates, 0, X.dtype)
     network = network.replace_arrays([a.astype(np.float64) for a in network.arrays()])
     J = np.zeros((n, m, m))  # da_j / dx_i in row i, from the gates of each sample
     for J_n, *of_layers in zip(J, *gates, strict=True):
@@ -220,7 +219,7 @@ def test_second_difference_of_the_attention_is_zero_off_the_kinks_only():
 
     def second_difference(step):
         points = [x + step * (a * np.eye(6)[0] + b * np.eye(6)[1]) for a in (0, 1) for b in (0, 1)]
-        A = forward(network, np.array(points), 0.0, xp).inputs[-1]
+        A = forward(network, np.array(points), 0.0).attention
         return np.abs(A[0] - A[1] - A[2] + A[3]).max()
 
     assert second_difference(1e-4) < 1e-15

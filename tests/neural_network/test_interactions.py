@@ -37,7 +37,7 @@ def naive_swap(f, X, pairs, n_repeats, seed):
 @pytest.mark.parametrize("hidden", [(7,), (6, 5, 4)])
 @pytest.mark.parametrize("chunk", [2**18, 7 * 13])
 def test_network_equals_the_definition(hidden, chunk, monkeypatch):
-    monkeypatch.setattr(_interactions, "CHUNK", chunk)
+    monkeypatch.setattr(_interactions, "HIDDEN_SIZE", chunk)
     model = LINARegressor(hidden, max_iter=30, random_state=0).fit(X, Y)
     everything = [(i, j) for i in range(5) for j in range(5)]
     expected = naive_swap(model.predict, X, everything, 2, 7)

@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import KFold, cross_val_score
+from sklearn.model_selection import KFold, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier
 
 from skgenetics.metrics import masked_roc_auc_scorer
@@ -240,8 +240,11 @@ class TestImportances:
         again = pickle.loads(pickle.dumps(model)).feature_importances_
         np.testing.assert_array_equal(again, model.feature_importances_)
         frame = model.to_frame()
+        tasks = [f"importance_{task}" for task in range(3)]
+        assert frame.columns.tolist() == ["variant_id", "importance", *tasks]
         assert frame["variant_id"].tolist() == [f"rs{i}" for i in range(6)]
-        np.testing.assert_allclose(frame["importance_2"], expected[2])
+        np.testing.assert_array_equal(frame["importance"], model.feature_importances_)
+        np.testing.assert_allclose(frame[tasks].to_numpy().T, expected)
 
     @pytest.mark.parametrize(
         ("options", "message"),
@@ -317,6 +320,30 @@ def test_unconverged_training_says_what_to_change():
     assert LINAClassifier((8,), tol=1.0, random_state=0).fit(X, BINARY).converged_
 
 
+def test_validation_scores_are_there_only_if_rows_were_held_out():
+    model = LINARegressor((8,), max_iter=3, random_state=0)
+    assert not hasattr(model.fit(X, SCORE), "validation_scores_")
+    model.set_params(early_stopping=True).fit(X, SCORE)
+    assert len(model.validation_scores_) == 3
+    assert not hasattr(model.partial_fit(X, SCORE), "validation_scores_")
+    model.fit(X, SCORE)
+    model.set_params(early_stopping=False, solver="lbfgs").fit(X, SCORE)
+    assert not hasattr(model, "validation_scores_")
+
+
+@pytest.mark.parametrize("kind", [LINAClassifier, LINARegressor])
+def test_none_is_refused_unless_it_means_something(kind):
+    for name, default in kind().get_params().items():
+        model = kind(**{"hidden_layer_sizes": (4,), "max_iter": 1, name: None})
+        if default is None:
+            model.fit(X, BINARY)
+        else:
+            with pytest.raises(ValueError, match=f"{name} must be"):
+                model.fit(X, BINARY)
+            with pytest.raises(TypeError, match=f"{name} must be"):
+                model.fit(X, BINARY)
+
+
 def test_callbacks_see_every_epoch():
     class Recorder:
         def __init__(self):
@@ -376,6 +403,8 @@ class TestBadInput:
             {"hidden_layer_sizes": (5, 0)},
             {"hidden_layer_sizes": ()},
             {"hidden_layer_sizes": 0},
+            {"hidden_layer_sizes": "45"},
+            {"standardize": 1},
             {"activation": "tanh"},
             {"solver": "sgd"},
             {"dropout": 1.0},
@@ -432,15 +461,15 @@ class TestBadInput:
         y[:, 1] = np.where(BINARY, label, np.nan)
         y[5, 1] = 1 - label  # of no weight
         weight = 1.0 * (np.arange(120) != 5)
-        with pytest.warns(UserWarning, match=r"one label only in columns \[1\]"):
+        with pytest.warns(UserWarning, match=r"only one label in columns \[1\]"):
             model = LINAClassifier(**SMALL, class_weight=class_weight).fit(X, y, weight)
         assert np.all(model.predict(X)[:, 1] == label)
 
     def test_rows_put_aside_without_weight(self):
         model = LINARegressor(**SMALL, early_stopping=True)
-        validation = set(range(120)) - set(model._split(SCORE, np.ones(120))[0].tolist())
+        _, validation = train_test_split(np.arange(120), test_size=0.1, random_state=0)
         weight = np.ones(120)
-        weight[sorted(validation)] = 0
+        weight[validation] = 0
         with pytest.raises(ValueError, match="sample_weight of the validation rows is zero"):
             model.fit(X, SCORE, sample_weight=weight)
         with pytest.raises(ValueError, match="sample_weight of the training rows is zero"):

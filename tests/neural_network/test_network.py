@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from scipy.special import logsumexp
 
-from skgenetics.neural_network._network import fold, forward, loss_and_gradient, task_logit
-from skgenetics.utils._arrays import numpy_namespace as xp
+from skgenetics.neural_network._network import (
+    ModelState,
+    Moments,
+    Scales,
+    fold,
+    forward,
+    task_logit,
+)
+from skgenetics.neural_network._objective import Batch, Objective, loss_and_gradient
 from tests.oracles.lina_naive import load_reference, random_network, reference_names
 
 
@@ -13,16 +20,17 @@ from tests.oracles.lina_naive import load_reference, random_network, reference_n
 def test_forward_and_gradient_equal_automatic_differentiation(shared, name):
     network, slope, case = load_reference(shared, name)
     X, Y = case["X"], case["Y"]
-    trace = forward(network, X, slope, xp)
-    np.testing.assert_allclose(trace.inputs[-1], case["A"], rtol=1e-12, atol=1e-12)
-    logit = task_logit(network, trace.inputs[-1], X)
+    trace = forward(network, X, slope)
+    np.testing.assert_allclose(trace.attention, case["A"], rtol=1e-12, atol=1e-12)
+    logit = task_logit(network, trace.attention, X)
     np.testing.assert_allclose(logit, case["logit"], rtol=1e-12, atol=1e-12)
     n, m = X.shape
     observed = ~np.isnan(Y)
     loss, gradient, _ = loss_and_gradient(
-        network, X, np.where(observed, Y, 0.0), observed / n, np.full(n, 1 / n),
-        loss="binary", slope=slope, attention_alpha=1e-3 * n * m, masks=(), xp=xp,
-    )  # fmt: skip
+        network,
+        Batch(X, np.where(observed, Y, 0.0), observed / n, np.full(n, 1 / n)),
+        Objective("binary", slope, coef_alpha=0.0, attention_alpha=1e-3 * n * m),
+    )
     K = network.task_coef
     loss += 1e-2 * np.sum(K**2)
     np.testing.assert_allclose(loss, case["loss_gamma1e3_beta1e2"], rtol=1e-12)
@@ -77,9 +85,11 @@ def test_every_gradient_equals_a_complex_step(loss, batch_norm, hidden, dropout)
     cells[2, 0] = 0.0
     masks = [2.0 * rng.integers(0, 2, size=(n, h)) for h in hidden] if dropout else []
     value, gradient, _ = loss_and_gradient(
-        network, Z, Y, cells, share,
-        loss=loss, slope=0.2, attention_alpha=0.7, masks=masks, xp=xp,
-    )  # fmt: skip
+        network,
+        Batch(Z, Y, cells, share),
+        Objective(loss, slope=0.2, coef_alpha=0.0, attention_alpha=0.7),
+        masks=masks,
+    )
     args = (Z, Y, cells, share, loss, 0.2, 0.7, masks)
     assert value == pytest.approx(plain_loss(network, *args), rel=1e-12)
     arrays = network.arrays()
@@ -98,7 +108,7 @@ def test_folded_network_equals_the_network_it_folds(batch_norm):
     rng = np.random.default_rng(0)
     m, d, hidden = 5, 2, (7, 6)
     network = random_network(rng, [m, *hidden, m], d, batch_norm)
-    moments = [(rng.normal(size=h), rng.uniform(0.5, 2, size=h)) for h in (*hidden, m)]
+    moments = [Moments(rng.normal(size=h), rng.uniform(0.5, 2, size=h)) for h in (*hidden, m)]
     moments = moments if batch_norm else []
     X = rng.integers(0, 3, size=(20, m)).astype(float)
     mean, scale = rng.uniform(0.2, 1, size=(2, m))
@@ -114,7 +124,7 @@ def test_folded_network_equals_the_network_it_folds(batch_norm):
             h = h * network.scales[i] + network.shifts[i]
     expected = y_mean + y_scale * ((h * Z) @ network.task_coef.T + network.task_intercept)
 
-    folded = fold(network, moments, mean, scale, y_mean, y_scale)
-    A = forward(folded, X, 0.3, xp).inputs[-1]
+    folded = fold(ModelState(network, moments), Scales(mean, scale, y_mean, y_scale))
+    A = forward(folded, X, 0.3).attention
     np.testing.assert_allclose(A, h, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(task_logit(folded, A, X - mean), expected, rtol=1e-11, atol=1e-12)

@@ -7,21 +7,21 @@ import pytest
 from scipy import sparse
 from sklearn.metrics import log_loss
 
-from skgenetics.neural_network import LINAClassifier, LINARegressor, _training
-from skgenetics.neural_network._network import fold
-from skgenetics.neural_network._targets import class_weights, column_moments
+from skgenetics.neural_network import LINAClassifier, LINARegressor, _start, _training
+from skgenetics.neural_network._network import ModelState, Scales, copy_network, fold
+from skgenetics.neural_network._objective import Objective
+from skgenetics.neural_network._start import column_scales, start_network
+from skgenetics.neural_network._targets import class_weights, trait_scales
 from skgenetics.neural_network._training import (
     Adam,
-    Data,
-    Objective,
+    AdamSettings,
+    Samples,
     adam_epoch,
-    copy_network,
     dropout_masks,
-    start_network,
+    full_gradient,
     train_adam,
     train_lbfgs,
 )
-from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.lina_naive import naive_logit
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -35,34 +35,32 @@ def make_data(n=60, m=6, d=2, seed=0, rows=None):
     weight = rng.uniform(0.5, 2, size=n)
     cells = observed * weight[:, None]
     mean, scale = X.mean(axis=0), X.std(axis=0)
-    return Data(np.arange(n) if rows is None else rows, X, Y, cells, weight, mean, scale)
+    return Samples(np.arange(n) if rows is None else rows, X, Y, cells, weight, mean, scale)
 
 
 OBJECTIVE = Objective("binary", slope=0.2, coef_alpha=0.01, attention_alpha=0.1)
 
 
-def settings(**changes):
-    options = {
-        "learning_rate": 0.01,
-        "batch_size": 60,
-        "dropout": 0.0,
-        "tol": 0.0,
-        "n_iter_no_change": 10,
-        "rng": np.random.default_rng(0),
-        "xp": xp,
-    }
-    return options | changes
+SETTINGS = AdamSettings(
+    learning_rate=0.01, batch_size=60, dropout=0.0, tol=0.0, n_iter_no_change=10
+)
+
+
+def train(network, training, validation, settings):
+    """Return the epochs of Adam from the start of a network."""
+    rng = np.random.default_rng(0)
+    return train_adam(ModelState(network, []), training, validation, OBJECTIVE, settings, rng)
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_full_batch_epochs_equal_torch(batch_norm, monkeypatch):
     torch = pytest.importorskip("torch")
-    monkeypatch.setattr(_training, "BLOCK", 7)  # parameters are cut into blocks
-    monkeypatch.setattr(_training, "ONE_PASS", 7)  # and updated by the compiled loop
+    monkeypatch.setattr(_training, "UPDATE_SIZE", 7)  # parameters are cut into blocks
+    monkeypatch.setattr(_training, "COMPILED_SIZE", 7)  # and updated by the compiled loop
     data = make_data()
     data = data._replace(weight=np.ones(60), cell_weight=(data.cell_weight > 0).astype(float))
     network = start_network([5, 4], 6, 2, batch_norm, np.random.default_rng(1))
-    epochs = train_adam(network, [], data, None, OBJECTIVE, **settings())
+    epochs = train(network, data, None, SETTINGS)
     ours = [next(epochs) for _ in range(30)]
 
     theirs = [torch.tensor(array, requires_grad=True) for array in network.arrays()]
@@ -91,9 +89,9 @@ def test_full_batch_epochs_equal_torch(batch_norm, monkeypatch):
         loss.backward()
         optimizer.step()
     np.testing.assert_allclose(ours[-1].loss_curve, losses, rtol=1e-8)
-    for array, other in zip(ours[-1].network.arrays(), theirs, strict=True):
+    for array, other in zip(ours[-1].state.network.arrays(), theirs, strict=True):
         # the biases before batch norm have no gradient but rounding, which Adam makes a step of
-        if not batch_norm or not any(array is bias for bias in ours[-1].network.biases):
+        if not batch_norm or not any(array is bias for bias in ours[-1].state.network.biases):
             np.testing.assert_allclose(array, other.detach().numpy(), rtol=1e-6, atol=1e-7)
 
 
@@ -103,12 +101,12 @@ def test_blocks_of_adam_do_not_matter(monkeypatch):
     slopes = [[rng.normal(size=a.shape) for a in arrays] for _ in range(3)]
     results = []
     for block, one_pass in ((2**15, 2**15), (6, 2**15), (6, 6)):
-        monkeypatch.setattr(_training, "BLOCK", block)
-        monkeypatch.setattr(_training, "ONE_PASS", one_pass)
+        monkeypatch.setattr(_training, "UPDATE_SIZE", block)
+        monkeypatch.setattr(_training, "COMPILED_SIZE", one_pass)
         moved = [a.copy() for a in arrays]
-        optimizer = Adam(moved, 0.1, xp)
+        optimizer = Adam(moved, 0.1)
         for g in slopes:
-            optimizer.step(moved, g, xp)
+            optimizer.step(moved, g)
         results.append(moved)
     for whole, *others in zip(*results, strict=True):  # whole or by rows, in several passes or one
         for other in others:
@@ -119,19 +117,17 @@ def test_lbfgs_ends_at_a_stationary_point_and_chunks_do_not_matter(monkeypatch):
     data = make_data()
     network = start_network([4], 6, 2, False, np.random.default_rng(1))
     smooth = OBJECTIVE._replace(attention_alpha=0.0, slope=0.9)
-    epoch = train_lbfgs(network, data, smooth, max_iter=3, tol=0.0, xp=xp)
-    monkeypatch.setattr(_training, "CHUNK", 7 * 6)
-    chunked = train_lbfgs(network, data, smooth, max_iter=3, tol=0.0, xp=xp)
+    epoch = train_lbfgs(network, data, smooth, max_iter=3, tol=0.0)
+    monkeypatch.setattr(_training, "CONVERTED_SIZE", 7 * 6)
+    chunked = train_lbfgs(network, data, smooth, max_iter=3, tol=0.0)
     assert len(epoch.loss_curve) == 3
     np.testing.assert_allclose(chunked.loss_curve, epoch.loss_curve, rtol=1e-12)
-    long = train_lbfgs(network, data, smooth, max_iter=2000, tol=1e-5, xp=xp)
+    long = train_lbfgs(network, data, smooth, max_iter=2000, tol=1e-5)
     assert long.converged
     steepest = []
-    for point in (network, long.network):
-        batch = data.take(data.rows, xp)
-        _, gradient, _ = smooth.value_and_gradient(point, batch, data.weight.sum(), xp)
-        smooth.add_penalty(0.0, gradient, point.task_coef, xp)
-        steepest.append(max(np.abs(array[:, ...]).max() for array in gradient.arrays()))
+    for point in (network, long.state.network):
+        _, gradient = full_gradient(point, data, smooth)
+        steepest.append(max(np.abs(array).max() for array in gradient.arrays()))
     assert steepest[1] < 0.01 * steepest[0]
     assert long.loss_curve[-1] < epoch.loss_curve[0]
 
@@ -140,13 +136,13 @@ def test_early_stopping_returns_the_network_of_the_best_validation_loss():
     data = make_data(n=80, rows=np.arange(60))
     validation = data._replace(rows=np.arange(60, 80))
     network = start_network([30], 6, 2, True, np.random.default_rng(1))
-    options = settings(learning_rate=0.05, batch_size=16, n_iter_no_change=5)
-    epochs = list(train_adam(network, [], data, validation, OBJECTIVE, **options))
+    settings = SETTINGS._replace(learning_rate=0.05, batch_size=16, n_iter_no_change=5)
+    epochs = list(train(network, data, validation, settings))
     last = epochs[-1]
     scores = np.array(last.validation_scores)
     assert last.converged
     assert len(scores) == len(last.loss_curve) == scores.argmax() + 1 + 5
-    folded = fold(last.network, last.moments, data.mean, data.scale, np.zeros(2), np.ones(2))
+    folded = fold(last.state, Scales(data.mean, data.scale, np.zeros(2), np.ones(2)))
     total = 0.0
     for row in validation.rows:
         logit = naive_logit(folded, 0.2, data.X[row].astype(float), data.mean)
@@ -158,18 +154,18 @@ def test_early_stopping_returns_the_network_of_the_best_validation_loss():
 
 def test_training_stops_where_the_loss_no_longer_falls():
     network = start_network([5], 6, 2, False, np.random.default_rng(1))
-    options = settings(tol=10.0, n_iter_no_change=4)
-    epochs = list(train_adam(network, [], make_data(), None, OBJECTIVE, **options))
+    settings = SETTINGS._replace(tol=10.0, n_iter_no_change=4)
+    epochs = list(train(network, make_data(), None, settings))
     assert [epoch.converged for epoch in epochs] == [False] * 4 + [True]
 
 
 def test_running_moments_are_those_of_the_rows_for_full_batches():
     data = make_data()
     network = start_network([5], 6, 2, True, np.random.default_rng(1))
-    before = copy_network(network, xp)
-    optimizer = Adam(network.arrays(), 0.01, xp)
-    options = {"batch_size": 60, "dropout": 0.0, "rng": np.random.default_rng(0), "xp": xp}
-    _, moments = adam_epoch(network, [], data, OBJECTIVE, optimizer, **options)
+    before = copy_network(network)
+    optimizer = Adam(network.arrays(), 0.01)
+    options = {"batch_size": 60, "dropout": 0.0, "rng": np.random.default_rng(0)}
+    _, moments = adam_epoch(ModelState(network, []), data, OBJECTIVE, optimizer, **options)
     o = (data.X - data.mean) / data.scale @ before.weights[0]
     h = np.where(o > 0, o, 0.2 * o)
     mean = np.average(h, axis=0, weights=data.weight)
@@ -180,21 +176,21 @@ def test_running_moments_are_those_of_the_rows_for_full_batches():
 
 def test_dropout_keeps_the_mean():
     network = start_network([400, 300], 6, 1, False, np.random.default_rng(0))
-    masks = dropout_masks(network, 50, 0.3, np.random.default_rng(0), xp)
+    masks = dropout_masks(network, 50, 0.3, np.random.default_rng(0))
     assert [mask.shape for mask in masks] == [(50, 400), (50, 300)]
     for mask in masks:
         np.testing.assert_allclose(np.unique(mask), [0, 1 / 0.7])
         assert mask.mean() == pytest.approx(1, abs=4 * np.sqrt(0.3 / 0.7 / mask.size))
-    assert dropout_masks(network, 50, 0.0, np.random.default_rng(0), xp) == ()
+    assert dropout_masks(network, 50, 0.0, np.random.default_rng(0)) == []
 
 
 @pytest.mark.parametrize("container", [np.asarray, sparse.csr_array, sparse.csr_matrix])
-def test_column_moments(container):
+def test_column_scales(container):
     rng = np.random.default_rng(0)
     X = rng.integers(0, 3, size=(50, 7)).astype(np.int8)
     X[:, 3] = 2
     weight = rng.integers(0, 4, size=50)
-    mean, scale = column_moments(container(X), weight / weight.sum(), xp)
+    mean, scale = column_scales(container(X), weight / weight.sum())
     repeated = np.repeat(X, weight, axis=0).astype(float)
     np.testing.assert_allclose(mean, repeated.mean(axis=0))
     expected = repeated.std(axis=0)
@@ -203,13 +199,29 @@ def test_column_moments(container):
     np.testing.assert_allclose(scale, expected)
 
 
+@pytest.mark.parametrize("container", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize("chunk", [2**22, 2 * 1000])
+def test_constant_columns_and_traits_have_scale_one(container, chunk, monkeypatch):
+    monkeypatch.setattr(_start, "DENSE_SIZE", chunk)
+    share = np.random.default_rng(0).dirichlet(np.ones(1000))
+    X = np.full((1000, 4), [0.1, 1e9, 1e-3, 0.0])
+    X[:500, 2] += 1e-9  # varies, by far less than its mean
+    mean, scale = column_scales(container(X), share)
+    np.testing.assert_allclose(mean, share @ X)
+    np.testing.assert_array_equal(scale[[0, 1, 3]], 1)
+    np.testing.assert_allclose(scale[2], np.sqrt(share[:500].sum() * share[500:].sum()) * 1e-9)
+    mean, scale = trait_scales(X, np.full((1000, 4), 3.0), standardize=True)
+    np.testing.assert_allclose(mean, X.mean(axis=0))
+    np.testing.assert_allclose(scale, [1, 1, 5e-10, 1], rtol=1e-6)
+
+
 def test_class_weights():
     codes = np.array([0, 0, 0, 1, 2, 2])
     weight = np.array([1.0, 2.0, 1.0, 2.0, 1.0, 1.0])
-    balanced = class_weights("balanced", ["a", "b", "c"], weight, codes, 3)
+    balanced = class_weights("balanced", ["a", "b", "c"], weight, codes)
     np.testing.assert_allclose(np.bincount(codes, weights=balanced * weight), 8 / 3)
-    given = class_weights({"b": 5}, ["a", "b", "c"], weight, codes, 3)
-    np.testing.assert_array_equal(given, [1, 1, 1, 5, 1, 1])
+    factors = class_weights({"b": 5}, ["a", "b", "c"], weight, codes)
+    np.testing.assert_array_equal(factors, [1, 1, 1, 5, 1, 1])
 
 
 class TestEstimators:
@@ -301,7 +313,7 @@ class TestEstimators:
         expected = log_loss(y[:, 0], p[:, 0]) + log_loss(y[:, 1][~np.isnan(gaps[:, 1])],
             p[:, 1][~np.isnan(gaps[:, 1])], normalize=False) / 90  # fmt: skip
         assert model.loss_curve_[0] == pytest.approx(expected, rel=1e-6)
-        np.testing.assert_allclose(model._raw.task_intercept, start, rtol=1e-6)
+        np.testing.assert_allclose(model.task_intercept_, start, rtol=1e-6)
 
     def test_diverging_training_names_the_rate_and_keeps_the_network(self):
         X = 1e3 * np.random.default_rng(0).normal(size=(50, 4))

@@ -1,0 +1,92 @@
+"""What a fitted network computes: its attention and its logits."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy import sparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skgenetics.neural_network._network import Network, forward, task_logit
+from skgenetics.neural_network._training import dense_rows, row_chunks
+from skgenetics.utils._arrays import check_same_namespace, get_namespace_and_device, namespace_of
+from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import check_missing_codes
+
+
+class FittedNetwork(BaseEstimator):
+    """The folded network of the fitted attributes, applied to validated dosages."""
+
+    activation: str
+    negative_slope: float
+    coefs_: list[Array]
+    intercepts_: list[Array]
+    attention_coef_: Array
+    attention_intercept_: Array
+    task_coef_: Array
+    task_intercept_: Array
+    center_: Array
+    n_features_in_: int
+
+    def attention(self, X: ArrayLike) -> Array:
+        """Return the attention of each variant in each sample.
+
+        Parameters
+        ----------
+        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+
+        Returns
+        -------
+        attention : array of shape (n_samples, n_variants)
+            A of logit = K (A * (X - center_)) + B. With one task, ``task_coef_ * attention(X)``
+            are the coefficients of the linear model that holds for the sample.
+        """
+        X = self._validate_X(X, "attention")
+        network, slope = self._network(), self._slope()
+        parts = [forward(network, block, slope).attention for block in self._blocks(X)]
+        return namespace_of(self.task_coef_).concat(parts, axis=0)
+
+    def _logits(self, X: ArrayLike, method: str) -> Array:
+        """Return the logits (n, d); for regression, on the scale of y."""
+        X = self._validate_X(X, method)
+        network, slope = self._network(), self._slope()
+        parts = []
+        for block in self._blocks(X):
+            A = forward(network, block, slope).attention
+            parts.append(task_logit(network, A, block - self.center_))
+        return namespace_of(self.task_coef_).concat(parts, axis=0)
+
+    def _network(self) -> Network:
+        """Return the fitted network on raw dosages."""
+        weights = [*self.coefs_, self.attention_coef_]
+        biases = [*self.intercepts_, self.attention_intercept_]
+        return Network(weights, biases, self.task_coef_, self.task_intercept_, [], [])
+
+    def _slope(self) -> float:
+        """Return the slope of the activation below zero."""
+        return float(self.negative_slope) if self.activation == "leaky_relu" else 0.0
+
+    def _blocks(self, X: Array, n_copies: int = 1) -> Iterator[Array]:
+        """Yield dense floating blocks of rows of X; `n_copies` of a block stay small beside X."""
+        for rows in row_chunks(np.arange(X.shape[0]), n_copies * X.shape[1]):
+            yield dense_rows(X, slice(rows[0], rows[-1] + 1), self.task_coef_.dtype)
+
+    def _validate_X(self, X: ArrayLike, method: str) -> Array:
+        """Return X (array or CSR), validated for a method called after fit."""
+        check_is_fitted(self, "task_coef_")
+        check_same_namespace(self, X, attribute="task_coef_", method=method)
+        get_namespace_and_device(X)
+        X = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite="allow-nan")
+        self._check_missing_calls(X)
+        return X
+
+    def _check_missing_calls(self, X: Array) -> None:
+        """Raise ValueError if X holds missing calls."""
+        values = X.data if sparse.issparse(X) else X
+        xp = namespace_of(values)
+        check_missing_codes(values, xp)
+        if xp.isdtype(values.dtype, "real floating") and bool(xp.any(xp.isnan(values))):
+            raise ValueError(
+                f"X contains NaN, which {type(self).__name__} does not accept. Put "
+                "skgenetics.preprocessing.GenotypeImputer before this step."
+            )
