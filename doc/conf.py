@@ -37,7 +37,8 @@ html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skgenetics.css"]
 html_math_renderer = "mathml"  # doc/_extensions/mathml.py
-html_theme_options = {"show_prev_next": False, "navbar_end": [], "footer_start": ["copyright"]}
+html_theme_options = {"show_prev_next": False,
+    "header_links_before_dropdown": 7, "navbar_end": [], "footer_start": ["copyright"]}
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
 
 autosummary_generate = True

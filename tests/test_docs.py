@@ -13,7 +13,12 @@ import pytest
 import skgenetics
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [*sorted((ROOT / "doc").glob("*.rst")), *sorted((ROOT / "doc" / "guide").glob("*.rst"))]
+DOC = ROOT / "doc"
+PAGES = [
+    page
+    for page in sorted(DOC.rglob("*.rst"))
+    if page.relative_to(DOC).parts[0] not in {"_build", "_templates", "auto_examples", "generated"}
+]
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(skgenetics.__path__, "skgenetics.")
@@ -41,7 +46,7 @@ def test_readme_prints_what_it_says():
         assert printed.getvalue() == expected
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOC)))
 def test_page(page):
     assert doctest.testfile(str(page), module_relative=False, optionflags=FLAGS).failed == 0
 
