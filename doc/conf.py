@@ -32,13 +32,17 @@ extensions = [
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 html_theme = "pydata_sphinx_theme"
-html_title = f"skgenetics {version}"
+html_title = "skgenetics"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skgenetics.css"]
 html_math_renderer = "mathml"  # doc/_extensions/mathml.py
-html_theme_options = {"show_prev_next": False,
-    "header_links_before_dropdown": 7, "navbar_end": [], "footer_start": ["copyright"]}
+html_theme_options = {
+    "show_prev_next": False,
+    "header_links_before_dropdown": 7,
+    "navbar_end": [],
+    "footer_start": ["copyright"],
+}
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
 
 autosummary_generate = True

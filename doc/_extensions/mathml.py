@@ -20,6 +20,7 @@ def to_mathml(tex, *, block):
     """Translate a formula, after mending what docutils misreads."""
     tex = re.sub(r"\\[Bb]igg?[lr]?(?![a-z])|\\textstyle", "", tex)
     tex = re.sub(r"(frac)\s*(\d)\s*(\d)", r"\1{\2}{\3}", tex)  # \frac12 Q is not 12 over Q
+    tex = re.sub(r"(\\(?:log|exp))\s*(?=[A-Za-z0-9\\])(?!\\left)", r"\1\\, ", tex)  # log x
     return tex2mathml(tex, as_block=block)
 
 
