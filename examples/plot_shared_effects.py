@@ -34,7 +34,7 @@ def make_wheat(seed):
     X = X[:, X.std(axis=0) > 0.2]
     options = {"n_traits": 4, "random_state": seed}
     many = make_multitrait(
-        X, n_causal=300, covariances=["heterogeneous"], effect_correlation=0.7, pve=0.5, **options
+        X, n_causal=300, covariances=["heterogeneous"], effect_correlation=0.7, h2=0.5, **options
     )
     rng = np.random.default_rng(seed)
     causal = rng.choice(X.shape[1], 14, replace=False)

@@ -31,7 +31,13 @@ WINDOW = 100_000
 SIGNAL = 30.0
 
 
-def lead_chi2(genotypes, positions, expression, starts, covariates):
+def lead_chi2(
+    genotypes: np.ndarray,
+    positions: np.ndarray,
+    expression: np.ndarray,
+    starts: np.ndarray,
+    covariates: np.ndarray,
+) -> np.ndarray:
     """Return the largest n r^2 of each gene with the variants within SCAN_WINDOW of its start."""
     n_samples = len(genotypes)
     basis = np.linalg.qr(np.column_stack([np.ones(n_samples), covariates]))[0]
@@ -48,7 +54,7 @@ def lead_chi2(genotypes, positions, expression, starts, covariates):
     return lead
 
 
-def choose_genes(lead):
+def choose_genes(lead: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the indices of the 12 genes and of the 5 for comparison among them."""
     order = np.argsort(-lead, kind="stable")
     n_signal = int(np.sum(lead > SIGNAL))
@@ -57,13 +63,13 @@ def choose_genes(lead):
     return np.concatenate([order[:1], comparison, rest]), comparison
 
 
-def build(source, output):
+def build(source: str | Path, output: str | Path) -> None:
     """Read the folder `source` and write the extract to the file `output`."""
     import pandas as pd
 
-    source = Path(source)
-    genotypes_file, expression_file = np.load(source / "geno.npz"), np.load(source / "expr.npz")
-    variants = pd.read_parquet(source / "variants.parquet")
+    folder = Path(source)
+    genotypes_file, expression_file = np.load(folder / "geno.npz"), np.load(folder / "expr.npz")
+    variants = pd.read_parquet(folder / "variants.parquet")
     genotypes, positions = genotypes_file["G"], variants["pos"].to_numpy()
     covariates = expression_file["PC"][:, :N_COVARIATES]
     starts = expression_file["end"]  # BED counts from 0, so its end is the 1-based start
@@ -72,16 +78,16 @@ def build(source, output):
     rank = np.empty(len(lead), dtype=np.int16)
     rank[np.argsort(-lead, kind="stable")] = np.arange(1, len(lead) + 1)
     chosen, comparison = choose_genes(lead)
-    kept = np.any(np.abs(positions[:, None] - starts[chosen]) <= WINDOW, axis=1)
+    near = np.any(np.abs(positions[:, None] - starts[chosen]) <= WINDOW, axis=1)
 
     names = np.char.partition(expression_file["gene"], ".")
     np.savez_compressed(
         output,
-        genotypes=np.ascontiguousarray(genotypes[:, kept].T),  # a variant a row packs best
+        genotypes=np.ascontiguousarray(genotypes[:, near].T),  # one row per variant packs best
         sample_ids=genotypes_file["id"],
-        variant_position=positions[kept].astype(np.int32),
-        variant_ref=variants["ref"].to_numpy(dtype="U1")[kept],
-        variant_alt=variants["alt"].to_numpy(dtype="U1")[kept],
+        variant_position=positions[near].astype(np.int32),
+        variant_ref=variants["ref"].to_numpy(dtype="U1")[near],
+        variant_alt=variants["alt"].to_numpy(dtype="U1")[near],
         expression=expression_file["E"][:, chosen],
         covariates=covariates,
         gene_id=names[chosen, 0],

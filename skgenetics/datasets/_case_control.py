@@ -1,6 +1,7 @@
 """Simulated case-control studies under the liability threshold model."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state, check_scalar
@@ -11,22 +12,23 @@ from skgenetics.datasets._simulation import (
     draw_additive,
     draw_noise,
 )
+from skgenetics.utils._typing import ArrayLike
 
 
 def make_case_control(
-    X,
+    X: ArrayLike,
     *,
-    prevalence=0.1,
-    h2=0.5,
-    n_causal=20,
-    n_pairs=0,
-    pairs_h2=0.0,
-    n_cases=None,
-    n_controls=None,
-    case_fraction=None,
-    frequency_exponent=0.0,
-    random_state=None,
-):
+    prevalence: float = 0.1,
+    h2: float = 0.5,
+    n_causal: float = 20,
+    n_pairs: int = 0,
+    pairs_h2: float = 0.0,
+    n_cases: int | None = None,
+    n_controls: int | None = None,
+    case_fraction: float | None = None,
+    frequency_exponent: float = 0.0,
+    random_state: Any = None,
+) -> Bunch:
     """Simulate a disease by the liability threshold model, and a case-control study of it.
 
     Liability is the sum of additive effects, of optional products of pairs of variants, and of
@@ -137,16 +139,7 @@ def make_case_control(
     rng = check_random_state(random_state)
 
     coef, genetic = draw_additive(dosages, n_causal, h2, frequency_exponent, rng)
-    pairs = rng.permutation(n_variants)[: 2 * n_pairs].reshape(n_pairs, 2)
-    chosen = dosages[:, pairs].astype(float)
-    products = np.prod((chosen - chosen.mean(axis=0)) / chosen.std(axis=0), axis=2)
-    pair_coef = rng.normal(size=n_pairs)
-    pair_values = products @ pair_coef
-    pair_values -= pair_values.mean()
-    if n_pairs:
-        scale = np.sqrt(pairs_h2 / pair_values.var())
-        pair_coef *= scale
-        pair_values *= scale
+    pairs, pair_coef, pair_values = _draw_pairs(dosages, n_pairs, pairs_h2, rng)
     noise = draw_noise(n_samples, np.eye(1), 1 - h2 - pairs_h2, rng)
     liability = genetic + pair_values + noise[:, 0]
 
@@ -171,7 +164,24 @@ def make_case_control(
     )
 
 
-def _count_cases(prevalence, n_samples):
+def _draw_pairs(
+    X: np.ndarray, n_pairs: int, pairs_h2: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pairs of variants (n_pairs, 2), their effects, and their values (n,) of variance h2.
+
+    A pair acts by the product of its two standardized dosages.
+    """
+    pairs = rng.permutation(X.shape[1])[: 2 * n_pairs].reshape(n_pairs, 2)
+    dosages = X[:, pairs].astype(float)
+    products = np.prod((dosages - dosages.mean(axis=0)) / dosages.std(axis=0), axis=2)
+    coef = rng.normal(size=n_pairs)
+    values = products @ coef
+    values -= values.mean()
+    scale = np.sqrt(pairs_h2 / values.var()) if n_pairs else 1.0
+    return pairs, scale * coef, scale * values
+
+
+def _count_cases(prevalence: float, n_samples: int) -> int:
     """Return the number of people with the disease: some, but not all."""
     check_scalar(prevalence, "prevalence", Real, min_val=0, max_val=1, include_boundaries="neither")
     n_cases = round(prevalence * n_samples)
@@ -183,7 +193,13 @@ def _count_cases(prevalence, n_samples):
     return n_cases
 
 
-def _study_size(n_cases, n_controls, case_fraction, cases, controls):
+def _study_size(
+    n_cases: int | None,
+    n_controls: int | None,
+    case_fraction: float | None,
+    population_cases: int,
+    population_controls: int,
+) -> list[int]:
     """Return the numbers of cases and controls of the study, given those of the population."""
     if case_fraction is not None:
         if n_cases is not None or n_controls is not None:
@@ -191,12 +207,16 @@ def _study_size(n_cases, n_controls, case_fraction, cases, controls):
         check_scalar(
             case_fraction, "case_fraction", Real, min_val=0, max_val=1, include_boundaries="neither"
         )
-        size = min(cases / case_fraction, controls / (1 - case_fraction))
-        n_cases, n_controls = round(size * case_fraction), round(size * (1 - case_fraction))
-    sizes = []
-    for name, asked, there in (("n_cases", n_cases, cases), ("n_controls", n_controls, controls)):
-        check_scalar(there if asked is None else asked, name, Integral, min_val=1)
-        if asked is not None and asked > there:
-            raise ValueError(f"{name} is {asked}, but the population has only {there}.")
-        sizes.append(there if asked is None else asked)
+        total = min(population_cases / case_fraction, population_controls / (1 - case_fraction))
+        n_cases, n_controls = round(total * case_fraction), round(total * (1 - case_fraction))
+    sizes: list[int] = []
+    for name, wanted, available in (
+        ("n_cases", n_cases, population_cases),
+        ("n_controls", n_controls, population_controls),
+    ):
+        size = available if wanted is None else wanted
+        check_scalar(size, name, Integral, min_val=1)
+        if size > available:
+            raise ValueError(f"{name} is {size}, but the population has only {available}.")
+        sizes.append(size)
     return sizes

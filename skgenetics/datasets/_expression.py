@@ -1,6 +1,7 @@
 """Simulated expression of many genes in many tissues, with cis and trans genetics."""
 
 from numbers import Integral, Real
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import expit
@@ -10,33 +11,35 @@ from skgenetics.datasets._simulation import (
     check_dosages,
     check_share,
     correlation_root,
+    draw_missing,
     draw_noise,
     genetic_values,
 )
+from skgenetics.utils._typing import ArrayLike
 
 SIGMOID_SD = 2.0  # of the scores before the sigmoid, enough to bend it
 
 
 def make_expression_tensor(
-    X,
+    X: ArrayLike,
     *,
-    n_genes=50,
-    n_tissues=5,
-    n_components=3,
-    trans_model="linear",
-    cis_windows=None,
-    cis_window_size=50,
-    n_cis_causal=2,
-    n_trans_causal=10,
-    gene_share=0.3,
-    cis_h2=0.2,
-    trans_h2=0.1,
-    tissue_correlation=0.8,
-    residual_correlation=0.0,
-    tissue_mean_sd=1.0,
-    missing_rate=0.3,
-    random_state=None,
-):
+    n_genes: int = 50,
+    n_tissues: int = 5,
+    n_components: int = 3,
+    trans_model: str = "linear",
+    cis_windows: ArrayLike | None = None,
+    cis_window_size: int = 50,
+    n_cis_causal: int = 2,
+    n_trans_causal: int = 10,
+    gene_share: float = 0.3,
+    cis_h2: float = 0.2,
+    trans_h2: float = 0.1,
+    tissue_correlation: float | ArrayLike = 0.8,
+    residual_correlation: float | ArrayLike = 0.0,
+    tissue_mean_sd: float = 1.0,
+    missing_rate: float | ArrayLike = 0.3,
+    random_state: Any = None,
+) -> Bunch:
     """Simulate expression (individual, gene, tissue) by the model of `MILAGERegressor`.
 
     The expression of a gene in a tissue is an intercept, the effects of a few variants in the cis
@@ -172,13 +175,7 @@ def make_expression_tensor(
         raise ValueError(f"cis_h2 + trans_h2 must be below 1, got {cis_h2 + trans_h2}.")
     if trans_model not in ("linear", "sigmoid", "tensor"):
         raise ValueError(f"trans_model must be linear, sigmoid or tensor, got {trans_model!r}.")
-    missing = np.asarray(missing_rate)
-    if missing.shape not in ((), (n_tissues,)):
-        raise ValueError(
-            f"missing_rate must be a number or have shape ({n_tissues},), got {missing.shape}."
-        )
-    for value in missing.ravel().tolist():
-        check_share(value, "missing_rate")
+    missing_rates = _missing_rates(missing_rate, n_tissues)
     effect_root = correlation_root(tissue_correlation, n_tissues, "tissue_correlation")
     noise_root = correlation_root(residual_correlation, n_tissues, "residual_correlation")
     dosages = check_dosages(X)
@@ -188,29 +185,122 @@ def make_expression_tensor(
     windows = _check_windows(cis_windows, cis_window_size, n_genes, n_variants)
     rng = check_random_state(random_state)
 
+    cis = _draw_cis(dosages, windows, n_cis_causal, cis_h2, effect_root, rng)
+    factors = _draw_factors(dosages, n_components, n_trans_causal, trans_model, rng)
+    trans = _draw_trans(
+        factors.values, n_genes, gene_share, trans_h2, trans_model, effect_root, rng
+    )
+
+    noise_variance = 1 - cis_h2 - trans_h2
+    tissue_mean = rng.normal(scale=tissue_mean_sd, size=(n_tissues, n_genes))
+    intercept = tissue_mean - cis.values.mean(axis=0).T - trans.values.mean(axis=0).T
+    complete = cis.values + trans.values + intercept.T
+    for j in range(n_genes):
+        complete[:, j] += draw_noise(n_individuals, noise_root, noise_variance, rng)
+    observed = np.ones((n_individuals, n_tissues), dtype=bool)
+    for tissue, rate in zip(observed.T, missing_rates):
+        tissue[draw_missing(n_individuals, rate, rng)] = False
+    return Bunch(
+        data=X,
+        target=np.where(observed[:, None, :], complete, np.nan),
+        complete_target=complete,
+        observed=observed,
+        cis_windows=windows,
+        cis_coef=cis.coef,
+        cis_indptr=cis.indptr,
+        variant_coef=factors.coef,
+        variant_intercept=factors.intercept,
+        factors=factors.values,
+        factor_loadings=trans.loadings,
+        gene_factors=trans.gene_factors,
+        tissue_factors=trans.tissue_factors,
+        intercept=intercept,
+        tissue_mean=tissue_mean,
+        cis_values=cis.values,
+        trans_values=trans.values,
+        noise_variance=noise_variance,
+    )
+
+
+class _Cis(NamedTuple):
+    """Effects of the variants of each gene's window."""
+
+    coef: np.ndarray  # (K, n_cis), gene after gene
+    indptr: np.ndarray  # (J + 1,) where each gene's columns of coef begin
+    values: np.ndarray  # (n_individuals, J, K)
+
+
+def _draw_cis(
+    X: np.ndarray,
+    windows: np.ndarray,
+    n_causal: int,
+    h2: float,
+    effect_root: np.ndarray,
+    rng: np.random.RandomState,
+) -> _Cis:
+    """Draw the effects of `n_causal` variants per window, correlated between tissues."""
+    n_tissues = len(effect_root)
     indptr = np.concatenate([[0], np.cumsum(windows[:, 1] - windows[:, 0])])
-    cis_coef = np.zeros((n_tissues, indptr[-1]))
-    cis = np.empty((n_individuals, n_genes, n_tissues))
+    coef = np.zeros((n_tissues, indptr[-1]))
+    values = np.empty((len(X), len(windows), n_tissues))
     for j, (first, last) in enumerate(windows):
-        causal = rng.permutation(last - first)[:n_cis_causal]
-        cis_coef[:, indptr[j] + causal] = effect_root @ rng.normal(size=(n_tissues, len(causal)))
-        cis[:, j] = dosages[:, first + causal] @ cis_coef[:, indptr[j] + causal].T
-    scale = np.sqrt(cis_h2 / cis.var(axis=0).mean())
-    cis *= scale
-    cis_coef *= scale
+        causal = rng.permutation(last - first)[:n_causal]
+        coef[:, indptr[j] + causal] = effect_root @ rng.normal(size=(n_tissues, len(causal)))
+        values[:, j] = X[:, first + causal] @ coef[:, indptr[j] + causal].T
+    scale = np.sqrt(h2 / values.var(axis=0).mean())
+    return _Cis(coef * scale, indptr, values * scale)
 
-    variant_coef = np.zeros((n_components, n_variants))
-    for effects in variant_coef:
-        effects[rng.permutation(n_variants)[:n_trans_causal]] = rng.normal(size=n_trans_causal)
-    scores = genetic_values(dosages, variant_coef.T)
-    variant_intercept = np.zeros(n_components)
+
+class _Factors(NamedTuple):
+    """Factors that variants anywhere act on: F = act(X alpha' + a)."""
+
+    coef: np.ndarray  # (T, n_variants) alpha
+    intercept: np.ndarray  # (T,) a
+    values: np.ndarray  # (n_individuals, T) F
+
+
+def _draw_factors(
+    X: np.ndarray,
+    n_components: int,
+    n_causal: int,
+    trans_model: str,
+    rng: np.random.RandomState,
+) -> _Factors:
+    """Draw the variants that act on each factor, and their effects."""
+    n_variants = X.shape[1]
+    coef = np.zeros((n_components, n_variants))
+    for effects in coef:
+        effects[rng.permutation(n_variants)[:n_causal]] = rng.normal(size=n_causal)
+    scores = genetic_values(X, coef.T)
     rescale = (SIGMOID_SD if trans_model == "sigmoid" else 1.0) / scores.std(axis=0)
-    variant_coef *= rescale[:, None]
-    factors = scores * rescale
+    coef, values = coef * rescale[:, None], scores * rescale
+    intercept = np.zeros(n_components)
     if trans_model == "sigmoid":
-        variant_intercept -= factors.mean(axis=0)
-        factors = expit(factors + variant_intercept)
+        intercept -= values.mean(axis=0)
+        values = expit(values + intercept)
+    return _Factors(coef, intercept, values)
 
+
+class _Trans(NamedTuple):
+    """Effects of factors on genes in tissues."""
+
+    loadings: np.ndarray  # (K, T, J) beta
+    gene_factors: np.ndarray | None  # (J, T) V, of the tensor model
+    tissue_factors: np.ndarray | None  # (K, T) W, likewise
+    values: np.ndarray  # (n_individuals, J, K)
+
+
+def _draw_trans(
+    factors: np.ndarray,
+    n_genes: int,
+    gene_share: float,
+    h2: float,
+    trans_model: str,
+    effect_root: np.ndarray,
+    rng: np.random.RandomState,
+) -> _Trans:
+    """Draw the genes that each factor acts on, and its effects, correlated between tissues."""
+    n_components, n_tissues = factors.shape[1], len(effect_root)
     acts_on = np.zeros((n_components, n_genes), dtype=bool)
     for genes in acts_on:
         genes[rng.permutation(n_genes)[: max(1, round(gene_share * n_genes))]] = True
@@ -220,49 +310,30 @@ def make_expression_tensor(
         tissue_factors = effect_root @ rng.normal(size=(n_tissues, n_components))
         loadings = np.einsum("jt,kt->ktj", gene_factors, tissue_factors)
     else:
-        loadings = np.tensordot(
-            effect_root, rng.normal(size=(n_tissues, n_components, n_genes)) * acts_on, axes=1
+        normal = rng.normal(size=(n_tissues, n_components, n_genes)) * acts_on
+        loadings = np.tensordot(effect_root, normal, axes=1)
+    values = np.einsum("it,ktj->ijk", factors, loadings, optimize=True)
+    scale = np.sqrt(h2 / values.var(axis=0).mean())
+    if gene_factors is not None:
+        gene_factors = gene_factors * scale
+    return _Trans(loadings * scale, gene_factors, tissue_factors, values * scale)
+
+
+def _missing_rates(missing_rate: float | ArrayLike, n_tissues: int) -> np.ndarray:
+    """Return the share of people missing in each tissue (K,)."""
+    rates = np.asarray(missing_rate)
+    if rates.shape not in ((), (n_tissues,)):
+        raise ValueError(
+            f"missing_rate must be a number or have shape ({n_tissues},), got {rates.shape}."
         )
-    trans = np.einsum("it,ktj->ijk", factors, loadings, optimize=True)
-    scale = np.sqrt(trans_h2 / trans.var(axis=0).mean())
-    trans *= scale
-    loadings *= scale
-    if trans_model == "tensor":
-        gene_factors *= scale
-
-    noise_variance = 1 - cis_h2 - trans_h2
-    tissue_mean = rng.normal(scale=tissue_mean_sd, size=(n_tissues, n_genes))
-    intercept = tissue_mean - cis.mean(axis=0).T - trans.mean(axis=0).T
-    complete = cis + trans + intercept.T
-    for j in range(n_genes):
-        complete[:, j] += draw_noise(n_individuals, noise_root, noise_variance, rng)
-
-    observed = np.ones((n_individuals, n_tissues), dtype=bool)
-    for tissue, rate in zip(observed.T, np.broadcast_to(missing, n_tissues)):
-        tissue[rng.permutation(n_individuals)[: int(rate * n_individuals)]] = False
-    return Bunch(
-        data=X,
-        target=np.where(observed[:, None, :], complete, np.nan),
-        complete_target=complete,
-        observed=observed,
-        cis_windows=windows,
-        cis_coef=cis_coef,
-        cis_indptr=indptr,
-        variant_coef=variant_coef,
-        variant_intercept=variant_intercept,
-        factors=factors,
-        factor_loadings=loadings,
-        gene_factors=gene_factors,
-        tissue_factors=tissue_factors,
-        intercept=intercept,
-        tissue_mean=tissue_mean,
-        cis_values=cis,
-        trans_values=trans,
-        noise_variance=noise_variance,
-    )
+    for rate in rates.ravel().tolist():
+        check_share(rate, "missing_rate")
+    return np.broadcast_to(rates, n_tissues)
 
 
-def _check_windows(cis_windows, cis_window_size, n_genes, n_variants):
+def _check_windows(
+    cis_windows: ArrayLike | None, cis_window_size: int, n_genes: int, n_variants: int
+) -> np.ndarray:
     """Return half-open intervals of columns (n_genes, 2): those given, or evenly spread ones."""
     if cis_windows is None:
         size = min(cis_window_size, n_variants)

@@ -9,9 +9,12 @@ be drawn among the branches that give the allele frequency asked for.
 """
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch, check_array, check_random_state, check_scalar
+
+from skgenetics.utils._typing import ArrayLike
 
 SPACING = 400  # base pairs between variants of MAF >= 5% in Europeans
 # Chance of a mutation on the branch of haplotype k: k ** -AGE_EXPONENT. A population of constant
@@ -20,21 +23,21 @@ AGE_EXPONENT = 1.4
 
 
 def make_genotypes(
-    n_samples=500,
-    n_variants=1000,
+    n_samples: int = 500,
+    n_variants: int = 1000,
     *,
-    n_founders=200,
-    positions=None,
-    genetic_positions=None,
-    recombination_rate=1.0,
-    hotspot_spacing=20_000,
-    effective_size=4_000,
-    mutation_rate=2e-4,
-    min_maf=0.05,
-    missing_rate=0.0,
-    dtype=np.int8,
-    random_state=None,
-):
+    n_founders: int = 200,
+    positions: ArrayLike | None = None,
+    genetic_positions: ArrayLike | None = None,
+    recombination_rate: float = 1.0,
+    hotspot_spacing: float = 20_000,
+    effective_size: float = 4_000,
+    mutation_rate: float = 2e-4,
+    min_maf: float = 0.05,
+    missing_rate: float = 0.0,
+    dtype: Any = np.int8,
+    random_state: Any = None,
+) -> Bunch:
     """Simulate genotypes whose LD and allele frequencies resemble those of Europeans.
 
     Every haplotype of the sample is a mosaic of founder haplotypes, which are themselves made by
@@ -147,12 +150,8 @@ def make_genotypes(
     if np.any(np.diff(positions) == 0):
         raise ValueError("positions must increase: two variants are at the same position.")
     if genetic_positions is None:
-        steps = np.diff(positions) * (recombination_rate / 1e6)
-        if hotspot_spacing:
-            steps = rng.gamma(
-                np.diff(positions) / hotspot_spacing, hotspot_spacing * recombination_rate / 1e6
-            )
-        genetic_positions = np.concatenate([[0.0], np.cumsum(steps)])
+        distances = np.diff(positions)
+        genetic_positions = _draw_map(distances, recombination_rate, hotspot_spacing, rng)
     genetic_positions = _check_positions(genetic_positions, n_variants, "genetic_positions")
     crossovers = 4 * effective_size * np.diff(genetic_positions) / 100
 
@@ -165,12 +164,7 @@ def make_genotypes(
     ]
     founders, shown = _mutate(parents, mosaics, np.concatenate(errors), min_maf, rng)
 
-    complete = np.zeros((n_samples, n_variants), dtype=dtype)
-    columns = np.arange(n_variants)
-    for h, (mosaic, flipped) in enumerate(zip(mosaics, errors)):
-        alleles = founders[np.repeat(*mosaic), columns]
-        alleles[flipped] ^= 1
-        complete[h // 2] += alleles[shown]
+    complete = _dosages(founders, mosaics, errors, shown, dtype)
     data = complete
     if missing_rate:
         data = complete.copy()
@@ -188,7 +182,41 @@ def make_genotypes(
     )
 
 
-def _check_positions(positions, n_variants, name):
+def _draw_map(
+    distances: np.ndarray,
+    recombination_rate: float,
+    hotspot_spacing: float,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """Return genetic positions (cM) of variants at `distances` (base pairs) from their neighbors.
+
+    With hotspots, the map length of a stretch is gamma distributed, of mean rate x length.
+    """
+    steps = distances * (recombination_rate / 1e6)
+    if hotspot_spacing:
+        steps = rng.gamma(distances / hotspot_spacing, hotspot_spacing * recombination_rate / 1e6)
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def _dosages(
+    founders: np.ndarray,
+    mosaics: list[tuple[np.ndarray, np.ndarray]],
+    errors: list[np.ndarray],
+    shown: np.ndarray,
+    dtype: np.dtype,
+) -> np.ndarray:
+    """Return dosages (n_samples, n_variants), each person the sum of two mosaics of founders."""
+    n_variants = founders.shape[1]
+    dosages = np.zeros((len(mosaics) // 2, n_variants), dtype=dtype)
+    columns = np.arange(n_variants)
+    for haplotype, (mosaic, flipped) in enumerate(zip(mosaics, errors)):
+        alleles = founders[np.repeat(*mosaic), columns]
+        alleles[flipped] ^= 1
+        dosages[haplotype // 2] += alleles[shown]
+    return dosages
+
+
+def _check_positions(positions: ArrayLike, n_variants: int, name: str) -> np.ndarray:
     """Return positions (n_variants,) as an array, or raise unless they are sorted numbers."""
     positions = check_array(positions, ensure_2d=False, input_name=name)
     if positions.shape != (n_variants,):
@@ -200,19 +228,27 @@ def _check_positions(positions, n_variants, name):
     return positions
 
 
-def _draw_mosaic(n_templates, crossovers, rng):
+def _draw_mosaic(
+    n_templates: int, crossovers: np.ndarray, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the templates copied by one haplotype and the number of variants copied from each."""
     switch = rng.uniform(size=len(crossovers)) < -np.expm1(-crossovers / n_templates)
     ends = np.concatenate([np.flatnonzero(switch) + 1, [len(crossovers) + 1]])
     return rng.randint(n_templates, size=len(ends)), np.diff(ends, prepend=0)
 
 
-def _mutate(parents, mosaics, errors, min_maf, rng):
+def _mutate(
+    parents: np.ndarray,
+    mosaics: list[tuple[np.ndarray, np.ndarray]],
+    errors: np.ndarray,
+    min_maf: float,
+    rng: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray]:
     """Place one mutation per variant; return the founders' alleles and the variants to show.
 
     A mutation on the branch of founder k is carried by k and all that copied it. Its frequency in
     the sample is known before it is placed, so only branches within `min_maf` are drawn from, with
-    room for the copying errors at the variant. Where no branch is, the nearest variant is shown.
+    room for the copying errors at the variant. If there is none, the nearest variant is shown.
     """
     n_founders, n_variants = parents.shape
     columns = np.arange(n_variants)

@@ -2,23 +2,31 @@
 
 from importlib import resources
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 from scipy.special import ndtri
 from scipy.stats import rankdata
 from sklearn.utils import Bunch, check_scalar
 
+from skgenetics.utils._optional import import_optional
+
 LARGEST_WINDOW = 100_000
 
 
-def rank_normalize(values):
+def rank_normalize(values: np.ndarray) -> np.ndarray:
     """Return the normal scores of the ranks of `values` (n,), ties averaged (Blom's offsets)."""
     return ndtri((rankdata(values) - 0.375) / (len(values) + 0.25))
 
 
 def load_geuvadis(
-    gene=None, *, window=LARGEST_WINDOW, normalize=True, return_X_y=False, as_frame=False
-):
+    gene: str | None = None,
+    *,
+    window: int = LARGEST_WINDOW,
+    normalize: bool = True,
+    return_X_y: bool = False,
+    as_frame: bool = False,
+) -> Any:
     """Load gene expression and nearby genotypes of 358 Europeans (GEUVADIS, chromosome 22).
 
     A small extract of real data, bundled with the package: 12 genes over the whole range of cis
@@ -106,88 +114,107 @@ def load_geuvadis(
     ((358, 507), (358,))
     """
     check_scalar(window, "window", Integral, min_val=1, max_val=LARGEST_WINDOW)
-    folder = resources.files("skgenetics.datasets") / "data"
-    with (folder / "geuvadis.npz").open("rb") as file, np.load(file, allow_pickle=False) as stored:
-        extract = {name: stored[name] for name in stored.files}
-
+    extract = _read_extract()
     chosen = _find_gene(gene, extract["gene_id"], extract["gene_version"])
-    starts, positions = extract["gene_start"][chosen], extract["variant_position"]
-    near = np.any(np.abs(positions[:, None] - starts) <= window, axis=1)
+    genes = _genes(extract, chosen)
+    distances = np.abs(extract["variant_position"][:, None] - genes.start)
+    near = np.any(distances <= window, axis=1)
     data = np.ascontiguousarray(extract["genotypes"][near].T)
-
+    variants = _variants(extract, near, data)
     target = extract["expression"][:, chosen].astype(np.float64)
     if normalize:
         target = np.apply_along_axis(rank_normalize, 0, target)
-    genes = Bunch(
-        id=extract["gene_id"][chosen],
-        version=extract["gene_version"][chosen],
-        chromosome=np.full(len(chosen), "22"),
-        start=starts,
-        strand=extract["gene_strand"][chosen],
-        signal_rank=extract["gene_rank"][chosen],
-        lead_chi2=extract["gene_lead_chi2"][chosen],
-    )
-    positions, ref, alt = (
-        positions[near],
-        extract["variant_ref"][near],
-        extract["variant_alt"][near],
-    )
-    feature_names = [f"22_{p}_{r}_{a}" for p, r, a in zip(positions, ref, alt)]
-    variants = Bunch(
-        chromosome=np.full(len(positions), "22"),
-        position=positions,
-        id=np.array(feature_names),
-        ref=ref,
-        alt=alt,
-        alt_frequency=data.mean(axis=0) / 2,
-    )
-    sample_ids, target_names = extract["sample_ids"].tolist(), genes.id.tolist()
-    covariates, frame = extract["covariates"].astype(np.float64), None
-    if gene is not None:
-        target = target[:, 0]
-
-    if as_frame:
-        from skgenetics.utils._optional import import_optional
-
-        pd = import_optional("pandas", extra="dataframe")
-        people = pd.Index(sample_ids, name="sample_id")
-        data = pd.DataFrame(data, index=people, columns=feature_names)
-        frame = pd.concat(
-            [data, pd.DataFrame(target, index=people, columns=target_names)], axis="columns"
-        )
-        target = frame[target_names if gene is None else target_names[0]]
-        names = [f"PC{k + 1}" for k in range(covariates.shape[1])]
-        covariates = pd.DataFrame(covariates, index=people, columns=names)
-        variants, genes = pd.DataFrame(dict(variants)), pd.DataFrame(dict(genes))
-
-    if return_X_y:
-        return data, target
-    return Bunch(
+    loaded = Bunch(
         data=data,
-        target=target,
-        frame=frame,
-        feature_names=feature_names,
-        target_names=target_names,
-        covariates=covariates,
-        sample_ids=sample_ids,
+        target=target if gene is None else target[:, 0],
+        frame=None,
+        feature_names=variants.id.tolist(),
+        target_names=genes.id.tolist(),
+        covariates=extract["covariates"].astype(np.float64),
+        sample_ids=extract["sample_ids"].tolist(),
         variants=variants,
         genes=genes,
         comparison_genes=extract["comparison_genes"].tolist(),
         build="GRCh37",
         counted_allele="alternate",
-        DESCR=(folder / "geuvadis.rst").read_text(encoding="utf-8"),
+        DESCR=(_folder() / "geuvadis.rst").read_text(encoding="utf-8"),
+    )
+    if as_frame:
+        loaded = _as_frames(loaded)
+    return (loaded.data, loaded.target) if return_X_y else loaded
+
+
+def _folder() -> Any:
+    """Return the folder of the bundled files."""
+    return resources.files("skgenetics.datasets") / "data"
+
+
+def _read_extract() -> dict[str, np.ndarray]:
+    """Return the arrays of the bundled file."""
+    path = _folder() / "geuvadis.npz"
+    with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        return {name: stored[name] for name in stored.files}
+
+
+def _genes(extract: dict[str, np.ndarray], chosen: np.ndarray) -> Bunch:
+    """Return what is known of the `chosen` genes."""
+    return Bunch(
+        id=extract["gene_id"][chosen],
+        version=extract["gene_version"][chosen],
+        chromosome=np.full(len(chosen), "22"),
+        start=extract["gene_start"][chosen],
+        strand=extract["gene_strand"][chosen],
+        signal_rank=extract["gene_rank"][chosen],
+        lead_chi2=extract["gene_lead_chi2"][chosen],
     )
 
 
-def _find_gene(gene, ids, versions):
+def _variants(extract: dict[str, np.ndarray], near: np.ndarray, data: np.ndarray) -> Bunch:
+    """Return what is known of the variants `near` the genes, whose dosages are `data`."""
+    keys = ("variant_position", "variant_ref", "variant_alt")
+    positions, ref, alt = (extract[key][near] for key in keys)
+    names = [f"22_{p}_{r}_{a}" for p, r, a in zip(positions, ref, alt)]
+    return Bunch(
+        chromosome=np.full(len(positions), "22"),
+        position=positions,
+        id=np.array(names),
+        ref=ref,
+        alt=alt,
+        alt_frequency=data.mean(axis=0) / 2,
+    )
+
+
+def _as_frames(loaded: Bunch) -> Bunch:
+    """Return what was loaded with pandas objects in place of arrays, and `frame`."""
+    pandas = import_optional("pandas", extra="dataframe")
+    people = pandas.Index(loaded.sample_ids, name="sample_id")
+    names, columns = loaded.target_names, loaded.feature_names
+    data = pandas.DataFrame(loaded.data, index=people, columns=columns)
+    target = pandas.DataFrame(loaded.target, index=people, columns=names)
+    frame = pandas.concat([data, target], axis="columns")
+    components = [f"PC{k + 1}" for k in range(loaded.covariates.shape[1])]
+    return Bunch(
+        **{
+            **loaded,
+            "data": data,
+            "target": frame[names if loaded.target.ndim > 1 else names[0]],
+            "frame": frame,
+            "covariates": pandas.DataFrame(loaded.covariates, index=people, columns=components),
+            "variants": pandas.DataFrame(dict(loaded.variants)),
+            "genes": pandas.DataFrame(dict(loaded.genes)),
+        }
+    )
+
+
+def _find_gene(gene: str | None, ids: np.ndarray, versions: np.ndarray) -> np.ndarray:
     """Return the indices of the genes asked for: all for None, else the one named `gene`."""
     if gene is None:
         return np.arange(len(ids))
     names = np.char.add(np.char.add(ids, "."), versions.astype(str))
-    (found,) = np.nonzero((ids == gene) | (names == gene))
-    if len(found) == 0:
+    (indices,) = np.nonzero((ids == gene) | (names == gene))
+    if len(indices) == 0:
         raise ValueError(
             f"gene {gene!r} is not in the bundled extract of GEUVADIS. "
             f"Choose one of {', '.join(names)}; the version may be left out."
         )
-    return found
+    return indices

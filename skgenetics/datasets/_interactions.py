@@ -1,6 +1,8 @@
 """Synthetic functions with known interactions, F1 to F10."""
 
+from collections.abc import Callable, Iterable
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch, check_random_state
@@ -66,7 +68,7 @@ def _f10(x):
 
 
 # name: (function of columns counted from 1, columns it depends on, cliques of interacting columns)
-FUNCTIONS = {
+FUNCTIONS: dict[str, tuple[Callable, Iterable[int], list[tuple[int, ...]]]] = {
     "F1": (_f1, range(1, 5), []),
     "F2": (_f2, range(1, 5), []),
     "F3": (_f3, range(1, 7), [(1, 2, 3), (4, 5, 6)]),
@@ -80,7 +82,13 @@ FUNCTIONS = {
 }
 
 
-def make_interactions(function="F6", *, n_samples=None, n_features=None, random_state=None):
+def make_interactions(
+    function: str = "F6",
+    *,
+    n_samples: int | None = None,
+    n_features: int | None = None,
+    random_state: Any = None,
+) -> Bunch:
     """Draw features and one of ten functions of them whose interactions are known.
 
     Parameters
@@ -148,6 +156,6 @@ def make_interactions(function="F6", *, n_samples=None, n_features=None, random_
         data=X,
         target=(values > 0).astype(int) if number <= 5 else values,
         function_values=values,
-        features=np.array(features) - 1,
+        features=np.array(list(features)) - 1,
         pairs=np.array(pairs, dtype=int).reshape(-1, 2) - 1,
     )

@@ -5,10 +5,12 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.utils import check_array, check_scalar
 
-BLOCK = 1024
+from skgenetics.utils._typing import ArrayLike
+
+COLUMNS_AT_ONCE = 1024
 
 
-def check_share(value, name):
+def check_share(value: float, name: str) -> None:
     """Raise unless `value` is a share of variance: a number of at least 0 and below 1."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{name} must be a number, got {value!r}.")
@@ -16,10 +18,10 @@ def check_share(value, name):
         raise ValueError(f"{name} must be at least 0 and below 1, got {value!r}.")
 
 
-def check_dosages(X):
+def check_dosages(X: ArrayLike) -> np.ndarray:
     """Return X as an array (n_samples, n_variants) without missing calls or constant variants."""
     X = check_array(X, dtype="numeric", ensure_all_finite="allow-nan", ensure_min_samples=2)
-    low, high = X.min(axis=0), X.max(axis=0)  # NaN where a column holds one
+    low, high = X.min(axis=0), X.max(axis=0)  # NaN if a column holds one
     coded = np.issubdtype(X.dtype, np.integer) & (low < 0)
     if np.any(coded | np.isnan(low)):
         raise ValueError(
@@ -36,7 +38,7 @@ def check_dosages(X):
     return X
 
 
-def draw_causal(n_variants, n_causal, rng):
+def draw_causal(n_variants: int, n_causal: float, rng: np.random.RandomState) -> np.ndarray:
     """Return sorted indices of causal variants: `n_causal` of them, or each with that chance."""
     if isinstance(n_causal, Integral):
         check_scalar(n_causal, "n_causal", Integral, min_val=1)
@@ -48,17 +50,19 @@ def draw_causal(n_variants, n_causal, rng):
     return np.sort(rng.permutation(n_variants)[:n_causal])
 
 
-def genetic_values(X, coef):
+def genetic_values(X: np.ndarray, coef: np.ndarray) -> np.ndarray:
     """Return X @ coef for coef (n_variants,) or (n_variants, k), by blocks of its non-zero rows."""
-    (used,) = np.nonzero(coef if coef.ndim == 1 else coef.any(axis=1))
+    (causal,) = np.nonzero(coef if coef.ndim == 1 else coef.any(axis=1))
     values = np.zeros((len(X), *coef.shape[1:]))
-    for first in range(0, len(used), BLOCK):
-        block = used[first : first + BLOCK]
+    for first in range(0, len(causal), COLUMNS_AT_ONCE):
+        block = causal[first : first + COLUMNS_AT_ONCE]
         values += X[:, block] @ coef[block]
     return values
 
 
-def draw_additive(X, n_causal, h2, frequency_exponent, rng):
+def draw_additive(
+    X: np.ndarray, n_causal: float, h2: float, frequency_exponent: float, rng: np.random.RandomState
+) -> tuple[np.ndarray, np.ndarray]:
     """Return spike-and-slab effects (n_variants,) and their centered values, of variance h2."""
     causal = draw_causal(X.shape[1], n_causal, rng)
     coef = np.zeros(X.shape[1])
@@ -71,7 +75,7 @@ def draw_additive(X, n_causal, h2, frequency_exponent, rng):
     return coef * scale, genetic * scale
 
 
-def correlation_root(correlation, size, name):
+def correlation_root(correlation: ArrayLike, size: int, name: str) -> np.ndarray:
     """Return the Cholesky factor of a correlation matrix, given itself or as one number for all."""
     matrix = np.asarray(correlation, dtype=float)
     if matrix.ndim == 0:
@@ -90,8 +94,15 @@ def correlation_root(correlation, size, name):
         ) from None
 
 
-def draw_noise(n_samples, root, variance, rng):
+def draw_noise(
+    n_samples: int, root: np.ndarray, variance: float | np.ndarray, rng: np.random.RandomState
+) -> np.ndarray:
     """Return noise (n_samples, k), rows correlated as root @ root.T, of exact sample variance."""
     noise = rng.normal(size=(n_samples, len(root))) @ root.T
     noise -= noise.mean(axis=0)
     return noise * np.sqrt(variance / noise.var(axis=0))
+
+
+def draw_missing(n_samples: int, rate: float, rng: np.random.RandomState) -> np.ndarray:
+    """Return `rate` of the indices of n_samples people, drawn at random."""
+    return rng.permutation(n_samples)[: int(rate * n_samples)]

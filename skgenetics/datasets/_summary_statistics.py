@@ -1,6 +1,7 @@
 """Summary statistics: of data, or simulated from LD and effects."""
 
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import (
@@ -11,12 +12,19 @@ from sklearn.utils import (
     gen_batches,
 )
 
-from skgenetics.datasets._simulation import BLOCK, check_dosages
+from skgenetics.datasets._simulation import COLUMNS_AT_ONCE, check_dosages
+from skgenetics.utils._typing import ArrayLike
 
 
 def make_summary_statistics(
-    X=None, y=None, *, ld=None, effects=None, n_samples=None, random_state=None
-):
+    X: ArrayLike | None = None,
+    y: ArrayLike | None = None,
+    *,
+    ld: ArrayLike | None = None,
+    effects: ArrayLike | None = None,
+    n_samples: float | ArrayLike | None = None,
+    random_state: Any = None,
+) -> Bunch:
     """Compute z scores of a trait from data, or draw them from LD, effects and sample size.
 
     With `X` and `y`: z = sqrt(n) cor(x, y) of each variant. Without: z is drawn from
@@ -81,18 +89,18 @@ def make_summary_statistics(
     array([10.,  5.])
     """
     arguments = {"X": X, "y": y, "ld": ld, "effects": effects, "n_samples": n_samples}
-    given = [name for name, value in arguments.items() if value is not None]
-    if given == ["X", "y"]:
+    names = [name for name, value in arguments.items() if value is not None]
+    if names == ["X", "y"]:
         return _from_data(X, y)
-    if given == ["ld", "effects", "n_samples"]:
+    if names == ["ld", "effects", "n_samples"]:
         return _from_ld(ld, effects, n_samples, check_random_state(random_state))
     raise ValueError(
         "Give X and y, or ld, effects and n_samples (keywords); "
-        f"got {', '.join(given) or 'none of them'}."
+        f"got {', '.join(names) or 'none of them'}."
     )
 
 
-def _from_data(X, y):
+def _from_data(X: ArrayLike, y: ArrayLike) -> Bunch:
     """Return sqrt(n) cor(x, y) for the columns of X, by blocks, and each column of y."""
     X = check_dosages(X)
     y = check_array(y, ensure_2d=False, dtype=float, input_name="y")
@@ -101,27 +109,19 @@ def _from_data(X, y):
         raise ValueError("y is constant in at least one trait: z scores need a trait that varies.")
     traits = (y - y.mean(axis=0)) / y.std(axis=0)
     z = np.empty((X.shape[1], *y.shape[1:]))
-    for block in gen_batches(X.shape[1], BLOCK):
+    for block in gen_batches(X.shape[1], COLUMNS_AT_ONCE):
         dosages = X[:, block].astype(float)
         dosages -= dosages.mean(axis=0)
         z[block] = (dosages / dosages.std(axis=0)).T @ traits
     return Bunch(z=z / np.sqrt(len(X)), n_samples=len(X))
 
 
-def _from_ld(ld, effects, n_samples, rng):
+def _from_ld(
+    ld: ArrayLike, effects: ArrayLike, n_samples: Any, rng: np.random.RandomState
+) -> Bunch:
     """Return a draw of z from N(sqrt(n) R b, R) with its parameters."""
-    ld = check_array(ld, dtype=float, input_name="ld")
+    ld = _check_ld(ld)
     n_variants = len(ld)
-    if ld.shape != (n_variants, n_variants):
-        raise ValueError(f"ld must be square, got shape {ld.shape}.")
-    asymmetry = np.abs(ld - ld.T).max()
-    if asymmetry > 1e-6:
-        raise ValueError(
-            f"ld is not symmetric: entries differ from their mirror by up to {asymmetry:.3g}. If "
-            "it is a triangle, fill the other half first."
-        )
-    if np.abs(np.diag(ld) - 1).max() > 1e-6:
-        raise ValueError("ld must be a correlation matrix: its diagonal is not 1 everywhere.")
     coef = check_array(effects, ensure_2d=False, dtype=float, input_name="effects")
     if coef.shape != (n_variants,):
         raise ValueError(f"effects must have shape ({n_variants},) as ld has, got {coef.shape}.")
@@ -154,3 +154,19 @@ def _from_ld(ld, effects, n_samples, rng):
         expected_z=expected,
         heritability=heritability,
     )
+
+
+def _check_ld(ld: ArrayLike) -> np.ndarray:
+    """Return LD (n_variants, n_variants) as an array, symmetric and with a diagonal of 1."""
+    matrix = check_array(ld, dtype=float, input_name="ld")
+    if matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"ld must be square, got shape {matrix.shape}.")
+    asymmetry = np.abs(matrix - matrix.T).max()
+    if asymmetry > 1e-6:
+        raise ValueError(
+            f"ld is not symmetric: entries differ from their mirror by up to {asymmetry:.3g}. If "
+            "it is a triangle, fill the other half first."
+        )
+    if np.abs(np.diag(matrix) - 1).max() > 1e-6:
+        raise ValueError("ld must be a correlation matrix: its diagonal is not 1 everywhere.")
+    return matrix

@@ -1,6 +1,7 @@
 """Simulated quantitative traits of real or simulated genotypes: one, or many."""
 
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import Bunch, check_array, check_random_state, check_scalar
@@ -11,12 +12,22 @@ from skgenetics.datasets._simulation import (
     correlation_root,
     draw_additive,
     draw_causal,
+    draw_missing,
     draw_noise,
     genetic_values,
 )
+from skgenetics.utils._typing import ArrayLike
 
 
-def make_trait(X, *, n_causal=5, h2=0.5, effects=None, frequency_exponent=0.0, random_state=None):
+def make_trait(
+    X: ArrayLike,
+    *,
+    n_causal: float = 5,
+    h2: float = 0.5,
+    effects: ArrayLike | None = None,
+    frequency_exponent: float = 0.0,
+    random_state: Any = None,
+) -> Bunch:
     """Simulate one quantitative trait: y = X coef + noise.
 
     Effects follow the spike and slab of MiXeR: zero for most variants, normal for the causal ones.
@@ -109,18 +120,18 @@ def make_trait(X, *, n_causal=5, h2=0.5, effects=None, frequency_exponent=0.0, r
 
 
 def make_multitrait(
-    X,
+    X: ArrayLike,
     *,
-    n_traits=5,
-    n_causal=20,
-    covariances=("shared", "singleton", "heterogeneous"),
-    weights=None,
-    effect_correlation=0.5,
-    pve=0.3,
-    residual_correlation=0.0,
-    missing_rate=0.0,
-    random_state=None,
-):
+    n_traits: int = 5,
+    n_causal: float = 20,
+    covariances: Any = ("shared", "singleton", "heterogeneous"),
+    weights: ArrayLike | None = None,
+    effect_correlation: float = 0.5,
+    h2: float | ArrayLike = 0.3,
+    residual_correlation: float | ArrayLike = 0.0,
+    missing_rate: float = 0.0,
+    random_state: Any = None,
+) -> Bunch:
     """Simulate many traits with effects shared between traits: Y = X coef.T + E.
 
     The effects of a causal variant on the traits are normal with one of several covariance matrices
@@ -139,7 +150,7 @@ def make_multitrait(
 
     covariances : str, sequence of str, or array-like of shape (K, J, J)
         Names or matrices. "shared": the same effect on every trait; "singleton": an effect on one
-        trait, any with the same chance; "heterogeneous": effects on all, with correlation
+        trait, each with the same chance; "heterogeneous": effects on all, with correlation
         `effect_correlation`; "independent": uncorrelated effects on all.
 
     weights : array-like of shape (K,), default=None
@@ -148,9 +159,9 @@ def make_multitrait(
     effect_correlation : float, default=0.5
         Correlation of the effects under "heterogeneous".
 
-    pve : float or array-like of shape (J,), default=0.3
-        Share of the variance of each trait explained by the variants, exact in the sample as `h2`
-        in `make_trait`. A trait that no causal variant affects has 0, whatever is asked.
+    h2 : float or array-like of shape (J,), default=0.3
+        Heritability of each trait, exact in the sample as in `make_trait`. A trait that no causal
+        variant affects has 0, whatever is asked.
 
     residual_correlation : float or array-like of shape (J, J), default=0.0
         Correlation of the noise between traits.
@@ -179,13 +190,13 @@ def make_multitrait(
         components : ndarray of shape (n_components, J, J)
             Covariance matrices; "singleton" stands for J of them. In the scale of `coef`.
         component_names : list of str
-            Their names: shared, singleton_0, ...; given matrices are covariance_0, ...
+            Their names: shared, singleton_y0, heterogeneous_0.5, ...; or covariance_0, ...
         genetic_values : ndarray of shape (n_samples, J)
             Centered X @ coef.T.
         residual_covariance : ndarray of shape (J, J)
             Covariance that the noise was drawn with.
-        pve : ndarray of shape (J,)
-            Realized share of explained variance.
+        h2 : ndarray of shape (J,)
+            Heritability in the sample.
 
     Raises
     ------
@@ -208,12 +219,7 @@ def make_multitrait(
     """
     check_scalar(n_traits, "n_traits", Integral, min_val=1)
     check_share(missing_rate, "missing_rate")
-    asked = np.asarray(pve)
-    if asked.shape not in ((), (n_traits,)):
-        raise ValueError(f"pve must be a number or have shape ({n_traits},), got {asked.shape}.")
-    for value in asked.ravel().tolist():
-        check_share(value, "pve")
-    asked = np.broadcast_to(asked.astype(float), n_traits)
+    trait_h2 = _heritabilities(h2, n_traits)
     components, names, shares = _components(covariances, weights, n_traits, effect_correlation)
     root = correlation_root(residual_correlation, n_traits, "residual_correlation")
     dosages = check_dosages(X)
@@ -221,27 +227,25 @@ def make_multitrait(
 
     causal = draw_causal(dosages.shape[1], n_causal, rng)
     component = rng.choice(len(components), size=len(causal), p=shares)
-    values, vectors = np.linalg.eigh(components)
-    rounding = n_traits * np.finfo(float).eps * values[:, -1:]
-    roots = vectors * np.sqrt(np.where(values > rounding, values, 0))[:, None]
-    effects = np.einsum("pij,pj->pi", roots[component], rng.normal(size=(len(causal), n_traits)))
-    effects *= asked > 0
+    effects = _draw_effects(components, component, rng) * (trait_h2 > 0)
     coef = np.zeros((n_traits, dosages.shape[1]))
     coef[:, causal] = effects.T
     genetic = genetic_values(dosages, coef.T)
     genetic -= genetic.mean(axis=0)
 
     explained = genetic.var(axis=0)
-    reached = explained > 0
-    scale = asked[reached].mean() / explained[reached].mean() if reached.any() else 1.0
+    heritable = explained > 0
+    scale = trait_h2[heritable].mean() / explained[heritable].mean() if heritable.any() else 1.0
     coef *= np.sqrt(scale)
     genetic *= np.sqrt(scale)
     residual_variance = np.ones(n_traits)
-    residual_variance[reached] = (explained * (1 - asked))[reached] * (scale / asked[reached])
+    residual_variance[heritable] = (scale * explained * (1 - trait_h2))[heritable] / trait_h2[
+        heritable
+    ]
     complete = genetic + draw_noise(len(dosages), root, residual_variance, rng)
     target = complete.copy()
     for trait in target.T:
-        trait[rng.permutation(len(trait))[: int(missing_rate * len(trait))]] = np.nan
+        trait[draw_missing(len(trait), missing_rate, rng)] = np.nan
     root = np.sqrt(residual_variance)[:, None] * root
     return Bunch(
         data=X,
@@ -254,11 +258,34 @@ def make_multitrait(
         component_names=names,
         genetic_values=genetic,
         residual_covariance=root @ root.T,
-        pve=np.where(reached, asked, 0.0),
+        h2=np.where(heritable, trait_h2, 0.0),
     )
 
 
-def _components(covariances, weights, n_traits, effect_correlation):
+def _heritabilities(h2: float | ArrayLike, n_traits: int) -> np.ndarray:
+    """Return the heritability of each trait (J,)."""
+    values = np.asarray(h2)
+    if values.shape not in ((), (n_traits,)):
+        raise ValueError(f"h2 must be a number or have shape ({n_traits},), got {values.shape}.")
+    for value in values.ravel().tolist():
+        check_share(value, "h2")
+    return np.broadcast_to(values.astype(float), n_traits)
+
+
+def _draw_effects(
+    components: np.ndarray, component: np.ndarray, rng: np.random.RandomState
+) -> np.ndarray:
+    """Return effects (n_causal, J), each row normal with the covariance that `component` names."""
+    values, vectors = np.linalg.eigh(components)
+    rounding = values.shape[1] * np.finfo(float).eps * values[:, -1:]
+    roots = vectors * np.sqrt(np.where(values > rounding, values, 0))[:, None]
+    normal = rng.normal(size=(len(component), values.shape[1]))
+    return np.einsum("pij,pj->pi", roots[component], normal)
+
+
+def _components(
+    covariances: Any, weights: ArrayLike | None, n_traits: int, effect_correlation: float
+) -> tuple[np.ndarray, list[str], np.ndarray]:
     """Return covariance matrices (K, J, J) of the effects, their names and their shares."""
     if isinstance(covariances, str):
         covariances = (covariances,)
@@ -272,32 +299,39 @@ def _components(covariances, weights, n_traits, effect_correlation):
             f"covariances, and not all 0; got {weights}."
         )
     if not named:
-        matrices = check_array(covariances, allow_nd=True, dtype=float, input_name="covariances")
-        if matrices.shape[1:] != (n_traits, n_traits):
-            raise ValueError(
-                f"covariances must be names or have shape (K, {n_traits}, {n_traits}), got shape "
-                f"{matrices.shape}."
-            )
-        lowest, largest = np.linalg.eigvalsh(matrices)[:, [0, -1]].T
-        symmetric = np.allclose(matrices, matrices.transpose(0, 2, 1))
-        if not symmetric or np.any(lowest < -1e-8 * largest):
-            raise ValueError("covariances must be symmetric and have no negative eigenvalue.")
+        matrices = _check_covariances(covariances, n_traits)
         names = [f"covariance_{k}" for k in range(len(matrices))]
         return matrices, names, weights / weights.sum()
 
     root = correlation_root(effect_correlation, n_traits, "effect_correlation")
+    singletons = np.eye(n_traits)[:, :, None] * np.eye(n_traits)[:, None, :]
     known = {
-        "shared": np.ones((1, n_traits, n_traits)),
-        "singleton": np.eye(n_traits)[:, :, None] * np.eye(n_traits)[:, None, :],
-        "heterogeneous": (root @ root.T)[None],
-        "independent": np.eye(n_traits)[None],
+        "shared": {"shared": np.ones((n_traits, n_traits))},
+        "singleton": {f"singleton_y{j}": matrix for j, matrix in enumerate(singletons)},
+        "heterogeneous": {f"heterogeneous_{effect_correlation}": root @ root.T},
+        "independent": {"independent": np.eye(n_traits)},
     }
-    matrices, names, shares = [], [], []
+    stack: list[np.ndarray] = []
+    names, shares = [], []
     for name, weight in zip(covariances, weights):
         if name not in known:
             raise ValueError(f"covariances holds {name!r}; known are {', '.join(known)}.")
-        count = len(known[name])
-        matrices.append(known[name])
-        names += [f"{name}_{k}" for k in range(count)] if name == "singleton" else [name]
-        shares += [weight / count] * count
-    return np.concatenate(matrices), names, np.array(shares) / weights.sum()
+        stack += known[name].values()
+        names += known[name]
+        shares += [weight / len(known[name])] * len(known[name])
+    return np.stack(stack), names, np.array(shares) / weights.sum()
+
+
+def _check_covariances(covariances: ArrayLike, n_traits: int) -> np.ndarray:
+    """Return covariance matrices as an array (K, J, J), or raise if they are none."""
+    matrices = check_array(covariances, allow_nd=True, dtype=float, input_name="covariances")
+    if matrices.shape[1:] != (n_traits, n_traits):
+        raise ValueError(
+            f"covariances must be names or have shape (K, {n_traits}, {n_traits}), got shape "
+            f"{matrices.shape}."
+        )
+    lowest, largest = np.linalg.eigvalsh(matrices)[:, [0, -1]].T
+    symmetric = np.allclose(matrices, matrices.transpose(0, 2, 1))
+    if not symmetric or np.any(lowest < -1e-8 * largest):
+        raise ValueError("covariances must be symmetric and have no negative eigenvalue.")
+    return matrices

@@ -193,9 +193,9 @@ def test_given_positions_are_kept():
 
 
 def test_fast():
-    start = time.perf_counter()
+    start = time.process_time()
     make_genotypes(2000, 5000, random_state=0)
-    assert time.perf_counter() - start < 5  # 0.5 s when nothing else runs
+    assert time.process_time() - start < 5  # 0.5 s when nothing else runs
 
 
 @pytest.mark.parametrize(

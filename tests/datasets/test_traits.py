@@ -83,18 +83,18 @@ def test_noise_is_independent_of_genotypes(unlinked):
 
 
 def test_multitrait_explained_variance(dosages):
-    pve = np.array([0.0, 0.1, 0.3, 0.8])
+    h2 = np.array([0.0, 0.1, 0.3, 0.8])
     made = make_multitrait(
-        dosages, n_traits=4, n_causal=8, covariances="shared", pve=pve, random_state=0
+        dosages, n_traits=4, n_causal=8, covariances="shared", h2=h2, random_state=0
     )
     genetic = dosages.astype(float) @ made.coef.T
     noise = made.target - genetic
     for j in range(4):
         explained, rest = variance(genetic[:, j].tolist()), variance(noise[:, j].tolist())
-        assert explained / (explained + rest) == pytest.approx(pve[j], abs=1e-10)
+        assert explained / (explained + rest) == pytest.approx(h2[j], abs=1e-10)
         assert made.residual_covariance[j, j] == pytest.approx(rest, rel=1e-10)
     np.testing.assert_allclose(made.genetic_values, genetic - genetic.mean(axis=0), atol=1e-10)
-    np.testing.assert_array_equal(made.pve, pve)
+    np.testing.assert_array_equal(made.h2, h2)
     assert not made.coef[0].any()
     assert np.var(genetic[:, 1:], axis=0).mean() == pytest.approx(0.4, abs=1e-10)
 
@@ -102,8 +102,8 @@ def test_multitrait_explained_variance(dosages):
 def test_a_trait_without_causal_variants_reports_no_explained_variance(dosages):
     made = make_multitrait(dosages, n_causal=1, covariances="singleton", random_state=0)
     (affected,) = np.flatnonzero(made.coef.any(axis=1))
-    assert made.component_names[made.component[0]] == f"singleton_{affected}"
-    assert made.pve.tolist() == [0.3 if j == affected else 0.0 for j in range(5)]
+    assert made.component_names[made.component[0]] == f"singleton_y{affected}"
+    assert made.h2.tolist() == [0.3 if j == affected else 0.0 for j in range(5)]
     np.testing.assert_allclose(np.var(np.delete(made.target, affected, axis=1), axis=0), 1)
 
 
@@ -116,7 +116,7 @@ def test_multitrait_patterns_of_effects(unlinked):
     np.testing.assert_allclose(shared, np.tile(shared[0], (3, 1)), atol=1e-12)
     single, made = effects(covariances=["singleton"])
     assert np.all(np.sum(np.abs(single) > 1e-9, axis=0) == 1)
-    assert made.component_names == ["singleton_0", "singleton_1", "singleton_2"]
+    assert made.component_names == ["singleton_y0", "singleton_y1", "singleton_y2"]
     np.testing.assert_array_equal(np.abs(single).argmax(axis=0), made.component)
     mixed, _ = effects(covariances="heterogeneous", effect_correlation=0.6)
     np.testing.assert_allclose(np.corrcoef(mixed)[np.triu_indices(3, 1)], 0.6, atol=0.12)
@@ -146,7 +146,7 @@ def test_multitrait_residual_correlation(unlinked):
     C = np.array([[1.0, 0.7, 0.0], [0.7, 1.0, -0.4], [0.0, -0.4, 1.0]])
     for asked, expected in ((C, C), (0.5, np.full((3, 3), 0.5) + 0.5 * np.eye(3))):
         made = make_multitrait(
-            unlinked, n_traits=3, residual_correlation=asked, pve=[0.1, 0.4, 0.6], random_state=0
+            unlinked, n_traits=3, residual_correlation=asked, h2=[0.1, 0.4, 0.6], random_state=0
         )
         noise = made.target - unlinked @ made.coef.T
         np.testing.assert_allclose(np.corrcoef(noise, rowvar=False), expected, atol=0.05)
@@ -225,8 +225,8 @@ def test_bad_trait(dosages, kwargs, error, message):
     ("kwargs", "message"),
     [
         ({"n_traits": 0}, "n_traits"),
-        ({"pve": [0.1, 0.2]}, r"pve .*\(5,\)"),
-        ({"pve": 1.0}, "pve must be at least 0"),
+        ({"h2": [0.1, 0.2]}, r"h2 .*\(5,\)"),
+        ({"h2": 1.0}, "h2 must be at least 0"),
         ({"missing_rate": 1}, "missing_rate"),
         ({"covariances": "none"}, "known are shared"),
         ({"covariances": []}, "empty"),
