@@ -1,23 +1,23 @@
 """Many loci: fine-mapped side by side, written as they finish, gathered in one result."""
 
-import gzip
-import json
 import re
 import time
 import warnings
-import zlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import joblib
+import numpy as np
 from sklearn.base import clone
 from sklearn.callback import with_callbacks
 from sklearn.exceptions import FitFailedWarning
 from sklearn.utils import Bunch
 
-from skgenetics._version import __version__
+from skgenetics._version import __version__, code_identity
 from skgenetics.finemapping._diagnostics import ld_mismatch
 from skgenetics.loci._tables import (
     COLUMNS,
@@ -26,90 +26,149 @@ from skgenetics.loci._tables import (
     add_unfitted_variants,
     as_table,
     credible_sets_table,
+    load_tables,
+    save_tables,
     variants_table,
 )
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
-from skgenetics.utils._writing import atomic_path, file_name
+from skgenetics.utils._writing import file_name
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 LARGEST_DIAGNOSED = 4000  # variants, or people of a panel: ld_mismatch takes their cube in time
 
 
-def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None, callbacks=()):
+class LocusTask(NamedTuple):
+    """What the process that fits one locus is sent."""
+
+    description: Mapping[str, Any]
+    path: Path | None
+    """File that keeps the result."""
+    seeded: bool
+    """Whether the caller asked for certain random numbers: else any earlier draw will do."""
+
+
+@dataclass(frozen=True)
+class LocusData:
+    """A locus as `finemap_loci` is told of it, with what its "open" read."""
+
+    name: str
+    region: Mapping[str, Any]
+    """Of the keys `REGION`; None where it follows from the variants."""
+    statistics: Mapping[str, Any]
+    """Arguments of ``fit_summary``."""
+    variants: Any = None
+    set_aside: Any = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, description: Mapping[str, Any]) -> "LocusData":
+        """Open a locus and tell the arguments of ``fit_summary`` from the other items."""
+        items = {**description, **description.get("open", dict)(), "name": description["name"]}
+        items.pop("open", None)
+        region = {part: items.pop(part, None) for part in REGION}
+        others = {
+            part: items.pop(part)
+            for part in ("name", "variants", "set_aside", "params")
+            if part in items
+        }
+        return cls(region=region, statistics=items, **others)
+
+    @property
+    def z(self) -> np.ndarray:
+        """The statistics as they were reported."""
+        if self.statistics.get("z") is None:
+            return to_numpy(self.statistics["beta"]) / to_numpy(self.statistics["se"])
+        return to_numpy(self.statistics["z"])
+
+
+def finemap_loci(
+    loci: Iterable[Mapping[str, Any]],
+    estimator: Any,
+    *,
+    n_jobs: int | None = None,
+    output: str | Path | None = None,
+    random_state: int | np.random.RandomState | None = None,
+    callbacks: Sequence[Any] = (),
+) -> Bunch:
     """Fine-map many loci from summary statistics.
 
     Parameters
     ----------
     loci : sequence of dict
-        One a locus:
+        One per locus:
 
         * "name": str, unique;
         * the arguments of :meth:`FinemapMiXeR.fit_summary`: "z", "ld", "n_samples" and others;
-        * "variants", optional: data frame or dict of columns, a row a variant in the order of z.
-          Taken from it: chromosome, base_pair_location (or position), effect_allele,
-          other_allele, rsid, variant_id, effect_allele_frequency, p_value, flag. Without
-          variant_id it is chromosome_position_other_effect;
-        * "set_aside", optional: the same of variants that are not fitted, with their z and n. They
-          are in the table of variants all the same, without a PIP;
+        * "variants", optional: data frame or dict of columns, a row per variant in the order of z.
+          Read from it: chromosome, base_pair_location (or position), effect_allele,
+          other_allele, rsid, variant_id, effect_allele_frequency, p_value, flag. A missing
+          variant_id becomes chromosome_position_other_effect;
+        * "set_aside", optional: the same columns, with z and n, of variants that are not fitted.
+          The table of variants lists them without a PIP;
         * "params", optional: dict of parameters of `estimator` for this locus, such as
           causal_probability (n_variants,);
-        * "chromosome", "start", "end", optional: of the region; else those of its variants;
-        * "open", optional: callable without arguments that returns a dict of these items, which
-          add to the others. It runs where the locus is fitted, so that data are read when they are
-          needed and not sent to other processes: ``functools.partial(read_locus, path, start)``.
+        * "chromosome", "start", "end", optional: the region. By default that of the variants;
+        * "open", optional: callable without arguments that returns a dict of more of these items.
+          It runs in the process that fits the locus, so that no data are sent there:
+          ``functools.partial(read_locus, path, start)``.
     estimator : FinemapMiXeR
         Cloned for each locus, with a seed of its own.
     n_jobs : int or None, default=None
-        Loci at a time, as in joblib; with more than one, each runs on one BLAS thread. Other
-        backends by ``joblib.parallel_config``: dask workers need one thread each, since warnings
-        are recorded by process.
+        Loci at a time, as in joblib; with more than one, each runs on one BLAS thread.
+        ``joblib.parallel_config`` sets another backend. Dask workers need one thread each, since
+        warnings are recorded per process.
     output : path-like, default=None
-        Folder in which each locus is written when it is done, one file a locus. A later call with
-        this folder reads loci of the same name, description, estimator and seed instead of
-        fitting them, after an interruption too; failed ones are tried again. What "open" reads is
-        taken to be unchanged. Workers on other machines must see this folder.
+        Folder in which each locus is written when it is done, one file per locus. A later call
+        with this folder reads a locus instead of fitting it if its name, description, estimator
+        and seed are the same and the code of skgenetics has not changed. So an interrupted run
+        goes on; failed loci are tried again. What "open" reads is assumed to be unchanged.
+        Workers on other machines must see this folder.
     random_state : int, RandomState instance or None, default=None
-        Source of the seeds. None: the estimator's.
+        Source of the seeds. None: that of the estimator.
     callbacks : sequence of callbacks, default=()
-        Of :mod:`sklearn.callback`, such as ``ProgressBar()``: each locus is one task, and its row
-        of the table `loci` is the `metadata` when the task ends. Callbacks set on `estimator` see
-        the fits themselves.
+        Of :mod:`sklearn.callback`, such as ``ProgressBar()``. Each locus is one task; when the
+        task ends, its row of the table `loci` is the `metadata`. Callbacks set on `estimator`
+        follow the fits themselves.
 
     Returns
     -------
     result : :class:`~sklearn.utils.Bunch`
         Data frames, in the order of `loci`:
 
-        loci : a row a locus
+        loci : a row per locus
             locus, chromosome, start, end, n_variants, n_sets, expected_causal (sum of the PIPs),
-            h2, solver, converged, ld_mismatch (missing where not assessed), status ("ok" or
+            h2, solver, converged, ld_mismatch (missing if not assessed), status ("ok" or
             "failed"), message (the warnings, or why it failed), seconds.
-        credible_sets : a row a set
+        credible_sets : a row per set
             locus, cs (its number in the locus), chromosome, start, end, size, coverage, min_abs_r,
             mean_abs_r, log10_bf, lead_variant_id, lead_rsid, lead_pip, low_purity.
-        variants : a row a variant
+        variants : a row per variant
             locus, chromosome, base_pair_location, effect_allele, other_allele, rsid, variant_id,
-            effect_allele_frequency, z (as given), p_value, n, pip, posterior_mean, posterior_sd,
-            cs (0 = none), cs_alpha, flag: as given and, where z and LD do not fit, FLIPPED and
-            LD_OUTLIER for what :func:`ld_mismatch` finds flipped or outlying, joined by ";".
+            effect_allele_frequency, z (as reported), p_value, n, pip, posterior_mean,
+            posterior_sd, cs (0 = none), cs_alpha, flag. If z and LD do not fit, FLIPPED and
+            LD_OUTLIER are added to the flags of variants that :func:`ld_mismatch` calls flipped
+            or outlying, joined by ";".
 
     Raises
     ------
     ValueError
-        Where `loci` is empty or names are missing or not unique.
+        If `loci` is empty, or names are missing or not unique.
     TypeError
-        Where `estimator` cannot fit summary statistics, or cannot be pickled.
+        If `estimator` cannot fit summary statistics, or cannot be pickled.
 
     Warns
     -----
     FitFailedWarning
-        Where loci failed. They have no rows in `credible_sets` and `variants`; the others are kept.
+        If loci failed. They have no rows in `credible_sets` and `variants`; the others are there.
 
     Notes
     -----
-    Apart from `seconds`, results do not depend on `n_jobs`, on the order in which loci finish, or
-    on interruptions.
+    Apart from `seconds`, results depend neither on `n_jobs` nor on the order in which loci finish
+    nor on interruptions.
 
     Examples
     --------
@@ -141,8 +200,8 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
     if random_state is None:
         random_state = estimator.get_params(deep=False)["random_state"]
     results = run_parallel(
-        _finemap_locus,
-        [(locus, output, random_state is not None) for locus in loci],
+        _run_task,
+        _tasks(loci, output, seeded=random_state is not None),
         estimator=estimator,
         n_jobs=n_jobs,
         random_state=random_state,
@@ -150,8 +209,8 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
     results = _gather(clone(estimator).set_callbacks(*callbacks), results, len(loci))
     result = Bunch(
         **{
-            name: pandas.concat([tables[name] for tables in results], ignore_index=True)
-            for name in COLUMNS
+            kind: pandas.concat([tables[kind] for tables in results], ignore_index=True)
+            for kind in COLUMNS
         }
     )
     failed = result.loci[result.loci["status"] == "failed"]
@@ -165,8 +224,17 @@ def finemap_loci(loci, estimator, *, n_jobs=None, output=None, random_state=None
     return result
 
 
-def _check_loci(loci):
-    """Return `loci` as a list, or raise where one is no dict with a name of its own."""
+def _tasks(
+    loci: Sequence[Mapping[str, Any]], folder: Path | None, *, seeded: bool
+) -> list[LocusTask]:
+    """Return the tasks of loci, with a file each where there is a folder."""
+    names = [locus["name"] for locus in loci]
+    paths = [folder and folder / f"{file_name(name, among=names)}.json.gz" for name in names]
+    return [LocusTask(locus, path, seeded) for locus, path in zip(loci, paths, strict=True)]
+
+
+def _check_loci(loci: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return `loci` as a list; raise unless each is a dict with a unique name."""
     loci = list(loci)
     if not loci:
         raise ValueError("loci is empty: nothing to fine-map.")
@@ -192,8 +260,10 @@ def _check_loci(loci):
 
 
 @with_callbacks
-def _gather(estimator, results, n_loci):
-    """Return the list of `results`, each a task of the callbacks of `estimator`."""
+def _gather(
+    estimator: Any, results: Iterable[dict[str, "DataFrame"]], n_loci: int
+) -> list[dict[str, "DataFrame"]]:
+    """Return the list of `results`; each is a task of the callbacks of `estimator`."""
     context = estimator._init_callback_context(task_name="loci", max_subtasks=n_loci)
     context.call_on_fit_task_begin(estimator=estimator)
     gathered = []
@@ -207,85 +277,95 @@ def _gather(estimator, results, n_loci):
     return gathered
 
 
-def _finemap_locus(estimator, unit, seed):
-    """Return the tables of one locus: those written before, or those of a new fit."""
-    description, folder, seeded = unit
-    name, path, key = description["name"], None, None
-    start = time.perf_counter()
-    region = {part: description.get(part) for part in REGION}
+def _run_task(estimator: Any, task: LocusTask, seed: int) -> dict[str, "DataFrame"]:
+    """Return the tables of one locus: those kept from an earlier run, or those of a new fit."""
+    start, key = time.perf_counter(), ""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            if folder is not None:
-                path = folder / f"{file_name(name)}.json.gz"
-                fit = (type(estimator), estimator.get_params(deep=False), seed if seeded else None)
-                inputs = (__version__, fit, dict(description))
-                key = joblib.hash(inputs, coerce_mmap=True)
-                written = _read(path, key)
-                if written is not None:
-                    return written
+            if task.path is not None:
+                key = _cache_key(estimator, task, seed)
+                earlier = load_tables(task.path, key)
+                if earlier is not None:
+                    return earlier
             model = clone(estimator).set_params(random_state=seed)
-            tables = _fit(model, dict(description))
-            fitted = tables["variants"].loc[tables["variants"]["pip"].notna(), "variant_id"]
-            messages = [
-                _with_names(str(warning.message), fitted.tolist())
-                for warning in caught
-                if _matters(warning)
-            ]
+            tables = _fit(model, LocusData.read(task.description))
+            messages = _warnings_of_fit(caught, tables["variants"])
         except Exception as error:  # one bad locus must not end the others
+            tables = _tables_of_failure(task.description)
             messages = [f"{type(error).__name__}: {error}"]
-            tables = {kind: as_table([], kind) for kind in COLUMNS}
-            tables["loci"] = as_table([{"locus": name, "status": "failed", **region}], "loci")
     message = " ".join(dict.fromkeys(" ".join(text.split()) for text in messages))
     row = tables["loci"].assign(message=message, seconds=time.perf_counter() - start)
     tables["loci"] = as_table(row, "loci")
-    if path is not None and row["status"].item() == "ok":
-        _write(path, key, tables)
+    if task.path is not None and row["status"].item() == "ok":
+        save_tables(task.path, tables, key)
     return tables
 
 
-def _matters(warning):
-    """Whether a recorded warning is about the fit, not about the use of a library."""
-    return issubclass(warning.category, (UserWarning, RuntimeWarning))
+def _cache_key(estimator: Any, task: LocusTask, seed: int) -> str:
+    """Return a hash of all that the result of a task follows from, the code included."""
+    settings = type(estimator), estimator.get_params(deep=False), seed if task.seeded else None
+    inputs = (__version__, code_identity(), settings, dict(task.description))
+    return joblib.hash(inputs, coerce_mmap=True)
 
 
-def _with_names(message, names):
+def _tables_of_failure(description: Mapping[str, Any]) -> dict[str, "DataFrame"]:
+    """Return the tables of a locus that could not be fitted."""
+    tables = {kind: as_table([], kind) for kind in COLUMNS}
+    region = {part: description.get(part) for part in REGION}
+    row = {"locus": description["name"], "status": "failed", **region}
+    return tables | {"loci": as_table([row], "loci")}
+
+
+def _warnings_of_fit(caught: Iterable[warnings.WarningMessage], variants: "DataFrame") -> list[str]:
+    """Return the warnings about the fit, not those about the use of a library."""
+    names = variants.loc[variants["pip"].notna(), "variant_id"].tolist()
+    return [
+        _with_names(str(warning.message), names)
+        for warning in caught
+        if issubclass(warning.category, (UserWarning, RuntimeWarning))
+    ]
+
+
+def _with_names(message: str, names: Sequence[str]) -> str:
     """Return a message about variants with their `names` in place of their indices."""
 
-    def name(indices):
+    def name(indices: re.Match[str]) -> str:
         return re.sub(r"\d+", lambda index: names[int(index.group())], indices.group())
 
     return re.sub(r"(?<=variants )(\[\d[\d, ]*\]|\d+ and \d+)", name, message)
 
 
-def _fit(model, data):
-    """Fit `model` to the description `data` of a locus and return its tables."""
-    name = data["name"]
-    data.update(data.pop("open", dict)())
-    del data["name"]
-    known, set_aside = data.pop("variants", None), data.pop("set_aside", None)
-    model.set_params(**data.pop("params", {}))
-    given = {part: data.pop(part, None) for part in REGION}
-    model.fit_summary(**data)
-    z = data.get("z")
-    z = to_numpy(data["beta"]) / to_numpy(data["se"]) if z is None else to_numpy(z)
+def _fit(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
+    """Fit `model` to a locus and return its tables."""
+    model.set_params(**data.params).fit_summary(**data.statistics)
+    n_samples = data.statistics["n_samples"]
     variants = variants_table(
-        name, model.to_frame(), n_samples=data["n_samples"], z=z, variants=known
+        data.name, model.to_frame(), n_samples=n_samples, z=data.z, variants=data.variants
     )
-    if getattr(model, "ld_mismatch_", False) and min(data["ld"].shape) <= LARGEST_DIAGNOSED:
-        variants = _flag_mismatches(variants, z, data)
-    on = variants["chromosome"].dropna().unique()
-    if len(on) > 1:
-        raise ValueError(f"Variants of a locus lie on one chromosome; got {', '.join(on)}.")
-    positions = variants["base_pair_location"]
-    derived = dict(zip(REGION, (on[0] if len(on) else None, positions.min(), positions.max())))
-    sets = credible_sets_table(name, model.credible_sets_, variants, min_purity=model.min_purity)
+    if getattr(model, "ld_mismatch_", False):
+        variants = _flag_mismatches(variants, data)
+    sets = credible_sets_table(
+        data.name, model.credible_sets_, variants, min_purity=model.min_purity
+    )
+    row = _locus_row(data, model, variants, n_sets=len(sets))
+    if data.set_aside is not None and len(data.set_aside):
+        variants = add_unfitted_variants(variants, data.set_aside)
+    return {"loci": as_table([row], "loci"), "credible_sets": sets, "variants": variants}
+
+
+def _locus_row(
+    data: LocusData, model: Any, variants: "DataFrame", *, n_sets: int
+) -> dict[str, Any]:
+    """Return the row of a locus in the table of loci."""
+    region = _region_of(variants)
+    region |= {part: value for part, value in data.region.items() if value is not None}
     mismatch = getattr(model, "ld_mismatch_", None)
-    row = {
-        "locus": name,
-        **{part: derived[part] if given[part] is None else given[part] for part in REGION},
+    return {
+        "locus": data.name,
+        **region,
         "n_variants": len(variants),
-        "n_sets": len(sets),
+        "n_sets": n_sets,
         "expected_causal": float(variants["pip"].sum()),
         "h2": model.heritability_,
         "solver": model.solver_,
@@ -293,34 +373,28 @@ def _fit(model, data):
         "ld_mismatch": None if mismatch is None else bool(mismatch),
         "status": "ok",
     }
-    if set_aside is not None and len(set_aside):
-        variants = add_unfitted_variants(variants, set_aside)
-    return {"loci": as_table([row], "loci"), "credible_sets": sets, "variants": variants}
 
 
-def _flag_mismatches(variants, z, data):
-    """Flag the variants whose z and LD do not fit."""
-    report = ld_mismatch(z, data["ld"], data["n_samples"])
+def _region_of(variants: "DataFrame") -> dict[str, Any]:
+    """Return chromosome, start and end of variants, which lie on one chromosome."""
+    chromosomes = variants["chromosome"].dropna().unique()
+    if len(chromosomes) > 1:
+        raise ValueError(
+            f"Variants of a locus lie on one chromosome; got {', '.join(chromosomes)}."
+        )
+    positions = variants["base_pair_location"]
+    return {
+        "chromosome": chromosomes[0] if len(chromosomes) else None,
+        "start": positions.min(),
+        "end": positions.max(),
+    }
+
+
+def _flag_mismatches(variants: "DataFrame", data: LocusData) -> "DataFrame":
+    """Flag the variants whose z and LD do not fit, unless the locus is too large to tell."""
+    ld = data.statistics["ld"]
+    if min(np.shape(ld)) > LARGEST_DIAGNOSED:
+        return variants
+    report = ld_mismatch(data.z, ld, data.statistics["n_samples"])
     flags = add_flag(variants["flag"], "FLIPPED", report.flipped)
     return variants.assign(flag=add_flag(flags, "LD_OUTLIER", report.outliers))
-
-
-def _write(path, key, tables):
-    """Write `tables` under the whole name at once, so that no partial file is ever read."""
-    content: dict = {"key": key}
-    for kind, frame in tables.items():
-        plain = frame.astype(object).where(frame.notna(), None)
-        content[kind] = plain.to_dict("list")
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(gzip.compress(json.dumps(content).encode(), 1))
-
-
-def _read(path, key):
-    """Return the tables of a locus written under `key`, or None: not there, or of another fit."""
-    try:
-        content = json.loads(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, ValueError, zlib.error):
-        return None
-    if content.pop("key", None) != key:
-        return None
-    return {kind: as_table(columns, kind) for kind, columns in content.items()}

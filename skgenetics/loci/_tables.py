@@ -5,6 +5,8 @@ variant). Columns have the names of GWAS-SSF where it has one, and missing value
 """
 
 import gzip
+import json
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,7 @@ from skgenetics.loci._credible_sets import CredibleSet
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import ArrayLike
+from skgenetics.utils._writing import atomic_path
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -233,3 +236,23 @@ def write_text(path: Path, text: str) -> None:
     """Write text, compressed if `path` ends in .gz, to the same bytes for the same text."""
     data = text.encode()
     path.write_bytes(gzip.compress(data, mtime=0) if path.name.endswith(".gz") else data)
+
+
+def save_tables(path: Path, tables: Mapping[str, "DataFrame"], key: str) -> None:
+    """Save the tables of one locus, by kind, under a `key` that says what they follow from."""
+    content: dict[str, Any] = {"key": key}
+    for kind, table in tables.items():
+        content[kind] = table.astype(object).where(table.notna(), None).to_dict("list")
+    with atomic_path(path) as temporary:  # no partial file is ever read
+        temporary.write_bytes(gzip.compress(json.dumps(content).encode(), 1))
+
+
+def load_tables(path: Path, key: str) -> dict[str, "DataFrame"] | None:
+    """Return tables saved under `key`; None if there is no whole file, or one of another key."""
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    if content.pop("key", None) != key:
+        return None
+    return {kind: as_table(columns, kind) for kind, columns in content.items()}

@@ -400,6 +400,16 @@ def test_another_estimator_fits_again(change, tmp_path):
     assert_same(finemap_loci(loci, other, output=tmp_path), result, seconds=True)
 
 
+def test_other_code_fits_again(tmp_path, monkeypatch):
+    loci = [{"name": "a", **simulated(0)}]
+    first = finemap_loci(loci, FinemapMiXeR(), output=tmp_path)
+    assert_same(finemap_loci(loci, FinemapMiXeR(), output=tmp_path), first, seconds=True)
+    monkeypatch.setattr("skgenetics.finemapping._loci.code_identity", lambda: "other")
+    again = finemap_loci(loci, FinemapMiXeR(), output=tmp_path)
+    assert_same(again, first)
+    assert again.loci["seconds"][0] != first.loci["seconds"][0]
+
+
 def test_other_data_and_seeds_fit_again(tmp_path):
     estimator = FinemapMiXeR(**GIBBS)
     first = finemap_loci([{"name": "a", **simulated(0)}], estimator, output=tmp_path)
