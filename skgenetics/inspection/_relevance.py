@@ -1,111 +1,161 @@
 """Layer-wise relevance propagation through piecewise-linear networks, batched.
 
-Source: Bach et al., PLoS ONE 2015 (LRP); Montavon et al., Pattern Recognition 2017 (w^2, z^B);
-Eberle et al., IEEE TPAMI 2020 (BiLRP and its factors). Bias of every layer is one more input.
+Sources: Bach et al., PLoS ONE 2015 (LRP); Eberle et al., IEEE TPAMI 2020 (BiLRP and its factors).
+The rules are in _rules.py.
 
 Shapes: n samples, h explained outputs, one layer of `inputs` units and `outputs` units.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-import numpy as np
+from skgenetics.inspection._layers import Layer, LayerPass, forward
+from skgenetics.inspection._rules import RULES, Settings, Share, Term
+from skgenetics.utils._arrays import device_of, namespace_of
+from skgenetics.utils._typing import Array
 
-BLOCK = 2**18  # weights of a layer that are worked on at a time, to stay in the cache
-COPY = 20  # rows multiplied with a weight in the time that copying it takes
-FEW = 0.75  # share of inputs that receive relevance below which the others are left out
-
-
-class Layer(NamedTuple):
-    """One layer a -> z where z > 0, slope z elsewhere, with z = a W + b; homogeneous for b = 0."""
-
-    weight: object  # (inputs, outputs)
-    bias: object  # (outputs,)
-    slope: float  # 0 ReLU, 1 identity, between them leaky ReLU
-
-
-class Share(NamedTuple):
-    """What reaches the units of a layer: sum_t gain_tj effect_t(w_jk) from input j, and `bias_k`.
-
-    Relevance is divided among the senders in proportion. `units` says where the share holds.
-    The total is `known` and the terms in `rest`, which are fewer or cheaper than all.
-    """
-
-    terms: list  # of (gain (n, inputs), effect: an elementwise function of weights)
-    bias: object  # (outputs,)
-    known: object  # (n, outputs) or (outputs,)
-    rest: list  # as terms
-    units: object = None  # (n, outputs), boolean; None: everywhere
+BLOCK_WEIGHTS = 2**18  # weights of a layer that are worked on at a time, to stay in the cache
+COPY_ROWS = 20  # rows multiplied with a weight in the time that copying it takes
+DENSE_INPUTS = 0.75  # share of inputs that receive relevance from which on all are computed
 
 
 class Explanation(NamedTuple):
     """First-order relevance of samples: each of `path` plus the biases above sums to `values`."""
 
-    values: object  # (n, h), what is explained
-    path: list  # R_jm of the inputs (n, h, d), then of each layer's outputs, values_m delta_km last
-    biases: object  # (n, h, n_layers); (n, h, 0) where they are not reported
+    values: Array  # (n, h), what is explained
+    path: list[Array]  # R_jm of the inputs (n, h, d), then of the outputs of each layer
+    biases: Array  # (n, h, n_layers); (n, h, 0) if they are not reported
 
 
-def forward(layers, X, xp):
-    """Return the activations, X first and phi(X) last, and the values z before each activation."""
-    activations, preactivations = [X], []
-    for layer in layers:
-        z = activations[-1] @ layer.weight + layer.bias
-        preactivations.append(z)
-        activations.append(z if layer.slope == 1 else xp.where(z > 0, z, layer.slope * z))
-    return activations, preactivations
+def explain(
+    layers: Sequence[Layer], X: Array, settings: Settings, *, normalize: bool = False
+) -> Explanation:
+    """Return the relevance of the inputs X (n, d), and of all layers, to phi or to phi / |phi|."""
+    xp = namespace_of(X)
+    phi, passes = forward(layers, X)
+    values = unit_length(phi) if normalize else phi
+    path = [relevance_of_outputs(values)]
+    biases: list[Array] = []
+    for layer_pass, rule in zip(reversed(passes), reversed(settings.rules)):
+        received, from_bias = propagate(path[0], layer_pass, rule, settings)
+        path.insert(0, received)
+        biases.insert(0, from_bias)
+    stacked = xp.stack(biases, axis=-1)
+    return Explanation(values, path, stacked if settings.report_bias else stacked[:, :, :0])
 
 
-def shares(rule, layer, a, z, live, *, gamma, bounds, xp):
-    """Yield the `Share` of each kind of unit of a layer, by the propagation rule.
+def unit_length(phi: Array) -> Array:
+    """Return phi / |phi|, whose products are cosines; 0 where phi is 0."""
+    xp = namespace_of(phi)
+    length = xp.sqrt(xp.sum(phi**2, axis=1, keepdims=True))
+    return phi / xp.where(length > 0, length, xp.ones_like(length))
 
-    * "lrp0", "epsilon": a_j w_jk, bias b_k;
-    * "gamma": the contributions of the sign of z_k are enlarged, a_j w_jk + gamma max(a_j w_jk, 0)
-      where z_k > 0 (with a >= 0 this is a_j rho(w_jk), rho(w) = w + gamma max(w, 0)), and min in
-      place of max elsewhere, so that the denominator is never closer to 0 than z_k;
-    * "w2": w_jk^2, bias b_k^2;
-    * "zb": a_j w_jk - low_j max(w_jk, 0) - high_j min(w_jk, 0), bias max(b_k, 0).
 
-    `live` (n, outputs) says which units have relevance to hand on.
+def relevance_of_outputs(values: Array) -> Array:
+    """Return R_km = values_m delta_km (n, h, h), where the recursion begins."""
+    xp = namespace_of(values)
+    identity = xp.eye(values.shape[1], dtype=values.dtype, device=device_of(values))
+    return values[:, None, :] * identity
+
+
+def propagate(
+    relevance: Array, layer_pass: LayerPass, rule: str, settings: Settings
+) -> tuple[Array, Array]:
+    """Return the relevance of the inputs (n, h, inputs) and of the bias (n, h) of one layer.
+
+    R_jm = sum_k q_jk / sum_j' q_j'k R_km, with the contributions q of the rule, from the
+    `relevance` R_km of the outputs (n, h, outputs).
     """
-    bias = layer.bias
-
-    def above(array):
-        return xp.clip(array, min=0.0)
-
-    def below(array):
-        return xp.clip(array, max=0.0)
-
-    def raised(array):
-        return xp.maximum(array, (1 + gamma) * array)
-
-    def lowered(array):
-        return xp.minimum(array, (1 + gamma) * array)
-
-    def present(terms):
-        return [(gain, effect) for gain, effect in terms if bool(xp.any(gain != 0))]
-
-    if rule == "w2":
-        terms, bias = [(xp.ones_like(a), lambda weight: weight**2)], bias**2
-        yield Share(terms, bias, bias, terms)
-    elif rule == "zb":
-        low, high = bounds
-        terms, bias = [(a - low, above), (a - high, below)], above(bias)
-        yield Share(terms, bias, bias, terms)
-    elif rule == "gamma":
-        up, down = above(a), below(a)
-        for units, (own, other), (more, less) in (
-            (z > 0, (raised, lowered), (above, below)),
-            (z <= 0, (lowered, raised), (below, above)),
-        ):
-            if bool(xp.any(units & live)):
-                terms = present([(up, own), (down, other)])
-                rest = present([(gamma * up, more), (gamma * down, less)])
-                yield Share(terms, own(bias), z + gamma * more(bias), rest, units)
-    else:
-        yield Share([(a, lambda weight: weight)], bias, z, [])
+    xp, weight = namespace_of(relevance), layer_pass.layer.weight
+    received, from_bias = None, xp.zeros_like(relevance[:, :, 0])
+    live = xp.any(relevance != 0, axis=1)
+    for share in RULES[rule](layer_pass, live, settings):
+        ratio = relevance * inverse_of_total(share, weight)[:, None, :]
+        for term in share.terms:
+            sent = hand_down(ratio, term, weight)
+            received = sent if received is None else received + sent
+        from_bias = from_bias + ratio @ share.bias
+    if received is None:
+        received = _new_array(xp.zeros, (*relevance.shape[:2], weight.shape[0]), weight)
+    return received, from_bias
 
 
-def blocks(weight, size):
+def inverse_of_total(share: Share, weight: Array) -> Array:
+    """Return 1 / sum_j q_jk of each unit, (n, outputs); 0 where the sum is 0."""
+    xp, total = namespace_of(weight), share.known
+    for gain, effect in share.rest:
+        for inputs in blocks(weight, BLOCK_WEIGHTS):
+            total = total + gain[:, inputs] @ effect(weight[inputs, :])
+    if share.epsilon:
+        total = xp.where(total < 0, total - share.epsilon, total + share.epsilon)
+    # nothing is divided by 0, and nothing stabilized, which would break conservation
+    divided = total != 0 if share.units is None else share.units & (total != 0)
+    ones = xp.ones_like(total)
+    return xp.where(divided, ones / xp.where(divided, total, ones), xp.zeros_like(total))
+
+
+def hand_down(ratio: Array, term: Term, weight: Array) -> Array:
+    """Return gain_nj sum_k ratio_nmk effect(w_jk), (n, h, inputs), for ratio (n, h, outputs).
+
+    If many units have nothing to hand on, as with ReLU, each sample does without its own ones. If
+    also few inputs receive anything, as with genotypes of rare alleles, it does without the others.
+    """
+    xp, h = namespace_of(ratio), ratio.shape[1]
+    live = xp.any(ratio != 0, axis=1)
+    if _share_of_true(live) * (h + COPY_ROWS) > h:
+        return _from_all_units(ratio, term, weight)
+    units = [xp.nonzero(live[i, :])[0] for i in range(ratio.shape[0])]
+    ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(ratio.shape[0])]
+    if _share_of_true(term.gain != 0) < DENSE_INPUTS:
+        return _from_live_units_to_some_inputs(ratios, units, term, weight)
+    return _from_live_units_to_all_inputs(ratios, units, term, weight)
+
+
+def _from_all_units(ratio: Array, term: Term, weight: Array) -> Array:
+    """Return what `hand_down` does, by one product for all samples."""
+    xp, (n, h, n_units) = namespace_of(ratio), ratio.shape
+    received = _new_array(xp.empty, (n, h, weight.shape[0]), weight)
+    rows = xp.reshape(ratio, (n * h, n_units))
+    for inputs in blocks(weight, BLOCK_WEIGHTS):
+        sent = xp.reshape(rows @ term.effect(weight[inputs, :]).T, (n, h, -1))
+        received[:, :, inputs] = term.gain[:, None, inputs] * sent
+    return received
+
+
+def _from_live_units_to_some_inputs(
+    ratios: list[Array], units: list[Array], term: Term, weight: Array
+) -> Array:
+    """Return what `hand_down` does, from the `units` of each sample to inputs of gain not 0."""
+    xp, (h, _), n_inputs = namespace_of(weight), ratios[0].shape, weight.shape[0]
+    reached = term.gain != 0
+    # the numbers of an input are neighbors, so that some inputs are cheap to write to
+    received = _new_array(xp.zeros, (len(ratios), n_inputs, h), weight)
+    for inputs in blocks(weight, BLOCK_WEIGHTS):
+        block = term.effect(weight[inputs, :])
+        for i, ratio in enumerate(ratios):
+            mask, part = reached[i, inputs], received[i, inputs, :]  # part is a view
+            rows = xp.nonzero(mask)[0]
+            used = xp.take(xp.take(block, rows, axis=0), units[i], axis=1)
+            part[mask] = used @ ratio.T * xp.take(term.gain[i, inputs], rows)[:, None]
+    return xp.permute_dims(received, (0, 2, 1))
+
+
+def _from_live_units_to_all_inputs(
+    ratios: list[Array], units: list[Array], term: Term, weight: Array
+) -> Array:
+    """Return what `hand_down` does, from the `units` of each sample to all inputs."""
+    xp, (h, _), (n_inputs, n_units) = namespace_of(weight), ratios[0].shape, weight.shape
+    received = _new_array(xp.empty, (len(ratios), h, n_inputs), weight)
+    for inputs in blocks(weight, BLOCK_WEIGHTS // 8):  # to be transposed in the cache
+        block = xp.reshape(xp.reshape(weight[inputs, :].T, (-1,)), (n_units, -1))
+        block = term.effect(block)  # one row per unit
+        for i, ratio in enumerate(ratios):
+            sent = ratio @ xp.take(block, units[i], axis=0)
+            received[i, :, inputs] = term.gain[i, inputs] * sent
+    return received
+
+
+def blocks(weight: Array, size: int) -> Iterator[slice]:
     """Yield slices of the inputs of a layer that have at most `size` weights."""
     n_inputs, n_units = weight.shape
     height = max(1, size // n_units)
@@ -113,143 +163,12 @@ def blocks(weight, size):
         yield slice(start, min(start + height, n_inputs))
 
 
-def inverse_of_total(share, weight, *, epsilon, xp):
-    """Return one over what reached each unit, (n, outputs); 0 where nothing did.
-
-    What `epsilon` takes into the denominator is lost; it is 0 but for one rule.
-    """
-    total = share.known
-    for gain, effect in share.rest:
-        for inputs in blocks(weight, BLOCK):
-            total = total + gain[:, inputs] @ effect(weight[inputs, :])
-    if epsilon:
-        total = xp.where(total < 0, total - epsilon, total + epsilon)
-    # nothing is divided by 0, and nothing stabilized, which would break conservation
-    divided = total != 0 if share.units is None else share.units & (total != 0)
-    ones = xp.ones_like(total)
-    return xp.where(divided, ones / xp.where(divided, total, ones), xp.zeros_like(total))
+def _new_array(make: Callable, shape: tuple[int, ...], like: Array) -> Array:
+    """Return a new array of the dtype and on the device of `like`."""
+    return make(shape, dtype=like.dtype, device=device_of(like))
 
 
-def share_of(mask, xp):
+def _share_of_true(mask: Array) -> float:
     """Return the share of True in `mask`."""
+    xp = namespace_of(mask)
     return float(xp.mean(xp.astype(mask, xp.float32)))
-
-
-def hand_down(ratio, gain, effect, weight, xp):
-    """Return gain_nj sum_k ratio_nmk effect(w_jk), (n, h, inputs), for ratio (n, h, outputs).
-
-    Where many units have nothing to hand on, as with ReLU, each sample goes without its own; and
-    where few inputs receive anything, as with genotypes of rare alleles, without the others too.
-    """
-    (n, h, n_units), n_inputs = ratio.shape, weight.shape[0]
-    like = {"dtype": ratio.dtype, "device": ratio.device}
-    live, reached = xp.any(ratio != 0, axis=1), gain != 0
-    if share_of(live, xp) * (h + COPY) > h:
-        received, ratio = xp.empty((n, h, n_inputs), **like), xp.reshape(ratio, (n * h, n_units))
-        for inputs in blocks(weight, BLOCK):
-            sent = xp.reshape(ratio @ effect(weight[inputs, :]).T, (n, h, -1))
-            received[:, :, inputs] = gain[:, None, inputs] * sent
-        return received
-    units = [xp.nonzero(live[i, :])[0] for i in range(n)]
-    ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(n)]
-    if share_of(reached, xp) < FEW:
-        received = xp.zeros((n, n_inputs, h), **like)  # so that an input's numbers are neighbors
-        for inputs in blocks(weight, BLOCK):
-            block = effect(weight[inputs, :])
-            for i in range(n):
-                there, part = reached[i, inputs], received[i, inputs, :]  # part is a view
-                rows = xp.nonzero(there)[0]
-                kept = xp.take(xp.take(block, rows, axis=0), units[i], axis=1)
-                part[there] = kept @ ratios[i].T * xp.take(gain[i, inputs], rows)[:, None]
-        return xp.permute_dims(received, (0, 2, 1))
-    received = xp.empty((n, h, n_inputs), **like)
-    for inputs in blocks(weight, BLOCK // 8):  # to be transposed in the cache
-        block = xp.reshape(xp.reshape(weight[inputs, :].T, (-1,)), (n_units, -1))
-        block = effect(block)  # a row a unit
-        for i in range(n):
-            sent = ratios[i] @ xp.take(block, units[i], axis=0)
-            received[i, :, inputs] = gain[i, inputs] * sent
-    return received
-
-
-def explain(layers, X, top, rules, *, gamma, epsilon, bounds, report_bias, xp):
-    """Return the `Explanation` of the outputs of a network.
-
-    Parameters
-    ----------
-    layers : list of Layer
-    X : array (n, d)
-    top : function from phi (n, h) to the values to explain (n, h)
-        phi itself, or phi over its length.
-    rules : list of str
-        A rule a layer, input first.
-    gamma, epsilon, bounds : float, float, (low, high)
-        Constants of the rules; low and high are numbers or (d,).
-    report_bias : bool
-        False leaves the biases in the denominators and does not return their share.
-    """
-    activations, preactivations = forward(layers, X, xp)
-    values = top(activations[-1])
-    n, h = values.shape
-    like = {"dtype": values.dtype, "device": values.device}
-    path, biases = [values[:, None, :] * xp.eye(h, **like)], []
-    for layer, rule, a, z in reversed(list(zip(layers, rules, activations, preactivations))):
-        received, from_bias = None, xp.zeros_like(values)
-        live = xp.any(path[0] != 0, axis=1)
-        for share in shares(rule, layer, a, z, live, gamma=gamma, bounds=bounds, xp=xp):
-            inverse = inverse_of_total(
-                share, layer.weight, epsilon=epsilon if rule == "epsilon" else 0.0, xp=xp
-            )
-            ratio = path[0] * inverse[:, None, :]
-            for gain, effect in share.terms:
-                sent = hand_down(ratio, gain, effect, layer.weight, xp)
-                received = sent if received is None else received + sent
-            from_bias = from_bias + ratio @ share.bias
-        if received is None:
-            received = xp.zeros((n, h, layer.weight.shape[0]), **like)
-        path.insert(0, received)
-        biases.insert(0, from_bias)
-    biases = xp.stack(biases, axis=-1)
-    return Explanation(values, path, biases if report_bias else biases[:, :, :0])
-
-
-def top_products(left, right, k):
-    """Return the k pairs (j, j') of largest abs(left_j . right_j'), and their products.
-
-    Exact. By abs(left_j . right_j') <= |left_j| |right_j'|, only pairs whose bound reaches the k-th
-    best so far are computed, a block at a time; ties go to the smaller j, then j', of those found.
-
-    Parameters
-    ----------
-    left, right : ndarray (h, d), (h, d')
-    k : int
-
-    Returns
-    -------
-    pairs : ndarray of int (k, 2), products : ndarray (k,)
-    """
-    left_norm, right_norm = np.linalg.norm(left, axis=0), np.linalg.norm(right, axis=0)
-    left_order, right_order = np.argsort(-left_norm), np.argsort(-right_norm)
-    sorted_right, slack = right[:, right_order], 1 + 8 * len(left) * np.finfo(left.dtype).eps
-    reach = right_norm[right_order] * slack
-    height = max(1, 2**22 // right.shape[1])
-    pairs, products = np.empty((0, 2), dtype=np.intp), np.empty(0, dtype=left.dtype)
-    threshold = 0.0
-    for start in range(0, len(left_order), height):
-        rows = left_order[start : start + height]
-        width = np.searchsorted(-left_norm[rows[0]] * reach, -threshold, side="right")
-        if width == 0:
-            break
-        block = left[:, rows].T @ sorted_right[:, :width]
-        size = np.abs(block).ravel()
-        found = np.flatnonzero(size >= threshold)
-        if found.size > k:
-            found = found[np.argpartition(size[found], -k)[-k:]]
-        row, column = np.divmod(found, width)
-        pairs = np.r_[pairs, np.c_[rows[row], right_order[column]]]
-        products = np.r_[products, block.ravel()[found]]
-        best = np.lexsort((pairs[:, 1], pairs[:, 0], -np.abs(products)))[:k]
-        pairs, products = pairs[best], products[best]
-        if len(products) == k:
-            threshold = abs(products[-1])
-    return pairs, products

@@ -1,13 +1,15 @@
-"""SimilarityExplanation and SimilarityDisplay: the pairs of variants that make people similar."""
+"""SimilarityExplanation: the pairs of variants that make two people similar."""
 
 from operator import index
 
 import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
-from skgenetics.inspection._relevance import Explanation, top_products
-from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
-from skgenetics.utils._parameters import check_number
+from skgenetics.inspection._pairs import PairOperator, top_products
+from skgenetics.inspection._relevance import Explanation
+from skgenetics.utils._arrays import namespace_of, to_numpy
+from skgenetics.utils._parameters import Integer, check_parameter
+from skgenetics.utils._typing import Array, ArrayLike
 
 
 class SimilarityExplanation:
@@ -21,18 +23,18 @@ class SimilarityExplanation:
     ----------
     factors, factors2 : array of shape (n_samples, n_units, n_variants)
         Relevance R_jm of each variant to each unit m of phi, of the samples of X and of X2 (the
-        same array where there was no X2).
+        same array if there was no X2).
     bias_factors, bias_factors2 : array of shape (n_samples, n_units, n_layers)
         Relevance of the bias of each layer, input first; (n_samples, n_units, 0) with
         bias="denominator".
     """
 
-    def __init__(self, first, second):
+    def __init__(self, first: Explanation, second: Explanation):
         self._first, self._second = first, second
         self.factors, self.factors2 = first.path[0], second.path[0]
         self.bias_factors, self.bias_factors2 = first.biases, second.biases
 
-    def similarity(self):
+    def similarity(self) -> Array:
         """Return phi(x)'phi(x') of each pair of samples, or their cosine.
 
         Returns
@@ -41,7 +43,7 @@ class SimilarityExplanation:
         """
         return self._first.values @ self._second.values.T
 
-    def conservation(self):
+    def conservation(self) -> Array:
         """Return the similarity minus the sum of all relevance, that of the biases included.
 
         0 up to rounding, except with the rule "epsilon" or with bias="denominator".
@@ -50,14 +52,14 @@ class SimilarityExplanation:
         -------
         array of shape (n_samples, n_samples_2)
         """
-        xp, _ = get_namespace_and_device(self.factors)
-        totals = [
+        xp = namespace_of(self.factors)
+        total, total2 = (
             xp.sum(side.path[0], axis=-1) + xp.sum(side.biases, axis=-1)
             for side in (self._first, self._second)
-        ]
-        return self.similarity() - totals[0] @ totals[1].T
+        )
+        return self.similarity() - total @ total2.T
 
-    def pair(self, i, i2):
+    def pair(self, i: int, i2: int) -> LinearOperator:
         """Return the relevance of all pairs of variants of two samples, without computing it.
 
         Parameters
@@ -70,9 +72,9 @@ class SimilarityExplanation:
             On the host; rows are variants of sample i, columns those of sample i2. The biases are
             not part of it. ``todense()`` makes the ndarray.
         """
-        return _PairOperator(*self._factors_of(i, i2))
+        return PairOperator(*self._factors_of(i, i2))
 
-    def marginal(self, i, i2, *, axis=1):
+    def marginal(self, i: int, i2: int, *, axis: int = 1) -> Array:
         """Return the relevance of the variants of one sample, summed over those of the other.
 
         Parameters
@@ -88,12 +90,11 @@ class SimilarityExplanation:
         """
         if axis not in (0, 1):
             raise ValueError(f"axis must be 0 or 1; got {axis!r}.")
-        left, right = self._factors_of(i, i2, host=False)
-        kept, summed = (left, right) if axis == 1 else (right, left)
-        xp, _ = get_namespace_and_device(kept)
-        return xp.sum(summed, axis=1) @ kept
+        left, right = self._factors_of(i, i2, on_host=False)
+        remaining, summed = (left, right) if axis == 1 else (right, left)
+        return namespace_of(summed).sum(summed, axis=1) @ remaining
 
-    def group(self, i, i2, groups):
+    def group(self, i: int, i2: int, groups: ArrayLike) -> np.ndarray:
         """Return the relevance of pairs of groups of variants: genes, or LD blocks.
 
         Parameters
@@ -116,17 +117,17 @@ class SimilarityExplanation:
         groups = np.asarray(groups)
         if groups.shape != (left.shape[1],):
             raise ValueError(
-                f"groups must have shape ({left.shape[1]},), one group a variant; got "
+                f"groups must have shape ({left.shape[1]},), one entry per variant; got "
                 f"{groups.shape}."
             )
         names, code = np.unique(groups, return_inverse=True)
-        pooled = [
-            np.stack([np.bincount(code, weights=row, minlength=len(names)) for row in side])
-            for side in (left, right)
-        ]
-        return pooled[0].T @ pooled[1]
+        pooled, pooled2 = (
+            np.stack([np.bincount(code, weights=row, minlength=len(names)) for row in factors])
+            for factors in (left, right)
+        )
+        return pooled.T @ pooled2
 
-    def top_pairs(self, i, i2, k=10):
+    def top_pairs(self, i: int, i2: int, k: int = 10) -> tuple[np.ndarray, np.ndarray]:
         """Return the pairs of variants of largest absolute relevance.
 
         Exact, and without the matrix of all pairs: a pair's relevance is at most the product of the
@@ -147,10 +148,10 @@ class SimilarityExplanation:
         """
         left, right = self._factors_of(i, i2)
         largest = left.shape[1] * right.shape[1]
-        check_number(k, "k", integer=True, low=1, high=largest, closed="both")
+        check_parameter(k, "k", [Integer(low=1, high=largest)])
         return top_products(left, right, k)
 
-    def at_layer(self, layer):
+    def at_layer(self, layer: int) -> "SimilarityExplanation":
         """Return the explanation by pairs of units inside the network, in place of variants.
 
         Parameters
@@ -161,7 +162,7 @@ class SimilarityExplanation:
         Returns
         -------
         SimilarityExplanation
-            Its factors have one column a unit; its biases are those of the layers above.
+            Its factors have one column per unit; its biases are those of the layers above.
 
         Raises
         ------
@@ -174,41 +175,21 @@ class SimilarityExplanation:
                 f"layer must be from {-n_layers} to {n_layers - 1}, as there are {n_layers} layers "
                 f"above these factors; got {layer}."
             )
-        first = range(n_layers)[layer] + 1
-        sides = [
-            Explanation(side.values, side.path[first:], side.biases[:, :, first:])
-            for side in (self._first, self._second)
-        ]
-        return SimilarityExplanation(*sides)
+        above = range(n_layers)[layer] + 1
+        return SimilarityExplanation(
+            *(
+                Explanation(side.values, side.path[above:], side.biases[:, :, above:])
+                for side in (self._first, self._second)
+            )
+        )
 
-    def _factors_of(self, i, i2, *, host=True):
+    def _factors_of(self, i: int, i2: int, *, on_host: bool = True) -> list[Array]:
         """Return the factors (n_units, n_variants) of two samples, on the host unless told."""
-        chosen = []
-        for name, number, factors in (("i", i, self.factors), ("i2", i2, self.factors2)):
+        both = []
+        for name, sample, factors in (("i", i, self.factors), ("i2", i2, self.factors2)):
             n = factors.shape[0]
-            if not -n <= index(number) < n:
-                raise IndexError(f"{name} must be from 0 to {n - 1}, a sample; got {number}.")
-            one = factors[index(number), :, :]
-            chosen.append(to_numpy(one) if host else one)
-        return chosen
-
-
-class _PairOperator(LinearOperator):
-    """left' right, for factors left (h, d) and right (h, d')."""
-
-    def __init__(self, left, right):
-        super().__init__(left.dtype, (left.shape[1], right.shape[1]))
-        self.left, self.right = left, right
-
-    def _matmat(self, block):
-        return self.left.T @ (self.right @ block)
-
-    def _adjoint(self):
-        return _PairOperator(self.right, self.left)
-
-    def _transpose(self):
-        return _PairOperator(self.right, self.left)
-
-    def todense(self):
-        """Return the matrix of all pairs."""
-        return self.left.T @ self.right
+            if not -n <= index(sample) < n:
+                raise IndexError(f"{name} must be from 0 to {n - 1}, a sample; got {sample}.")
+            of_sample = factors[index(sample), :, :]
+            both.append(to_numpy(of_sample) if on_host else of_sample)
+        return both

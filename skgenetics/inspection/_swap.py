@@ -1,16 +1,28 @@
 """Interactions of pairs of features in the predictions of any estimator."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 from sklearn.base import is_regressor
 from sklearn.utils import check_random_state
 
-from skgenetics.utils._arrays import get_namespace_and_device
-from skgenetics.utils._parameters import check_number
+from skgenetics.utils._arrays import device_of, get_namespace_and_device, namespace_of
+from skgenetics.utils._parameters import Integer, check_parameter
+from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import check_pairs
 
 
-def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, random_state=None):
+def swap_interactions(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    pairs: ArrayLike | None = None,
+    target: int | None = None,
+    n_repeats: int = 1,
+    random_state: Any = None,
+) -> Array:
     r"""How much two features change a prediction beyond the sum of their own changes.
 
     For samples x whose i-th and j-th features are replaced by those of another sample,
@@ -20,8 +32,8 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
         \mathrm{swap}(i, j) = E\,|f(x) - f(x_{i'}) - f(x_{j'}) + f(x_{i'j'})|,
 
     where f is the decision function of a classifier, or the prediction of a regressor. It is zero
-    where f is a sum of a function without x_i and one without x_j. For genotypes it contrasts the
-    dosages that occur. Of two models compare values only where they predict alike well.
+    if f is the sum of a function without x_i and one without x_j. For genotypes it contrasts the
+    dosages that occur. Compare the values of two models only if they predict equally well.
 
     Parameters
     ----------
@@ -30,28 +42,28 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
         :mod:`skgenetics.neural_network` compute the same number faster by
         ``second_order_importance(X, kind="swap")``.
     X : array-like of shape (n_samples, n_features)
-        Samples to explain. The estimator gets a data frame if this is one.
+        Samples to explain. If X is a data frame, the estimator gets data frames.
     pairs : array-like of shape (n_pairs, 2), default=None
         Indices of features, or names of the data frame's columns; None: all pairs.
     target : None or int, default=None
         Which column of a two-dimensional f; None: the only one, or all.
     n_repeats : int, default=1
-        How many other samples each sample takes features from. The same for i and j.
+        How many other samples each sample takes features from, the same for i and j.
     random_state : None, int or RandomState, default=None
-        Which samples those are.
+        Chooses these samples.
 
     Returns
     -------
     swap : array of shape (n_features, n_features) or (n_pairs,)
-        Symmetric, its diagonal 0. Where f has several columns and `target` is None, with an axis of
-        them in front.
+        Symmetric, with a diagonal of 0. If f has several columns and `target` is None, they are an
+        axis in front.
 
     Raises
     ------
     TypeError
         If the estimator has neither a decision function nor the prediction of a regressor.
     ValueError
-        If `pairs` or `target` are not there, or `n_repeats` is not positive.
+        If `pairs` or `target` do not exist, or `n_repeats` is not positive.
 
     Examples
     --------
@@ -64,62 +76,81 @@ def swap_interactions(estimator, X, *, pairs=None, target=None, n_repeats=1, ran
     >>> bool(swap[0, 1] > 0.5), bool(swap[0, 2] < 1e-9)
     (True, True)
     """
-    function = _response(estimator)
-    check_number(n_repeats, "n_repeats", integer=True, low=1, closed="left")
+    function = response_of(estimator)
+    check_parameter(n_repeats, "n_repeats", [Integer(low=1)])
     names = list(getattr(X, "columns", ()))
     if names:
-        frame, function_of_frame = type(X), function
-        X = X.to_numpy()
-
-        def function(values):
-            return function_of_frame(frame(values, columns=names))
-
+        function, X = _of_frames(function, type(X), names), X.to_numpy()
     if sparse.issparse(X):
         X = X.toarray()
     xp, device = get_namespace_and_device(X)
     X = xp.asarray(X, device=device)
-    n, m = X.shape
-    given = pairs is not None
-    if given:
-        pairs = check_pairs(pairs, m, names)
+    n_samples, n_features = X.shape
+    all_pairs = pairs is None
+    if all_pairs:
+        pairs = np.stack(np.triu_indices(n_features, 1), axis=1)
     else:
-        pairs = np.stack(np.triu_indices(m, 1), axis=1)
+        pairs = check_pairs(pairs, n_features, names)
+    response = _SwappedResponse(function, X, target)
     rng = check_random_state(random_state)
-
-    def values(changed, shuffled, features):
-        for i in features:
-            changed[:, i] = shuffled[:, i]
-        f = function(changed)
-        for i in features:
-            changed[:, i] = X[:, i]
-        f = f[:, None] if f.ndim == 1 else f
-        if target is not None:
-            last = f.shape[1] - 1
-            check_number(target, "target", integer=True, low=0, high=last, closed="both")
-        return f if target is None else f[:, target : target + 1]
-
-    changed = xp.astype(X, X.dtype, copy=True)
-    plain = values(changed, X, ())
-    total = 0 * plain[:1, :] + xp.zeros((len(pairs), 1), dtype=plain.dtype, device=device)
+    total = 0
     for _ in range(n_repeats):
-        shuffled = xp.take(X, xp.asarray(rng.permutation(n), device=device), axis=0)
-        alone = {int(i): values(changed, shuffled, (int(i),)) for i in np.unique(pairs)}
-        for position, (i, j) in enumerate(pairs.tolist()):
-            if i != j:
-                both = values(changed, shuffled, (i, j))
-                contrast = xp.abs(plain - alone[i] - alone[j] + both)
-                total[position, :] += xp.mean(contrast, axis=0) / n_repeats
-    if not given:
-        place = np.zeros((m, m), dtype=np.int64)
-        place[tuple(pairs.T)] = place[tuple(pairs.T[::-1])] = 1 + np.arange(len(pairs))
-        total = xp.concat([xp.zeros_like(total[:1, :]), total], axis=0)
-        flat = xp.asarray(np.ravel(place), device=device)
-        total = xp.reshape(xp.take(total, flat, axis=0), (m, m, -1))
+        order = xp.asarray(rng.permutation(n_samples), device=device)
+        total = total + mean_contrasts(response, xp.take(X, order, axis=0), pairs) / n_repeats
+    if all_pairs:
+        total = symmetric_matrices(total, pairs, n_features)
     total = xp.moveaxis(total, -1, 0)
     return total[0, ...] if total.shape[0] == 1 else total
 
 
-def _response(estimator):
+class _SwappedResponse:
+    """f at samples X some of whose features are replaced; values are (n_samples, n_columns)."""
+
+    def __init__(self, function: Callable[[Array], Array], X: Array, target: int | None):
+        self.function, self.X, self.target = function, X, target
+        self.changed = namespace_of(X).astype(X, X.dtype, copy=True)
+        self.unchanged = self(X, ())
+
+    def __call__(self, replacement: Array, features: tuple[int, ...]) -> Array:
+        """Return f where `features` are those of `replacement`, an array like X."""
+        for i in features:
+            self.changed[:, i] = replacement[:, i]
+        f = self.function(self.changed)
+        for i in features:
+            self.changed[:, i] = self.X[:, i]
+        f = f[:, None] if f.ndim == 1 else f
+        if self.target is None:
+            return f
+        check_parameter(self.target, "target", [Integer(low=0, high=f.shape[1] - 1)])
+        return f[:, self.target : self.target + 1]
+
+
+def mean_contrasts(response: _SwappedResponse, replacement: Array, pairs: np.ndarray) -> Array:
+    """Return E|f(x) - f(x_i') - f(x_j') + f(x_i'j')| of each pair, (n_pairs, n_columns)."""
+    plain = response.unchanged
+    xp = namespace_of(plain)
+    alone = {int(i): response(replacement, (int(i),)) for i in np.unique(pairs)}
+    contrasts = []
+    for i, j in pairs.tolist():
+        if i == j:
+            contrasts.append(xp.zeros_like(plain[0, :]))
+            continue
+        both = response(replacement, (i, j))
+        contrasts.append(xp.mean(xp.abs(plain - alone[i] - alone[j] + both), axis=0))
+    return xp.stack(contrasts)
+
+
+def symmetric_matrices(values: Array, pairs: np.ndarray, n_features: int) -> Array:
+    """Return values of all pairs (n_pairs, n_columns) as matrices with zero diagonals."""
+    xp, device = namespace_of(values), device_of(values)
+    place = np.zeros((n_features, n_features), dtype=np.int64)  # 0 is the diagonal
+    place[tuple(pairs.T)] = place[tuple(pairs.T[::-1])] = 1 + np.arange(len(pairs))
+    with_zero = xp.concat([xp.zeros_like(values[:1, :]), values], axis=0)
+    flat = xp.asarray(np.ravel(place), device=device)
+    return xp.reshape(xp.take(with_zero, flat, axis=0), (n_features, n_features, -1))
+
+
+def response_of(estimator: Any) -> Callable[[Any], Array]:
     """Return the function whose interactions are asked for."""
     if is_regressor(estimator):
         return estimator.predict
@@ -129,3 +160,8 @@ def _response(estimator):
         f"{type(estimator).__name__} is neither a regressor nor has it a decision_function. Wrap "
         "it in an object that has one, for instance the log odds of predict_proba."
     )
+
+
+def _of_frames(function: Callable[[Any], Array], frame: type, names: list) -> Callable:
+    """Return `function`, which takes data frames, as a function of arrays."""
+    return lambda values: function(frame(values, columns=names))

@@ -63,9 +63,9 @@ def test_factors_equal_the_rule_by_quadruple_loop(
     rules, activations, signed, copy, few, block, monkeypatch
 ):
     if copy is not None:
-        monkeypatch.setattr(_relevance, "COPY", copy)
-        monkeypatch.setattr(_relevance, "FEW", few)
-        monkeypatch.setattr(_relevance, "BLOCK", block)  # several, uneven
+        monkeypatch.setattr(_relevance, "COPY_ROWS", copy)
+        monkeypatch.setattr(_relevance, "DENSE_INPUTS", few)
+        monkeypatch.setattr(_relevance, "BLOCK_WEIGHTS", block)  # several, uneven
     layers = make_layers((6, 5, 4, 3), activations, seed=3)
     X = dosages(2, 6, seed=1).astype(float)
     bounds = (0.0, 2.0)

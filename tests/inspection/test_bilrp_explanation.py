@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 
 from skgenetics.datasets import make_genotypes
 from skgenetics.inspection import SimilarityExplanation, bilrp
-from skgenetics.inspection._relevance import top_products
+from skgenetics.inspection._pairs import top_products
 
 N_VARIANTS = 40
 

@@ -121,7 +121,10 @@ def test_samples_that_do_not_fit_the_network(layers):
         ),
         ([(np.full((D, 2), np.nan), np.zeros(2), "relu")], "Layer 0 holds NaN"),
         ([(np.eye(D), np.full(D, np.inf), "relu")], "Layer 0 holds NaN or infinity"),
-        ([(np.eye(D), np.zeros(D), ("leaky_relu", 1.5))], "slope of 'leaky_relu' == 1.5"),
+        (
+            [(np.eye(D), np.zeros(D), ("leaky_relu", 1.5))],
+            "slope of 'leaky_relu' must be .* got 1.5",
+        ),
         ([(np.eye(D), np.zeros(D), ("elu", 0.5))], "activation \\('elu', 0.5\\)"),
     ],
 )
@@ -134,11 +137,11 @@ def test_layers_that_do_not_make_a_network(broken, message):
     ("change", "message"),
     [
         ({"rule": "alpha"}, "rule must be one of 'lrp0', .*got 'alpha'"),
-        ({"rule": ["lrp0"]}, "a list of 2, one a layer"),
+        ({"rule": ["lrp0"]}, "a list of 2, one per layer"),
         ({"rule": ["lrp0", "beta"]}, r"rule\[1\] must be one of"),
         ({"rule": ["lrp0", "zb"]}, r"rule\[1\] is 'zb'.*first layer only"),
-        ({"gamma": -0.1}, "gamma == -0.1"),
-        ({"epsilon": 0.0}, "epsilon == 0.0"),
+        ({"gamma": -0.1}, "gamma must be a number >= 0; got -0.1"),
+        ({"epsilon": 0.0}, "epsilon must be a number > 0; got 0.0"),
         ({"bias": "leak"}, "bias must be one of 'unit', 'denominator'"),
         ({"layer": 2}, "from -2 to 1, as phi has 2 layers; got 2"),
         ({"layer": 0.5}, "layer must be an integer"),
@@ -147,7 +150,10 @@ def test_layers_that_do_not_make_a_network(broken, message):
         ({"rule": "zb", "bounds": (np.zeros(D), np.full(D, 1.0))}, "bounds are 0 and 1"),
         ({"rule": "zb", "bounds": (np.nan, 2)}, "bounds are nan and 2"),
         ({"rule": "zb", "bounds": (np.zeros(D), np.full(D, np.nan))}, "bounds are 0 and nan"),
-        ({"rule": "zb", "bounds": (np.zeros(3), 2)}, r"shape \(12,\), one a variant; got .*\(3,\)"),
+        (
+            {"rule": "zb", "bounds": (np.zeros(3), 2)},
+            r"shape \(12,\), one per variant; got .*\(3,\)",
+        ),
         ({"rule": "zb", "bounds": 2}, r"bounds must be a tuple \(low, high\); got 2"),
     ],
 )

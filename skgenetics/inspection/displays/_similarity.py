@@ -219,7 +219,7 @@ class SimilarityDisplay(Display):
             ax.ticklabel_format(axis="x", useOffset=False)
             ax.set_xlabel(position_label(self.chromosome, self.build))
         else:
-            x = np.arange(n_variants)
+            x = np.arange(n_variants, dtype=float)
             ax.set_xlabel(VARIANT_AXIS)
         if self.groups is not None:
             first = np.flatnonzero(np.r_[True, self.groups[1:] != self.groups[:-1]])
