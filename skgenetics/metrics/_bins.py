@@ -6,7 +6,7 @@ from scipy.stats import binomtest
 from skgenetics.utils._parameters import check_number, check_option
 
 
-def binomial_interval(successes, trials, confidence):
+def binomial_interval(successes: int, trials: int, confidence: float) -> tuple[float, float]:
     """Exact (Clopper-Pearson) interval; NaN without trials."""
     if trials == 0:
         return float("nan"), float("nan")
@@ -14,7 +14,14 @@ def binomial_interval(successes, trials, confidence):
     return float(interval.low), float(interval.high)
 
 
-def calibration_bins(happened, probability, *, n_bins, strategy, confidence):
+def calibration_bins(
+    happened: np.ndarray,
+    probability: np.ndarray,
+    *,
+    n_bins: int,
+    strategy: str,
+    confidence: float,
+) -> tuple[np.ndarray, ...]:
     """Return mean probability, rate, its interval (lower, upper) and size of each bin in use.
 
     `happened` is boolean (n,), `probability` (n,) lies in [0, 1]. Equal probabilities share a bin.

@@ -1,6 +1,7 @@
 """Classification scores on observed labels."""
 
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
@@ -8,9 +9,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from skgenetics.metrics._validation import check_same_shape, host_array, host_weights
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import ArrayLike
 
 
-def masked_accuracy_score(y_true, y_pred, *, sample_weight=None):
+def masked_accuracy_score(
+    y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None
+) -> float:
     """Share of samples whose observed labels are all predicted correctly.
 
     Samples without an observed label are left out. Where all labels are observed, this is
@@ -56,7 +60,13 @@ def masked_accuracy_score(y_true, y_pred, *, sample_weight=None):
     return float(np.average(right, weights=weight))
 
 
-def _task_scores(score, y_true, y_score, sample_weight, average):
+def _task_scores(
+    score: Callable,
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    sample_weight: ArrayLike | None,
+    average: str | None,
+) -> float | np.ndarray:
     """Apply a ranking score to the observed labels of each task, and average."""
     if average not in ("macro", None):
         raise ValueError(f"average must be 'macro' or None, got {average!r}.")
@@ -94,7 +104,13 @@ def _task_scores(score, y_true, y_score, sample_weight, average):
     return float(np.nanmean(scores))
 
 
-def masked_roc_auc_score(y_true, y_score, *, sample_weight=None, average="macro"):
+def masked_roc_auc_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    average: str | None = "macro",
+) -> float | np.ndarray:
     """Area under the ROC curve on observed labels, mean over tasks.
 
     Where all labels are observed and each task has both, this is
@@ -135,7 +151,13 @@ def masked_roc_auc_score(y_true, y_score, *, sample_weight=None, average="macro"
     return _task_scores(roc_auc_score, y_true, y_score, sample_weight, average)
 
 
-def masked_average_precision_score(y_true, y_score, *, sample_weight=None, average="macro"):
+def masked_average_precision_score(
+    y_true: ArrayLike,
+    y_score: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    average: str | None = "macro",
+) -> float | np.ndarray:
     """Average precision on observed labels, mean over tasks.
 
     Where all labels are observed and each task has both, this is

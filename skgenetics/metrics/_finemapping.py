@@ -1,6 +1,7 @@
 """Scores of fine-mapping where the causal variants are known, as in simulations."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from sklearn.metrics import average_precision_score
@@ -9,9 +10,10 @@ from sklearn.utils import Bunch
 from skgenetics.metrics._bins import binomial_interval, calibration_bins
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import ArrayLike
 
 
-def _causal_indices(causal, locus, n_variants=None):
+def _causal_indices(causal: ArrayLike, locus: int, n_variants: int | None = None) -> np.ndarray:
     """Return the causal variants of a locus, a boolean mask or integers, as unique integers."""
     causal = to_numpy(causal)
     if causal.size == 0 and causal.ndim == 1 and causal.dtype.kind != "b":
@@ -41,7 +43,7 @@ def _causal_indices(causal, locus, n_variants=None):
     return causal.astype(np.intp)
 
 
-def _pooled(causal, pip):
+def _pooled(causal: Any, pip: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the boolean causal status and the PIP of all variants of one or many loci."""
     if not (isinstance(pip, list | tuple) and len(pip) and np.ndim(pip[0])):
         causal, pip = [causal], [pip]
@@ -62,13 +64,20 @@ def _pooled(causal, pip):
             )
         status.append(np.zeros(values.size, dtype=bool))
         status[-1][_causal_indices(indices, locus, values.size)] = True
-    pips, status = np.concatenate(pips), np.concatenate(status)
-    if pips.size == 0:
+    pooled = np.concatenate(pips)
+    if pooled.size == 0:
         raise ValueError("pip holds no variant; nothing to score.")
-    return status, pips.astype(np.float64)
+    return np.concatenate(status), pooled.astype(np.float64)
 
 
-def pip_calibration_curve(causal, pip, *, n_bins=10, strategy="uniform", confidence=0.95):
+def pip_calibration_curve(
+    causal: Any,
+    pip: Any,
+    *,
+    n_bins: int = 10,
+    strategy: str = "uniform",
+    confidence: float = 0.95,
+) -> Bunch:
     """Fraction of causal variants against mean posterior inclusion probability (PIP), in bins.
 
     In a calibrated fine-mapping, a tenth of the variants with a PIP of .1 is causal. All loci are
@@ -114,7 +123,7 @@ def pip_calibration_curve(causal, pip, *, n_bins=10, strategy="uniform", confide
     return Bunch(**dict(zip(names, columns)))
 
 
-def pip_average_precision(causal, pip):
+def pip_average_precision(causal: Any, pip: Any) -> float:
     """Average precision of PIPs as a ranking of variants, pooled over loci.
 
     Parameters
@@ -146,7 +155,7 @@ def pip_average_precision(causal, pip):
     return float(average_precision_score(status, pip)) if status.any() else float("nan")
 
 
-def false_discovery_proportion(causal, pip, *, threshold=0.5):
+def false_discovery_proportion(causal: Any, pip: Any, *, threshold: float = 0.5) -> float:
     """Share of non-causal variants among those with a PIP at or above a threshold.
 
     Parameters
@@ -181,7 +190,7 @@ def false_discovery_proportion(causal, pip, *, threshold=0.5):
     return float(np.sum(discovered & ~status) / max(np.sum(discovered), 1))
 
 
-def _loci_of_sets(causal, credible_sets):
+def _loci_of_sets(causal: Any, credible_sets: Any) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
     """Yield the causal indices and the list of credible sets, as index arrays, of each locus."""
     if isinstance(credible_sets, Mapping):
         raise ValueError("credible_sets must be a list of dicts; wrap a single set in a list.")
@@ -193,7 +202,7 @@ def _loci_of_sets(causal, credible_sets):
         )
     for locus, (indices, sets) in enumerate(zip(causal, credible_sets, strict=True)):
         mask = to_numpy(indices)
-        limit = mask.size if mask.dtype.kind == "b" else np.inf  # known from a mask only
+        limit: float = mask.size if mask.dtype.kind == "b" else np.inf  # known from a mask only
         variants = []
         for one_set in sets:
             if not (isinstance(one_set, Mapping) and "variants" in one_set):
@@ -216,7 +225,7 @@ def _loci_of_sets(causal, credible_sets):
         yield _causal_indices(indices, locus), variants
 
 
-def credible_set_summary(causal, credible_sets, *, confidence=0.95):
+def credible_set_summary(causal: Any, credible_sets: Any, *, confidence: float = 0.95) -> Bunch:
     """Coverage, power and size of the credible sets of one or many loci.
 
     Parameters
@@ -253,26 +262,29 @@ def credible_set_summary(causal, credible_sets, *, confidence=0.95):
     (0.667, 0.667, 2.0)
     """
     check_number(confidence, "confidence", low=0, high=1)
-    covered, found, sizes, n_loci = [], [], [], 0
+    covered: list[bool] = []
+    recovered: list[bool] = []
+    sizes: list[int] = []
+    n_loci = 0
     for indices, sets in _loci_of_sets(causal, credible_sets):
         n_loci += 1
-        covered += [np.isin(members, indices).any() for members in sets]
+        covered += [bool(np.isin(members, indices).any()) for members in sets]
         sizes += [np.unique(members).size for members in sets]
-        found += [any(variant in members for members in sets) for variant in indices]
+        recovered += [any(variant in members for members in sets) for variant in indices]
     return Bunch(
         coverage=float(np.mean(covered)) if covered else float("nan"),
         coverage_interval=binomial_interval(sum(covered), len(covered), confidence),
-        power=float(np.mean(found)) if found else float("nan"),
-        power_interval=binomial_interval(sum(found), len(found), confidence),
+        power=float(np.mean(recovered)) if recovered else float("nan"),
+        power_interval=binomial_interval(sum(recovered), len(recovered), confidence),
         mean_size=float(np.mean(sizes)) if sizes else float("nan"),
         median_size=float(np.median(sizes)) if sizes else float("nan"),
         n_sets=len(sizes),
-        n_causal=len(found),
+        n_causal=len(recovered),
         n_loci=n_loci,
     )
 
 
-def credible_set_coverage(causal, credible_sets):
+def credible_set_coverage(causal: Any, credible_sets: Any) -> float:
     """Share of credible sets that hold a causal variant.
 
     Parameters
@@ -295,7 +307,7 @@ def credible_set_coverage(causal, credible_sets):
     return credible_set_summary(causal, credible_sets).coverage
 
 
-def credible_set_power(causal, credible_sets):
+def credible_set_power(causal: Any, credible_sets: Any) -> float:
     """Share of causal variants that are in a credible set.
 
     Parameters

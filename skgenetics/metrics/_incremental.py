@@ -9,9 +9,12 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from skgenetics.metrics._validation import host_array, observed_rows
+from skgenetics.utils._typing import ArrayLike
 
 
-def _standardized_design(covariates, prediction, rows):
+def _standardized_design(
+    covariates: ArrayLike, prediction: np.ndarray, rows: np.ndarray
+) -> np.ndarray:
     """Return covariates and, as last column, the prediction; each column standardized."""
     covariates = host_array("covariates", covariates, ndim=2)
     if covariates.shape[0] != rows.shape[0] or covariates.shape[1] == 0:
@@ -22,7 +25,13 @@ def _standardized_design(covariates, prediction, rows):
     return StandardScaler().fit_transform(np.column_stack([covariates[rows], prediction]))
 
 
-def incremental_r2_score(y_true, y_pred, covariates, *, sample_weight=None):
+def incremental_r2_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    covariates: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """R2 that a prediction adds to the covariates.
 
     The R2 of the least-squares regression of `y_true` on covariates and prediction, minus that on
@@ -76,7 +85,13 @@ def incremental_r2_score(y_true, y_pred, covariates, *, sample_weight=None):
     return float(r2(design) - r2(design[:, :-1]))
 
 
-def incremental_roc_auc_score(y_true, y_pred, covariates, *, sample_weight=None):
+def incremental_roc_auc_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    covariates: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """Area under the ROC curve that a prediction adds to the covariates.
 
     The area reached by the unpenalized logistic regression of `y_true` on covariates and

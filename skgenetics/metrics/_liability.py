@@ -8,9 +8,10 @@ from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics._validation import observed_rows
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import ArrayLike
 
 
-def observed_to_liability_r2(r2, *, prevalence, case_fraction):
+def observed_to_liability_r2(r2: float, *, prevalence: float, case_fraction: float) -> float:
     r"""Turn the R2 of a 0/1 outcome into the R2 of the liability behind it.
 
     With prevalence :math:`K`, case fraction :math:`P`, threshold :math:`t = \Phi^{-1}(1 - K)`,
@@ -67,7 +68,13 @@ def observed_to_liability_r2(r2, *, prevalence, case_fraction):
     return float(scale * r2 / (1 + theta * scale * r2))
 
 
-def liability_r2_score(y_true, y_pred, *, prevalence, sample_weight=None):
+def liability_r2_score(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    prevalence: float,
+    sample_weight: ArrayLike | None = None,
+) -> float:
     """R2 of a prediction on the liability scale, corrected for ascertainment of cases.
 
     The squared correlation of case status and prediction, turned by

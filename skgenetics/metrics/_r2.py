@@ -1,19 +1,27 @@
 """R2 on observed cells."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics._validation import check_same_shape
-from skgenetics.utils._arrays import float_dtype, get_namespace_and_device, move_to
+from skgenetics.utils._arrays import (
+    device_of,
+    float_dtype,
+    get_namespace_and_device,
+    move_to,
+    namespace_of,
+)
 from skgenetics.utils._parameters import check_option
+from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import validate_sample_weight
 
 _OPTIONS = ("uniform_average", "raw_values", "variance_weighted", "total")
 
 
-def _floating(name, values, xp, device):
+def _floating(name: str, values: ArrayLike, xp: Any, device: Any) -> Array:
     """Return a numeric array of `xp` in a floating dtype."""
     values = move_to(values, xp, device)
     if not xp.isdtype(values.dtype, ("bool", "integral", "real floating")):
@@ -21,27 +29,30 @@ def _floating(name, values, xp, device):
     return xp.astype(values, float_dtype(values, xp), copy=False)
 
 
-def _sum(values, axis, xp):
+def _sum(values: Array, axis: int | None) -> Array:
     """Sum in double precision over `axis` (None: over all), which keeps length 1."""
+    xp = namespace_of(values)
     return xp.sum(values, axis=axis, dtype=xp.float64, keepdims=True)
 
 
-def _deviations(y, weight, observed, axis, xp):
+def _deviations(y: Array, weight: Array, observed: Array, axis: int | None) -> Array:
     """Return y minus its weighted mean over the observed cells along `axis`.
 
     y is first taken from its smallest observed value: constants then deviate by exactly 0.
     """
+    xp = namespace_of(y)
     origin = xp.min(xp.where(observed, y, xp.inf), axis=axis, keepdims=True)
     y = xp.where(observed, y - origin, 0.0)
-    mass = _sum(weight, axis, xp)
-    mean = _sum(weight * y, axis, xp) / xp.where(mass > 0, mass, 1.0)
+    mass = _sum(weight, axis)
+    mean = _sum(weight * y, axis) / xp.where(mass > 0, mass, 1.0)
     return y - xp.astype(mean, y.dtype, copy=False)
 
 
-def _combine(r2, variation, seen, multioutput, xp, device):
+def _combine(r2: Array, variation: Array, seen: Array, multioutput: Any) -> Any:
     """Combine the R2 of targets, arrays of the shape of a sample; unseen targets are left out."""
+    xp = namespace_of(r2)
     if not isinstance(multioutput, str):
-        share = _floating("multioutput", multioutput, xp, device)
+        share = _floating("multioutput", multioutput, xp, device_of(r2))
         check_same_shape("multioutput", share, "a sample of y_true", r2)
         share = xp.where(seen, xp.astype(share, r2.dtype), 0.0)
         if not (xp.all(share >= 0) and xp.sum(share) > 0):
@@ -59,8 +70,13 @@ def _combine(r2, variation, seen, multioutput, xp, device):
 
 
 def masked_r2_score(
-    y_true, y_pred, *, sample_weight=None, baseline=None, multioutput="uniform_average"
-):
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    baseline: ArrayLike | None = None,
+    multioutput: str | ArrayLike = "uniform_average",
+) -> Any:
     r"""R2 on the observed cells of a target of any rank.
 
     For each target (a trait, or a gene in a tissue), with sums over its observed samples,
@@ -140,36 +156,14 @@ def masked_r2_score(
         raise ValueError("y_true holds infinity; NaN, and only NaN, marks what was not observed.")
     dtype = xp.result_type(y, prediction)
     y, prediction = xp.astype(y, dtype, copy=False), xp.astype(prediction, dtype, copy=False)
-
-    observed = ~xp.isnan(y)
-    weight = validate_sample_weight(sample_weight, y.shape[0], xp, device, dtype)
-    if weight is None:
-        weight = xp.astype(observed, dtype)
-    else:
-        weight = xp.reshape(weight, (-1,) + (1,) * (y.ndim - 1))
-        observed = observed & (weight > 0)
-        weight = xp.where(observed, weight, 0.0)
-    if not xp.any(observed):
-        raise ValueError("y_true has no observed cell with a positive weight: nothing to score.")
+    observed, weight = _observed_cells(y, sample_weight)
     if not xp.all(xp.isfinite(prediction) | ~observed):
         raise ValueError("y_pred holds NaN or infinity at an observed cell of y_true.")
 
     total = isinstance(multioutput, str) and multioutput == "total"
     axis = None if total else 0
     if baseline is not None:
-        baseline = _floating("baseline", baseline, xp, device)
-        try:
-            fits = np.broadcast_shapes(tuple(baseline.shape), tuple(y.shape)) == tuple(y.shape)
-        except ValueError:
-            fits = False
-        if not fits:
-            raise ValueError(
-                f"baseline has shape {tuple(baseline.shape)}, which does not broadcast to the "
-                f"shape {tuple(y.shape)} of y_true."
-            )
-        if not xp.all(xp.isfinite(baseline) | ~observed):
-            raise ValueError("baseline holds NaN or infinity at an observed cell of y_true.")
-        deviation = y - xp.astype(baseline, dtype, copy=False)
+        deviation = y - _baseline(baseline, y, observed)
     elif y.shape[0] < 2:
         warnings.warn(
             "R2 is not defined with less than two samples and no baseline.",
@@ -178,14 +172,47 @@ def masked_r2_score(
         )
         return float("nan")
     else:
-        deviation = _deviations(y, weight, observed, axis, xp)
-
-    unexplained = _sum(weight * xp.where(observed, y - prediction, 0.0) ** 2, axis, xp)
-    variation = _sum(weight * xp.where(observed, deviation, 0.0) ** 2, axis, xp)
+        deviation = _deviations(y, weight, observed, axis)
+    unexplained = _sum(weight * xp.where(observed, y - prediction, 0.0) ** 2, axis)
+    variation = _sum(weight * xp.where(observed, deviation, 0.0) ** 2, axis)
     varies = variation > 0
     perfect = xp.astype(unexplained == 0, unexplained.dtype)
     r2 = xp.where(varies, 1.0 - unexplained / xp.where(varies, variation, 1.0), perfect)
     if total or y.ndim == 1:
         return float(xp.reshape(r2, (-1,))[0])
     seen = xp.any(observed, axis=0, keepdims=True)
-    return _combine(r2[0, ...], variation[0, ...], seen[0, ...], multioutput, xp, device)
+    return _combine(r2[0, ...], variation[0, ...], seen[0, ...], multioutput)
+
+
+def _observed_cells(y: Array, sample_weight: ArrayLike | None) -> tuple[Array, Array]:
+    """Return which cells of y count, and their weights, 0 elsewhere; both broadcast to y."""
+    xp = namespace_of(y)
+    observed = ~xp.isnan(y)
+    weight = validate_sample_weight(sample_weight, y.shape[0], xp, device_of(y), y.dtype)
+    if weight is None:
+        weight = xp.astype(observed, y.dtype)
+    else:
+        weight = xp.reshape(weight, (-1,) + (1,) * (y.ndim - 1))
+        observed = observed & (weight > 0)
+        weight = xp.where(observed, weight, 0.0)
+    if not xp.any(observed):
+        raise ValueError("y_true has no observed cell with a positive weight: nothing to score.")
+    return observed, weight
+
+
+def _baseline(baseline: ArrayLike, y: Array, observed: Array) -> Array:
+    """Return the prediction of the null model in the dtype of y, to whose shape it broadcasts."""
+    xp = namespace_of(y)
+    baseline = _floating("baseline", baseline, xp, device_of(y))
+    try:
+        fits = np.broadcast_shapes(tuple(baseline.shape), tuple(y.shape)) == tuple(y.shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"baseline has shape {tuple(baseline.shape)}, which does not broadcast to the "
+            f"shape {tuple(y.shape)} of y_true."
+        )
+    if not xp.all(xp.isfinite(baseline) | ~observed):
+        raise ValueError("baseline holds NaN or infinity at an observed cell of y_true.")
+    return xp.astype(baseline, y.dtype, copy=False)

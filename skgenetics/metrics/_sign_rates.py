@@ -6,9 +6,18 @@ from sklearn.utils import Bunch
 from skgenetics.metrics._bins import calibration_bins
 from skgenetics.metrics._validation import check_same_shape
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import ArrayLike
 
 
-def lfsr_calibration_curve(effects, coef, lfsr, *, n_bins=10, strategy="uniform", confidence=0.95):
+def lfsr_calibration_curve(
+    effects: ArrayLike,
+    coef: ArrayLike,
+    lfsr: ArrayLike,
+    *,
+    n_bins: int = 10,
+    strategy: str = "uniform",
+    confidence: float = 0.95,
+) -> Bunch:
     """Realized false sign rate against mean local false sign rate (lfsr), in bins.
 
     The sign of an estimate is false where the true effect has the other sign or is 0. In a
@@ -82,7 +91,7 @@ def lfsr_calibration_curve(effects, coef, lfsr, *, n_bins=10, strategy="uniform"
     return Bunch(**dict(zip(names, columns)))
 
 
-def _fits(values):
-    """Return a list of arrays, one a fit."""
+def _fits(values: ArrayLike) -> list[np.ndarray]:
+    """Return a list of arrays, one per fit."""
     several = isinstance(values, list | tuple) and len(values) and np.ndim(values[0])
     return [to_numpy(one) for one in values] if several else [to_numpy(values)]

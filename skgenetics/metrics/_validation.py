@@ -1,12 +1,15 @@
 """Checks shared by the scores that work on host arrays, one row per individual."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import validate_sample_weight
 
 
-def check_same_shape(name_a, a, name_b, b):
+def check_same_shape(name_a: str, a: Array, name_b: str, b: Array) -> None:
     """Raise unless two arrays have one shape, which is named otherwise."""
     if tuple(a.shape) != tuple(b.shape):
         raise ValueError(
@@ -15,7 +18,7 @@ def check_same_shape(name_a, a, name_b, b):
         )
 
 
-def host_array(name, values, *, ndim, allow_nan=False):
+def host_array(name: str, values: ArrayLike, *, ndim: int, allow_nan: bool = False) -> np.ndarray:
     """Return a float64 NumPy array of `ndim` dimensions without infinities."""
     values = to_numpy(values)
     if values.ndim != ndim:
@@ -30,18 +33,26 @@ def host_array(name, values, *, ndim, allow_nan=False):
     return values
 
 
-def host_weights(sample_weight, n_samples):
-    """Return float64 NumPy weights of shape (n_samples,), ones where None."""
-    if sample_weight is None:
-        return np.ones(n_samples)
-    return validate_sample_weight(to_numpy(sample_weight), n_samples, np, "cpu", np.float64)
+def host_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:
+    """Return float64 NumPy weights of shape (n_samples,), ones if None."""
+    weight = None if sample_weight is None else to_numpy(sample_weight)
+    weight = validate_sample_weight(weight, n_samples, np, "cpu", np.float64)
+    return np.ones(n_samples) if weight is None else weight
 
 
-def observed_rows(y_true, y_pred, sample_weight, *, binary=False):
-    """Return y, prediction and weight of the rows with an observed y and a positive weight.
+class ObservedRows(NamedTuple):
+    """The rows with an observed y and a positive weight."""
 
-    The fourth array returned is the mask of those rows.
-    """
+    y: np.ndarray  # (n_observed,)
+    prediction: np.ndarray  # (n_observed,)
+    weight: np.ndarray  # (n_observed,)
+    rows: np.ndarray  # (n_samples,) which rows they are
+
+
+def observed_rows(
+    y_true: ArrayLike, y_pred: ArrayLike, sample_weight: ArrayLike | None, *, binary: bool = False
+) -> ObservedRows:
+    """Return the rows of y, prediction and weight that a score counts."""
     y = host_array("y_true", y_true, ndim=1, allow_nan=True)
     prediction = host_array("y_pred", y_pred, ndim=1)
     check_same_shape("y_true", y, "y_pred", prediction)
@@ -54,4 +65,4 @@ def observed_rows(y_true, y_pred, sample_weight, *, binary=False):
         raise ValueError(
             f"y_true must be 0 (control), 1 (case) or NaN, got the values {np.unique(y)[:5]}."
         )
-    return y, prediction[rows], weight[rows], rows
+    return ObservedRows(y, prediction[rows], weight[rows], rows)
