@@ -1,25 +1,26 @@
 """Do the z statistics fit the LD? What ld_mismatch estimates, and what to doubt in a fit.
 
-The model: z ~ N(0, g R^2 + (1 - s) R + s I). (1 - s) R + s I is the noise, R where the LD is that
-of the scan's people; g R^2 is what many small effects would add to z, and keeps a real signal from
-passing for mismatch. With R = U D U' the entries of U'z are independent, of variances
-g d^2 + (1 - s) d + s, so that s and g follow by maximum likelihood in O(p) an evaluation.
+The model: z ~ N(0, g R^2 + (1 - s) R + s I). The noise is (1 - s) R + s I, which is R if the LD is
+that of the scan's people. Many small effects would add g R^2, which keeps a real signal from being
+taken for mismatch. With R = U D U' the entries of U'z are independent, of variances
+g d^2 + (1 - s) d + s, so that one evaluation of the likelihood of s and g takes O(p).
 LD that does not fit leaves parts of z along small eigenvalues, where only s explains them.
 """
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 from scipy.stats import norm
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from skgenetics.loci._ld import ShrunkLD
+from skgenetics.loci._ld import LD, ShrunkLD
 from skgenetics.loci._summary import validate_summary
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import ArrayLike
 
 SMALLEST_SHARE = 1e-3  # of s: z and r are published with few decimals
 SCREEN_SIZE = 300  # variants of the largest |z|, which s is estimated from
@@ -37,14 +38,19 @@ class LDMismatchWarning(UserWarning):
 class Screen(NamedTuple):
     """What the strongest variants say of z and LD."""
 
-    share: float  # s
-    corrected_share: float  # after the flips are undone
-    impact: float  # (s - SMALLEST_SHARE) max(z^2)
-    log_lr: float  # of s against SMALLEST_SHARE
-    flipped: np.ndarray  # variants whose alleles are flipped
+    share: float
+    """s, the share of the noise that does not follow the LD."""
+    corrected_share: float
+    """The same after the flips are undone."""
+    impact: float
+    """(s - SMALLEST_SHARE) max(z^2)."""
+    log_lr: float
+    """Log likelihood ratio of s against SMALLEST_SHARE."""
+    flipped: np.ndarray
+    """Variants whose alleles are flipped."""
 
-    def doubts(self):
-        """Return what is wrong, as a list of phrases; an empty list where nothing is."""
+    def doubts(self) -> list[str]:
+        """Return what is wrong, as a list of phrases; an empty list if nothing is."""
         doubts = []
         if self.impact > IMPACT_LIMIT and self.log_lr > EVIDENCE_LIMIT:
             doubts.append(f"{self.share:.1%} of the noise of the strongest z do not follow the LD")
@@ -53,8 +59,36 @@ class Screen(NamedTuple):
         return doubts
 
 
-def ld_mismatch(z, ld, n_samples):
-    """Compare each z with what the LD and the other z make of it.
+class NoiseModel(NamedTuple):
+    """The covariance g R^2 + (1 - s) R + s I of z, fitted to it."""
+
+    share: float
+    """s."""
+    signal: float
+    """g."""
+    log_lr: float
+    """Log likelihood ratio of s against SMALLEST_SHARE."""
+
+    def variance(self, eigenvalues: np.ndarray) -> np.ndarray:
+        """Return the variances of z along eigenvectors of R."""
+        return mixed_variance(eigenvalues, self.share, self.signal)
+
+
+class UndoneFlips(NamedTuple):
+    """The search for flipped alleles, with W the inverse of the covariance of z."""
+
+    sign: np.ndarray
+    """(p,) -1 for a flipped variant, else 1."""
+    precision: np.ndarray
+    """(p,) diagonal of W."""
+    weighted: np.ndarray
+    """(p,) W z, with flips undone."""
+    models: list[NoiseModel]
+    """Fitted before each round of flips; the last is that of W."""
+
+
+def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
+    """Compare each z with what is expected of it by the LD and the other z.
 
     Parameters
     ----------
@@ -73,7 +107,7 @@ def ld_mismatch(z, ld, n_samples):
             s, the share of the noise of z that does not follow the LD, in [0.001, 1], estimated
             from the 300 largest abs(z). In-sample LD gives 0.001.
         corrected_estimate : float
-            The same after the flips found are undone.
+            The same after flips are undone.
         impact : float
             (estimate - 0.001) max(z^2): the errors of LD count in proportion to the signal. Loci
             below 1.5 seldom give credible sets without an effect. With the LD of 500 other people
@@ -81,28 +115,28 @@ def ld_mismatch(z, ld, n_samples):
             to 80% where that is 20 and nearly all where it is 40; with in-sample LD it is 0.
         mismatched : bool
             Whether the impact is above 1.5, and not by chance (a log likelihood ratio above 8), or
-            an allele flip was found.
+            there is an allele flip.
         flipped : int ndarray
             Variants whose z fits the others once its sign is changed: the counted alleles of z and
             LD differ.
         outliers : int ndarray
             Other variants whose conditional z is above the two-sided 5% point for n_variants tests.
-            Where nothing else is wrong, an effect that no other variant tags is one, too.
+            If nothing else is wrong, an effect that no other variant tags is an outlier, too.
         flagged : int ndarray
             Both, by falling size of the conditional z.
         conditional_mean, conditional_sd : ndarray of shape (n_variants,)
             Of each z given all others, with flips undone.
         conditional_z : ndarray of shape (n_variants,)
-            (z - conditional_mean) / conditional_sd: standard normal where all is well.
+            (z - conditional_mean) / conditional_sd: standard normal if all is well.
         flip_log_lr : ndarray of shape (n_variants,)
             Log likelihood ratio of a flip of this variant against none, given the others.
         noise, signal : float
-            s and g of all variants, flips undone, which the four arrays above rest on.
+            s and g of all variants, flips undone; the four arrays above follow from them.
 
     Raises
     ------
     ValueError
-        Where z, ld or n_samples are not what they must be; monomorphic variants have no LD.
+        If z, ld or n_samples are not what they must be; monomorphic variants have no LD.
 
     Notes
     -----
@@ -113,8 +147,8 @@ def ld_mismatch(z, ld, n_samples):
     References
     ----------
     Zou et al., "Fine-mapping from summary data with the Sum of Single Effects model", PLoS Genetics
-    2022: the noise model and the test of a flip. The term g R^2 and the search of several
-    flips, one by one, are ours.
+    2022: the noise model and the test of a flip. The term g R^2, and the search for several flips
+    one by one, are additions.
 
     Examples
     --------
@@ -129,16 +163,16 @@ def ld_mismatch(z, ld, n_samples):
     """
     locus = validate_summary(z, ld, n_samples=n_samples).locus()
     values, vectors = (to_numpy(array).astype(float) for array in locus.ld.spectrum())
-    given = to_numpy(locus.z).astype(float)
-    sign, precision, weighted, noises, signal = fit_and_undo_flips(given, values, vectors)
-    mean = sign * given - weighted / precision
-    flip_log_lr = -2 * given * mean * precision
-    conditional_z = (given - mean) * np.sqrt(precision)
-    flipped = np.flatnonzero(sign < 0)
-    extreme = np.abs(conditional_z) > norm.isf(0.025 / len(given))
-    outliers = np.flatnonzero(extreme & (sign > 0))
+    observed = to_numpy(locus.z).astype(float)
+    flips = undo_all_flips(observed, values, vectors)
+    mean = flips.sign * observed - flips.weighted / flips.precision
+    flip_log_lr = -2 * observed * mean * flips.precision
+    conditional_z = (observed - mean) * np.sqrt(flips.precision)
+    flipped = np.flatnonzero(flips.sign < 0)
+    extreme = np.abs(conditional_z) > norm.isf(0.025 / len(observed))
+    outliers = np.flatnonzero(extreme & (flips.sign > 0))
     flagged = np.concatenate([flipped, outliers])
-    screen = screen_mismatch(given, locus.ld)
+    screen = screen_mismatch(observed, locus.ld)
     return Bunch(
         estimate=screen.share,
         corrected_estimate=screen.corrected_share,
@@ -148,48 +182,54 @@ def ld_mismatch(z, ld, n_samples):
         outliers=outliers,
         flagged=flagged[np.argsort(-np.abs(conditional_z[flagged]), kind="stable")],
         conditional_mean=mean,
-        conditional_sd=1 / np.sqrt(precision),
+        conditional_sd=1 / np.sqrt(flips.precision),
         conditional_z=conditional_z,
         flip_log_lr=flip_log_lr,
-        noise=noises[-1][0],
-        signal=signal,
+        noise=flips.models[-1].share,
+        signal=flips.models[-1].signal,
     )
 
 
-def screen_mismatch(z, ld, noise=1.0):
+def screen_mismatch(z: np.ndarray, ld: LD, noise: float = 1.0) -> Screen:
     """Return the `Screen` of the SCREEN_SIZE strongest variants, in O(p).
 
     Any subset of z is normal with its part of the noise's covariance. The errors of LD count in
     proportion to the signal, so the strongest variants show them best; a fixed number of them
-    makes loci of all sizes comparable, where s of all variants grows with p over the panel's size.
+    makes loci of all sizes comparable, while s of all variants grows with p over the panel's size.
 
     Parameters
     ----------
     z : ndarray of shape (p,)
         On the host.
-    ld : DenseLD, GenotypeLD, SparseLD or ShrunkLD
+    ld : LD
     noise : float
         s0^2: what is expected of a panel's LD is no mismatch. A flip shows against any noise.
     """
     top = np.sort(np.argsort(-np.abs(z), kind="stable")[:SCREEN_SIZE])
     values, vectors = np.linalg.eigh(to_numpy(ld.rows(top))[:, top].astype(float))
     strongest = z[top].astype(float)
-    sign, _, _, shares, _ = fit_and_undo_flips(strongest, values, vectors)
+    flips = undo_all_flips(strongest, values, vectors)
+    models = flips.models
     if noise != 1.0:
-        *_, shares, _ = fit_and_undo_flips(strongest / noise**0.5, values, vectors)
-    (share, log_lr), corrected_share = shares[0], shares[-1][0]
-    impact = float((share - SMALLEST_SHARE) * np.max(z**2) / noise)
-    return Screen(share, corrected_share, impact, log_lr, top[sign < 0])
+        models = undo_all_flips(strongest / noise**0.5, values, vectors).models
+    share = models[0].share
+    return Screen(
+        share=share,
+        corrected_share=models[-1].share,
+        impact=float((share - SMALLEST_SHARE) * np.max(z**2) / noise),
+        log_lr=models[0].log_lr,
+        flipped=top[flips.sign < 0],
+    )
 
 
-def fit_doubts(leads, ld, *, converged):
-    """Return what makes a fit doubtful, as a list of phrases; an empty list where nothing does.
+def fit_doubts(leads: ArrayLike, ld: LD, *, converged: bool) -> list[str]:
+    """Return what makes a fit doubtful, as a list of phrases; an empty list if nothing does.
 
     Parameters
     ----------
     leads : array of int
         The most probable variant of each effect, and any other of a high PIP.
-    ld : DenseLD, GenotypeLD, SparseLD or ShrunkLD
+    ld : LD
     converged : bool
     """
     doubts = [] if converged else ["the fit does not converge"]
@@ -251,68 +291,106 @@ def doubts_of(estimator, locus):
     return fit_doubts(leads, locus.ld, converged=converged)
 
 
-def noise_and_signal(z, values, vectors):
-    """Return s and g of maximum likelihood, and the log likelihood ratio against the smallest s.
+def mixed_variance(eigenvalues: np.ndarray, share: float, signal: float) -> np.ndarray:
+    """Return g d^2 + (1 - s) d + s, the variances of z along eigenvectors of R."""
+    return signal * eigenvalues**2 + (1 - share) * eigenvalues + share
+
+
+def fit_noise_model(z: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> NoiseModel:
+    """Return the `NoiseModel` of maximum likelihood.
 
     `values` (k,) >= 0 and `vectors` (p, k) are of R; the p - k directions without an eigenvector
-    have eigenvalue 0. A grid, then L-BFGS on the logs.
+    have eigenvalue 0. A grid, then L-BFGS on the logs of s and g.
     """
     power, count = (vectors.T @ z) ** 2, np.ones_like(values)
     if len(values) < len(z):
         rest = max(float(z @ z - power.sum()), 0.0)
         power, values = np.append(power, rest), np.append(values, 0.0)
         count = np.append(count, len(z) - len(count))
-
-    def loss(logs):
-        s, g = np.exp(logs)
-        variance = g * values**2 + (1 - s) * values + s
-        slope = (count - power / variance) / variance / 2
-        gradient = [s * (slope @ (1 - values)), g * (slope @ values**2)]
-        return (count @ np.log(variance) + np.sum(power / variance)) / 2, np.array(gradient)
-
-    bounds = [(np.log(SMALLEST_SHARE), 0.0), (-12.0, 12.0)]
-    grid = [(x, y) for x in np.linspace(*bounds[0], 10) for y in np.linspace(-10, 8, 10)]
-    start = min(grid, key=lambda logs: loss(logs)[0])
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B")
-    fixed = [(bounds[0][0], bounds[0][0]), bounds[1]]
-    best_g = min(np.linspace(-10, 8, 10), key=lambda log_g: loss((bounds[0][0], log_g))[0])
-    start = bounds[0][0], best_g
-    null = minimize(loss, start, jac=True, bounds=fixed, method="L-BFGS-B")
-    s, g = np.exp(found.x)
-    return float(s), float(g), float(null.fun - found.fun)
+    data = power, values, count
+    log_s_limits, log_g_limits = (np.log(SMALLEST_SHARE), 0.0), (-12.0, 12.0)
+    log_g_grid = np.linspace(-10, 8, 10)
+    best = _minimize(np.linspace(*log_s_limits, 10), log_g_grid, log_s_limits, log_g_limits, data)
+    smallest = log_s_limits[0]
+    null = _minimize([smallest], log_g_grid, (smallest, smallest), log_g_limits, data)
+    share, signal = np.exp(best.x)
+    return NoiseModel(float(share), float(signal), float(null.fun - best.fun))
 
 
-def fit_and_undo_flips(given, values, vectors):
-    """Return the signs that undo the flips, the arrays of `undo_flips`, each s and the last g.
+def negative_log_likelihood(
+    logs: ArrayLike, power: np.ndarray, values: np.ndarray, count: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Return -log N(z; 0, g R^2 + (1 - s) R + s I), but for a constant, and its gradient.
 
-    s and g are fitted again after each round of flips, which they counted as noise before.
+    `logs` are those of s and g; `power` sums the squares of z along `count` directions of each of
+    the eigenvalues `values`.
     """
-    values, sign, before, shares = np.clip(values, 0.0, None), np.ones_like(given), None, []
-    while not np.array_equal(sign, before):
-        before = sign.copy()
-        s, g, log_lr = noise_and_signal(sign * given, values, vectors)
-        shares.append((s, log_lr))
-        precision, weighted = undo_flips(sign, given, values, vectors, s, g)
-    return sign, precision, weighted, shares, g
+    share, signal = np.exp(logs)
+    variance = mixed_variance(values, share, signal)
+    slope = (count - power / variance) / variance / 2
+    gradient = [share * (slope @ (1 - values)), signal * (slope @ values**2)]
+    return (count @ np.log(variance) + np.sum(power / variance)) / 2, np.array(gradient)
 
 
-def undo_flips(sign, given, values, vectors, s, g):
+def _minimize(
+    log_s_grid: ArrayLike,
+    log_g_grid: ArrayLike,
+    log_s_limits: tuple[float, float],
+    log_g_limits: tuple[float, float],
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> OptimizeResult:
+    """Minimize `negative_log_likelihood` from the best point of a grid."""
+    grid = [(log_s, log_g) for log_s in log_s_grid for log_g in log_g_grid]
+    start = min(grid, key=lambda logs: negative_log_likelihood(logs, *data)[0])
+    return minimize(
+        negative_log_likelihood,
+        start,
+        args=data,
+        jac=True,
+        bounds=[log_s_limits, log_g_limits],
+        method="L-BFGS-B",
+    )
+
+
+def undo_all_flips(observed: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> UndoneFlips:
+    """Return the signs that undo the flips of z `observed` (p,).
+
+    s and g are fitted again after each round of flips, which counted as noise before.
+    """
+    values, sign, models = np.clip(values, 0.0, None), np.ones_like(observed), []
+    while True:
+        model = fit_noise_model(sign * observed, values, vectors)
+        models.append(model)
+        before = sign
+        sign, precision, weighted = undo_flips(before, observed, values, vectors, model)
+        if np.array_equal(sign, before):
+            return UndoneFlips(sign, precision, weighted, models)
+
+
+def undo_flips(
+    sign: np.ndarray,
+    observed: np.ndarray,
+    values: np.ndarray,
+    vectors: np.ndarray,
+    model: NoiseModel,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Turn entries of `sign` (p,), one by one, while a flip's log ratio is above FLIP_LIMIT.
 
-    Returns the diagonal of W, the inverse of g R^2 + (1 - s) R + s I, and W z for the signed z.
-    Each turn adds a column of W to W z, and raises the likelihood: the search ends.
+    Returns the signs, the diagonal of W and W z for the signed z. Each turn adds a column of W to
+    W z, and raises the likelihood: the search ends.
     """
-    extra = 1 / (g * values**2 + (1 - s) * values + s) - 1 / s
-    precision = 1 / s + vectors**2 @ extra
-    z = sign * given
-    weighted = z / s + vectors @ (extra * (vectors.T @ z))
+    sign = sign.copy()
+    extra = 1 / model.variance(values) - 1 / model.share
+    precision = 1 / model.share + vectors**2 @ extra
+    z = sign * observed
+    weighted = z / model.share + vectors @ (extra * (vectors.T @ z))
     while True:
         log_lr = -2 * z * (z - weighted / precision) * precision
         best = int(np.argmax(np.where(np.abs(z) > MIN_FLIP_Z, log_lr, -np.inf)))
         if not (log_lr[best] > FLIP_LIMIT and abs(z[best]) > MIN_FLIP_Z):
-            return precision, weighted
+            return sign, precision, weighted
         column = vectors @ (extra * vectors[best])
-        column[best] += 1 / s
+        column[best] += 1 / model.share
         weighted = weighted - 2 * z[best] * column
         z[best] *= -1
         sign[best] *= -1

@@ -18,7 +18,7 @@ from skgenetics.finemapping._diagnostics import (
     IMPACT_LIMIT,
     Screen,
     fit_doubts,
-    noise_and_signal,
+    fit_noise_model,
     screen_mismatch,
 )
 from skgenetics.loci._ld import DenseLD, ShrunkLD
@@ -96,14 +96,14 @@ def test_the_ratio_of_a_flip_is_that_of_two_likelihoods():
 def test_noise_and_signal_are_the_most_likely(s, g):
     ld, rng = locus(p=60, seed=1)
     z = rng.multivariate_normal(np.zeros(60), covariance(ld, s, g))
-    found = noise_and_signal(z, *np.linalg.eigh(ld))
+    model = fit_noise_model(z, *np.linalg.eigh(ld))
 
     def density(s, g):
         return multivariate_normal(np.zeros(60), covariance(ld, s, g)).logpdf(z)
 
-    best = density(*found[:2])
+    best = density(model.share, model.signal)
     null = max(density(1e-3, signal) for signal in np.geomspace(6.2e-6, 1.6e5, 400))
-    np.testing.assert_allclose(found[2], best - null, atol=0.02)
+    np.testing.assert_allclose(model.log_lr, best - null, atol=0.02)
     for other in np.geomspace(1e-3, 1, 25):
         for signal in np.geomspace(1e-4, 50, 25):
             assert density(other, signal) < best + 1e-6
