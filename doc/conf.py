@@ -25,6 +25,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "mathml",
+    "registries",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",

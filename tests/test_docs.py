@@ -1,11 +1,15 @@
 """The code of README, documentation and docstrings runs, and prints what it says."""
 
+import ast
 import contextlib
 import doctest
+import functools
 import importlib
+import importlib.util
 import io
 import pkgutil
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -24,6 +28,11 @@ MODULES = [
     for info in pkgutil.walk_packages(skgenetics.__path__, "skgenetics.")
     if info.name != "skgenetics.__main__"
 ]
+EQUATIONS = re.findall(
+    r"^   \* - .*\n     - ``([\w.]+)``\n     - ``([\w/.]+)::(\w+)``$",
+    (DOC / "equations.rst").read_text(encoding="utf-8"),
+    flags=re.MULTILINE,
+)
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
@@ -54,3 +63,95 @@ def test_page(page):
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name):
     assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
+
+
+@functools.cache
+def functions_of(path):
+    """Names of the functions of a file of tests, those of its classes too."""
+    tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+
+
+def look_up(name):
+    """What a dotted name within the package stands for."""
+    parts = name.split(".")
+    for n_modules in range(len(parts), 0, -1):
+        with contextlib.suppress(ModuleNotFoundError):
+            module = importlib.import_module(".".join(["skgenetics", *parts[:n_modules]]))
+            return functools.reduce(getattr, parts[n_modules:], module)
+    raise AssertionError(f"there is no skgenetics.{name}")
+
+
+def test_every_equation_has_a_function_and_a_test():
+    rows = (DOC / "equations.rst").read_text(encoding="utf-8").count("   * - ")
+    headers = 5  # one table per model
+    assert len(EQUATIONS) == rows - headers
+    assert {name.split(".")[0] for name, *_ in EQUATIONS} >= {
+        "finemapping",
+        "multitrait",
+        "expression",
+        "neural_network",
+        "inspection",
+    }
+
+
+@pytest.mark.parametrize(("name", "path", "test"), EQUATIONS)
+def test_equation(name, path, test):
+    assert callable(look_up(name))
+    assert test in functions_of(path)
+
+
+def test_readme_is_one_screen_and_its_links_lead_somewhere():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.split()) <= 450
+    for page in ("README.md", "CONTRIBUTING.md"):
+        links = re.findall(r"\]\(([^):#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+        assert links
+        assert all((ROOT / link).exists() for link in links)
+
+
+@pytest.fixture
+def renderer():
+    """The extension of Sphinx that translates formulas."""
+    pytest.importorskip("sphinx")
+    path = DOC / "_extensions" / "mathml.py"
+    spec = importlib.util.spec_from_file_location("mathml", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_formulas_are_drawn_without_a_network(renderer):
+    """The build does the same with a warning, which -W makes an error; this needs no build."""
+    conf = (DOC / "conf.py").read_text(encoding="utf-8")
+    assert 'html_math_renderer = "mathml"' in conf
+    assert "mathjax" not in conf
+    n_formulas = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        blocks = re.findall(r"^ *\.\. math::\n((?:\n| +.*\n)+)", text, flags=re.MULTILINE)
+        for formula in (*re.findall(r":math:`([^`]+)`", text), *blocks):
+            tex = renderer.TAG.sub("", formula.strip())
+            assert renderer.to_mathml(tex, block=formula in blocks).startswith("<math")
+            n_formulas += 1
+    assert n_formulas > 200
+
+
+def test_formulas_mean_what_latex_means(renderer):
+    half = renderer.to_mathml(r"\tfrac12 Q", block=False)
+    assert half == renderer.to_mathml(r"\tfrac{1}{2} Q", block=False)  # not 12 over Q
+    assert renderer.to_mathml(r"\Big( x \Big)", block=False) == renderer.to_mathml(
+        "( x )", block=False
+    )
+    with pytest.raises(ValueError, match="nosuchcommand"):
+        renderer.to_mathml(r"\nosuchcommand x", block=False)
+
+
+def test_the_floors_are_drawn_as_they_are():
+    floors = runpy.run_path(str(ROOT / "tests" / "test_structure.py"))["FLOORS"]
+    page = (DOC / "development" / "index.rst").read_text(encoding="utf-8")
+    drawing = re.search(r"\.\. code-block:: text\n\n((?:   .*\n)+)", page)[1].splitlines()
+    rooms = [room for room in floors if not any(name.startswith("_") for name in room)]
+    assert len(drawing) == len(rooms)
+    for line, names in zip(drawing, rooms):
+        assert names <= set(line.split())

@@ -28,7 +28,7 @@ def translate(node, tex, *, block):
     """Translate the formula of a node, or say where it stands and show its source."""
     try:
         return to_mathml(tex, block=block)
-    except (MathError, ValueError, IndexError, AttributeError) as error:
+    except (MathError, IndexError, AttributeError) as error:
         LOGGER.warning("formula cannot be drawn: %s: %s", tex, error, location=node)
         return f"<code>{html.escape(tex)}</code>"
 
