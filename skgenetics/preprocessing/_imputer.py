@@ -2,12 +2,15 @@
 
 import warnings
 from numbers import Real
+from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.preprocessing._dosages import observed_blocks, summarize_dosages, validate_dosages
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, to_numpy
+from skgenetics.utils._parameters import Constraints, Instance, ParameterError, check_parameters
+from skgenetics.utils._typing import Array, ArrayLike
 
 
 class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -60,10 +63,14 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [2. , 1. ]])
     """
 
-    def __init__(self, *, missing_codes=()):
+    _constraints: ClassVar[Constraints] = {
+        "missing_codes": [Instance(tuple, list, noun="a tuple or list of numbers, such as (9,)")]
+    }
+
+    def __init__(self, *, missing_codes: Any = ()):
         self.missing_codes = missing_codes
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "GenotypeImputer":
         """Find the mean dosage of each variant.
 
         Parameters
@@ -90,15 +97,14 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         UserWarning
             If a variant has no observed call.
         """
-        if not isinstance(self.missing_codes, tuple | list) or not all(
-            isinstance(code, Real) for code in self.missing_codes
-        ):
-            raise TypeError(
+        check_parameters(self)
+        if not all(isinstance(code, Real) for code in self.missing_codes):
+            raise ParameterError(
                 "missing_codes must be a tuple or list of numbers, such as (9,); "
                 f"got {self.missing_codes!r}."
             )
-        X, xp, device = validate_dosages(self, X, reset=True)
-        summary = summarize_dosages(X, xp, device, codes=self.missing_codes)
+        X, xp, _ = validate_dosages(self, X, reset=True)
+        summary = summarize_dosages(X, codes=self.missing_codes)
         self.mean_ = xp.astype(summary.mean, float_dtype(X, xp))
         unseen = to_numpy(summary.n_observed) == 0
         if unseen.any():
@@ -113,7 +119,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Fill in missing calls.
 
         Parameters
@@ -132,11 +138,12 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         dtype = float_dtype(X, xp)
         mean = xp.astype(self.mean_, dtype, copy=False)
         imputed = xp.empty(X.shape, dtype=dtype, device=device)
-        for columns, block, observed in observed_blocks(X, xp, dtype, codes=self.missing_codes):
+        for columns, block, observed in observed_blocks(X, dtype, codes=self.missing_codes):
             imputed[:, columns] = xp.where(observed, block, mean[columns])
         return imputed
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        """Declare missing calls, array API support and dtypes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.array_api_support = True

@@ -1,20 +1,33 @@
 """Greedy pruning of variants in linkage disequilibrium."""
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import coo_array
 from sklearn.base import BaseEstimator
 
 from skgenetics.preprocessing._dosages import (
+    DosageSummary,
     minor_allele_frequencies,
     observed_blocks,
     summarize_dosages,
     validate_dosages,
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
-from skgenetics.utils._arrays import float_dtype, move_to, to_numpy
-from skgenetics.utils._parameters import check_number, check_option
+from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of, to_numpy
+from skgenetics.utils._moments import reciprocal
+from skgenetics.utils._parameters import (
+    Anything,
+    Constraints,
+    Integer,
+    Number,
+    Option,
+    check_parameters,
+)
+from skgenetics.utils._typing import Array, ArrayLike
+
+NEAR_VARIANTS, NEAR_BASE_PAIRS = 1000, 500_000  # windows that are used if none is given
 
 
 class LDPruner(VariantSelectorMixin, BaseEstimator):
@@ -88,15 +101,24 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
     array([0, 0, 2])
     """
 
+    _constraints: ClassVar[Constraints] = {
+        "threshold": [Number(0, 1, closed="both")],
+        "window": [None, Number(low=0, closed="left")],
+        "positions": [None, Anything("an array or a dict")],
+        "chromosomes": [None, Anything("an array or a dict")],
+        "keep": [Option("first", "maf")],
+        "ploidy": [Integer(low=1)],
+    }
+
     def __init__(
         self,
-        threshold=0.99,
+        threshold: float = 0.99,
         *,
-        window=None,
-        positions=None,
-        chromosomes=None,
-        keep="first",
-        ploidy=2,
+        window: float | None = None,
+        positions: Any = None,
+        chromosomes: Any = None,
+        keep: str = "first",
+        ploidy: int = 2,
     ):
         self.threshold = threshold
         self.window = window
@@ -105,7 +127,7 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         self.keep = keep
         self.ploidy = ploidy
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "LDPruner":
         """Find which variants to keep.
 
         Parameters
@@ -126,13 +148,9 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
             If a parameter is out of range, X holds infinity, `positions` or `chromosomes` do not
             match the variants of X, or the columns are not sorted by chromosome and position.
         """
-        check_number(self.threshold, "threshold", low=0, high=1, closed="both")
-        check_option(self.keep, "keep", ("first", "maf"))
-        check_number(self.ploidy, "ploidy", integer=True, low=1, closed="left")
-        window = 1000 if self.positions is None else 500_000
-        if self.window is not None:
-            check_number(self.window, "window", low=0, closed="left")
-            window = self.window
+        check_parameters(self)
+        default = NEAR_VARIANTS if self.positions is None else NEAR_BASE_PAIRS
+        window = default if self.window is None else self.window
         X, xp, device = validate_dosages(self, X, reset=True)
         n_variants = X.shape[1]
         reach = window_starts(
@@ -140,18 +158,18 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
             self._aligned("chromosomes", np.zeros(n_variants)),
             window,
         )
-        summary = summarize_dosages(X, xp, device)
+        summary = summarize_dosages(X)
         order = np.arange(n_variants)
         if self.keep == "maf":
-            maf = to_numpy(minor_allele_frequencies(summary, self.ploidy, xp))
+            maf = to_numpy(minor_allele_frequencies(summary, self.ploidy))
             order = np.argsort(np.where(np.isnan(maf), -np.inf, -maf), kind="stable")
-        pairs = correlated_pairs(X, summary, reach, self.threshold, xp, device)
+        pairs = correlated_pairs(X, summary, reach, self.threshold)
         kept_for = prune(pairs, order)
         self.kept_for_ = move_to(kept_for, xp, device)
         self.support_ = move_to(kept_for == np.arange(n_variants), xp, device)
         return self
 
-    def _aligned(self, parameter, default):
+    def _aligned(self, parameter: str, default: np.ndarray) -> np.ndarray:
         """Return the parameter as an array of one value per column of X."""
         values = getattr(self, parameter)
         if values is None:
@@ -179,7 +197,7 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         return values
 
 
-def window_starts(positions, chromosomes, window):
+def window_starts(positions: np.ndarray, chromosomes: np.ndarray, window: float) -> np.ndarray:
     """Return, for each variant, the first variant that is compared with it, ascending."""
     if not np.issubdtype(positions.dtype, np.number) or np.any(positions != positions):
         raise ValueError("positions must be numbers of base pairs, without missing values.")
@@ -192,55 +210,58 @@ def window_starts(positions, chromosomes, window):
         )
     starts = np.empty(positions.shape[0], dtype=np.int64)
     for begin, end in zip([0, *boundary], [*boundary, positions.shape[0]]):
-        here = positions[begin:end]
-        if np.any(here[1:] < here[:-1]):
+        ascending = positions[begin:end]
+        if np.any(ascending[1:] < ascending[:-1]):
             raise ValueError(
                 "positions descend within a chromosome: sort the columns of X by position, or "
                 "pass chromosomes where X spans several."
             )
-        starts[begin:end] = begin + np.searchsorted(here, here - window, side="left")
+        starts[begin:end] = begin + np.searchsorted(ascending, ascending - window, side="left")
     return starts
 
 
-def correlated_pairs(X, summary, starts, threshold, xp, device):
+def correlated_pairs(
+    X: Array, summary: DosageSummary, starts: np.ndarray, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs ``(i, j)``, i < j, with i from ``starts[j]`` on and |r| > threshold.
 
     Two host arrays of columns. Missing dosages are at the mean.
     """
-    dtype = float_dtype(X, xp)
+    xp, device = namespace_of(X), device_of(X)
     n_samples, n_variants = X.shape
     norm = xp.sqrt(summary.variance * summary.n_observed)
-    varies = summary.low < summary.high
-    inverse = xp.where(varies, 1 / xp.where(varies, norm, 1.0), 0.0)
-
-    def standardized(begin, end):
-        """Return columns of unit length with mean 0."""
-        blocks = []
-        for columns, block, observed in observed_blocks(X[:, begin:end], xp, xp.float64):
-            shifted = xp.where(observed, block - summary.mean[begin:end][columns], 0.0)
-            blocks.append(xp.astype(shifted * inverse[begin:end][columns], dtype, copy=False))
-        return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1)
-
+    inverse_norm = reciprocal(xp.where(summary.varies(), norm, 0.0))
     width = min(max(2**24 // max(n_samples, 1), 128), 1024)
     first, second = [], []
     for begin in range(0, n_variants, width):
         end = min(begin + width, n_variants)
-        tile = standardized(begin, end)
+        tile = unit_columns(X, summary.mean, inverse_norm, slice(begin, end))
         start = move_to(starts[begin:end], xp, device)
         column = xp.arange(begin, end, device=device)
-        for left in range(int(starts[begin]), end, width):
-            right = min(left + width, end)
-            r = xp.matmul(standardized(left, right).T, tile)
-            row = xp.arange(left, right, device=device)[:, None]
+        for low in range(int(starts[begin]), end, width):
+            high = min(low + width, end)
+            r = xp.matmul(unit_columns(X, summary.mean, inverse_norm, slice(low, high)).T, tile)
+            row = xp.arange(low, high, device=device)[:, None]
             linked = (row >= start[None, :]) & (row < column[None, :])
             linked = linked & (xp.clip(xp.abs(r), max=1.0) > threshold)
             rows, columns = xp.nonzero(linked)
-            first.append(left + to_numpy(rows))
+            first.append(low + to_numpy(rows))
             second.append(begin + to_numpy(columns))
     return np.concatenate(first), np.concatenate(second)
 
 
-def prune(pairs, order):
+def unit_columns(X: Array, mean: Array, inverse_norm: Array, chosen: slice) -> Array:
+    """Return columns of X of mean 0 and length 1, missing dosages at the mean, in X's dtype."""
+    xp = namespace_of(X)
+    dtype = float_dtype(X, xp)
+    blocks = []
+    for columns, block, observed in observed_blocks(X[:, chosen], xp.float64):
+        centered = xp.where(observed, block - mean[chosen][columns], 0.0)
+        blocks.append(xp.astype(centered * inverse_norm[chosen][columns], dtype, copy=False))
+    return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1)
+
+
+def prune(pairs: tuple[np.ndarray, np.ndarray], order: np.ndarray) -> np.ndarray:
     """Return the kept column that stands for each column, visiting them in `order`."""
     first, second = pairs
     n_variants = order.shape[0]
@@ -251,6 +272,6 @@ def prune(pairs, order):
     for variant in order:
         if kept_for[variant] < 0:
             kept_for[variant] = variant
-            others = linked.indices[linked.indptr[variant] : linked.indptr[variant + 1]]
-            kept_for[others[kept_for[others] < 0]] = variant
+            neighbors = linked.indices[linked.indptr[variant] : linked.indptr[variant + 1]]
+            kept_for[neighbors[kept_for[neighbors] < 0]] = variant
     return kept_for

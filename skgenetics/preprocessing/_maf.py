@@ -1,5 +1,7 @@
 """Selection of variants by minor allele frequency."""
 
+from typing import Any, ClassVar
+
 from sklearn.base import BaseEstimator
 
 from skgenetics.preprocessing._dosages import (
@@ -9,7 +11,8 @@ from skgenetics.preprocessing._dosages import (
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import float_dtype
-from skgenetics.utils._parameters import check_number
+from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
+from skgenetics.utils._typing import ArrayLike
 
 
 class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
@@ -62,11 +65,16 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
     array([ True, False,  True])
     """
 
-    def __init__(self, threshold=0.01, *, ploidy=2):
+    _constraints: ClassVar[Constraints] = {
+        "threshold": [Number(0, 0.5, closed="both")],
+        "ploidy": [Integer(low=1)],
+    }
+
+    def __init__(self, threshold: float = 0.01, *, ploidy: int = 2):
         self.threshold = threshold
         self.ploidy = ploidy
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "MinorAlleleFrequencyThreshold":
         """Find the minor allele frequency of each variant.
 
         Parameters
@@ -86,10 +94,9 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
         ValueError
             If a parameter is out of range, X holds infinity, or no variant reaches the threshold.
         """
-        check_number(self.threshold, "threshold", low=0, high=0.5, closed="both")
-        check_number(self.ploidy, "ploidy", integer=True, low=1, closed="left")
-        X, xp, device = validate_dosages(self, X, reset=True)
-        maf = minor_allele_frequencies(summarize_dosages(X, xp, device), self.ploidy, xp)
+        check_parameters(self)
+        X, xp, _ = validate_dosages(self, X, reset=True)
+        maf = minor_allele_frequencies(summarize_dosages(X), self.ploidy)
         support = xp.isnan(maf) | (maf >= self.threshold)
         if not bool(xp.any(support)):
             raise ValueError(

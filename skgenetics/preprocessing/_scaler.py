@@ -1,6 +1,7 @@
 """Centering and scaling of dosages."""
 
-import numpy as np
+from typing import Any, ClassVar
+
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
@@ -10,8 +11,10 @@ from skgenetics.utils._arrays import (
     float_dtype,
     get_namespace_and_device,
 )
-from skgenetics.utils._parameters import check_number, check_option
-from skgenetics.utils._validation import as_genotypes, check_missing_codes
+from skgenetics.utils._moments import reciprocal
+from skgenetics.utils._parameters import Constraints, Integer, Option, check_parameters
+from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import as_genotypes
 
 
 class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -73,11 +76,16 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
            [ 1.414,  0.   ]])
     """
 
-    def __init__(self, *, scale="binomial", ploidy=2):
+    _constraints: ClassVar[Constraints] = {
+        "scale": [Option("binomial", "sd")],
+        "ploidy": [Integer(low=1)],
+    }
+
+    def __init__(self, *, scale: str = "binomial", ploidy: int = 2):
         self.scale = scale
         self.ploidy = ploidy
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: Any = None) -> "GenotypeScaler":
         """Find the mean and the scale of each variant.
 
         Parameters
@@ -97,23 +105,22 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         ValueError
             If a parameter is out of range, or X holds infinity or int8 missing codes.
         """
-        check_option(self.scale, "scale", ("binomial", "sd"))
-        check_number(self.ploidy, "ploidy", integer=True, low=1, closed="left")
-        X, xp, device = self._validate(X, reset=True)
-        summary = summarize_dosages(X, xp, device)
+        check_parameters(self)
+        X, xp, _ = as_genotypes(self, X, reset=True, allow_nan=True)
+        summary = summarize_dosages(X)
         scale = xp.sqrt(summary.variance)
         if self.scale == "binomial":
             frequency = summary.mean / self.ploidy
             binomial = self.ploidy * frequency * (1 - frequency)
             dosage = are_dosages(summary, self.ploidy)
             scale = xp.where(dosage, xp.sqrt(xp.where(dosage, binomial, 0.0)), scale)
-        scale = xp.where(summary.low < summary.high, scale, 0.0)
+        scale = xp.where(summary.varies(), scale, 0.0)
         dtype = float_dtype(X, xp)
         self.mean_ = xp.astype(summary.mean, dtype)
         self.scale_ = xp.astype(scale, dtype)
         return self
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Center and scale dosages by what was found in training.
 
         Parameters
@@ -128,15 +135,13 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="mean_", method="transform")
-        X, xp, _ = self._validate(X, reset=False)
+        X, xp, _ = as_genotypes(self, X, reset=False, allow_nan=True)
         scaled = xp.astype(X, float_dtype(X, xp), copy=True)
-        varies = self.scale_ > 0
-        inverse = xp.where(varies, 1 / xp.where(varies, self.scale_, 1.0), 0.0)
         scaled -= xp.astype(self.mean_, scaled.dtype, copy=False)
-        scaled *= xp.astype(inverse, scaled.dtype, copy=False)
+        scaled *= xp.astype(reciprocal(self.scale_), scaled.dtype, copy=False)
         return scaled
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Array:
         """Return scaled variants to dosages; constant variants return to their mean.
 
         Parameters
@@ -168,15 +173,8 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         dosages += xp.astype(self.mean_, dosages.dtype, copy=False)
         return dosages
 
-    def _validate(self, X, *, reset):
-        """Validate X; int8 columns of a data frame are checked before they become floats."""
-        if hasattr(X, "iloc"):
-            int8 = X.select_dtypes("int8").to_numpy()
-            if int8.size:
-                check_missing_codes(int8, np)
-        return as_genotypes(self, X, reset=reset, allow_nan=True)
-
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        """Declare missing calls, array API support and dtypes."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.array_api_support = True

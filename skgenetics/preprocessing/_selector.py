@@ -1,5 +1,7 @@
 """What the selectors of variants share."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
@@ -11,17 +13,20 @@ from skgenetics.utils._arrays import (
     move_to,
     to_numpy,
 )
+from skgenetics.utils._typing import Array, ArrayLike
 
 
 class VariantSelectorMixin(SelectorMixin):
     """Selector whose `fit` sets `support_`, a boolean array (n_variants,) in X's namespace."""
 
-    def _get_support_mask(self):
+    support_: Array
+
+    def _get_support_mask(self) -> np.ndarray:
         """Return the mask on the host, where scikit-learn indexes names with it."""
         check_is_fitted(self)
         return to_numpy(self.support_)
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Keep the selected variants.
 
         Parameters
@@ -42,7 +47,7 @@ class VariantSelectorMixin(SelectorMixin):
             mark_missing(selected, X.dtypes[self.get_support()])
         return selected
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> Array:
         """Put selected variants back in their columns; the others are 0.
 
         Parameters
@@ -73,7 +78,8 @@ class VariantSelectorMixin(SelectorMixin):
         spread = xp.take(X, move_to(source, xp, device), axis=1)
         return xp.where(self.support_, spread, xp.zeros_like(spread))
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
+        """Declare missing calls and array API support."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.array_api_support = True
