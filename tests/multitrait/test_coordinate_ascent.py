@@ -13,7 +13,7 @@ from skgenetics.multitrait._residual_covariance import (
     residual_covariance,
 )
 from skgenetics.multitrait.solvers import _coordinate_ascent
-from skgenetics.multitrait.solvers._coordinate_ascent import update_block
+from skgenetics.multitrait.solvers._variant_updates import update_block
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive
 
@@ -87,17 +87,19 @@ def test_compiled_kernel_equals_its_python():
     prior = make_prior(U, scales, "abc", has_null=True)
     covariance = residual_covariance(sigma)
     parts = prior.whitened(covariance)
-    bases = _coordinate_ascent.ahead_and_back(parts, covariance)
+    mixture = _coordinate_ascent.make_mixture(parts, weights, covariance)
     results = []
     for function in (update_block, update_block.py_func):
         arrays = [np.zeros(shape) for shape in ((8, 3), (8, 3), (8, 7), (8, 3), 8)]
         moments = np.zeros((np.max(np.diff(parts.first)), len(parts.basis)))
         gram = X.T @ X
         function(
-            gram[np.tril_indices(8, -1)], X.T @ Y, np.diag(gram).copy(), np.log(weights), *bases,
-            parts.values, parts.first, parts.runs, parts.scales, True, True,
-            *arrays, moments,
-        )  # fmt: skip
+            (gram[np.tril_indices(8, -1)], X.T @ Y, np.diag(gram).copy()),
+            tuple(mixture),
+            tuple(arrays),
+            True,
+            moments,
+        )
         results.append([*arrays, moments])
     for compiled, python in zip(*results, strict=True):
         np.testing.assert_allclose(compiled, python, rtol=1e-10, atol=1e-13)

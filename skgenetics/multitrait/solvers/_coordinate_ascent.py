@@ -15,7 +15,7 @@ import numpy as np
 
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
-from skgenetics.multitrait.solvers._variant_updates import update_block
+from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
 
 CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
 GROWTH = 1.5  # of their number from sweep to sweep
@@ -66,6 +66,13 @@ def ahead_and_back(components, covariance):
     return np.ascontiguousarray(ahead.T), np.ascontiguousarray(back.T)
 
 
+def make_mixture(components, weights, covariance):
+    ahead, back = ahead_and_back(components, covariance)
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(weights)
+    return Mixture(log_weights, ahead, back, *components[1:])
+
+
 def sweep(design, components, weights, covariance, posterior, *, learn_covariance):
     """Update every variant of `posterior` and `design` once; return the bound's terms.
 
@@ -76,11 +83,9 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
     spread : array (J, J) or None
         sum_p d_p Var_q(beta_p), where learn_covariance.
     """
-    basis, values, first, runs, scales, has_null = components
-    ahead, back = ahead_and_back(components, covariance)
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(weights)
-    moments = np.zeros((np.max(np.diff(first)), len(basis)) if learn_covariance else (0, 0))
+    mixture = make_mixture(components, weights, covariance)
+    first, back = mixture.first, mixture.from_eigenbasis
+    moments = np.zeros((np.max(np.diff(first)), back.shape[1]) if learn_covariance else (0, 0))
     effects, own, evidence = posterior.effects, posterior.own, posterior.evidence
     alpha = posterior.alpha(len(weights))
     alpha[~design.used] = 0.0
@@ -91,9 +96,12 @@ def sweep(design, components, weights, covariance, posterior, *, learn_covarianc
         parts = effects[block], change, alpha[block], own[block], evidence[block]
         for part, triangle, below in gram:
             update_block(
-                triangle, score[part], d[part], log_weights, ahead, back, values, first, runs,
-                scales, has_null, learn_covariance, *(array[part] for array in parts), moments,
-            )  # fmt: skip
+                (triangle, score[part], d[part]),
+                tuple(mixture),
+                tuple(array[part] for array in parts),
+                learn_covariance,
+                moments,
+            )
             if len(below):
                 score[part.stop :] -= below @ change[part]
         design.move(columns, change)
@@ -247,10 +255,7 @@ def coordinate_ascent(
 
 def evidence_order(design, components, weights, covariance):
     """Return the variants by their evidence alone, log sum_t pi_t BF_pt, strongest first."""
-    _, values, first, runs, scales, has_null = components
-    ahead, back = ahead_and_back(components, covariance)
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(weights)
+    mixture = make_mixture(components, weights, covariance)
     evidence = np.full(design.squared_norm.shape[0], -np.inf)
     design.start(np.zeros((len(evidence), covariance.matrix.shape[0])))
     design.impute(covariance)
@@ -258,9 +263,13 @@ def evidence_order(design, components, weights, covariance):
         score, d = design.score(design.columns(block)), design.squared_norm[block]
         n_block, found = len(d), np.empty_like(d)
         update_block(
-            np.zeros(n_block * (n_block - 1) // 2), score, d, log_weights, ahead, back, values,
-            first, runs, scales, has_null, False, np.zeros_like(score), np.empty_like(score),
-            np.empty((n_block, len(weights))), np.empty_like(score), found, np.empty((0, 0)),
+            (np.zeros(n_block * (n_block - 1) // 2), score, d),
+            tuple(mixture),
+            (
+                np.zeros_like(score), np.empty_like(score), np.empty((n_block, len(weights))),
+                np.empty_like(score), found,
+            ),
+            False, np.empty((0, 0)),
         )  # fmt: skip
         evidence[block] = found
     return np.argsort(-evidence, kind="stable")
