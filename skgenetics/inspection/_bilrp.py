@@ -12,7 +12,7 @@ from skgenetics.inspection._relevance import Explanation, explain
 from skgenetics.inspection._rules import read_settings
 from skgenetics.inspection._similarity import SimilarityExplanation
 from skgenetics.utils._arrays import move_to, namespace_of
-from skgenetics.utils._parameters import Integer, check_parameter
+from skgenetics.utils._parameters import Flag, Integer, check_parameter
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -111,6 +111,7 @@ def bilrp(
            [0., 0., 4.],
            [0., 0., 0.]])
     """
+    check_parameter(normalize, "normalize", [Flag()])
     layers = read_layers(estimator_or_layers, "embedding")
     layers = layers[: _number_of_layers(layer, len(layers))]
 

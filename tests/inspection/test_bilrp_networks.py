@@ -143,6 +143,7 @@ def test_layers_that_do_not_make_a_network(broken, message):
         ({"gamma": -0.1}, "gamma must be a number >= 0; got -0.1"),
         ({"epsilon": 0.0}, "epsilon must be a number > 0; got 0.0"),
         ({"bias": "leak"}, "bias must be one of 'unit', 'denominator'"),
+        ({"normalize": "l2"}, "normalize must be True or False; got 'l2'"),
         ({"layer": 2}, "from -2 to 1, as phi has 2 layers; got 2"),
         ({"layer": 0.5}, "layer must be an integer"),
         ({"rule": "zb", "bounds": (0, 1)}, "X leaves the bounds: column 0 holds 0 to 2"),

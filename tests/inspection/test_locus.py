@@ -142,6 +142,14 @@ def test_variant_that_does_not_vary_has_no_correlation(estimator, positions, X):
     assert display.r2[4] == pytest.approx(1)
 
 
+@pytest.mark.parametrize("constant", [0.1, 1 / 3, 1e6 + 0.1])
+def test_lead_variant_that_does_not_vary_correlates_with_none(estimator, positions, X, constant):
+    X = X.astype(float)
+    X[:, 4] = constant
+    display = LocusDisplay.from_estimator(estimator, positions=positions, X=X)
+    assert (display.r2 == 0).all()
+
+
 def test_without_ld_points_are_grey_and_need_no_legend(estimator, positions):
     upper, _ = LocusDisplay.from_estimator(estimator, positions=positions).plot().axes_
     assert upper.get_legend() is None

@@ -40,6 +40,12 @@ def test_small_shares_are_drawn_as_one():
     np.testing.assert_allclose(bars["all others"], 0.1)
 
 
+def test_equal_shares_keep_their_order():
+    names = [f"pattern {i}" for i in range(8)]
+    display = SharingDisplay(dict.fromkeys(names, 0.1), max_bars=4).plot()
+    assert list(drawn(display)) == [*names[:4], "all others"]
+
+
 def test_shares_that_round_to_nothing():
     display = SharingDisplay({"null": 1 - 1e-7, "shared": 1e-7, "identity": 0.0}).plot()
     assert {text.get_text() for text in display.ax_.texts} == {"< 0.1%"}

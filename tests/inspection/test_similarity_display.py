@@ -150,6 +150,11 @@ def test_arrays_that_do_not_fit_together(change, message):
         SimilarityDisplay(**(given | change))
 
 
+def test_a_pair_is_needed(layers, X):
+    with pytest.raises(ValueError, match="n_pairs must be an integer >= 1; got 0"):
+        SimilarityDisplay.from_estimator(layers, X, n_pairs=0)
+
+
 def test_two_samples_are_needed(layers, X):
     with pytest.raises(ValueError, match="two samples to compare, as rows; got 1 rows"):
         SimilarityDisplay.from_estimator(layers, X[:1])

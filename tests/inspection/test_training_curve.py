@@ -110,6 +110,11 @@ def test_curves_that_are_refused(curves, match):
         TrainingCurveDisplay(*curves)
 
 
+def test_direction_is_a_truth_value():
+    with pytest.raises(ValueError, match="greater_is_better must be True or False; got 'yes'"):
+        TrainingCurveDisplay([1.0], greater_is_better="yes")
+
+
 def test_estimators_that_are_refused(network, genotypes):
     with pytest.raises(NotFittedError):
         TrainingCurveDisplay.from_estimator(MILAGERegressor())

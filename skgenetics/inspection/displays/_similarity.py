@@ -20,6 +20,7 @@ from skgenetics.inspection.displays._style import (
     write_title,
 )
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._parameters import Integer, check_parameter
 from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -149,6 +150,7 @@ class SimilarityDisplay(Display):
         ValueError, TypeError
             As `bilrp` and the class say.
         """
+        check_parameter(n_pairs, "n_pairs", [Integer(low=1)])
         if len(X) != 2:
             raise ValueError(f"X must hold the two samples to compare, as rows; got {len(X)} rows.")
         explanation = bilrp(estimator_or_layers, X, **keywords)

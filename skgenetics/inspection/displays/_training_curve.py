@@ -9,7 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection.displays._base import Display
 from skgenetics.inspection.displays._style import EDGE, category_style, open_frame
-from skgenetics.utils._parameters import check_option
+from skgenetics.utils._parameters import Flag, check_option, check_parameter
 from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class TrainingCurveDisplay(Display):
         self.training = np.asarray(training, dtype=float)
         self.validation = None if validation is None else np.asarray(validation, dtype=float)
         self.metric = metric
+        check_parameter(greater_is_better, "greater_is_better", [Flag()])
         self.greater_is_better = greater_is_better
         self.unit = unit
         self.name = name
