@@ -1,16 +1,28 @@
 """Factors of BiLRP: time relative to PyTorch on the same network, and memory.
 
-The published code goes down layer by layer for each unit, and enlarges the weights every time. The
-other rivals are harder: the forward pass is rewritten so that gradient times input is the gamma
-rule (activations are rescaled by constants, biases as constants), with weights enlarged once.
+There are three rivals. The published code goes down layer by layer for each unit, and enlarges the
+weights every time. The other two rewrite the forward pass so that gradient times input is the gamma
+rule (activations are rescaled by constants, biases stay constants), with weights enlarged once; one
+takes a gradient per unit, the other all gradients in one batch.
 
-Seen on one thread of an AMD EPYC, with torch 2.13, each case in a process of its own: 171, 124 and
-233 times faster than the published loop for 2, 8 and 64 samples of the smaller network, and 247,
-378 and 320 times of the larger (one process each). Medians of three processes or more: than one
-gradient a unit 23, 38 and 21 times (18 to 28, 29 to 51 and 19 to 23), and 24, 44 and 32 times
-faster; than batched torch 2.7, 1.8 and 2.3 times (1.5 the lowest), and 3.0, 2.5 and 1.9 times. How
-much of the machine's cache is left to torch moves these figures. Memory for 64 samples is 1.3 to
-1.7 times that of the factors; for 2, up to 3.5 times, as blocks of weights take 8 to 10 MB.
+Measured on one thread of an AMD EPYC, with torch 2.13, each case in its own process:
+
+========  =========  ==============  =====================  =============
+network   n_samples  published loop  one gradient per unit  batched torch
+========  =========  ==============  =====================  =============
+256       2          171             23 (18 to 28)          2.7
+256       8          124             38 (29 to 51)          1.8
+256       64         233             21 (19 to 23)          2.3
+1000-200  2          247             24                     3.0
+1000-200  8          378             44                     2.5
+1000-200  64         320             32                     1.9
+========  =========  ==============  =====================  =============
+
+Entries say how many times faster this package is. Those of the published loop are from one
+process, the others are medians of three or more; the lowest ratio to batched torch was 1.5. The
+ratios depend on how much of the machine's cache torch gets. Peak memory for 64 samples is 1.3 to
+1.7 times that of the factors. For 2 samples it is up to 3.5 times, because blocks of weights take 8
+to 10 MB.
 """
 
 import time
@@ -65,7 +77,7 @@ class Torch:
         return x
 
     def unit_loop(self, share_forward):
-        """One backward pass a sample and unit; a forward pass for each, or one for all units."""
+        """One backward pass per sample and unit; a forward pass for each, or one for all units."""
         factors = []
         for row in self.X:
             x = row[None].clone().requires_grad_()
@@ -79,7 +91,7 @@ class Torch:
     def published_loop(self, n_units):
         """As the published code: a sample and unit at a time, forward, and down layer by layer.
 
-        Every pass enlarges the weights anew, and takes one gradient a layer.
+        Every pass enlarges the weights anew, and takes one gradient per layer.
         """
         factors = []
         for row in self.X:

@@ -2,18 +2,19 @@
 Compare models on gene expression
 =================================
 
-How well do variants near a gene predict its expression in people who were not used for training?
-Three models answer for three genes of the bundled extract of GEUVADIS, in the same folds.
-``skgenetics compare`` does the same with more models, and on your own files.
+How well do the variants near a gene predict its expression in people who were not used for
+training? This example compares three models on three genes of the bundled extract of GEUVADIS, in
+the same folds. The command ``skgenetics compare`` does the same with more models and your own
+files.
 
-The genes were chosen by their signal in these same people: compare the models, and do not quote the
-scores.
+The genes were chosen for their signal in these same people, so the scores are too high. Use them
+only to compare the models.
 """
 
 # %%
-# Each model gets the genotypes with the covariates regressed out of them and of the expression,
-# inside every training fold: ``CovariateAdjustedRegressor`` is an estimator like any other. The
-# covariates alone are the row to beat.
+# ``CovariateAdjustedRegressor`` regresses the covariates out of the genotypes and out of the
+# expression before its model sees them. It is an estimator like any other, so cross-validation
+# does this in each training fold. A regression on the covariates alone is the baseline.
 
 import pandas as pd
 from sklearn.linear_model import ElasticNetCV, LinearRegression, RidgeCV
@@ -49,7 +50,7 @@ table = pd.DataFrame(rows, columns=["target", "model", "mean", "standard_error"]
 table.pivot(index="model", columns="target", values="mean").round(3)
 
 # %%
-# The bars are standard errors over folds. They are those of each score, not of the differences
-# between models: all models see the same folds, so the differences are known better than that.
+# The bars are standard errors of each score over the folds. Differences between models are known
+# more precisely than the bars suggest, because all models see the same folds.
 
 ScoresDisplay.from_frame(table).plot()

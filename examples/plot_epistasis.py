@@ -2,15 +2,16 @@
 Find pairs of variants that act together
 ========================================
 
-A network predicts a trait from genotypes, and is asked which variants matter and which pairs of
-them. The trait is simulated over realistic genotypes, so that the answer is known: ten variants act
-alone, and the variants of each of four pairs act by their product.
+A network learns to predict a trait from genotypes. We then ask it which variants matter, and which
+pairs of variants act together. The trait is simulated over realistic genotypes, so the answer is
+known: ten variants act alone, and four pairs of variants act through their product.
 """
 
 # %%
-# The people have 60 variants on each of six chromosomes, with frequencies and LD like those of
-# Europeans. LD makes the question harder: a neighbor of a variant that acts looks like it. Those
-# that act are chosen first, then variants are pruned, so that some act through a neighbor only.
+# Each person has 60 variants on each of six chromosomes, with frequencies and LD like those of
+# Europeans. LD makes the question harder, because a variant without an effect resembles a neighbor
+# that has one. The causal variants are chosen first and the variants are pruned afterwards, so some
+# causal variants are represented only by a neighbor.
 
 import numpy as np
 from sklearn.linear_model import RidgeCV
@@ -26,16 +27,19 @@ from skgenetics.inspection import (
 )
 from skgenetics.preprocessing import GenotypeScaler, LDPruner
 
-n_people, places = 7_000, 10_000 * np.arange(1, 61)
-everything = np.concatenate(
-    [make_genotypes(n_people, 60, positions=places, random_state=seed).data for seed in range(6)],
+n_people, positions = 7_000, 10_000 * np.arange(1, 61)
+genotypes = np.concatenate(
+    [
+        make_genotypes(n_people, 60, positions=positions, random_state=seed).data
+        for seed in range(6)
+    ],
     axis=1,
 )
 rng = np.random.default_rng(0)
-Z = GenotypeScaler().fit_transform(everything)
-common = np.flatnonzero(abs(everything.mean(axis=0) - 1) < 0.7)
-acting = rng.choice(common, size=18, replace=False)
-pairs, alone = acting[:8].reshape(4, 2), acting[8:]
+Z = GenotypeScaler().fit_transform(genotypes)
+common = np.flatnonzero(abs(genotypes.mean(axis=0) - 1) < 0.7)
+causal = rng.choice(common, size=18, replace=False)
+pairs, alone = causal[:8].reshape(4, 2), causal[8:]
 
 additive = Z[:, alone] @ rng.choice([-1, 1], size=10)
 products = Z[:, pairs[:, 0]] * Z[:, pairs[:, 1]]
@@ -43,15 +47,15 @@ together = ((products - products.mean(axis=0)) / products.std(axis=0)).sum(axis=
 noise = rng.normal(size=n_people)
 y = additive / additive.std() + together / together.std() + np.sqrt(2) * noise
 
-kept = LDPruner(0.8).fit(everything).get_support(indices=True)
-X, chromosome, position = everything[:, kept], 1 + kept // 60, places[kept % 60]
+retained = LDPruner(0.8).fit(genotypes).get_support(indices=True)
+X, chromosome, position = genotypes[:, retained], 1 + retained // 60, positions[retained % 60]
 X_train, X_test, y_train, y_test = X[:5_600], X[5_600:], y[:5_600], y[5_600:]
-n_pairs = len(kept) * (len(kept) - 1) // 2
-print(f"{len(kept)} of {everything.shape[1]} variants are kept: {n_pairs:,} pairs")
+n_pairs = len(retained) * (len(retained) - 1) // 2
+print(f"{len(retained)} of {genotypes.shape[1]} variants remain after pruning: {n_pairs:,} pairs")
 
 # %%
-# Effects are small, so the network is trained with much dropout, and until people whom it does not
-# learn from are predicted no better. A ridge regression, which knows no pairs, is the row to beat.
+# The effects are small, so the network needs strong dropout. Training stops when predictions of
+# held-out people no longer improve. Ridge regression, which has no pairs, is the baseline.
 
 network = LINARegressor(
     batch_norm=True, dropout=0.6, learning_rate_init=0.01, early_stopping=True, random_state=0
@@ -62,34 +66,34 @@ print(f"ridge {ridge.score(X_test, y_test):.2f}")
 TrainingCurveDisplay.from_estimator(network).plot()
 
 # %%
-# Which variants matter? The importance of a variant is the mean size of the derivative of the
-# prediction by its dosage. Diamonds are the variants that act, in pairs too, or the variant kept
-# that is in highest LD with one.
+# Which variants matter? The importance of a variant is the mean absolute derivative of the
+# prediction with respect to its dosage. Diamonds mark the causal variants, including those in
+# pairs. If a causal variant was pruned, its diamond marks the variant in highest LD with it.
 
-r2 = np.corrcoef(everything, rowvar=False)[:, kept] ** 2
+r2 = np.corrcoef(genotypes, rowvar=False)[:, retained] ** 2
 stand_in = r2.argmax(axis=1)
 ImportanceDisplay.from_estimator(
     network,
     X_test,
     positions=position,
     chromosomes=chromosome,
-    selected=stand_in[acting],
+    selected=stand_in[causal],
     n_labels=0,
 ).plot()
 
 # %%
-# Which pairs? The strongest ten are found, exactly, without computing the others. What is in the
-# list beside the planted pairs tells how far to trust it: some are neighbors of a planted pair,
-# some are nothing.
+# Which pairs? The ten strongest are found exactly, without computing the others. Pairs in the list
+# that were not planted show how far to trust it: some are neighbors of a planted pair, others are
+# noise.
 
 planted = {tuple(sorted(pair)) for pair in stand_in[pairs].tolist()}
 top = network.second_order_importance(X_test, top_k=10)
 for rank, (i, j) in enumerate(top.pairs, start=1):
-    near = max(max(min(r2[a, i], r2[b, j]), min(r2[a, j], r2[b, i])) for a, b in pairs)
-    what = "planted" if (i, j) in planted else f"r2 of {near:.2f} with a planted pair"
-    print(f"{rank:2d}. importance {top.importances[rank - 1]:.3f}: {what}")
-found = sum(tuple(pair) in planted for pair in top.pairs.tolist())
-print(f"{found} of {len(pairs)} planted pairs among the ten, of {n_pairs:,}")
+    nearest = max(max(min(r2[a, i], r2[b, j]), min(r2[a, j], r2[b, i])) for a, b in pairs)
+    origin = "planted" if (i, j) in planted else f"r2 of {nearest:.2f} with a planted pair"
+    print(f"{rank:2d}. importance {top.importances[rank - 1]:.3f}: {origin}")
+n_planted = sum(tuple(pair) in planted for pair in top.pairs.tolist())
+print(f"Of {n_pairs:,} pairs, the top ten hold {n_planted} of the {len(pairs)} planted ones.")
 
 InteractionNetworkDisplay.from_estimator(
     network,
@@ -100,8 +104,8 @@ InteractionNetworkDisplay.from_estimator(
 ).plot()
 
 # %%
-# All pairs at once, added up over blocks of 100 kb, as they could be over genes. The squares are
-# where the planted pairs lie.
+# All pairs at once: importances are added over blocks of 100 kb, and could be added over genes in
+# the same way. Squares mark the planted pairs.
 
 blocks = [f"{c}:{(p - 1) // 100_000}" for c, p in zip(chromosome, position)]
 display = InteractionDisplay.from_estimator(network, X_test, groups=blocks).plot()

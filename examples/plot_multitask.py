@@ -2,15 +2,16 @@
 One network for two diseases
 ============================
 
-A rare disease has few cases to learn from. If a more common one shares some of its genetics, a
-network that learns both can borrow from it. Does it? The answer is measured: the same network is
-trained on the rare disease alone and on both, on the same people, and judged on others.
+A rare disease has few cases to learn from. If a more common disease shares some of its genetics, a
+network that learns both diseases can use the cases of the common one. To measure whether it does,
+we train the same network on the rare disease alone and on both diseases, with the same people, and
+compare predictions for other people.
 """
 
 # %%
-# Two diseases of 5,000 simulated people: 30% have the one, 2% the other. Both follow from the same
-# variants: 16 that act alone, with effects on the two diseases that correlate by 0.9, and 5 pairs
-# that act by their product. That is much to share, and a case made for sharing. The genotypes have
+# Of 5,000 simulated people, 30% have the common disease and 2% the rare one. Both diseases have the
+# same causal variants: 16 act alone, with effects on the two diseases that have a correlation of
+# 0.9, and 5 pairs act through their product. This simulation favors sharing. The genotypes have
 # frequencies and LD like those of Europeans.
 
 import numpy as np
@@ -25,15 +26,18 @@ from skgenetics.datasets import make_genotypes
 from skgenetics.inspection import ImportanceDisplay, ScoresDisplay
 from skgenetics.preprocessing import GenotypeScaler
 
-n_people, places = 5_000, 10_000 * np.arange(1, 41)
+n_people, positions = 5_000, 10_000 * np.arange(1, 41)
 X = np.concatenate(
-    [make_genotypes(n_people, 40, positions=places, random_state=seed).data for seed in range(6)],
+    [
+        make_genotypes(n_people, 40, positions=positions, random_state=seed).data
+        for seed in range(6)
+    ],
     axis=1,
 )
 rng = np.random.default_rng(0)
 Z = GenotypeScaler().fit_transform(X)
-acting = rng.choice(X.shape[1], size=26, replace=False)
-alone, pairs = acting[:16], acting[16:].reshape(5, 2)
+causal = rng.choice(X.shape[1], size=26, replace=False)
+alone, pairs = causal[:16], causal[16:].reshape(5, 2)
 effects = rng.multivariate_normal([0, 0], [[1, 0.9], [0.9, 1]], size=16)
 additive = Z[:, alone] @ effects
 together = (Z[:, pairs[:, 0]] * Z[:, pairs[:, 1]]) @ rng.choice([-1, 1], size=5)
@@ -47,8 +51,9 @@ Y = (liability > np.quantile(liability, [0.7, 0.98], axis=0).diagonal()).astype(
 print(dict(zip(diseases, Y.sum(axis=0).tolist())), "cases of", n_people)
 
 # %%
-# Three models see the same people in each of five random splits: the network with one logit a
-# disease, the same network with the rare disease only, and a logistic regression of it.
+# Three models see the same people in each of five random splits: the network with one logit per
+# disease, the same network trained on the rare disease only, and logistic regression on the rare
+# disease.
 
 network = LINAClassifier(
     batch_norm=True,
@@ -72,13 +77,13 @@ auc = pd.DataFrame(auc)
 auc.round(3)
 
 # %%
-# Splits share people, so their scores are not independent, and the plain standard error would be
-# too small: that of Nadeau and Bengio counts for it. Judge by the difference within each split,
-# which is known better than either score.
+# The splits share people, so their scores are not independent and the usual standard error would be
+# too small. The standard error of Nadeau and Bengio corrects for this. Judge by the difference
+# within each split, which is known more precisely than either score.
 
 
 def standard_error(values):
-    """Of a mean over random splits with 40% held out."""
+    """Return that of a mean over random splits with 40% of people held out."""
     return np.sqrt(values.var(ddof=1) * (1 / len(values) + 0.4 / 0.6))
 
 
@@ -88,16 +93,16 @@ print(f"in {(gain > 0).sum()} of {len(gain)} splits")
 ScoresDisplay(["rare disease"] * 3, list(auc), auc.mean(), standard_error(auc), metric="AUC").plot()
 
 # %%
-# What is shared can be seen: the importance of the variants for one disease and for the other, in
-# the network of both. Diamonds are the variants that act, in pairs too.
+# The network trained on both diseases shows what they share: the importance of the variants for one
+# disease and for the other. Diamonds mark the causal variants, including those in pairs.
 
 both = network.fit(X, Y)
 ImportanceDisplay.from_estimator(
     both,
     X,
-    positions=np.tile(places, 6),
+    positions=np.tile(positions, 6),
     chromosomes=np.repeat(np.arange(1, 7), 40),
-    selected=acting,
+    selected=causal,
     tasks=diseases,
     n_labels=0,
 ).plot()

@@ -2,15 +2,15 @@
 Factors that act in many tissues
 ================================
 
-Variants far from a gene act on it through others: a variant changes a regulator, and the regulator
-many genes, in some tissues more than in others. Such expression is simulated here, over the
-genotypes of 358 people, so that the regulators are known and can be looked for.
+A variant far from a gene acts on it through a regulator: the variant changes the regulator, and the
+regulator changes many genes, in some tissues more than in others. This example simulates such
+expression over the genotypes of 358 people, so the regulators are known.
 """
 
 # %%
-# Four variants are regulators. Each acts on a fifth of 60 genes, in 11 tissues by a pattern that
-# tissues of one kind share. A variant near each gene acts on the gene itself. As in GTEx, a tissue
-# is sampled in some of the people only, for all genes or none.
+# Four variants are regulators. Each acts on a fifth of 60 genes in 11 tissues, and tissues of one
+# kind have similar effects. In addition, a variant near each gene acts on that gene. As in GTEx, a
+# tissue is sampled in some of the people only; a sample has all genes.
 
 import numpy as np
 
@@ -57,9 +57,10 @@ y = np.where(rng.random((n, 1, n_tissues)) < rng.uniform(0.3, 0.9, n_tissues), y
 print(f"{np.isnan(y).mean():.0%} of the cells are not observed.")
 
 # %%
-# The model is fitted to 298 people, 10% of whom only tell when to stop. With an L1 penalty most
-# variants have no effect on a factor, and factors that are not needed stay empty. In the picture
-# training people are predicted worse where the penalty outweighs what a variant explains.
+# The model is fitted to 298 people; 10% of them are held out to decide when to stop. With an L1
+# penalty most variants have no effect on a factor, and factors that are not needed stay empty.
+# If the penalty outweighs what a variant explains, the fit to the training people gets worse, as
+# the picture shows.
 
 train, test = slice(60, None), slice(0, 60)
 cis_alone = MILAGERegressor(
@@ -75,9 +76,9 @@ for name, fitted in {"cis": cis_alone, "cis and factors": model}.items():
 _ = TrainingCurveDisplay.from_estimator(model).plot()
 
 # %%
-# Has it found the regulators? Neighbors on the chromosome are inherited together, so a factor may
-# pick a variant beside the regulator: their squared correlation tells. Three are found. The fourth
-# explains least.
+# Does the model find the regulators? Neighbors on the chromosome are inherited together, so a
+# factor may pick a variant close to the regulator; their squared correlation shows this. The model
+# finds three regulators. The fourth has the weakest effect.
 
 strength = np.sqrt(np.mean(V**2, axis=0) * np.mean(W**2, axis=0))
 print("Strength of the regulators:", strength.round(2))
@@ -88,12 +89,13 @@ for t, active in enumerate(factor_summary(model).active_variants):
         print(f"factor {t}: {active.size} variants, the first r2 {r2[best]:.2f} with number {best}")
 
 # %%
-# In which tissues do they act? Above the matrix is the number of variants that act on each factor.
+# In which tissues do the factors act? The numbers above the matrix count the variants that act on
+# each factor.
 
 _ = FactorActivationDisplay.from_estimator(model, tissue_names=names, groups=kinds).plot()
 
 # %%
-# Tissues of a kind are alike in what the factors do in them: as a tree, and in the plane.
+# The factors have similar effects in tissues of one kind. A tree and a map of the tissues show it.
 
 _ = TissueDendrogramDisplay.from_estimator(model, tissue_names=names, groups=kinds).plot()
 
