@@ -29,7 +29,7 @@ MODULES = [
     if info.name != "skgenetics.__main__"
 ]
 EQUATIONS = re.findall(
-    r"^   \* - .*\n     - ``([\w.]+)``\n     - ``([\w/.]+)::(\w+)``$",
+    r"^   \* - .*\n     - \| ``([\w.]+)``\n       \| ``([\w/.]+)::(\w+)``$",
     (DOC / "equations.rst").read_text(encoding="utf-8"),
     flags=re.MULTILINE,
 )
@@ -143,6 +143,9 @@ def test_formulas_mean_what_latex_means(renderer):
     assert renderer.to_mathml(r"\Big( x \Big)", block=False) == renderer.to_mathml(
         "( x )", block=False
     )
+    hat = renderer.to_mathml(r"\hat y_{ijk}", block=False)  # the index beside the y, not below it
+    assert "<msub" in hat
+    assert "munderover" not in hat
     with pytest.raises(ValueError, match="nosuchcommand"):
         renderer.to_mathml(r"\nosuchcommand x", block=False)
 

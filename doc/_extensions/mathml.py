@@ -6,6 +6,7 @@ cannot translate is a warning, so that a build with ``-W`` stops.
 
 import html
 import re
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
@@ -13,6 +14,10 @@ from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.util import logging
 
 LOGGER = logging.getLogger(__name__)
+NAMESPACE = "http://www.w3.org/1998/Math/MathML"
+ElementTree.register_namespace("", NAMESPACE)
+ACCENTS = set("\N{MODIFIER LETTER CIRCUMFLEX ACCENT}~\N{MODIFIER LETTER MACRON}\N{DOT ABOVE}")
+BAR = '<mo stretchy="false" lspace="0" rspace="0">{}</mo>'
 TAG = re.compile(r"\\tag\{([^{}]*)\}")
 
 
@@ -21,7 +26,23 @@ def to_mathml(tex, *, block):
     tex = re.sub(r"\\[Bb]igg?[lr]?(?![a-z])|\\textstyle", "", tex)
     tex = re.sub(r"(frac)\s*(\d)\s*(\d)", r"\1{\2}{\3}", tex)  # \frac12 Q is not 12 over Q
     tex = re.sub(r"(\\(?:log|exp))\s*(?=[A-Za-z0-9\\])(?!\\left)", r"\1\\, ", tex)  # log x
-    return tex2mathml(tex, as_block=block)
+    return mend(tex2mathml(tex, as_block=block))
+
+
+def mend(mathml):
+    r"""Mend bars, which would stretch and take room, and the index of \hat y_i, put below the y."""
+    mathml = re.sub(r"<mo( [^>]*)?>‖</mo>", BAR.format("‖"), mathml)
+    mathml = mathml.replace('<mo stretchy="false">|</mo>', BAR.format("|"))
+    if "<munderover" not in mathml:
+        return mathml
+    root = ElementTree.fromstring(mathml.replace("&ApplyFunction;", "\N{FUNCTION APPLICATION}"))
+    for node in root.iter(f"{{{NAMESPACE}}}munderover"):
+        base, index, accent = node
+        if accent.text in ACCENTS:
+            accented = ElementTree.Element(f"{{{NAMESPACE}}}mover", {"accent": "true"})
+            accented.extend((base, accent))
+            node.tag, node[:] = f"{{{NAMESPACE}}}msub", (accented, index)
+    return ElementTree.tostring(root, encoding="unicode")
 
 
 def translate(node, tex, *, block):
