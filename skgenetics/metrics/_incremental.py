@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from skgenetics.metrics._validation import host_array, observed_rows
+from skgenetics.utils._moments import is_constant
 from skgenetics.utils._typing import ArrayLike
 
 
@@ -70,7 +71,7 @@ def incremental_r2_score(
     """
     y, prediction, weight, rows = observed_rows(y_true, y_pred, sample_weight)
     design = _standardized_design(covariates, prediction, rows)
-    if np.ptp(y) == 0:
+    if is_constant(np.var(y), np.mean(y)):
         warnings.warn(
             "y_true is constant: the incremental R2 is not defined.",
             UndefinedMetricWarning,

@@ -7,6 +7,7 @@ from scipy.special import ndtri
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics._validation import observed_rows
+from skgenetics.utils._moments import center, is_constant
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import ArrayLike
 
@@ -128,10 +129,9 @@ def liability_r2_score(
         )
         return float("nan")
     case_fraction = np.average(y, weights=weight)
-    prediction = prediction - prediction.min()
-    prediction -= np.average(prediction, weights=weight)
+    mean, prediction = center(prediction, weight / weight.sum())
     variance = np.average(prediction**2, weights=weight)
-    if variance == 0:
+    if is_constant(variance, mean):
         return 0.0
     covariance = np.average(prediction * (y - case_fraction), weights=weight)
     r2 = min(covariance**2 / (variance * case_fraction * (1 - case_fraction)), 1.0)

@@ -155,3 +155,12 @@ def test_other_namespaces_agree_with_numpy(genotypes, library, scale, dtype):
     tolerance = 1e-6 if dtype == "float32" else 1e-13
     assert_allclose(np.asarray(found), expected, rtol=tolerance, atol=tolerance)
     assert_allclose(np.asarray(found_back), back, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("n_samples", [3, 4001])
+def test_constants_are_told_from_variants_by_rounding_alone(n_samples):
+    X = np.full((n_samples, 2), 0.1)
+    X[0, 1] += 1e-12
+    scale = GenotypeScaler(scale="sd").fit(X).scale_
+    assert scale[0] == 0
+    assert scale[1] > 0
