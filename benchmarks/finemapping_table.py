@@ -29,6 +29,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
+from skgenetics.finemapping.solvers import SOLVERS, Adam
 from skgenetics.io import read_plink
 from skgenetics.metrics import (
     credible_set_summary,
@@ -133,11 +134,11 @@ def main():
     parser.add_argument("--loci", type=int, default=10, help="loci of each size and causal count")
     parser.add_argument("--sizes", type=int, nargs="+", default=[500, 1000, 5000])
     parser.add_argument("--genotypes", metavar="PREFIX", help="PLINK file to draw loci from")
-    parser.add_argument("--solvers", nargs="+", default=["susie", "gibbs", "cavi", "adam"])
+    parser.add_argument("--solvers", nargs="+", default=list(SOLVERS), choices=list(SOLVERS))
     arguments = parser.parse_args()
     methods = {solver: {"solver": solver} for solver in arguments.solvers}
-    if "adam" in methods:
-        methods["adam, independent noise"] = {"solver": "adam", "noise": "independent"}
+    if Adam.name in methods:
+        methods["adam, independent noise"] = {"solver": Adam(noise="independent")}
     with_rival = shutil.which("Rscript") is not None
     names = [*(["susieR"] if with_rival else []), *methods]
     results = {name: {"pip": [], "sets": [], "seconds": []} for name in names}

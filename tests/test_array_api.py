@@ -7,6 +7,7 @@ import pytest
 from sklearn import clone, config_context
 
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
+from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs
 from skgenetics.utils._arrays import to_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
@@ -27,24 +28,20 @@ FINEMAPPING = {
     "susie, given prior": FinemapMiXeR(
         solver="susie", causal_probability=np.linspace(0.1, 0.3, 8), effect_variance=0.05
     ),
-    "gibbs": FinemapMiXeR(solver="gibbs", n_draws=100, random_state=0),
-    "cavi": FinemapMiXeR(solver="cavi", n_restarts=3, random_state=0),
+    "gibbs": FinemapMiXeR(solver=Gibbs(n_draws=100), random_state=0),
+    "cavi": FinemapMiXeR(solver=CAVI(n_restarts=3), random_state=0),
     "adam": FinemapMiXeR(solver="adam", max_iter=300),
     "adam, independent": FinemapMiXeR(
-        solver="adam",
-        noise="independent",
+        solver=Adam(noise="independent", n_restarts=2),
         causal_probability=0.1,
         effect_variance=np.full(8, 0.05),
-        n_restarts=2,
         max_iter=200,
         random_state=0,
     ),
-    "adam, PCA": FinemapMiXeR(solver="adam", n_components=5, max_iter=300),
+    "adam, PCA": FinemapMiXeR(solver=Adam(n_components=5), max_iter=300),
     "adam, prior by adam": FinemapMiXeR(
-        solver="adam",
-        prior_update="adam",
+        solver=Adam(prior_update="adam", gate_init=0.5, sd_init=np.full(8, 0.02)),
         heritability=0.1,
-        start={"gate": 0.5, "sd": np.full(8, 0.02)},
         max_iter=200,
     ),
     "susie, annotations": FinemapMiXeR(solver="susie", annotations=np.eye(8)[:, [1, 5]]),

@@ -4,20 +4,17 @@ import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
+from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs
 
 ESTIMATORS = [
     FinemapMiXeR(solver="susie", random_state=0),
     FinemapMiXeR(solver="susie", residual_variance=None, random_state=0),
-    FinemapMiXeR(solver="gibbs", n_draws=200, random_state=0),
-    FinemapMiXeR(heritability=0.2, n_draws=200, random_state=0),
-    FinemapMiXeR(solver="cavi", n_restarts=3, random_state=0),
-    FinemapMiXeR(solver="adam", learning_rate=0.01, max_iter=500, random_state=0),
+    FinemapMiXeR(solver=Gibbs(n_draws=200), random_state=0),
+    FinemapMiXeR(solver=Gibbs(n_draws=200), heritability=0.2, random_state=0),
+    FinemapMiXeR(solver=CAVI(n_restarts=3), random_state=0),
+    FinemapMiXeR(solver=Adam(learning_rate=0.01), max_iter=500, random_state=0),
     FinemapMiXeR(
-        solver="adam",
-        noise="independent",
-        n_restarts=2,
-        n_components=1.0,
-        learning_rate=0.01,
+        solver=Adam(noise="independent", n_restarts=2, n_components=1.0, learning_rate=0.01),
         max_iter=500,
         random_state=0,
     ),

@@ -10,26 +10,53 @@ from itertools import islice
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from skgenetics.finemapping.solvers import Problem, Solver
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._frames import row_labels
+from skgenetics.utils._typing import ArrayLike
 
 MAX_ROUNDS = 10
 CHANGE = 0.01  # of every log prior odds: the rounds end below it
 
 
-def learn_annotations(solver, problem, design):
-    """Return the `Problem` at the prior probabilities learned, and w (k,) a unit of annotation.
+def validate_annotations(
+    annotations: ArrayLike, n_variants: int, names: np.ndarray | None
+) -> np.ndarray:
+    """Return annotations as an array (p, k) on the host."""
+    annotated_names = row_labels(annotations)
+    if (
+        annotated_names is not None
+        and names is not None
+        and not np.array_equal(annotated_names, names)
+    ):
+        raise ValueError(
+            "annotations and the genotypes or z name different variants, or the same in another "
+            "order. Align them first, as in annotations.loc[z.index]."
+        )
+    design = to_numpy(annotations)
+    if design.ndim != 2 or design.shape[0] != n_variants:
+        raise ValueError(
+            f"annotations must have shape ({n_variants}, n_annotations), one row per variant; got "
+            f"{design.shape}."
+        )
+    design = design.astype(float)
+    if not np.all(np.isfinite(design)):
+        raise ValueError("annotations hold NaN or infinity: fill them first, as with 0.")
+    return design
 
-    Parameters
-    ----------
-    solver : Solver
-    problem : Problem
-    design : ndarray of shape (p, k)
+
+def learn_annotations(
+    solver: Solver, problem: Problem, design: np.ndarray
+) -> tuple[Problem, np.ndarray]:
+    """Return the `Problem` at the prior probabilities learned, and w (k,) per unit of annotation.
+
+    `design` (p, k) holds the annotations.
     """
     varies = to_numpy(problem.locus.scale) > 0
     pi = np.full(len(design), 1 / len(design))
     coef = np.zeros(design.shape[1])
     for _ in range(MAX_ROUNDS):
-        *_, state = islice(solver.start(problem.with_prior(pi)), problem.max_iter)
+        *_, state = islice(solver.start(problem.with_pi(pi)), problem.max_iter)
         pip = to_numpy(solver.posterior(state, problem.locus).pip).astype(float)
         if not 0 < pip[varies].sum() < varies.sum():
             break
@@ -37,10 +64,12 @@ def learn_annotations(solver, problem, design):
         pi, coef = fractional_logistic(design, pip, varies)
         if np.max(np.abs(np.log(pi / previous))) < CHANGE:
             break
-    return problem.with_prior(pi), coef
+    return problem.with_pi(pi), coef
 
 
-def fractional_logistic(design, pip, varies):
+def fractional_logistic(
+    design: np.ndarray, pip: np.ndarray, varies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the probabilities (p,) and slopes (k,) of a logistic regression on labels in [0, 1].
 
     Maximizes sum_i pip_i log pi_i + (1 - pip_i) log(1 - pi_i) - w'w / 2 over the variants that

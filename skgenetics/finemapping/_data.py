@@ -6,7 +6,9 @@ import numpy as np
 
 from skgenetics.loci._ld import GenotypeLD
 from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import device_of, namespace_of
 from skgenetics.utils._moments import center, column_moments, is_constant, reciprocal
+from skgenetics.utils._typing import Array
 
 MAX_DENSE_LD = 4096  # beyond so many variants, fit applies LD through X and never forms it
 
@@ -15,17 +17,29 @@ class Moments(NamedTuple):
     """First and second moments of X (n, p) and y (n,) under frequency weights."""
 
     locus: Locus
-    X_mean: object  # (p,)
+    X_mean: Array
+    """(p,)"""
     y_mean: float
     y_sd: float
 
 
-def data_moments(X, y, weight, xp, device):
+class TraitUnits(NamedTuple):
+    """How effects of a locus, in deviations of a trait of mean 0, become those of the trait."""
+
+    effect: float
+    """What an effect of 1 is on the trait's own scale."""
+    center: float
+    """The trait where all genotypes have their means."""
+    X_mean: Array
+    """Means (p,) of the genotypes."""
+
+
+def data_moments(X: Array, y: Array, weight: Array | None) -> Moments:
     """Return the `Moments` of X and y, their LD dense up to MAX_DENSE_LD variants.
 
     Constant columns get variance and z of exactly 0. One pass over X by blocks of columns.
     """
-    dtype = y.dtype
+    xp, device, dtype = namespace_of(y), device_of(y), y.dtype
     n_samples = float(X.shape[0]) if weight is None else float(xp.sum(weight))
     if weight is None:
         share = xp.full((X.shape[0],), 1 / n_samples, dtype=dtype, device=device)
@@ -42,19 +56,31 @@ def data_moments(X, y, weight, xp, device):
     if X.shape[1] <= MAX_DENSE_LD:
         ld = ld.dense()
     scale = xp.sqrt(n_samples * variance)
-    locus = Locus(z, ld, n_samples, variance, scale, True)
+    locus = Locus(
+        z=z,
+        ld=ld,
+        n_samples=n_samples,
+        heterozygosity=variance,
+        scale=scale,
+        trait_known=True,
+    )
     return Moments(locus, mean, float(y_mean), float(y_variance) ** 0.5)
 
 
-def case_control_units(moments, y, xp):
-    """Return the locus, and the unit and center of its effects, where y (n,) is 0 or 1.
+def quantitative_units(moments: Moments) -> tuple[Locus, TraitUnits]:
+    """Return the locus and the units of its effects, for a trait on a scale of its own."""
+    return moments.locus, TraitUnits(moments.y_sd, moments.y_mean, moments.X_mean)
+
+
+def case_control_units(moments: Moments, y: Array) -> tuple[Locus, TraitUnits]:
+    """Return the locus and the units of its effects, if y (n,) is 0 or 1.
 
     The score test of a logistic regression is z = sqrt(n) cor(x, y), as for any trait. For log odds
     ratios b, a share f of cases and weak effects, E z = R diag sqrt(n f (1 - f) H) b: a study of
     n_eff = 4 n f (1 - f) people, half of them cases, in which b / 2 is an effect in deviations of
     the trait. Hence the unit 2, and the center logit(f).
     """
-    if not bool(xp.all((y == 0) | (y == 1))):
+    if not bool(namespace_of(y).all((y == 0) | (y == 1))):
         raise ValueError(
             "trait='binary' needs y of 0 (control) and 1 (case); got other values. A trait from "
             "which covariates were regressed is quantitative: leave trait='quantitative'."
@@ -66,4 +92,4 @@ def case_control_units(moments, y, xp):
     locus = locus._replace(
         n_samples=locus.n_samples * shrink, scale=locus.scale * shrink**0.5, trait_known=False
     )
-    return locus, 2.0, float(np.log(share) - np.log1p(-share))
+    return locus, TraitUnits(2.0, float(np.log(share) - np.log1p(-share)), moments.X_mean)

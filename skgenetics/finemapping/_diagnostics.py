@@ -17,6 +17,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
+from skgenetics.finemapping._choice import solver_of_effects
 from skgenetics.loci._ld import LD, ShrunkLD
 from skgenetics.loci._summary import validate_summary
 from skgenetics.utils._arrays import to_numpy
@@ -275,7 +276,7 @@ def settle_doubts(estimator, locus, on_mismatch):
             if doubts:
                 done += ", and one effect fitted, since doubts remained"
         if doubts:
-            refit.set_params(solver="susie", noise="ld", max_effects=1)._fit_summary_locus(locus)
+            refit.set_params(solver=solver_of_effects(), max_effects=1)._fit_summary_locus(locus)
     vars(estimator).update({k: v for k, v in vars(refit).items() if k.endswith("_")})
     warnings.warn(f"{reason} {done}. {remedy}", LDMismatchWarning, stacklevel=4)
     return True
@@ -283,11 +284,12 @@ def settle_doubts(estimator, locus, on_mismatch):
 
 def doubts_of(estimator, locus):
     """Return what is doubtful of a fit by one of the calibrated solvers; the others overstate."""
-    if estimator.solver_ not in ("susie", "gibbs"):
+    solver = estimator._solver
+    if not solver.calibrated:
         return []
     leads = [int(found["variants"][0]) for found in estimator.credible_sets_]
     leads += np.setdiff1d(np.flatnonzero(to_numpy(estimator.pip_) > 0.5), leads).tolist()
-    converged = estimator.converged_ or estimator.solver_ == "gibbs"  # that means more draws
+    converged = estimator.converged_ or solver.is_sampler  # which needs more draws
     return fit_doubts(leads, locus.ld, converged=converged)
 
 

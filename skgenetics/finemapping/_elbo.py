@@ -4,9 +4,24 @@ Source: Supplementary Notes of Finemap-MiXeR (Akdeniz et al., PLoS Genetics 2024
 equations (29)-(31), corrected. Arrays of variants have shape (..., p): leading axes are starts.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
+from skgenetics.finemapping._posterior import Posterior
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._typing import Array
+
 MIN_RESIDUAL_VARIANCE = 1e-4  # a learned s0^2 goes no lower: the data are then predicted exactly
+
+
+class NoiseNorm(NamedTuple):
+    """What s0^2 is learned from; both are None where s0^2 is held at its first value."""
+
+    z_norm: float | None = None
+    """z'V^+z with s0^2 V the covariance of the noise of z, or N where the trait is known."""
+    rank: float | None = None
+    """Rank of V, or N."""
 
 
 class Quadratic(NamedTuple):
@@ -21,34 +36,45 @@ class Quadratic(NamedTuple):
     and rank = N make this the likelihood of y, which says more of s0^2 than that of z.
     """
 
-    linear: object  # (p,)
-    product: object  # effects (..., p) -> G effects (..., p)
-    diagonal: object  # (p,) of G
-    z_norm: object  # None where it is not needed, s0^2 being held at its first value
-    rank: object
+    linear: Array
+    """(p,)"""
+    product: Callable[[Array], Array]
+    """Effects (..., p) -> G effects (..., p)."""
+    diagonal: Array
+    """(p,) of G."""
+    z_norm: float | None
+    """None where it is not needed, since s0^2 is held at its first value."""
+    rank: float | None
 
 
-def quadratic_form(locus, noise, *, n_components=None, norm=(None, None)):
-    """Return the `Quadratic` of a `Locus`.
+def quadratic_form(
+    locus: Locus,
+    noise: str,
+    *,
+    n_components: int | float | None = None,
+    norm: NoiseNorm | None = None,
+) -> Quadratic:
+    """Return the `Quadratic` of a `Locus` whose noise is "independent", or on the "ld".
 
     n_components : None, int or float
         The PCA form, equations (36)-(37): R is replaced, in the product G effects alone, by its
         leading eigenvectors, so many of them, or as many as hold this share of the trace.
-    norm : (float, float)
-        z_norm and rank, needed where s0^2 is learned: see `learning_norm`.
+    norm : NoiseNorm
+        Needed where s0^2 is learned: see `learning_norm`.
     """
-    z, ld, scale, xp = locus.z, locus.ld, locus.scale, locus.xp
+    z, ld, scale = locus.z, locus.ld, locus.scale
     independent = noise == "independent"
 
     def full_product(effects):
         moved = ld.product(effects * scale)
         return scale * (ld.product(moved) if independent else moved)
 
+    norm = NoiseNorm() if norm is None else norm
     product = full_product
     if n_components is not None:
         values, vectors = ld.spectrum()
         values = values**2 if independent else values
-        count = n_leading(values, n_components, xp)
+        count = n_leading(values, n_components)
         values, vectors = values[:count], vectors[:, :count] * scale[:, None]
 
         def pca_product(effects):
@@ -61,25 +87,27 @@ def quadratic_form(locus, noise, *, n_components=None, norm=(None, None)):
     return Quadratic(scale * z, product, scale**2, *norm)
 
 
-def n_leading(values, n_components, xp):
+def n_leading(values: Array, n_components: int | float) -> int:
     """Return how many leading `values` (falling) a count or a share of their sum asks for."""
+    xp = namespace_of(values)
     if isinstance(n_components, int):
         return min(n_components, values.shape[0])
     share = xp.cumulative_sum(values) / xp.sum(values)
     return min(int(xp.sum(xp.astype(share < n_components, xp.int64))) + 1, values.shape[0])
 
 
-def learning_norm(locus, noise):
-    """Return z_norm and rank of the `Quadratic` of a locus, from which s0^2 can be learned."""
+def learning_norm(locus: Locus, noise: str = "ld") -> NoiseNorm:
+    """Return the `NoiseNorm` of a locus, from which s0^2 can be learned."""
     if noise == "independent":
-        return float(locus.z @ locus.z), locus.z.shape[0]
+        return NoiseNorm(float(locus.z @ locus.z), locus.z.shape[0])
     if locus.trait_known:
-        return locus.n_samples, locus.n_samples
-    return range_norm(locus.z, *locus.ld.spectrum(), locus.xp)
+        return NoiseNorm(locus.n_samples, locus.n_samples)
+    return range_norm(locus.z, *locus.ld.spectrum())
 
 
-def range_norm(z, values, vectors, xp):
+def range_norm(z: Array, values: Array, vectors: Array) -> NoiseNorm:
     """Return z'R^+z and rank(R); raise ValueError where z leaves the range of R."""
+    xp = namespace_of(z)
     tolerance = values.shape[0] * float(xp.finfo(values.dtype).eps) * float(values[0])
     keep = values > max(tolerance, 1e-10 * float(values[0]))
     rotated = z @ vectors
@@ -93,34 +121,48 @@ def range_norm(z, values, vectors, xp):
             "residual_variance a number."
         )
     inverse = xp.where(keep, 1 / xp.where(keep, values, 1 + 0 * values), 0 * values)
-    return float(xp.sum(rotated**2 * inverse)), int(xp.sum(xp.astype(keep, xp.int64)))
+    return NoiseNorm(float(xp.sum(rotated**2 * inverse)), int(xp.sum(xp.astype(keep, xp.int64))))
 
 
-def expected_residual(quadratic, moved, mean, variance, xp):
+def expected_residual(quadratic: Quadratic, moved: Array, mean: Array, variance: Array) -> Array:
     """Return E_q of -2 linear'beta + beta' G beta, given moved = G mean; the paper's T_A - z'z."""
+    xp = namespace_of(mean)
     return xp.sum((moved - 2 * quadratic.linear) * mean + quadratic.diagonal * variance, axis=-1)
 
 
-def log_likelihood(quadratic, residual, residual_variance, xp):
+def log_likelihood(quadratic: Quadratic, residual: Array, residual_variance: Array) -> Array:
     """Return E_q log p(z | beta) - log p(z | beta = 0, s0^2 = 1): T1 of the paper.
 
     `residual` is `expected_residual`. Where z_norm is None, s0^2 is a constant whose own terms are
     left out, so that the value is relative to beta = 0 at the same s0^2.
     """
     value = -residual / (2 * residual_variance)
-    if quadratic.z_norm is None:
+    if quadratic.z_norm is None or quadratic.rank is None:
         return value
+    xp = namespace_of(residual_variance)
     extra = quadratic.z_norm * (1 - 1 / residual_variance)
     return value + extra / 2 - quadratic.rank * xp.log(residual_variance) / 2
 
 
-def log_sigmoid(logit, xp):
+def log_sigmoid(logit: Array) -> tuple[Array, Array]:
     """Return log q and log(1 - q) of q = 1 / (1 + exp(-logit))."""
+    xp = namespace_of(logit)
     log_gate = -xp.log1p(xp.exp(-logit))
     return log_gate, log_gate - logit
 
 
-def elbo(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_variance, xp):
+def elbo(
+    quadratic: Quadratic,
+    moved: Array,
+    mean: Array,
+    sd: Array,
+    logit: Array,
+    *,
+    pi: Array,
+    slab: Array,
+    spike: Array,
+    residual_variance: Array,
+) -> Array:
     """Return L = T1 - T2 - T3, the bound for q(beta, u) = prod Bern(u|q) N(beta|mean, sd^2).
 
     Parameters
@@ -131,16 +173,18 @@ def elbo(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_varianc
         Prior probability of an effect, variances sigma_beta^2 of the slab and delta^2 of the spike,
         and s0^2.
     """
-    residual = expected_residual(quadratic, moved, mean, sd**2, xp)
-    prior = log_prior_ratio(mean, sd, logit, pi=pi, slab=slab, spike=spike, xp=xp)
-    return log_likelihood(quadratic, residual, residual_variance[..., 0], xp) + xp.sum(
-        prior, axis=-1
-    )
+    residual = expected_residual(quadratic, moved, mean, sd**2)
+    likelihood = log_likelihood(quadratic, residual, residual_variance[..., 0])
+    prior = log_prior_ratio(mean, sd, logit, pi=pi, slab=slab, spike=spike)
+    return likelihood + namespace_of(mean).sum(prior, axis=-1)
 
 
-def log_prior_ratio(mean, sd, logit, *, pi, slab, spike, xp):
+def log_prior_ratio(
+    mean: Array, sd: Array, logit: Array, *, pi: Array, slab: Array, spike: Array
+) -> Array:
     """Return E_q log p(beta, u) - E_q log q(beta, u) of each variant: -T2 - T3."""
-    log_gate, log_off = log_sigmoid(logit, xp)
+    xp = namespace_of(mean)
+    log_gate, log_off = log_sigmoid(logit)
     gate, off = xp.exp(log_gate), xp.exp(log_off)
     second = mean**2 + sd**2
     slab_term = xp.log(pi) - log_gate - (xp.log(slab) + second / slab) / 2
@@ -148,13 +192,25 @@ def log_prior_ratio(mean, sd, logit, *, pi, slab, spike, xp):
     return gate * slab_term + off * spike_term + xp.log(sd) + 0.5
 
 
-def gradient(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_variance, xp):
+def gradient(
+    quadratic: Quadratic,
+    moved: Array,
+    mean: Array,
+    sd: Array,
+    logit: Array,
+    *,
+    pi: Array,
+    slab: Array,
+    spike: Array,
+    residual_variance: Array,
+) -> tuple[Array, Array, Array]:
     """Return the derivatives of `elbo` in mean, sd and q, given moved = G mean.
 
     Table 1 and (31) with their corrections: the mean multiplies its prior precision, and with noise
     on R the variance's likelihood term is N H in place of sum_j a_ij^2.
     """
-    log_gate, log_off = log_sigmoid(logit, xp)
+    xp = namespace_of(mean)
+    log_gate, log_off = log_sigmoid(logit)
     gate, off = xp.exp(log_gate), xp.exp(log_off)
     second = mean**2 + sd**2
     precision = off / spike + gate / slab
@@ -166,22 +222,36 @@ def gradient(quadratic, moved, mean, sd, logit, *, pi, slab, spike, residual_var
     return d_mean, d_sd, d_gate
 
 
-def prior_gradient(quadratic, moved, mean, sd, gate, *, pi, slab, spike, residual_variance, xp):
+def prior_gradient(
+    quadratic: Quadratic,
+    moved: Array,
+    mean: Array,
+    sd: Array,
+    gate: Array,
+    *,
+    pi: Array,
+    slab: Array,
+    spike: Array,
+    residual_variance: Array,
+) -> tuple[Array, Array, Array]:
     """Return the derivatives (..., 1) of `elbo` in logit pi, log sigma_beta^2 and log s0^2.
 
     (31) with its corrections, times pi (1 - pi), sigma_beta^2 and s0^2. The last is 0 where z_norm
     is None; the spike has no part in any.
     """
+    xp = namespace_of(mean)
     second = mean**2 + sd**2
     d_pi = xp.sum(gate - pi, axis=-1, keepdims=True)
     d_slab = xp.sum(gate * (second / slab - 1), axis=-1, keepdims=True) / 2
-    if quadratic.z_norm is None:
+    if quadratic.z_norm is None or quadratic.rank is None:
         return d_pi, d_slab, 0 * d_pi
-    error = quadratic.z_norm + expected_residual(quadratic, moved, mean, sd**2, xp)[..., None]
+    error = quadratic.z_norm + expected_residual(quadratic, moved, mean, sd**2)[..., None]
     return d_pi, d_slab, (error / residual_variance - quadratic.rank) / 2
 
 
-def closed_form_prior(total, second, n_variants, pi_slab=None):
+def closed_form_prior(
+    total: Array, second: Array, n_variants: int, pi_slab: float | None = None
+) -> tuple[Array, Array]:
     """Return the maximizers pi and sigma_beta^2 of the bound, given total = sum q.
 
     pi = total / p and sigma_beta^2 = second / total, second = sum q (mean^2 + sd^2). Where a given
@@ -196,20 +266,23 @@ def closed_form_prior(total, second, n_variants, pi_slab=None):
     return pi, pi_slab / pi
 
 
-def learned_prior(posterior, locus, pi_slab=None):
+def learned_prior(posterior: Posterior, pi_slab: float | None = None) -> tuple[float, float]:
     """Return what `closed_form_prior` makes of a `Posterior`: pi, its mean PIP, and the slab."""
-    total, second = (float(locus.xp.sum(part)) for part in (posterior.pip, posterior.slab_second))
+    xp = namespace_of(posterior.pip)
+    total, second = (float(xp.sum(part)) for part in (posterior.pip, posterior.slab_second))
     if total == 0:
         return 0.0, 0.0
     return closed_form_prior(total, second, posterior.pip.shape[0], pi_slab)
 
 
-def residual_share(posterior, locus):
+def residual_share(posterior: Posterior, locus: Locus) -> float:
     """Return E||y - X beta||^2 / (N var(y)), of the trait whose variance is 1: y's noise."""
-    effects = locus.xp.concat([posterior.mean[None, :], posterior.factors], axis=0)
+    xp = namespace_of(posterior.mean)
+    spread, factors, weights = posterior.covariance
+    effects = xp.concat([posterior.mean[None, :], factors], axis=0)
     moved = locus.ld.product(effects * locus.scale) * locus.scale
-    quadratic = locus.xp.sum(effects * moved, axis=1)
-    fitted = 2 * locus.xp.sum(locus.scale * locus.z * posterior.mean) - quadratic[0]
-    variance = locus.xp.sum(locus.scale**2 * posterior.spread)
-    variance = variance + locus.xp.sum(posterior.factor_weights * quadratic[1:])
+    quadratic = xp.sum(effects * moved, axis=1)
+    fitted = 2 * xp.sum(locus.scale * locus.z * posterior.mean) - quadratic[0]
+    variance = xp.sum(locus.scale**2 * spread)
+    variance = variance + xp.sum(weights * quadratic[1:])
     return max(1 - float(fitted - variance) / locus.n_samples, 0.0)

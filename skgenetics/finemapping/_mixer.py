@@ -1,6 +1,8 @@
 """The FinemapMiXeR estimator."""
 
 import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -8,33 +10,45 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.finemapping._annotations import learn_annotations
-from skgenetics.finemapping._data import case_control_units, data_moments
-from skgenetics.finemapping._diagnostics import settle_doubts
-from skgenetics.finemapping._elbo import learning_norm, log_sigmoid, residual_share
-from skgenetics.finemapping._n_causal import summarize
-from skgenetics.finemapping._parameters import (
-    check_parameters,
-    choose_solver,
-    prior_asked,
-    validate_annotations,
+from skgenetics.finemapping._annotations import learn_annotations, validate_annotations
+from skgenetics.finemapping._choice import SolverName, choose_solver, described_solvers
+from skgenetics.finemapping._data import (
+    TraitUnits,
+    case_control_units,
+    data_moments,
+    quantitative_units,
 )
+from skgenetics.finemapping._diagnostics import settle_doubts
+from skgenetics.finemapping._elbo import NoiseNorm, log_sigmoid, residual_share
+from skgenetics.finemapping._panel import panel_noise
+from skgenetics.finemapping._posterior import Posterior, predictive_variance
+from skgenetics.finemapping._prior import FixedPrior, known_prior
 from skgenetics.finemapping._results import (
-    fitted_effects,
-    predictive_variance,
+    BoundPath,
+    fitted_attributes,
     variants_frame,
 )
-from skgenetics.finemapping._solvers import SOLVERS, Problem, panel_noise
-from skgenetics.loci._summary import validate_summary
-from skgenetics.utils._arrays import (
-    check_same_namespace,
-    float_dtype,
-    matvec,
-    to_numpy,
-)
+from skgenetics.finemapping.solvers import Problem, Solver
+from skgenetics.loci._summary import Locus, validate_summary
+from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._parameters import check_option
+from skgenetics.utils._parameters import (
+    Anything,
+    Constraints,
+    Instance,
+    Integer,
+    Number,
+    Option,
+    ParameterError,
+    Seed,
+    check_option,
+    check_parameters,
+)
+from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
@@ -47,68 +61,41 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     Parameters
     ----------
-    solver : {"auto", "susie", "gibbs", "cavi", "adam"}, default="auto"
-        "susie": a sum of at most `max_effects` single effects with its own prior on where they
-        are; calibrated, fast, and credible sets directly. "gibbs": samples the model above, point
-        mass included; calibrated, and slower. "cavi": coordinate ascent on a mean-field bound of
-        it from many starts, weighted; a single start is overconfident in LD. "adam": the
-        published Finemap-MiXeR algorithm, gradient ascent on a mean-field bound with a Gaussian
-        spike; overconfident in LD, whatever its options. "gibbs" and "cavi" form the LD matrix.
-        "auto" takes "susie"; where a number is given for causal_probability, or the heritability,
-        which only the model above has, "gibbs" up to 4,096 variants. `solver_` tells.
-    noise : {"ld", "independent"}, default="ld"
-        Covariance of the noise of z, up to `residual_variance`: the LD matrix, which is right, or
-        the identity, which is what the paper assumes. "independent" needs solver="adam".
+    solver : str or Solver, default="auto"
+        A solver of :mod:`skgenetics.finemapping.solvers` with settings of its own, such as
+        ``Gibbs(n_draws=5000)``, or the name of one with its defaults:
+
+        SOLVERS
+
+        "auto" takes the first of them that is calibrated. If a number is given for
+        causal_probability, or the heritability, it takes the first whose prior has such a number,
+        as in the model above, up to 4,096 variants if it forms the LD matrix. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
-        a variant. With "susie" the probabilities count relative to each other alone.
+        per variant. "susie" takes probabilities relative to each other only.
     effect_variance : None, float or array-like of shape (n_variants,), default=None
         sigma_beta^2, the variance of an effect, in trait variances per squared allele. None:
-        learned ("susie": one variance an effect; "gibbs": drawn with the effects).
+        learned ("susie": one variance per effect; "gibbs": drawn with the effects).
     residual_variance : None or float, default=1.0
-        sigma_0^2, the variance of the noise of z. 1 holds where the locus explains little of the
+        sigma_0^2, the variance of the noise of z. 1 holds if the locus explains little of the
         trait. None: learned, for a locus of large effects: from the trait itself in :meth:`fit`,
         in :meth:`fit_summary` from z alone, which must lie in the range of ld.
     heritability : None or float, default=None
-        h^2 of the locus, the share of the trait's variance its variants explain on average: fixes
-        sigma_beta^2 = h^2 / sum_i pi_i H_i. Where causal_probability is None, "susie" expects one
-        effect, and the others learn pi_1 under it.
+        h^2 of the locus, the share of the trait's variance that its variants explain on average:
+        fixes sigma_beta^2 = h^2 / sum_i pi_i H_i. If causal_probability is None, pi_1 is learned
+        under it; "susie", which has no pi_1, then expects one effect.
     annotations : None or array-like of shape (n_variants, n_annotations), default=None
-        Of the variants, such as 1 where one is in an enhancer: prior odds that depend on them are
+        Of the variants, such as 1 for one in an enhancer: prior odds that depend on them are
         learned by logistic regression on the PIPs, in up to 10 fits, with a normal prior on the
-        slopes (variance 1 a standard deviation). In place of causal_probability.
+        slopes (variance 1 per standard deviation). In place of causal_probability.
     max_effects : int, default=10
         Largest number of single effects ("susie").
-    n_components : None, int or float, default=None
-        PCA form of "adam": replace the product with the LD by its leading eigenvectors, so many,
-        or as many as hold this share of the trace. None: the full product.
-    spike_sd : "adaptive" or float, default="adaptive"
-        Standard deviation of the Gaussian that stands for the point mass in "adam". "adaptive":
-        it follows the mean size of the effects, as in the paper.
-    gate_scale : float, default=1.0
-        k_f of the paper: q_i = 1 / (1 + exp(-k_f o_i)) ("adam").
-    learning_rate, beta_1, beta_2, epsilon : float
-        Constants of Adam.
-    start : None or dict, default=None
-        First "mean", "sd" and "gate" (o) of "adam", each a number or (n_variants,). Those not given
-        are the paper's: .01, .01 and abs(z).
-    prior_update : {"closed_form", "adam"}, default="closed_form"
-        How "adam" learns the prior's parameters: exactly, every 100 iterations after the first
-        4,000 (or half of max_iter), or by Adam too, on their logs, from the first iteration on.
-    n_restarts : None or int, default=None
-        Starts. "adam" (1): run as one batch, the one of the best bound is kept; the first is that
-        of `start`, in the others each o_i is multiplied by a uniform draw from (0, 2).
-        "cavi" (30): from no effects, visiting the variants in another order each; those that end
-        apart are weighted by their bounds.
-    n_draws, n_chains : int, default=1000, 2
-        Sweeps kept of a chain, after a quarter as many that are not, and chains ("gibbs").
-    min_iter : None or int, default=None
-        Smallest number of iterations of "adam": 500, or until the prior was learned 10 times.
     max_iter : None or int, default=None
-        Largest number of iterations ("adam": 10,000) or sweeps ("cavi": 500, "susie": 100).
+        Largest number of iterations. None: the solver's own ("susie": 100, "cavi": 500, "adam":
+        10,000). "gibbs" runs as many sweeps as its `n_draws` ask for.
     tol : None or float, default=None
-        "adam" stops when the PIPs change by less in sum (2.5e-3), "cavi" and "susie" when the bound
-        rises by less (1e-3).
+        Stop when the bound rises by less, or in "adam" when the PIPs change by less in sum. None:
+        the solver's own (1e-3; "adam": 2.5e-3).
     coverage : float, default=0.95
         Probability that a credible set holds a causal variant.
     min_purity : float, default=0.5
@@ -120,7 +107,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         probability of a case. Variances and heritability are those of a study of so many people,
         half of them cases, in which a log odds ratio b is an effect b / 2.
     random_state : None, int or RandomState, default=None
-        Of the restarts, and of the draws of "gibbs".
+        Of everything a solver draws.
 
     Attributes
     ----------
@@ -137,11 +124,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     z_ : array of shape (n_variants,)
         sqrt(N) times the correlation of variant and trait.
     credible_sets_ : list of dict
-        One a signal: "variants" (column indices, most probable first), "alpha" (their
+        One per signal: "variants" (column indices, most probable first), "alpha" (their
         probabilities), "coverage", "min_abs_r", "mean_abs_r", "log10_bf" (Bayes factor of the
         signal). Variants tied with the last of a set belong to it too.
     causal_probability_ : float or array of shape (n_variants,)
-        The prior probability given, or learned: the mean PIP. That of "cavi" is biased low.
+        The prior probability given, or learned: the mean PIP.
     effect_variance_ : float or array of shape (n_variants,)
         The effect variance given, or the one learned (trait variances per squared allele).
     residual_variance_ : float
@@ -151,28 +138,24 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         variance; H is the variance of the genotypes, or the heterozygosity given.
     n_causal_ : tuple
         (mean, (low, high)): the number of variants with an effect, and the central interval that
-        holds it with probability `coverage`. "susie" takes each of its effects for certain, so
-        that its interval is too narrow.
+        holds it with probability `coverage`.
     annotation_coef_ : array of shape (n_annotations,)
-        With annotations: log odds ratio of an effect for one unit of each.
+        With annotations: log odds ratio of an effect per unit of each.
     solver_ : str
-        The solver that ran.
+        Name of the solver that ran.
     elbo_path_ : list of float
-        Lower bound on the log evidence relative to no effect, after each iteration. With
-        spike_sd="adaptive" the objective itself changes and the trace need not rise. Empty for
-        "gibbs".
+        Lower bound on the log evidence relative to no effect, after each iteration; of the start
+        that ends best. Empty for a sampler.
     ld_mismatch_ : bool
         After :meth:`fit_summary`: whether z does not fit the LD, see its `on_mismatch`.
     diagnostics_ : dict
-        Of "gibbs", else empty: "rhat" and "effective_size" of the number of causal variants and of
-        the variance they explain (the worse), and "pip_gap", the largest difference of a PIP
-        between chains. An R-hat above 1.1 or a gap above 0.1 gives a ConvergenceWarning.
+        What else the solver says of its fit, such as the agreement of chains; often empty.
     n_iter_ : int
-        Iterations or sweeps; blocks of 50 sweeps for "gibbs".
+        Iterations; of a sampler, blocks of 50 sweeps.
     converged_ : bool
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Where X has columns, or ld rows, with names.
+        If X has columns, or ld rows, with names.
 
     References
     ----------
@@ -190,60 +173,55 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     >>> model = FinemapMiXeR().fit(X, y)
     >>> model.pip_.shape
     (200,)
+
+    The settings of a solver are parameters of its own, which a search reaches by ``solver__``:
+
+    >>> from skgenetics.finemapping.solvers import Gibbs
+    >>> model = FinemapMiXeR(solver=Gibbs(n_draws=200), random_state=0)
+    >>> model.set_params(solver__n_draws=300).fit(X, y).solver_
+    'gibbs'
     """
+
+    _constraints: ClassVar[Constraints] = {
+        "solver": [SolverName(), Instance(Solver, noun="a solver such as Gibbs()")],
+        "causal_probability": [None, Anything("a number or an array")],  # checked beside z
+        "effect_variance": [None, Anything("a number or an array")],
+        "residual_variance": [None, Number(low=0)],
+        "heritability": [None, Number(low=0, high=1)],
+        "annotations": [None, Anything()],
+        "max_effects": [Integer(low=1)],
+        "max_iter": [None, Integer(low=1)],
+        "tol": [None, Number(low=0, closed="left")],
+        "coverage": [Number(low=0, high=1)],
+        "min_purity": [Number(low=0, high=1, closed="both")],
+        "trait": [Option("quantitative", "binary")],
+        "random_state": [Seed()],
+    }
 
     def __init__(
         self,
         *,
-        solver="auto",
-        noise="ld",
-        causal_probability=None,
-        effect_variance=None,
-        residual_variance=1.0,
-        heritability=None,
-        annotations=None,
-        max_effects=10,
-        n_components=None,
-        spike_sd="adaptive",
-        gate_scale=1.0,
-        learning_rate=1e-3,
-        beta_1=0.9,
-        beta_2=0.99,
-        epsilon=1e-8,
-        start=None,
-        prior_update="closed_form",
-        n_restarts=None,
-        n_draws=1000,
-        n_chains=2,
-        min_iter=None,
-        max_iter=None,
-        tol=None,
-        coverage=0.95,
-        min_purity=0.5,
-        trait="quantitative",
-        random_state=None,
+        solver: str | Solver = "auto",
+        causal_probability: ArrayLike | None = None,
+        effect_variance: ArrayLike | None = None,
+        residual_variance: float | None = 1.0,
+        heritability: float | None = None,
+        annotations: ArrayLike | None = None,
+        max_effects: int = 10,
+        max_iter: int | None = None,
+        tol: float | None = None,
+        coverage: float = 0.95,
+        min_purity: float = 0.5,
+        trait: str = "quantitative",
+        random_state: int | np.random.RandomState | None = None,
     ):
         self.solver = solver
-        self.noise = noise
         self.causal_probability = causal_probability
         self.effect_variance = effect_variance
         self.residual_variance = residual_variance
         self.heritability = heritability
         self.annotations = annotations
         self.max_effects = max_effects
-        self.n_components = n_components
-        self.spike_sd = spike_sd
-        self.gate_scale = gate_scale
-        self.learning_rate = learning_rate
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-        self.start = start
-        self.prior_update = prior_update
-        self.n_restarts = n_restarts
-        self.n_draws = n_draws
-        self.n_chains = n_chains
-        self.min_iter = min_iter
         self.max_iter = max_iter
         self.tol = tol
         self.coverage = coverage
@@ -258,7 +236,9 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return tags
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "FinemapMiXeR":
         """Fine-map the trait y on the variants X; X itself is the LD panel.
 
         Parameters
@@ -274,15 +254,16 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         -------
         self : FinemapMiXeR
         """
-        check_parameters(self.get_params(deep=False))
+        self._check_parameters()
         X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
         y = xp.astype(y, float_dtype(X, xp), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
-        moments = data_moments(X, y, weight, xp, device)
-        locus, unit, center = moments.locus, moments.y_sd, moments.y_mean
+        moments = data_moments(X, y, weight)
         if self.trait == "binary":
-            locus, unit, center = case_control_units(moments, y, xp)
-        posterior = self._fit_locus(locus, unit, moments.X_mean, center, X, y)
+            locus, units = case_control_units(moments, y)
+        else:
+            locus, units = quantitative_units(moments)
+        posterior = self._fit_locus(locus, units, X, y)
         self._noise_variance = moments.y_sd**2 * residual_share(posterior, locus)
         self._X_mean = moments.X_mean
         return self
@@ -290,29 +271,28 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     @with_callbacks
     def fit_summary(
         self,
-        z=None,
-        ld=None,
+        z: ArrayLike | None = None,
+        ld: Any = None,
         *,
-        n_samples,
-        beta=None,
-        se=None,
-        heterozygosity=None,
-        panel_size=None,
-        on_mismatch="one_effect",
-    ):
+        n_samples: ArrayLike,
+        beta: ArrayLike | None = None,
+        se: ArrayLike | None = None,
+        heterozygosity: ArrayLike | None = None,
+        panel_size: float | None = None,
+        on_mismatch: str = "one_effect",
+    ) -> "FinemapMiXeR":
         """Fine-map from summary statistics.
 
         Parameters
         ----------
         z : array-like of shape (n_variants,), optional
-            Wald statistics of the single-variant regressions. May be left out where `beta` and `se`
-            are given.
+            Wald statistics of the single-variant regressions. None: beta / se.
         ld : array, sparse matrix or data frame
             LD of the variants, of the people of the scan or others of their ancestry, counting the
             same alleles as z: the correlations r (n_variants, n_variants), symmetric with a
             diagonal of 1, dense or `scipy.sparse`; or a factor F (n_variants, k) of r = F F'; or
             the genotypes of a reference panel (n_people, n_variants), int8 without a float copy,
-            whose r is never formed ("cavi" and "gibbs" form it). A square array is always r.
+            whose r is never formed, unless a solver needs it. A square array is always r.
         n_samples : float or array-like of shape (n_variants,)
             People in the scan, or with each variant.
         beta, se : array-like of shape (n_variants,), optional
@@ -321,15 +301,15 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             2f(1-f) from the allele frequency f. None: effects are per standard deviation of the
             genotype.
         panel_size : None or float, default=None
-            People that ld was estimated from, where they are not those of the scan: its errors add
+            People that ld was estimated from, if they are not those of the scan: its errors add
             to the noise of z, in proportion to the signal. None: the rows of genotypes given as ld
-            where they are fewer than n_samples, else infinity.
+            if they are fewer than n_samples, else infinity.
         on_mismatch : {"one_effect", "shrink", "raise", "ignore"}, default="one_effect"
-            What to do where z does not fit the LD, or where the fit is doubtful: "susie" does not
-            converge, or "susie" or "gibbs" find effects on two variants of absolute r > .95.
+            What to do if z does not fit the LD, or if the fit of a calibrated solver is doubtful:
+            it does not converge, or finds effects on two variants of absolute r > .95.
             "one_effect": fit a single effect in place, which asks LD for its set's purity alone;
             "shrink": shrink the LD to the identity by the share of noise that does not follow it,
-            and one effect where doubts remain; both warn with :class:`LDMismatchWarning`.
+            and one effect if doubts remain; both warn with :class:`LDMismatchWarning`.
             :func:`ld_mismatch` tells which variants are at fault.
 
         Returns
@@ -338,11 +318,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Notes
         -----
-        Each z becomes sqrt(n) cor(x, y) = z sqrt(n / (z^2 + n - 2)) first. Where z and ld are
+        Each z becomes sqrt(n) cor(x, y) = z sqrt(n / (z^2 + n - 2)) first. If z and ld are
         pandas objects, the index of z and the columns of ld must agree, and become
         `feature_names_in_`.
         """
-        check_parameters(self.get_params(deep=False))
+        self._check_parameters()
         check_option(on_mismatch, "on_mismatch", ("one_effect", "shrink", "raise", "ignore"))
         summary = validate_summary(
             z,
@@ -369,7 +349,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 warnings.warn(warning.message, stacklevel=3)
         return self
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Predict the trait as the posterior mean, a polygenic score of the locus.
 
         Parameters
@@ -391,7 +371,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         X, xp, _ = as_genotypes(self, X, reset=False)
         y_mean = matvec(X, self.coef_, xp) + self.intercept_
         if self.trait == "binary":
-            y_mean = xp.exp(log_sigmoid(y_mean, xp)[0])
+            y_mean = xp.exp(log_sigmoid(y_mean)[0])
         if not return_std:
             return y_mean
         if not hasattr(self, "_X_mean"):
@@ -401,12 +381,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
         if self.trait == "binary":
             return y_mean, xp.sqrt(y_mean * (1 - y_mean))
-        covariance = self._spread, self._factors, self._factor_weights
-        variance = predictive_variance(X, self._X_mean, *covariance, self._noise_variance, xp)
+        variance = predictive_variance(X, self._X_mean, self._covariance, self._noise_variance)
         return y_mean, xp.sqrt(variance)
 
-    def to_frame(self):
-        """Return a pandas data frame with a row a variant.
+    def to_frame(self) -> "DataFrame":
+        """Return a pandas data frame with a row per variant.
 
         Returns
         -------
@@ -419,57 +398,60 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         columns = self.z_, self.pip_, self.coef_, self.coef_sd_
         return variants_frame(names, *columns, self.credible_sets_)
 
-    def _fit_summary_locus(self, locus):
-        """Run the solver on a locus known by summary statistics."""
-        self._fit_locus(locus, 2.0 if self.trait == "binary" else 1.0, 0 * locus.z, 0.0)
+    def _check_parameters(self) -> None:
+        """Raise where a parameter, or two of them together, are not what the docstring says."""
+        check_parameters(self)
+        if isinstance(self.solver, Solver):
+            check_parameters(self.solver)
+        if self.trait == "binary" and self.residual_variance is None:
+            raise ParameterError(
+                "trait='binary' needs residual_variance=1.0: a score statistic's variance is known."
+            )
+        for first, second in (
+            ("heritability", "effect_variance"),
+            ("annotations", "causal_probability"),
+        ):
+            if getattr(self, first) is not None and getattr(self, second) is not None:
+                raise ParameterError(
+                    f"{first} and {second} set the same part of the prior: give one."
+                )
 
-    def _fit_locus(self, locus, unit, X_mean, center, X=None, y=None):
+    def _fit_summary_locus(self, locus: Locus) -> None:
+        """Run the solver on a locus known by summary statistics."""
+        effect_unit = 2.0 if self.trait == "binary" else 1.0
+        self._fit_locus(locus, TraitUnits(effect_unit, 0.0, 0 * locus.z))
+
+    def _fit_locus(
+        self, locus: Locus, units: TraitUnits, X: Array | None = None, y: Array | None = None
+    ) -> Posterior:
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         for name in ("annotation_coef_", "ld_mismatch_"):
             vars(self).pop(name, None)
-        xp, parameters = locus.xp, self.get_params(deep=False)
-        self.solver_ = choose_solver(parameters, locus.z.shape[0])
-        solver = SOLVERS[self.solver_]
-        learns_noise = self.residual_variance is None
-        pi, slab, pi_slab = prior_asked(parameters, self.solver_, locus)
-        problem = Problem(
-            locus=locus,
-            pi=pi,
-            slab=slab,
-            pi_slab=pi_slab,
-            residual_variance=self.residual_variance,
-            norm=learning_norm(locus, self.noise) if learns_noise else (None, None),
-            max_iter=solver.max_iter(parameters),
-            tol=solver.tol if self.tol is None else self.tol,
-            rng=check_random_state(self.random_state),
-            options=parameters,
+        fixed = FixedPrior(
+            self.causal_probability,
+            self.effect_variance,
+            self.heritability,
+            annotated=self.annotations is not None,
         )
-        if locus.panel_size < np.inf and not learns_noise:
-            problem = problem._replace(residual_variance=panel_noise(problem))
+        n_variants = locus.z.shape[0]
+        solver = choose_solver(self.solver, asks_pi=fixed.asks_pi, n_variants=n_variants)
+        problem = self._pose_problem(solver, locus, fixed)
         if self.annotations is not None:
             names = getattr(self, "feature_names_in_", None)
-            design = validate_annotations(self.annotations, locus.z.shape[0], names)
+            design = validate_annotations(self.annotations, n_variants, names)
             problem, coef = learn_annotations(solver, problem, design)
             self.annotation_coef_ = locus.array(coef)
-        bounds = []
-
-        def traced():
-            for state in solver.start(problem):
-                bounds.append(np.atleast_1d(to_numpy(state.bound)))
-                yield state
-
-        def attributes(state):
-            posterior = solver.posterior(state, locus)
-            distribution = solver.counts(state, posterior)
-            return {
-                **fitted_effects(posterior, problem, unit),
-                "intercept_": center - unit * float(xp.sum(posterior.mean * X_mean)),
-                "n_causal_": summarize(distribution, self.coverage),
-            }
-
+        path = BoundPath()
+        attributes = partial(
+            fitted_attributes,
+            solver=solver,
+            problem=problem,
+            units=units,
+            coverage=self.coverage,
+        )
         state, self.n_iter_ = run_solver(
             self,
-            traced(),
+            path.follow(solver.start(problem)),
             max_iter=problem.max_iter,
             X=X,
             y=y,
@@ -477,9 +459,33 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             remedy=solver.remedy,
         )
         vars(self).update(attributes(state))
+        self.solver_, self._solver = solver.name, solver
         self.converged_ = bool(state.converged)
-        self.diagnostics_ = getattr(state, "diagnostics", {})
-        best = int(np.argmax(bounds[-1]))  # of several starts
-        self.elbo_path_ = [float(bound[best]) for bound in bounds if np.isfinite(bound[best])]
+        self.diagnostics_ = solver.diagnostics(state)
+        self.elbo_path_ = path.of_best_start()
         self.credible_sets_ = solver.credible_sets(state, problem)
         return solver.posterior(state, locus)
+
+    def _pose_problem(self, solver: Solver, locus: Locus, fixed: FixedPrior) -> Problem:
+        """Return what `solver` is asked of a locus."""
+        learns_noise = self.residual_variance is None
+        problem = Problem(
+            locus=locus,
+            fixed=fixed,
+            prior=known_prior(fixed, locus, has_pi=solver.has_pi),
+            residual_variance=self.residual_variance,
+            noise_norm=solver.noise_norm(locus) if learns_noise else NoiseNorm(),
+            max_effects=self.max_effects,
+            max_iter=solver.n_iterations(self.max_iter),
+            tol=solver.default_tol if self.tol is None else self.tol,
+            coverage=self.coverage,
+            min_purity=self.min_purity,
+            rng=check_random_state(self.random_state),
+        )
+        if locus.panel_size < np.inf and not learns_noise:
+            return problem._replace(residual_variance=panel_noise(problem))
+        return problem
+
+
+if FinemapMiXeR.__doc__ is not None:  # python -OO
+    FinemapMiXeR.__doc__ = FinemapMiXeR.__doc__.replace("SOLVERS", described_solvers(" " * 8))

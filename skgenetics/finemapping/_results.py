@@ -1,44 +1,87 @@
-"""What is made of a fitted locus: attributes, the table of its variants, predictions' spread."""
+"""What is made of a fitted locus: its attributes, the table of its variants, the path of bounds."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skgenetics.finemapping._data import TraitUnits
 from skgenetics.finemapping._elbo import learned_prior
-from skgenetics.finemapping._parameters import as_given
-from skgenetics.utils._arrays import column_blocks, to_numpy
+from skgenetics.finemapping._n_causal import summarize
+from skgenetics.finemapping._posterior import Posterior
+from skgenetics.finemapping._prior import fixed_or_learned
+from skgenetics.finemapping.solvers import Problem, Solver, State
+from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import Array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
-def fitted_effects(posterior, problem, unit):
-    """Return the attributes that follow from a `Posterior`, effects times `unit`."""
-    locus, options, xp = problem.locus, problem.options, problem.locus.xp
-    pi, slab = learned_prior(posterior, locus, problem.pi_slab)
-    if options["annotations"] is not None:
-        pi = problem.pi
-    if options["heritability"] is not None and problem.slab is not None:
-        slab = float(problem.slab[0])
-    shared = posterior.factor_weights @ posterior.factors**2
+def fitted_attributes(
+    state: State, solver: Solver, problem: Problem, units: TraitUnits, coverage: float
+) -> dict[str, Any]:
+    """Return the attributes that follow from a state: what `predict` and callbacks need."""
+    posterior = solver.posterior(state, problem.locus)
+    xp, sd = namespace_of(posterior.mean), posterior.covariance.variances() ** 0.5
+    score_of_means = float(xp.sum(posterior.mean * units.X_mean))
     return {
-        "z_": locus.z,
+        "z_": problem.locus.z,
         "pip_": posterior.pip,
-        "coef_": unit * posterior.mean,
-        "coef_sd_": unit * xp.sqrt(xp.clip(posterior.spread + shared, min=0.0)),
-        "causal_probability_": as_given(options["causal_probability"], pi, locus),
-        "effect_variance_": as_given(options["effect_variance"], slab, locus),
-        "residual_variance_": posterior.residual_variance,
-        "heritability_": float(xp.sum(locus.heterozygosity * posterior.slab_second)),
-        "_spread": unit**2 * posterior.spread,
-        "_factors": unit * posterior.factors,
-        "_factor_weights": posterior.factor_weights,
+        "coef_": units.effect * posterior.mean,
+        "coef_sd_": units.effect * sd,
+        "intercept_": units.center - units.effect * score_of_means,
+        "n_causal_": summarize(solver.n_causal(state, posterior), coverage),
+        "_covariance": posterior.covariance.times(units.effect),
+        **prior_attributes(posterior, problem),
     }
 
 
-def variants_frame(names, z, pip, mean, sd, credible_sets):
-    """Return a data frame with a row a variant; the strongest set of a variant counts."""
+def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
+    """Return the parameters of the model: as the user fixed them, or as they were learned."""
+    locus, prior, fixed = problem.locus, problem.prior, problem.fixed
+    pi, slab = learned_prior(posterior, prior.pi_slab)
+    if fixed.annotated:
+        pi = prior.pi
+    if fixed.heritability is not None and prior.slab is not None:
+        slab = float(prior.slab[0])
+    explained = locus.heterozygosity * posterior.slab_second
+    return {
+        "causal_probability_": fixed_or_learned(fixed.causal_probability, pi, locus),
+        "effect_variance_": fixed_or_learned(fixed.effect_variance, slab, locus),
+        "residual_variance_": posterior.residual_variance,
+        "heritability_": float(namespace_of(explained).sum(explained)),
+    }
+
+
+class BoundPath:
+    """The bounds of the states of a solver, recorded as they pass by."""
+
+    def __init__(self):
+        self.bounds: list[np.ndarray] = []
+
+    def follow(self, states: Iterable[State]) -> Iterator[State]:
+        """Yield the `states`, recording their bounds."""
+        for state in states:
+            self.bounds.append(np.atleast_1d(to_numpy(state.bound)))
+            yield state
+
+    def of_best_start(self) -> list[float]:
+        """Return the bounds of the start that ends best; an empty list for a sampler."""
+        best = int(np.argmax(self.bounds[-1]))
+        return [float(bound[best]) for bound in self.bounds if np.isfinite(bound[best])]
+
+
+def variants_frame(
+    names: Sequence[str], z: Array, pip: Array, mean: Array, sd: Array, credible_sets: list
+) -> "DataFrame":
+    """Return a data frame with a row per variant; the strongest set of a variant counts."""
     pandas = import_optional("pandas", extra="dataframe")
     number, alpha = np.zeros(len(names), dtype=int), np.zeros(len(names))
-    for i, found in reversed(list(enumerate(credible_sets, start=1))):
-        number[found["variants"]] = i
-        alpha[found["variants"]] = found["alpha"]
+    for i, credible_set in reversed(list(enumerate(credible_sets, start=1))):
+        number[credible_set["variants"]] = i
+        alpha[credible_set["variants"]] = credible_set["alpha"]
     return pandas.DataFrame(
         {
             "variant_id": names,
@@ -50,13 +93,3 @@ def variants_frame(names, z, pip, mean, sd, credible_sets):
             "cs_alpha": alpha,
         }
     )
-
-
-def predictive_variance(X, X_mean, spread, factors, factor_weights, noise, xp):
-    """Return the variance (n,) of predictions at X, Cov(effects) being as in `Posterior`."""
-    variance, common = noise, 0.0
-    for columns, block in column_blocks(X, xp, spread.dtype):
-        centered = block - X_mean[columns]
-        variance = variance + (centered * centered) @ spread[columns]
-        common = common + centered @ factors[:, columns].T
-    return xp.clip(variance + (common * common) @ factor_weights, min=0.0)

@@ -5,11 +5,12 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._elbo import quadratic_form
+from skgenetics.finemapping._elbo import NoiseNorm, quadratic_form
+from skgenetics.finemapping._prior import Prior
+from skgenetics.finemapping.solvers import Adam
 from skgenetics.finemapping.solvers._adam import adam
 from skgenetics.loci._ld import DenseLD
 from skgenetics.loci._summary import Locus
-from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import design, enumerate_posterior
 
 
@@ -25,29 +26,32 @@ def random_locus(seed=0, p=6, n=400):
     return z, np.corrcoef(X.T), np.sqrt(n * X.var(axis=0))
 
 
-def run(z, R, scale, noise="ld", n_iter=200, start=None, **options):
-    settings = {
-        "pi": np.array([[0.1]]),
-        "slab": np.array([[0.05]]),
-        "residual_variance": np.array([[1.0]]),
-        "spike_sd": 0.05,
-        "gate_scale": 0.7,
-        "learning_rate": 1e-2,
-        "beta_1": 0.9,
-        "beta_2": 0.99,
-        "epsilon": 1e-8,
-        "pi_slab": None,
-        "prior_update": "closed_form",
-        "settle": 100,
-        "min_iter": None,
-        "tol": 0.0,
-        "xp": xp,
-    }
-    norm = (z @ np.linalg.solve(R, z), len(z))
-    quadratic = quadratic_form(locus_of(z, R, scale), noise, norm=norm)
+def run(
+    z,
+    R,
+    scale,
+    noise="ld",
+    n_iter=200,
+    start=None,
+    settle=100,
+    pi_slab=None,
+    learned=(),
+    **settings,
+):
+    known = {"pi": np.full(len(z), 0.1), "slab": np.full(len(z), 0.05)}
+    prior = Prior(**known | dict.fromkeys({"pi", "slab"}.intersection(learned)), pi_slab=pi_slab)
+    settings = {"spike_sd": 0.05, "gate_scale": 0.7, "learning_rate": 1e-2} | settings
+    norm = NoiseNorm(z @ np.linalg.solve(R, z), len(z))
     start = np.abs(z)[None, :] if start is None else start
-    start = np.full(start.shape, 0.01), np.full(start.shape, 0.01), start
-    states = adam(quadratic, start, **(settings | options))
+    states = adam(
+        quadratic_form(locus_of(z, R, scale), noise, norm=norm),
+        [np.full(start.shape, 0.01), np.full(start.shape, 0.01), start],
+        Adam(**settings),
+        prior=prior,
+        residual_variance=None if "noise" in learned else np.ones((1, 1)),
+        settle=settle,
+        tol=0.0,
+    )
     return [next(states) for _ in range(n_iter)]
 
 
@@ -110,7 +114,7 @@ def test_a_batch_of_starts_equals_each_alone():
 
 def test_prior_is_held_then_renewed_every_hundred_iterations():
     z, R, scale = random_locus()
-    states = run(z, R, scale, n_iter=420, pi=None, slab=None, residual_variance=None)
+    states = run(z, R, scale, n_iter=420, learned=("pi", "slab", "noise"))
     pis = np.array([float(state.pi[0, 0]) for state in states])
     changed = np.flatnonzero(np.diff(pis)) + 2  # iterations count from 1
     assert changed.tolist() == [101, 201, 301, 401]
@@ -134,10 +138,13 @@ def test_adaptive_spike_follows_the_effects():
 @pytest.mark.parametrize("noise", ["ld", "independent"])
 def test_pca_form_at_full_rank_equals_the_full_one(noise):
     z, R, _ = random_locus()
-    options = {"solver": "adam", "noise": noise, "max_iter": 600, "tol": 1e9}
-    options |= {"causal_probability": 0.1, "effect_variance": 0.05}
-    full = FinemapMiXeR(**options).fit_summary(z, R, n_samples=400)
-    pca = FinemapMiXeR(**options, n_components=6).fit_summary(z, R, n_samples=400)
+    options = {"causal_probability": 0.1, "effect_variance": 0.05, "max_iter": 600, "tol": 1e9}
+    full, pca = (
+        FinemapMiXeR(solver=Adam(noise=noise, n_components=n_components), **options)
+        for n_components in (None, 6)
+    )
+    full.fit_summary(z, R, n_samples=400)
+    pca.fit_summary(z, R, n_samples=400)
     np.testing.assert_allclose(pca.pip_, full.pip_, atol=1e-6)
     np.testing.assert_allclose(pca.coef_, full.coef_, atol=1e-6)
 
@@ -145,8 +152,8 @@ def test_pca_form_at_full_rank_equals_the_full_one(noise):
 def test_prior_learned_by_adam_ends_at_its_closed_form():
     R, scale = 0.3 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6))), np.full(6, 20.0)
     z = 9 * R[1] - 7 * R[4] + np.linalg.cholesky(R) @ [1.2, -0.9, 1.5, 1.1, -0.7, 1.3]
-    learned = {"pi": None, "slab": None, "residual_variance": None, "n_iter": 8000}
-    state = run(z, R, scale, prior_update="adam", **learned)[-1]
+    learned = ("pi", "slab", "noise")
+    state = run(z, R, scale, prior_update="adam", learned=learned, n_iter=8000)[-1]
     gate, second = state.gate[0], state.mean[0] ** 2 + state.sd[0] ** 2
     assert np.flatnonzero(gate > 0.9).tolist() == [1, 4]
     np.testing.assert_allclose(state.pi[0, 0], gate.mean(), rtol=1e-3)
@@ -159,7 +166,7 @@ def test_prior_learned_by_adam_ends_at_its_closed_form():
 @pytest.mark.parametrize("prior_update", ["closed_form", "adam"])
 def test_a_heritability_holds_pi_times_the_slab(prior_update):
     z, R, scale = random_locus()
-    options = {"pi": None, "slab": None, "pi_slab": 0.01, "settle": 500, "n_iter": 4000}
+    options = {"learned": ("pi", "slab"), "pi_slab": 0.01, "settle": 500, "n_iter": 4000}
     state = run(z, R, scale, prior_update=prior_update, **options)[-1]
     np.testing.assert_allclose(state.pi * state.slab, 0.01, rtol=1e-12)
     gate, second = state.gate[0], state.mean[0] ** 2 + state.sd[0] ** 2
@@ -175,28 +182,35 @@ def test_a_heritability_holds_pi_times_the_slab(prior_update):
 
 def test_start_and_the_least_number_of_iterations_are_the_users():
     z, R, _ = random_locus()
-    options = {"solver": "adam", "causal_probability": 0.1, "effect_variance": 0.05, "tol": 1e9}
-    once = FinemapMiXeR(**options, min_iter=1).fit_summary(z, R, n_samples=400)
+
+    def fit(**settings):
+        model = FinemapMiXeR(
+            solver=Adam(min_iter=1, **settings),
+            causal_probability=0.1,
+            effect_variance=0.05,
+            tol=1e9,
+        )
+        return model.fit_summary(z, R, n_samples=400)
+
+    once = fit()
     assert once.n_iter_ == 1
-    named = {"mean": 0.01, "sd": np.full(6, 0.01), "gate": np.abs(once.z_)}
-    again = FinemapMiXeR(**options, min_iter=1, start=named).fit_summary(z, R, n_samples=400)
+    again = fit(mean_init=0.01, sd_init=np.full(6, 0.01), gate_init=np.abs(once.z_))
     np.testing.assert_array_equal(again.pip_, once.pip_)
-    other = FinemapMiXeR(**options, min_iter=1, start={"gate": 0.0})
-    np.testing.assert_allclose(other.fit_summary(z, R, n_samples=400).pip_, 0.5, atol=1e-3)
+    np.testing.assert_allclose(fit(gate_init=0.0).pip_, 0.5, atol=1e-3)
 
 
 @pytest.mark.parametrize(
-    ("start", "message"),
+    ("settings", "message"),
     [
-        ({"gates": 0.0}, r"start is a dict with some of the keys mean, sd, gate; got \['gates'\]"),
-        ({"sd": 0.0}, "start\\['sd'\\] must be a number > 0; got 0.0"),
+        ({"mean_init": None}, "mean_init must be a number or an array; got None"),
+        ({"sd_init": 0.0}, "sd_init must be a number > 0; got 0.0"),
         (
-            {"gate": np.zeros(3)},
-            r"start\['gate'\] must be a number or have one value for each of the 6",
+            {"gate_init": np.zeros(3)},
+            "gate_init must be a number or have one value for each of the 6",
         ),
     ],
 )
-def test_bad_starts_are_refused(start, message):
+def test_bad_starts_are_refused(settings, message):
     z, R, _ = random_locus()
     with pytest.raises(ValueError, match=message):
-        FinemapMiXeR(solver="adam", start=start).fit_summary(z, R, n_samples=400)
+        FinemapMiXeR(solver=Adam(**settings)).fit_summary(z, R, n_samples=400)

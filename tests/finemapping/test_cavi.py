@@ -8,13 +8,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping.solvers._cavi import (
-    CaviState,
-    cavi,
-    cavi_posterior,
-    cavi_sweep,
-    distinct_modes,
-)
+from skgenetics.finemapping._elbo import NoiseNorm
+from skgenetics.finemapping._prior import Prior
+from skgenetics.finemapping.solvers import CAVI
+from skgenetics.finemapping.solvers._cavi import CaviState, cavi, cavi_sweep, distinct_modes
 from tests.oracles.finemapping import enumerate_posterior
 
 
@@ -30,15 +27,10 @@ def random_locus(seed=0, p=6, n=300, shared=1.0):
 def run(z, R, scale, *, n_starts=1, **options):
     rng = np.random.default_rng(0)
     orders = np.array([rng.permutation(len(z)) for _ in range(n_starts)])
-    settings = {
-        "pi": np.full(len(z), 0.2),
-        "slab": np.full(len(z), 0.1),
-        "pi_slab": None,
-        "residual_variance": 1.0,
-        "norm": (None, None),
-        "tol": 1e-12,
-    }
-    return list(cavi(z, R, scale, orders, **(settings | options)))
+    known = {"pi": np.full(len(z), 0.2), "slab": np.full(len(z), 0.1)}
+    prior = Prior(**{name: options.pop(name, value) for name, value in known.items()})
+    settings = {"residual_variance": 1.0, "norm": NoiseNorm(), "tol": 1e-12}
+    return list(cavi(z, R, scale, orders, prior=prior, **(settings | options)))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -72,7 +64,7 @@ def test_bound_never_falls(seed, learned):
     if learned[1]:
         options["slab"] = None
     if learned[2]:
-        options |= {"residual_variance": None, "norm": (z @ np.linalg.solve(R, z), 6)}
+        options |= {"residual_variance": None, "norm": NoiseNorm(z @ np.linalg.solve(R, z), 6)}
     bounds = np.array([state.bound for state in run(z, R, scale, n_starts=3, **options)])
     assert np.all(np.diff(bounds, axis=0) >= -1e-9 * np.maximum(1, np.abs(bounds[1:])))
 
@@ -134,5 +126,5 @@ def test_pips_of_mixed_modes_stay_probabilities():
         bound = rng.normal(size=7)
         state = CaviState(gate, 0 * gate, 0 * gate, ones, bound, True)
         raw.append(distinct_modes(state)[1] @ ones)
-        assert cavi_posterior(state, locus).pip.max() <= 1
+        assert CAVI().posterior(state, locus).pip.max() <= 1
     assert max(raw) > 1

@@ -7,12 +7,14 @@ from scipy.stats import chi2
 from sklearn.exceptions import ConvergenceWarning
 
 from skgenetics import FinemapMiXeR
+from skgenetics.finemapping._chains import chain_diagnostics, effective_size
+from skgenetics.finemapping._elbo import NoiseNorm
+from skgenetics.finemapping._prior import Prior
+from skgenetics.finemapping.solvers import Gibbs
 from skgenetics.finemapping.solvers._gibbs import (
-    BLOCK,
     HYPER_DEGREES,
     HYPER_Z2,
-    chain_diagnostics,
-    effective_size,
+    SWEEPS_PER_STATE,
     gibbs,
 )
 from skgenetics.loci._credible_sets import sets_of_draws
@@ -31,11 +33,10 @@ def blocks(p, r, n_blocks=2):
 
 
 def sample(z, R, scale, *, n_draws=4000, n_chains=2, seed=0, **options):
-    settings = {"pi": None, "slab": None, "pi_slab": None}
-    settings |= {"residual_variance": 1.0, "norm": (None, None)}
+    prior = Prior(*(options.pop(name, None) for name in Prior._fields))
+    settings = {"residual_variance": 1.0, "norm": NoiseNorm(), "prior": prior} | options
     rng = np.random.RandomState(seed)
-    options = settings | options
-    states = gibbs(z, R, scale, n_draws=n_draws, n_chains=n_chains, rng=rng, **options)
+    states = gibbs(z, R, scale, n_draws=n_draws, n_chains=n_chains, rng=rng, **settings)
     return list(states)[-1]
 
 
@@ -88,7 +89,7 @@ def test_noise_is_drawn_from_its_conditional():
     z = rng.normal(size=30) * np.sqrt(2.0)
     state = sample(
         z, R, scale, pi=np.full(30, 1e-12), slab=np.full(30, 0.1),
-        residual_variance=None, norm=(z @ z, 30),
+        residual_variance=None, norm=NoiseNorm(z @ z, 30),
     )  # fmt: skip
     drawn = state.trace[..., 2]  # no effect at all: inverse gamma(15, z'z / 2)
     np.testing.assert_allclose(drawn.mean(), z @ z / 28, rtol=0.02)
@@ -110,12 +111,10 @@ def test_states_come_once_a_block():
                 np.zeros(3),
                 np.eye(3),
                 np.ones(3),
-                pi=None,
-                slab=None,
-                pi_slab=None,
+                prior=Prior(None, None),
                 residual_variance=1.0,
-                norm=(None, None),
-                n_draws=3 * BLOCK + 1,
+                norm=NoiseNorm(),
+                n_draws=3 * SWEEPS_PER_STATE + 1,
                 n_chains=1,
                 rng=np.random.RandomState(0),
             )
@@ -151,7 +150,7 @@ def test_too_few_draws_warn_and_name_the_parameter():
     R = blocks(40, 0.999)
     z = np.full(40, 4.0)
     with pytest.warns(ConvergenceWarning, match=r"chains disagree .* increase n_draws"):
-        FinemapMiXeR(solver="gibbs", n_draws=2, n_chains=8, random_state=3).fit_summary(
+        FinemapMiXeR(solver=Gibbs(n_draws=2, n_chains=8), random_state=3).fit_summary(
             z, R, n_samples=4000
         )
 

@@ -19,11 +19,12 @@ from sklearn.exceptions import FitFailedWarning
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics
 from skgenetics.finemapping import LDMismatchWarning, finemap_loci, ld_mismatch
+from skgenetics.finemapping.solvers import CAVI, Gibbs
 
 pd = pytest.importorskip("pandas")
 
 ROOT = Path(__file__).resolve().parents[2]
-GIBBS = {"solver": "gibbs", "n_draws": 100}
+GIBBS = {"solver": Gibbs(n_draws=100)}
 COLUMNS = {
     "loci": "locus chromosome start end n_variants n_sets expected_causal h2 solver converged "
     "ld_mismatch status message seconds",
@@ -347,6 +348,7 @@ def test_killed_and_resumed(tmp_path):
     code = f"""
 from pathlib import Path
 from skgenetics import FinemapMiXeR
+from skgenetics.finemapping.solvers import CAVI, Gibbs
 from skgenetics.finemapping import LDMismatchWarning, finemap_loci, ld_mismatch
 from tests.finemapping.test_loci import lazy
 finemap_loci(lazy(Path({str(tmp_path)!r}), locus_2="go"), FinemapMiXeR(), output={str(output)!r})
@@ -389,7 +391,7 @@ def test_partial_and_foreign_files_are_not_read(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"effect_variance": 0.5}, {"solver": "cavi", "n_restarts": 2}, {"coverage": 0.5}],
+    [{"effect_variance": 0.5}, {"solver": CAVI(n_restarts=2)}, {"coverage": 0.5}],
 )
 def test_another_estimator_fits_again(change, tmp_path):
     loci = [{"name": "a", **simulated(0)}]

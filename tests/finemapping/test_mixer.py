@@ -16,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping import LDMismatchWarning
+from skgenetics.finemapping.solvers import Adam, Gibbs
 from skgenetics.preprocessing import GenotypeImputer
 from tests.oracles.finemapping import wald_t
 
@@ -28,8 +29,8 @@ FAST_ADAM = {"solver": "adam", "max_iter": 2500, "tol": 1e9}
         {"solver": "susie"},
         {"solver": "susie", "causal_probability": 0.1, "effect_variance": 0.02},
         FAST_ADAM,
-        FAST_ADAM | {"noise": "independent", "residual_variance": None},
-        FAST_ADAM | {"n_components": 5},
+        FAST_ADAM | {"solver": Adam(noise="independent"), "residual_variance": None},
+        FAST_ADAM | {"solver": Adam(n_components=5)},
     ],
 )
 def test_fit_equals_fit_summary_on_its_statistics(locus, options):
@@ -183,8 +184,8 @@ def test_predictive_deviation_equals_sampling(locus):
     X, y, _ = locus(p=6)
     model = FinemapMiXeR(max_effects=2).fit(X, y)
     rng = np.random.default_rng(0)
-    spread, factors = model._spread, model._factors
-    covariance = np.diag(spread) - factors.T @ factors
+    spread, factors, weights = model._covariance
+    covariance = np.diag(spread) + (factors.T * weights) @ factors
     draws = rng.multivariate_normal(model.coef_, covariance, size=40_000)
     scores = (X - X.mean(axis=0)) @ draws.T
     _, std = model.predict(X, return_std=True)
@@ -237,19 +238,23 @@ def test_to_frame_numbers_the_sets(locus):
     [
         (
             {"solver": "SuSiE"},
-            "solver must be one of 'auto', 'susie', 'gibbs', 'cavi', 'adam'; got 'SuSiE'",
+            "solver must be one of 'auto', 'susie', 'gibbs', 'cavi', 'adam' or a solver such as "
+            r"Gibbs\(\); got 'SuSiE'",
         ),
-        ({"noise": "iid"}, "noise must be one of"),
-        ({"noise": "independent"}, "needs solver='adam'"),
+        ({"solver": Adam}, "solver must be one of"),
+        ({"solver": Adam(noise="iid")}, "noise must be one of"),
         ({"residual_variance": 0}, "residual_variance"),
         ({"max_effects": 0}, "max_effects"),
         ({"coverage": 1.0}, "coverage"),
         ({"min_purity": 1.5}, "min_purity"),
-        ({"n_components": 0}, "n_components"),
-        ({"n_components": 1.5}, "n_components"),
-        ({"spike_sd": -1.0}, "spike_sd"),
-        ({"beta_1": 1.0}, "beta_1"),
-        ({"learning_rate": float("nan")}, "learning_rate must be a finite number, got nan"),
+        ({"solver": Adam(n_components=0)}, "n_components"),
+        ({"solver": Adam(n_components=1.5)}, "n_components"),
+        ({"solver": Adam(spike_sd=-1.0)}, "spike_sd"),
+        ({"solver": Adam(beta_1=1.0)}, "beta_1"),
+        (
+            {"solver": Adam(learning_rate=float("nan"))},
+            "learning_rate must be a number > 0; got nan",
+        ),
         (
             {"causal_probability": [0.1, 0.2]},
             r"one value for each of the 8 variants; got shape \(2,\)",
@@ -353,7 +358,7 @@ class StopAfter:
 def test_callbacks_stop_and_score(locus):
     X, y, _ = locus()
     stop = StopAfter(7)
-    model = FinemapMiXeR(solver="adam", learning_rate=0.01)
+    model = FinemapMiXeR(solver=Adam(learning_rate=0.01))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # stopped on purpose: no ConvergenceWarning
         model.set_callbacks(stop).fit(X, y)
@@ -377,8 +382,8 @@ def test_the_real_ldl_locus_never_misleads(shared):
     panel = GenotypeImputer().fit_transform(locus["G_1kg_eur"])
     R = np.corrcoef(panel.T)
     for kept in (np.ones(len(z), dtype=bool), n >= 0.8 * np.median(n)):
-        for options in ({"solver": "susie"}, {"solver": "gibbs", "n_draws": 200}):
-            model = FinemapMiXeR(**options, random_state=0)
+        for solver in ("susie", Gibbs(n_draws=200)):
+            model = FinemapMiXeR(solver=solver, random_state=0)
             with pytest.warns(LDMismatchWarning, match="One effect was fitted in place"):
                 model.fit_summary(z[kept], R[np.ix_(kept, kept)], n_samples=n[kept])
             assert model.ld_mismatch_

@@ -8,6 +8,7 @@ import pytest
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
+from skgenetics.finemapping.solvers import SOLVERS
 from skgenetics.metrics import credible_set_summary, pip_average_precision
 
 
@@ -47,7 +48,7 @@ def test_the_noise_is_a_fixed_point_of_the_signal_over_the_people():
     np.testing.assert_allclose(model.residual_variance_, expected, rtol=0.02)
 
 
-@pytest.mark.parametrize("solver", ["susie", "gibbs", "cavi", "adam"])
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_takes_the_noise_of_the_panel(solver):
     z, _, panel, _ = scan(1, largest=20, n_variants=60)
     options = {"solver": solver, "random_state": 0}

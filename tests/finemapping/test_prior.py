@@ -9,6 +9,7 @@ from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics
 from skgenetics.finemapping._annotations import fractional_logistic
 from skgenetics.finemapping._n_causal import poisson_binomial, summarize
+from skgenetics.finemapping.solvers import CAVI, SOLVERS, Adam, Gibbs, SuSiE
 from skgenetics.metrics import pip_average_precision
 from tests.oracles.finemapping import enumerate_posterior
 
@@ -22,7 +23,7 @@ def fit(**options):
     return model.fit_summary(Z, R, n_samples=2000, heterozygosity=H, on_mismatch="ignore")
 
 
-@pytest.mark.parametrize("solver", ["susie", "gibbs", "cavi", "adam"])
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_heritability_fixes_the_effect_variance(solver):
     pi = np.linspace(0.1, 0.3, 8)
     model = fit(solver=solver, causal_probability=pi, heritability=0.04)
@@ -32,14 +33,13 @@ def test_heritability_fixes_the_effect_variance(solver):
 
 
 def test_heritability_with_the_sampler_is_the_exact_posterior():
-    model = fit(causal_probability=0.1, heritability=0.04, n_draws=8000)
-    assert model.solver_ == "gibbs"  # only the spike and slab has a number pi_1
+    model = fit(solver=Gibbs(n_draws=8000), causal_probability=0.1, heritability=0.04)
     slab = 0.04 / (0.1 * H.sum())
     _, pip, _ = enumerate_posterior(model.z_, R, np.sqrt(2000 * H), pi=0.1, slab=slab)
     np.testing.assert_allclose(model.pip_, pip, atol=0.01)
 
 
-@pytest.mark.parametrize("solver", ["gibbs", "cavi", "adam"])
+@pytest.mark.parametrize("solver", [name for name, one in SOLVERS.items() if one.has_pi])
 def test_heritability_holds_what_is_learned_together(solver):
     model = fit(solver=solver, heritability=0.04)
     product = model.causal_probability_ * model.effect_variance_ * H.sum()
@@ -52,7 +52,7 @@ def test_susie_under_a_heritability_expects_one_effect():
 
 
 def test_bound_never_falls_under_a_heritability():
-    path = fit(solver="cavi", heritability=0.04, n_restarts=1, tol=1e-10).elbo_path_
+    path = fit(solver=CAVI(n_restarts=1), heritability=0.04, tol=1e-10).elbo_path_
     assert len(path) > 5
     assert np.diff(path).min() > -1e-9
 
@@ -60,7 +60,8 @@ def test_bound_never_falls_under_a_heritability():
 def test_auto_keeps_to_susie_where_its_prior_is_enough():
     assert fit().solver_ == "susie"
     assert fit(causal_probability=np.full(8, 0.1)).solver_ == "susie"
-    assert fit(heritability=0.02).solver_ == "gibbs"
+    assert fit(heritability=0.02).solver_ == "gibbs"  # only the spike and slab has a number pi_1
+    assert fit(causal_probability=0.1).solver_ == "gibbs"
 
 
 def test_fractional_logistic_regression_maximizes_its_penalized_likelihood():
@@ -107,11 +108,13 @@ def test_enriched_annotations_raise_the_average_precision():
     assert np.mean(slopes) > 0.5
 
 
-@pytest.mark.parametrize("solver", ["susie", "gibbs", "cavi", "adam"])
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_annotations_set_the_prior_of_every_solver(solver):
     annotation = np.zeros((8, 1))
     annotation[[1, 2, 6]] = 1.0
-    options = {"solver": solver} | ({"min_iter": 1000, "tol": 1e9} if solver == "adam" else {})
+    options = (
+        {"solver": Adam(min_iter=1000), "tol": 1e9} if solver == "adam" else {"solver": solver}
+    )
     model = fit(annotations=annotation, **options)
     prior = model.causal_probability_
     assert prior.shape == (8,)
@@ -142,11 +145,11 @@ def test_annotations_of_other_variants_are_refused():
         ({"annotations": np.ones(8)}, r"annotations must have shape \(8, n_annotations\).*\(8,\)"),
         ({"annotations": np.ones((7, 2))}, r"got \(7, 2\)"),
         ({"annotations": np.full((8, 1), np.nan)}, "annotations hold NaN"),
-        ({"heritability": 1.5}, "heritability must be a number > 0 and < 1; got 1.5"),
+        ({"heritability": 1.5}, "heritability must be None or a number > 0 and < 1; got 1.5"),
         ({"causal_probability": np.zeros(8), "heritability": 0.1}, "heritability needs a variant"),
-        ({"prior_update": "em"}, "prior_update must be one of"),
+        ({"solver": Adam(prior_update="em")}, "prior_update must be one of 'closed_form', 'adam'"),
         ({"trait": "ordinal"}, "trait must be one of"),
-        ({"min_iter": 0}, "min_iter must be an integer >= 1; got 0"),
+        ({"solver": Adam(min_iter=0)}, "min_iter must be None or an integer >= 1; got 0"),
     ],
 )
 def test_priors_that_make_no_sense_are_refused(options, message):
@@ -173,7 +176,7 @@ def test_summary_of_a_distribution():
     assert interval == (1, 3)
 
 
-@pytest.mark.parametrize("solver", ["susie", "gibbs", "cavi", "adam"])
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_number_of_causal_variants_is_the_sum_of_the_pips(solver):
     model = fit(solver=solver)
     mean, (low, high) = model.n_causal_
@@ -183,7 +186,7 @@ def test_number_of_causal_variants_is_the_sum_of_the_pips(solver):
 
 
 def test_number_of_causal_variants_is_that_of_the_exact_posterior():
-    model = fit(solver="gibbs", causal_probability=0.1, effect_variance=0.05, n_draws=10_000)
+    model = fit(solver=Gibbs(n_draws=10_000), causal_probability=0.1, effect_variance=0.05)
     scale, pi = np.sqrt(2000 * H), 0.1
     counts = np.zeros(9)
     for config in np.ndindex(*[2] * 8):
@@ -207,15 +210,9 @@ def test_no_effect_at_all():
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of short chains
 @pytest.mark.parametrize(
-    "options",
-    [
-        {"solver": "susie"},
-        {"solver": "gibbs", "n_draws": 400},
-        {"solver": "cavi", "n_restarts": 8},
-    ],
-    ids=lambda options: options["solver"],
+    "solver", [SuSiE(), Gibbs(n_draws=400), CAVI(n_restarts=8)], ids=lambda solver: solver.name
 )
-def test_heritability_of_simulated_loci_is_recovered(options):
+def test_heritability_of_simulated_loci_is_recovered(solver):
     h2, ratios, covered = 0.02, [], []
     for seed in range(20):
         rng = np.random.default_rng(seed)
@@ -227,12 +224,12 @@ def test_heritability_of_simulated_loci_is_recovered(options):
         effects *= np.sqrt(h2 / (effects @ effects))
         ld = standardized.T @ standardized
         z = np.sqrt(10_000) * ld @ effects + standardized.T @ rng.normal(size=600)
-        model = FinemapMiXeR(random_state=seed, **options)
+        model = FinemapMiXeR(solver=solver, random_state=seed)
         model.fit_summary(z, ld, n_samples=10_000, on_mismatch="ignore")
         ratios.append(model.heritability_ / h2)
         covered.append(model.n_causal_[1][0] <= 3 <= model.n_causal_[1][1])
     error = np.std(ratios) / np.sqrt(len(ratios))
     assert error < 0.15
     assert abs(np.mean(ratios) - 1) < 3 * error
-    if options["solver"] == "gibbs":
+    if solver.is_sampler:
         assert np.mean(covered) >= 0.9

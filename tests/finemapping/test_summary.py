@@ -7,13 +7,12 @@ from skgenetics import FinemapMiXeR
 from skgenetics.finemapping._data import data_moments
 from skgenetics.loci._ld import GenotypeLD, check_ld
 from skgenetics.loci._summary import wald_to_correlation_z
-from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import marginal_z, wald_t
 
 
 def test_moments_equal_a_loop(locus):
     X, y, _ = locus()
-    moments = data_moments(X, y, None, xp, "cpu")
+    moments = data_moments(X, y, None)
     np.testing.assert_allclose(moments.locus.z, marginal_z(X.astype(float), y), rtol=1e-10)
     np.testing.assert_allclose(
         moments.locus.heterozygosity, X.astype(float).var(axis=0), rtol=1e-12
@@ -24,8 +23,8 @@ def test_moments_equal_a_loop(locus):
 def test_weights_are_repetition(locus):
     X, y, _ = locus(n=60)
     weight = np.random.default_rng(0).integers(0, 4, size=60)
-    weighted = data_moments(X, y, weight.astype(float), xp, "cpu")
-    repeated = data_moments(np.repeat(X, weight, axis=0), np.repeat(y, weight), None, xp, "cpu")
+    weighted = data_moments(X, y, weight.astype(float))
+    repeated = data_moments(np.repeat(X, weight, axis=0), np.repeat(y, weight), None)
     for name in ("X_mean", "y_mean", "y_sd"):
         np.testing.assert_allclose(getattr(weighted, name), getattr(repeated, name), rtol=1e-10)
     for name in ("n_samples", "heterozygosity", "z", "scale"):
@@ -45,7 +44,7 @@ def test_ld_through_genotypes_equals_dense_ld(locus, n):
     X, y, _ = locus(n=n, p=9, n_causal=1)
     weight = np.linspace(0.5, 2, n)
     X[:, 4] = X[0, 4]  # constant
-    dense = data_moments(X, y, weight, xp, "cpu").locus.ld
+    dense = data_moments(X, y, weight).locus.ld
     share = weight / weight.sum()
     mean, sd = share @ X, np.sqrt(share @ X.astype(float) ** 2 - (share @ X) ** 2)
     inverse = np.where(np.arange(9) == 4, 0, 1 / np.where(sd > 1e-9, sd, 1))

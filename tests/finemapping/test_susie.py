@@ -5,10 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from skgenetics.finemapping._elbo import range_norm
+from skgenetics.finemapping._elbo import NoiseNorm, range_norm
 from skgenetics.finemapping.solvers._susie import fit_single_effect, susie
 from skgenetics.loci._ld import DenseLD
-from skgenetics.utils._arrays import numpy_namespace as xp
 from tests.oracles.finemapping import single_effect_evidence, two_effect_evidence
 
 
@@ -27,7 +26,7 @@ def run(z, R, scale, **options):
         "prior_weights": np.ones(len(z)),
         "effect_variance": None,
         "residual_variance": 1.0,
-        "norm": None,
+        "norm": NoiseNorm(),
         "tol": 1e-10,
     }
     return list(susie(z, DenseLD(R), scale, **(settings | options)))
@@ -94,7 +93,7 @@ def test_bound_never_falls(seed, n_effects, learned, learn_noise):
     options = {}
     if learn_noise:
         values, vectors = np.linalg.eigh(R)
-        norm = range_norm(z, values[::-1], vectors[:, ::-1], xp)
+        norm = range_norm(z, values[::-1], vectors[:, ::-1])
         options = {"residual_variance": None, "norm": norm}
     states = run(
         z,

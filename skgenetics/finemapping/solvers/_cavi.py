@@ -5,28 +5,123 @@ u_i = 0, the point mass itself, which the paper's algorithm replaces by a Gaussi
 one variant of a clump in high LD, so the modes that many starts find are weighted by their bounds.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import softmax, xlogy
 
-from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, closed_form_prior
-from skgenetics.finemapping._posterior import Posterior
+from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm, closed_form_prior
+from skgenetics.finemapping._n_causal import mixture, poisson_binomial
+from skgenetics.finemapping._posterior import Covariance, Posterior
+from skgenetics.finemapping._prior import Prior
+from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.loci._credible_sets import sets_of_draws
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._numba import kernel
+from skgenetics.utils._parameters import Constraints, Integer
 
 TINY = 1e-100
 DISTINCT = 0.05  # starts whose PIPs differ less than this everywhere are one mode
+DRAWS_OF_SETS = 2000  # from the mixture of modes, of which credible sets are made
 
 
 class CaviState(NamedTuple):
     """Starts (b, p) after a sweep, on the host."""
 
-    gate: np.ndarray  # q
-    mean: np.ndarray  # of beta, where the variant has an effect
+    gate: np.ndarray
+    """q."""
+    mean: np.ndarray
+    """Of beta, if the variant has an effect."""
     variance: np.ndarray
-    residual_variance: np.ndarray  # (b,)
-    bound: np.ndarray  # (b,)
+    residual_variance: np.ndarray
+    """(b,)"""
+    bound: np.ndarray
+    """(b,)"""
     converged: bool
+
+
+class CAVI(Solver):
+    """Coordinate ascent on a mean-field bound from many starts, weighted; too sure of its sets.
+
+    The spike and slab with its point mass. A single start is overconfident in LD; the learned pi_1
+    is biased low. Forms the LD matrix.
+
+    Parameters
+    ----------
+    n_restarts : int, default=30
+        Starts, each from no effects at all but visiting the variants in another order. Those that
+        end apart are weighted by their bounds.
+
+    See Also
+    --------
+    skgenetics.FinemapMiXeR : The estimator.
+    """
+
+    name: ClassVar[str] = "cavi"
+    has_pi: ClassVar[bool] = True
+    forms_ld: ClassVar[bool] = True
+    default_max_iter: ClassVar[int] = 500
+
+    _constraints: ClassVar[Constraints] = {"n_restarts": [Integer(low=1)]}
+
+    def __init__(self, *, n_restarts: int = 30):
+        self.n_restarts = n_restarts
+
+    def start(self, problem: Problem) -> Iterator[CaviState]:
+        """Return the sweeps of all starts; the first visits the variants by falling z^2."""
+        locus = problem.locus
+        z, scale = on_host(locus.z, locus.scale)
+        orders = np.array(
+            [np.argsort(-np.abs(z), kind="stable")]
+            + [problem.rng.permutation(z.shape[0]) for _ in range(self.n_restarts - 1)]
+        )
+        return cavi(
+            z,
+            to_numpy(locus.ld.dense().matrix),
+            scale,
+            orders,
+            prior=problem.prior_on_host(),
+            residual_variance=problem.residual_variance,
+            norm=problem.noise_norm,
+            tol=problem.tol,
+        )
+
+    def posterior(self, state: CaviState, locus: Locus) -> Posterior:
+        """Return the mixture of the distinct modes, in each of which variants are independent."""
+        modes, weights = distinct_modes(state)
+        gate = state.gate[modes]
+        effect = gate * state.mean[modes]
+        second = gate * (state.mean[modes] ** 2 + state.variance[modes])
+        mean = weights @ effect
+        return Posterior(
+            pip=locus.array(np.minimum(weights @ gate, 1.0)),  # weights may sum to a bit over 1
+            mean=locus.array(mean),
+            covariance=Covariance(
+                spread=locus.array(weights @ (second - effect**2)),
+                factors=locus.array(np.vstack([effect, mean])),
+                weights=locus.array(np.append(weights, -1.0)),
+            ),
+            slab_second=locus.array(weights @ second),
+            residual_variance=float(weights @ state.residual_variance[modes]),
+        )
+
+    def credible_sets(self, state: CaviState, problem: Problem) -> list:
+        """Return the credible sets of draws from the mixture of modes."""
+        posterior = self.posterior(state, problem.locus)
+        return sets_of_draws(
+            causal_variants(state, DRAWS_OF_SETS, problem.rng),
+            on_host(posterior.pip)[0],
+            problem.prior_pip(posterior),
+            problem.locus.ld,
+            **problem.set_rules(),
+        )
+
+    def n_causal(self, state: CaviState, posterior: Posterior) -> np.ndarray:
+        """Return the distribution under the mixture of modes."""
+        modes, weights = distinct_modes(state)
+        return mixture([poisson_binomial(state.gate[mode]) for mode in modes], weights)
 
 
 @kernel
@@ -51,13 +146,22 @@ def cavi_sweep(ld, scale, linear, order, log_odds, slab, s0, gate, mean, varianc
                 moved[j] += scale[j] * ld[i, j] * change
 
 
-def expected_quadratic(linear, diagonal, moved, gate, mean, variance):
+def expected_quadratic(
+    linear: np.ndarray,
+    diagonal: np.ndarray,
+    moved: np.ndarray,
+    gate: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+) -> float:
     """Return E[-2 linear'beta + beta' G beta]."""
     effect = gate * mean
     return (moved - 2 * linear) @ effect + diagonal @ (gate * (mean**2 + variance) - effect**2)
 
 
-def prior_divergence(pi, slab, gate, mean, variance):
+def prior_divergence(
+    pi: np.ndarray, slab: np.ndarray, gate: np.ndarray, mean: np.ndarray, variance: np.ndarray
+) -> float:
     """Return KL(q || prior), summed over variants."""
     off = 1 - gate
     choice = xlogy(gate, gate) - xlogy(gate, pi) + xlogy(off, off) - xlogy(off, 1 - pi)
@@ -65,8 +169,18 @@ def prior_divergence(pi, slab, gate, mean, variance):
     return np.sum(choice) + gate @ size / 2
 
 
-def cavi(z, ld, scale, orders, *, pi, slab, pi_slab, residual_variance, norm, tol):
-    """Yield a `CaviState` a sweep, for all starts side by side.
+def cavi(
+    z: np.ndarray,
+    ld: np.ndarray,
+    scale: np.ndarray,
+    orders: np.ndarray,
+    *,
+    prior: Prior,
+    residual_variance: float | None,
+    norm: NoiseNorm,
+    tol: float,
+) -> Iterator[CaviState]:
+    """Yield a `CaviState` per sweep, for all starts side by side.
 
     Parameters
     ----------
@@ -75,80 +189,111 @@ def cavi(z, ld, scale, orders, *, pi, slab, pi_slab, residual_variance, norm, to
     orders : array of int (b, p)
         Order in which each start, from no effect at all, visits the variants: the first of a clump
         takes the signal.
-    pi, slab : None or array (p,)
-        None: learned by EM, one value for all variants; first 1 / (p + 1), and 20 / (N H).
-    pi_slab : None or float
-        Their product, where a given heritability holds it.
+    prior : Prior, on the host
+        What is None is learned by EM, one value for all variants; first 1 / (p + 1), and
+        20 / (N H).
     residual_variance : None or float
-    norm : (float, float)
-        As for `susie`.
+        None: learned.
+    norm : NoiseNorm
+        Needed if s0^2 is learned.
     tol : float
         A start is done when its bound rises by less.
     """
-    n_starts, p = orders.shape
-    linear, diagonal = scale * z, scale**2
-    used = np.flatnonzero(scale > 0)
-    learned_pi, learned_slab = pi is None, slab is None
-    pi = np.tile(1 / (p + 1.0) if learned_pi else pi, (n_starts, 1)) + np.zeros((n_starts, p))
-    if pi_slab is not None:
-        slab = pi_slab / pi[0]
-    elif learned_slab:
-        slab = 20 / np.median(diagonal[used]) if used.size else 1.0
-    slab = np.tile(slab, (n_starts, 1)) + np.zeros((n_starts, p))
-    gate, mean, variance, moved = (np.zeros((n_starts, p)) for _ in range(4))
-    s0 = np.full(n_starts, 1.0 if residual_variance is None else residual_variance)
-    bound, running = np.full(n_starts, -np.inf), np.ones(n_starts, dtype=bool)
-    z_norm, rank = norm
+    starts = [
+        CaviStart(z, ld, scale, order, prior=prior, residual_variance=residual_variance, norm=norm)
+        for order in orders
+    ]
+    running = np.ones(len(starts), dtype=bool)
     while running.any():
         for k in np.flatnonzero(running):
-            order = orders[k][scale[orders[k]] > 0]
-            with np.errstate(divide="ignore"):
-                log_odds = np.log(pi[k]) - np.log1p(-pi[k])
-            cavi_sweep(
-                ld, scale, linear, order, log_odds, slab[k], s0[k],
-                gate[k], mean[k], variance[k], moved[k],
-            )  # fmt: skip
-            q = gate[k], mean[k], variance[k]
-            expected = expected_quadratic(linear, diagonal, moved[k], *q)
-            if residual_variance is None:
-                s0[k] = max((z_norm + expected) / rank, MIN_RESIDUAL_VARIANCE)
-            if used.size:
-                total = max(np.sum(gate[k, used]), TINY)
-                second = max(gate[k] @ (mean[k] ** 2 + variance[k]), TINY)
-                new_pi, new_slab = closed_form_prior(total, second, used.size, pi_slab)
-                pi[k] = min(new_pi, 1 - 1e-12) if learned_pi else pi[k]
-                slab[k] = new_slab if learned_slab else slab[k]
-            new = -expected / (2 * s0[k])
-            if z_norm is not None:
-                new += (z_norm * (1 - 1 / s0[k]) - rank * np.log(s0[k])) / 2
-            new -= prior_divergence(pi[k, used], slab[k, used], *(a[used] for a in q))
-            running[k] = new - bound[k] >= tol
-            bound[k] = new
-        yield CaviState(gate, mean, variance, s0, bound.copy(), not running.any())
+            running[k] = starts[k].sweep() >= tol
+        parts = ("gate", "mean", "variance", "residual_variance", "bound")
+        stacked = (np.array([getattr(start, part) for start in starts]) for part in parts)
+        yield CaviState(*stacked, converged=not running.any())
 
 
-def distinct_modes(state):
+class CaviStart:
+    """One start of coordinate ascent: q of every variant, and the prior as it is learned."""
+
+    def __init__(
+        self,
+        z: np.ndarray,
+        ld: np.ndarray,
+        scale: np.ndarray,
+        order: np.ndarray,
+        *,
+        prior: Prior,
+        residual_variance: float | None,
+        norm: NoiseNorm,
+    ):
+        p = len(z)
+        self.ld, self.scale, self.linear, self.diagonal = ld, scale, scale * z, scale**2
+        self.order, self.varies = order[scale[order] > 0], np.flatnonzero(scale > 0)
+        self.prior, self.norm, self.learns_noise = prior, norm, residual_variance is None
+        self.gate, self.mean, self.variance, self.moved = (np.zeros(p) for _ in range(4))
+        self.residual_variance = 1.0 if residual_variance is None else float(residual_variance)
+        self.bound = -np.inf
+        self.pi = np.full(p, 1 / (p + 1.0)) if prior.pi is None else np.array(prior.pi)
+        self.slab = np.full(p, self.first_slab()) if prior.slab is None else np.array(prior.slab)
+
+    def first_slab(self) -> float:
+        """Return the first sigma_beta^2, where it is learned."""
+        if self.prior.pi_slab is not None:
+            return self.prior.pi_slab / self.pi[0]
+        return 20 / np.median(self.diagonal[self.varies]) if self.varies.size else 1.0
+
+    def sweep(self) -> float:
+        """Maximize the bound over q, s0^2 and the prior in turn; return by how much it rises."""
+        with np.errstate(divide="ignore"):
+            log_odds = np.log(self.pi) - np.log1p(-self.pi)
+        q = self.gate, self.mean, self.variance
+        cavi_sweep(
+            self.ld, self.scale, self.linear, self.order, log_odds, self.slab,
+            self.residual_variance, *q, self.moved,
+        )  # fmt: skip
+        expected = expected_quadratic(self.linear, self.diagonal, self.moved, *q)
+        if self.learns_noise:
+            learned = (self.norm.z_norm + expected) / self.norm.rank
+            self.residual_variance = max(learned, MIN_RESIDUAL_VARIANCE)
+        if self.varies.size:
+            self.learn_prior()
+        previous, self.bound = self.bound, self.evidence_bound(expected)
+        return self.bound - previous
+
+    def learn_prior(self) -> None:
+        """Set what is learned of pi and sigma_beta^2 to the bound's maximizer: the M-step."""
+        total = max(np.sum(self.gate[self.varies]), TINY)
+        second = max(self.gate @ (self.mean**2 + self.variance), TINY)
+        pi, slab = closed_form_prior(total, second, self.varies.size, self.prior.pi_slab)
+        if self.prior.pi is None:
+            self.pi[:] = min(pi, 1 - 1e-12)
+        if self.prior.slab is None:
+            self.slab[:] = slab
+
+    def evidence_bound(self, expected: float) -> float:
+        """Return the bound, relative to no effect, given `expected_quadratic`."""
+        bound = -expected / (2 * self.residual_variance)
+        if self.norm.z_norm is not None:
+            inflation = self.norm.z_norm * (1 - 1 / self.residual_variance)
+            bound += (inflation - self.norm.rank * np.log(self.residual_variance)) / 2
+        parts = self.pi, self.slab, self.gate, self.mean, self.variance
+        return bound - prior_divergence(*(part[self.varies] for part in parts))
+
+
+def distinct_modes(state: CaviState) -> tuple[list[int], np.ndarray]:
     """Return the starts of distinct PIPs, best bound first, and their weights exp(bound) / sum."""
-    modes = []
+    modes: list[int] = []
     for k in np.argsort(-state.bound, kind="stable"):
         if all(np.abs(state.gate[k] - state.gate[j]).max() > DISTINCT for j in modes):
             modes.append(int(k))
     return modes, softmax(state.bound[modes])
 
 
-def cavi_posterior(state, locus):
-    """Return the `Posterior`: the mixture of the distinct modes, in which variants are free."""
+def causal_variants(state: CaviState, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
+    """Return draws (n_draws, m) of the causal variants from the mixture of modes, then -1."""
     modes, weights = distinct_modes(state)
-    gate = state.gate[modes]
-    effect = gate * state.mean[modes]
-    second = gate * (state.mean[modes] ** 2 + state.variance[modes])
-    mean = weights @ effect
-    return Posterior(
-        pip=locus.array(np.minimum(weights @ gate, 1.0)),  # weights may sum to a bit more than 1
-        mean=locus.array(mean),
-        spread=locus.array(weights @ (second - effect**2)),
-        factors=locus.array(np.vstack([effect, mean])),
-        factor_weights=locus.array(np.append(weights, -1.0)),
-        slab_second=locus.array(weights @ second),
-        residual_variance=float(weights @ state.residual_variance[modes]),
-    )
+    chosen = rng.choice(modes, size=n_draws, p=weights)
+    causal = rng.uniform(size=(n_draws, state.gate.shape[1])) < state.gate[chosen]
+    width = max(int(causal.sum(axis=1).max()), 1)
+    order = np.argsort(~causal, axis=1, kind="stable")[:, :width]
+    return np.where(np.take_along_axis(causal, order, axis=1), order, -1)

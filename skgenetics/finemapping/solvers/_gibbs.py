@@ -6,14 +6,23 @@ with its size integrated out: without that, two variants in tight LD hardly ever
 PIPs average the probabilities that draws were made from, not the draws.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from skgenetics.finemapping._posterior import Posterior
+from skgenetics.finemapping._chains import chain_diagnostics
+from skgenetics.finemapping._elbo import NoiseNorm
+from skgenetics.finemapping._posterior import Covariance, Posterior
+from skgenetics.finemapping._prior import Prior
+from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.loci._credible_sets import sets_of_draws
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._numba import kernel
+from skgenetics.utils._parameters import Constraints, Integer
 
-BLOCK = 50  # sweeps between two states
+SWEEPS_PER_STATE = 50
 BURN_IN = 0.25  # sweeps that are left out, as a share of those kept
 MAX_STORED = 32  # effects stored of a draw
 # Hyperpriors of what is learned: pi ~ Beta(1, p), one causal variant a locus; sigma_beta^2 ~
@@ -26,254 +35,433 @@ MAX_RHAT, MAX_PIP_GAP = 1.1, 0.1  # beyond either, the chains disagree
 class GibbsState(NamedTuple):
     """Averages over the kept sweeps of each chain, and the draws, on the host."""
 
-    pip: np.ndarray  # (c, p)
-    first: np.ndarray  # (c, p) E[beta]
-    second: np.ndarray  # (c, p) E[beta^2]
-    trace: np.ndarray  # (c, sweeps, 3): causal variants, sum of N H beta^2, s0^2
-    places: np.ndarray  # (c, sweeps, MAX_STORED) variants with an effect, then -1
-    sizes: np.ndarray  # (c, sweeps, MAX_STORED) their effects, then 0
-    diagnostics: dict
-    bound: float  # a sampler has none: NaN
+    pip: np.ndarray
+    """(c, p)"""
+    first: np.ndarray
+    """E[beta] (c, p)."""
+    second: np.ndarray
+    """E[beta^2] (c, p)."""
+    trace: np.ndarray
+    """Number of causal variants, sum of N H beta^2 and s0^2 (c, sweeps, 3)."""
+    places: np.ndarray
+    """Variants with an effect (c, sweeps, MAX_STORED), then -1."""
+    sizes: np.ndarray
+    """Their effects (c, sweeps, MAX_STORED), then 0."""
+    diagnostics: dict[str, float]
     converged: bool
+    bound: float = np.nan
+    """A sampler has none."""
 
 
-@kernel
-def gibbs_sweeps(
-    ld, scale, linear, log_odds, slab, s0, learned, prior_slab, pi_slab, norm, seed, keep,
-    degrees, beta, moved, pip, first, second, trace, places, sizes,
-):  # fmt: skip
-    """Run trace.shape[0] sweeps of one chain; where `keep`, add to the sums. Returns the last s0^2.
+class Gibbs(Solver):
+    """Samples the spike and slab, point mass included; calibrated, slower, forms the LD matrix.
+
+    Two variants in tight LD hardly ever change places one by one, so that after each sweep every
+    effect also chooses its place anew. What is learned is drawn with the effects.
 
     Parameters
     ----------
-    ld : array (p, p)
-    scale, linear : array (p,)
-        linear = S z; variants of scale 0 are left out.
-    log_odds, slab : array (p,)
-        The prior's, updated in place where learned.
-    learned : (bool, bool, bool)
-        Whether pi, sigma_beta^2 and s0^2 are drawn too.
-    prior_slab : float
-        Scale of the prior of sigma_beta^2.
-    pi_slab : float
-        pi sigma_beta^2, where a given heritability holds it, else 0.
-    degrees : float
-        Degrees of freedom of the prior of sigma_beta^2.
-    norm : (float, float)
-        z_norm and rank of `Quadratic`.
-    beta, moved : array (p,)
-        State of the chain: the effects and G beta.
-    pip, first, second : array (p,)
-        Sums of conditional probabilities and moments.
-    trace : array (sweeps, 3)
-        Causal variants, the sum of N H beta^2 and s0^2 after each sweep.
-    places, sizes : array (sweeps, MAX_STORED)
-        The variants with an effect, in order, and their effects.
+    n_draws : int, default=1000
+        Sweeps that are kept of a chain, after a quarter as many that are not.
+    n_chains : int, default=2
+        Chains, whose agreement `diagnostics_` tells: "rhat" and "effective_size" of the number of
+        causal variants and of the variance they explain (the worse), and "pip_gap", the largest
+        difference of a PIP between chains. An R-hat above 1.1 or a gap above 0.1 gives a
+        ConvergenceWarning.
+
+    See Also
+    --------
+    skgenetics.FinemapMiXeR : The estimator, whose `max_iter` and `tol` this solver does not use.
     """
+
+    name: ClassVar[str] = "gibbs"
+    has_pi: ClassVar[bool] = True
+    calibrated: ClassVar[bool] = True
+    forms_ld: ClassVar[bool] = True
+    is_sampler: ClassVar[bool] = True
+    default_tol: ClassVar[float] = 0.0
+    remedy: ClassVar[str] = "The chains disagree (see diagnostics_): increase n_draws."
+
+    _constraints: ClassVar[Constraints] = {
+        "n_draws": [Integer(low=1)],
+        "n_chains": [Integer(low=1)],
+    }
+
+    def __init__(self, *, n_draws: int = 1000, n_chains: int = 2):
+        self.n_draws = n_draws
+        self.n_chains = n_chains
+
+    def n_iterations(self, max_iter: int | None) -> int:
+        """Return the number of blocks of sweeps that `n_draws` asks for."""
+        return -(-self.n_draws // SWEEPS_PER_STATE)
+
+    def start(self, problem: Problem) -> Iterator[GibbsState]:
+        """Return the blocks of sweeps of all chains."""
+        locus = problem.locus
+        z, scale = on_host(locus.z, locus.scale)
+        return gibbs(
+            z,
+            to_numpy(locus.ld.dense().matrix),
+            scale,
+            prior=problem.prior_on_host(),
+            residual_variance=problem.residual_variance,
+            norm=problem.noise_norm,
+            n_draws=self.n_draws,
+            n_chains=self.n_chains,
+            rng=problem.rng,
+        )
+
+    def posterior(self, state: GibbsState, locus: Locus) -> Posterior:
+        """Return the `Posterior`; thinned draws stand for the covariance between effects."""
+        mean, second = state.first.mean(axis=0), state.second.mean(axis=0)
+        draws = thinned_draws(state)
+        draws -= draws.mean(axis=0)
+        spread = second - mean**2 - np.mean(draws**2, axis=0)
+        return Posterior(
+            pip=locus.array(state.pip.mean(axis=0)),
+            mean=locus.array(mean),
+            covariance=Covariance(
+                spread=locus.array(spread),
+                factors=locus.array(draws),
+                weights=locus.array(np.full(len(draws), 1 / len(draws))),
+            ),
+            slab_second=locus.array(second),
+            residual_variance=float(state.trace[..., 2].mean()),
+        )
+
+    def credible_sets(self, state: GibbsState, problem: Problem) -> list:
+        """Return the credible sets of the draws."""
+        posterior = self.posterior(state, problem.locus)
+        return sets_of_draws(
+            state.places.reshape(-1, MAX_STORED),
+            on_host(posterior.pip)[0],
+            problem.prior_pip(posterior),
+            problem.locus.ld,
+            **problem.set_rules(),
+        )
+
+    def n_causal(self, state: GibbsState, posterior: Posterior) -> np.ndarray:
+        """Return the share of draws with k causal variants, k = 0, 1, ..."""
+        counts = state.trace[..., 0].ravel().astype(int)
+        return np.bincount(counts) / len(counts)
+
+    def diagnostics(self, state: GibbsState) -> dict[str, float]:
+        """Return whether the chains agree: see `chain_diagnostics`."""
+        return state.diagnostics
+
+
+class Model(NamedTuple):
+    """Likelihood and hyperpriors, as the compiled sweeps read them."""
+
+    ld: np.ndarray
+    """R (p, p)."""
+    scale: np.ndarray
+    """sqrt(N H) (p,); variants of scale 0 are left out."""
+    linear: np.ndarray
+    """S z (p,)."""
+    draws_pi: bool
+    draws_slab: bool
+    draws_noise: bool
+    prior_slab: float
+    """Scale of the prior of sigma_beta^2."""
+    degrees: float
+    """Degrees of freedom of the prior of sigma_beta^2."""
+    pi_slab: float
+    """pi sigma_beta^2, if a given heritability holds it, else 0."""
+    z_norm: float
+    rank: float
+
+
+class Chain(NamedTuple):
+    """State of a chain, updated in place."""
+
+    beta: np.ndarray
+    """The effects (p,)."""
+    moved: np.ndarray
+    """G beta (p,)."""
+    log_odds: np.ndarray
+    """Of the prior (p,)."""
+    slab: np.ndarray
+    """sigma_beta^2 (p,)."""
+    noise: np.ndarray
+    """s0^2 (1,)."""
+
+
+class Sums(NamedTuple):
+    """Sums over kept sweeps of conditional probabilities and moments."""
+
+    pip: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+class Draws(NamedTuple):
+    """What is stored of some sweeps: see `GibbsState`."""
+
+    trace: np.ndarray
+    places: np.ndarray
+    sizes: np.ndarray
+
+
+@kernel
+def add_effect(model, chain, i, size):
+    """Add `size` to the effect of variant i, of which `moved` = G beta is told."""
+    change = model.scale[i] * size
+    for j in range(model.scale.shape[0]):
+        chain.moved[j] += model.scale[j] * model.ld[i, j] * change
+
+
+@kernel
+def draw_effects(model, chain, sums, keep):
+    """Draw whether each variant in turn has an effect, and its size, given all others.
+
+    The odds of an effect are pi / (1 - pi) (slab a)^(-1/2) exp(b^2 / 2a), its size is N(b/a, 1/a)
+    with a = N H / s0^2 + 1 / slab and b = S (z - R S beta of the others) / s0^2.
+    """
+    s0 = chain.noise[0]
+    for i in range(model.scale.shape[0]):
+        if model.scale[i] == 0.0:
+            continue
+        diagonal = model.scale[i] * model.scale[i]
+        precision = diagonal / s0 + 1.0 / chain.slab[i]
+        shift = (model.linear[i] - chain.moved[i] + diagonal * chain.beta[i]) / s0
+        mean = shift / precision
+        odds = chain.log_odds[i] - 0.5 * np.log(chain.slab[i] * precision) + 0.5 * shift * mean
+        gate = 1.0 / (1.0 + np.exp(-odds))
+        if keep:
+            sums.pip[i] += 0.5 * gate
+            sums.first[i] += gate * mean
+            sums.second[i] += gate * (mean * mean + 1.0 / precision)
+        value = 0.0
+        if np.random.random() < gate:
+            value = mean + np.random.normal() / np.sqrt(precision)
+        if value != chain.beta[i]:
+            add_effect(model, chain, i, value - chain.beta[i])
+            chain.beta[i] = value
+
+
+@kernel
+def place_weights(model, chain, weight):
+    """Write the weights (p,) of the places of one more effect, its size integrated out.
+
+    They are pi / (1 - pi) (slab a)^(-1/2) exp(b^2 / 2a) as in `draw_effects`, up to a factor, and
+    0 for a variant that has an effect. Returns their sum.
+    """
+    s0, largest, total = chain.noise[0], -np.inf, 0.0
+    for j in range(model.scale.shape[0]):
+        weight[j] = -np.inf
+        if chain.beta[j] == 0.0 and model.scale[j] > 0.0:
+            precision = model.scale[j] * model.scale[j] / s0 + 1.0 / chain.slab[j]
+            shift = (model.linear[j] - chain.moved[j]) / s0
+            size = 0.5 * shift * shift / precision - 0.5 * np.log(chain.slab[j] * precision)
+            weight[j] = chain.log_odds[j] + size
+            largest = max(largest, weight[j])
+    for j in range(model.scale.shape[0]):
+        weight[j] = np.exp(weight[j] - largest)
+        total += weight[j]
+    return total
+
+
+@kernel
+def draw_place(weight, total, default):
+    """Draw a variant with probability `weight` / `total`."""
+    remaining, place = np.random.random() * total, default
+    for j in range(weight.shape[0]):
+        remaining -= weight[j]
+        if weight[j] > 0.0:
+            place = j
+        if remaining <= 0.0:
+            break
+    return place
+
+
+@kernel
+def draw_places(model, chain, sums, keep, weight):
+    """Let each effect in turn choose its place among all variants, then draw its size.
+
+    One effect per sweep, at random, adds to the PIPs: the others stay as they are.
+    """
+    causal = np.flatnonzero(chain.beta)
+    counted = np.random.randint(causal.shape[0]) if causal.shape[0] > 0 else -1
+    for k in range(causal.shape[0]):
+        i = causal[k]
+        add_effect(model, chain, i, -chain.beta[i])
+        chain.beta[i] = 0.0
+        total = place_weights(model, chain, weight)
+        if keep and k == counted:
+            for j in range(weight.shape[0]):
+                sums.pip[j] += 0.5 * (weight[j] / total if chain.beta[j] == 0.0 else 1.0)
+        place = draw_place(weight, total, i)
+        s0 = chain.noise[0]
+        precision = model.scale[place] * model.scale[place] / s0 + 1.0 / chain.slab[place]
+        mean = (model.linear[place] - chain.moved[place]) / s0 / precision
+        chain.beta[place] = mean + np.random.normal() / np.sqrt(precision)
+        add_effect(model, chain, place, chain.beta[place])
+
+
+@kernel
+def store_draw(model, chain, draws, sweep):
+    """Store the variants with an effect; return their number and three sums over them.
+
+    The sums are beta^2, N H beta^2 and beta (G beta - 2 S z), the residual of z but for z_norm.
+    """
+    n_causal, squares, explained, residual = 0, 0.0, 0.0, 0.0
+    for j in range(chain.beta.shape[0]):
+        if chain.beta[j] != 0.0:
+            if n_causal < draws.places.shape[1]:
+                draws.places[sweep, n_causal] = j
+                draws.sizes[sweep, n_causal] = chain.beta[j]
+            n_causal += 1
+            squares += chain.beta[j] * chain.beta[j]
+            explained += (model.scale[j] * chain.beta[j]) ** 2
+            residual += chain.beta[j] * (chain.moved[j] - 2.0 * model.linear[j])
+    return n_causal, squares, explained, residual
+
+
+@kernel
+def draw_pi(model, chain, n_causal, squares):
+    """Draw pi from Beta(1 + n, 2 p - n) for n effects, sigma_beta^2 with it where held by h^2.
+
+    If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
+    density of pi: the power goes into the proposal, the rest is accepted or not.
+    """
+    held = model.pi_slab > 0.0
+    shape = 1.5 * n_causal if held else 1.0 * n_causal
+    pi = np.random.beta(1.0 + shape, 2.0 * np.sum(model.scale > 0) - n_causal)
+    if held:
+        previous = 1.0 / (1.0 + np.exp(-chain.log_odds[0]))
+        if np.log(np.random.random()) > 0.5 * (previous - pi) * squares / model.pi_slab:
+            pi = previous
+        chain.slab[:] = model.pi_slab / pi
+    chain.log_odds[:] = np.log(pi) - np.log1p(-pi)
+
+
+@kernel
+def gibbs_sweeps(model, chain, sums, draws, seed, keep):
+    """Run as many sweeps of a chain as `draws` has rows; if `keep`, add to the `sums`."""
     np.random.seed(seed)
-    p = scale.shape[0]
-    weight = np.empty(p)
-    n_used = np.sum(scale > 0)
-    for sweep in range(trace.shape[0]):
-        for i in range(p):
-            if scale[i] == 0.0:
-                continue
-            precision = scale[i] * scale[i] / s0 + 1.0 / slab[i]
-            shift = (linear[i] - moved[i] + scale[i] * scale[i] * beta[i]) / s0
-            mean = shift / precision
-            odds = log_odds[i] - 0.5 * np.log(slab[i] * precision) + 0.5 * shift * mean
-            gate = 1.0 / (1.0 + np.exp(-odds))
-            if keep:
-                pip[i] += 0.5 * gate
-                first[i] += gate * mean
-                second[i] += gate * (mean * mean + 1.0 / precision)
-            value = 0.0
-            if np.random.random() < gate:
-                value = mean + np.random.normal() / np.sqrt(precision)
-            if value != beta[i]:
-                change = scale[i] * (value - beta[i])
-                for j in range(p):
-                    moved[j] += scale[j] * ld[i, j] * change
-                beta[i] = value
-        causal = np.flatnonzero(beta)
-        shown = np.random.randint(causal.shape[0]) if causal.shape[0] > 0 else -1
-        for k in range(causal.shape[0]):
-            i = causal[k]
-            for j in range(p):
-                moved[j] -= scale[j] * ld[i, j] * scale[i] * beta[i]
-            beta[i] = 0.0
-            largest = -np.inf
-            for j in range(p):
-                weight[j] = -np.inf
-                if beta[j] == 0.0 and scale[j] > 0.0:
-                    precision = scale[j] * scale[j] / s0 + 1.0 / slab[j]
-                    shift = (linear[j] - moved[j]) / s0
-                    size = 0.5 * shift * shift / precision - 0.5 * np.log(slab[j] * precision)
-                    weight[j] = log_odds[j] + size
-                    largest = max(largest, weight[j])
-            total = 0.0
-            for j in range(p):
-                weight[j] = np.exp(weight[j] - largest)
-                total += weight[j]
-            if keep and k == shown:  # one effect a sweep, at random: the others stay as they are
-                for j in range(p):
-                    pip[j] += 0.5 * (weight[j] / total if beta[j] == 0.0 else 1.0)
-            left = np.random.random() * total
-            place = i
-            for j in range(p):
-                left -= weight[j]
-                if weight[j] > 0.0:
-                    place = j
-                if left <= 0.0:
-                    break
-            precision = scale[place] * scale[place] / s0 + 1.0 / slab[place]
-            mean = (linear[place] - moved[place]) / s0 / precision
-            beta[place] = mean + np.random.normal() / np.sqrt(precision)
-            for j in range(p):
-                moved[j] += scale[j] * ld[place, j] * scale[place] * beta[place]
-        n_causal, total, explained, residual = 0, 0.0, 0.0, 0.0
-        for j in range(p):
-            if beta[j] != 0.0:
-                if n_causal < places.shape[1]:
-                    places[sweep, n_causal] = j
-                    sizes[sweep, n_causal] = beta[j]
-                n_causal += 1
-                total += beta[j] * beta[j]
-                explained += (scale[j] * beta[j]) ** 2
-                residual += beta[j] * (moved[j] - 2.0 * linear[j])
-        if learned[0]:
-            # where pi_slab is held, the effects add pi^(n/2) exp(-pi total / (2 pi_slab)) to pi's
-            # density: the power goes into the proposal, the rest is accepted or not
-            shape = 1.5 * n_causal if pi_slab > 0.0 else 1.0 * n_causal
-            pi = np.random.beta(1.0 + shape, 2.0 * n_used - n_causal)
-            if pi_slab > 0.0:
-                old = 1.0 / (1.0 + np.exp(-log_odds[0]))
-                if np.log(np.random.random()) > 0.5 * (old - pi) * total / pi_slab:
-                    pi = old
-                slab[:] = pi_slab / pi
-            log_odds[:] = np.log(pi) - np.log1p(-pi)
-        if learned[1] and pi_slab == 0.0:
-            shape = 0.5 * (degrees + n_causal)
-            slab[:] = 0.5 * (degrees * prior_slab + total) / np.random.gamma(shape)
-        if learned[2]:
-            s0 = 0.5 * max(norm[0] + residual, 1e-4 * norm[1]) / np.random.gamma(0.5 * norm[1])
-        trace[sweep, 0], trace[sweep, 1], trace[sweep, 2] = n_causal, explained, s0
-    return s0
+    weight = np.empty(model.scale.shape[0])
+    for sweep in range(draws.trace.shape[0]):
+        draw_effects(model, chain, sums, keep)
+        draw_places(model, chain, sums, keep, weight)
+        n_causal, squares, explained, residual = store_draw(model, chain, draws, sweep)
+        if model.draws_pi:
+            draw_pi(model, chain, n_causal, squares)
+        if model.draws_slab and model.pi_slab == 0.0:
+            shape = 0.5 * (model.degrees + n_causal)
+            scale = 0.5 * (model.degrees * model.prior_slab + squares)
+            chain.slab[:] = scale / np.random.gamma(shape)
+        if model.draws_noise:
+            error = max(model.z_norm + residual, 1e-4 * model.rank)
+            chain.noise[0] = 0.5 * error / np.random.gamma(0.5 * model.rank)
+        draws.trace[sweep, 0] = n_causal
+        draws.trace[sweep, 1] = explained
+        draws.trace[sweep, 2] = chain.noise[0]
 
 
-def gibbs(z, ld, scale, *, pi, slab, pi_slab, residual_variance, norm, n_draws, n_chains, rng):
-    """Yield a `GibbsState` every BLOCK sweeps of all chains, until `n_draws` sweeps are kept.
+def gibbs(
+    z: np.ndarray,
+    ld: np.ndarray,
+    scale: np.ndarray,
+    *,
+    prior: Prior,
+    residual_variance: float | None,
+    norm: NoiseNorm,
+    n_draws: int,
+    n_chains: int,
+    rng: np.random.RandomState,
+) -> Iterator[GibbsState]:
+    """Yield a `GibbsState` per block of sweeps of all chains, until `n_draws` sweeps are kept.
 
     Parameters
     ----------
     z, scale : array (p,), on the host
     ld : array (p, p), on the host
-    pi, slab : None or array (p,)
-        None: drawn with the effects, one value for all variants.
-    pi_slab : None or float
-        Their product, where a given heritability holds it.
+    prior : Prior, on the host
+        What is None is drawn with the effects, one value for all variants.
     residual_variance : None or float
         None: drawn with the effects.
-    norm : (float, float)
-        As for `susie`.
+    norm : NoiseNorm
+        Needed if s0^2 is drawn.
     n_draws, n_chains : int
         Kept sweeps of a chain; BURN_IN of their number run before.
     rng : RandomState
+        Source of the seeds.
     """
-    p = z.shape[0]
-    used = scale > 0
-    learned = pi is None, slab is None, residual_variance is None
-    prior_slab = HYPER_Z2 / np.median(scale[used] ** 2) if used.any() else 1.0
-    pi = np.full(p, 1 / (p + 1)) if learned[0] else pi
-    if pi_slab is not None:
-        prior_slab = pi_slab / pi[0]
-    with np.errstate(divide="ignore"):
-        log_odds = np.tile(np.log(pi) - np.log1p(-pi), (n_chains, 1))
-    slab = np.tile(np.full(p, prior_slab) if learned[1] else slab, (n_chains, 1))
-    s0 = np.full(n_chains, 1.0 if learned[2] else residual_variance)
-    norm = tuple(float(value or 0.0) for value in norm)
-    n_blocks = -(-n_draws // BLOCK)
-    n_burn = int(np.ceil(BURN_IN * n_blocks))
-    beta, moved, pip, first, second = (np.zeros((n_chains, p)) for _ in range(5))
-    trace = np.zeros((n_chains, n_blocks * BLOCK, 3))
-    places = np.full((n_chains, n_blocks * BLOCK, MAX_STORED), -1)
-    sizes = np.zeros(places.shape)
+    model, chain = first_state(z, ld, scale, prior, residual_variance, norm, n_chains)
+    n_blocks = -(-n_draws // SWEEPS_PER_STATE)
+    n_burn, n_sweeps = int(np.ceil(BURN_IN * n_blocks)), n_blocks * SWEEPS_PER_STATE
+    sums = Sums(*(np.zeros((n_chains, len(z))) for _ in range(3)))
+    shape = n_chains, n_sweeps, MAX_STORED
+    draws = Draws(np.zeros((n_chains, n_sweeps, 3)), np.full(shape, -1), np.zeros(shape))
     for block in range(-n_burn, n_blocks):
-        rows = slice(max(block, 0) * BLOCK, (max(block, 0) + 1) * BLOCK)
-        places[:, rows], sizes[:, rows] = -1, 0
+        first = max(block, 0) * SWEEPS_PER_STATE
+        rows = slice(first, first + SWEEPS_PER_STATE)
+        draws.places[:, rows], draws.sizes[:, rows] = -1, 0
         for c in range(n_chains):
-            s0[c] = gibbs_sweeps(
-                ld, scale, scale * z, log_odds[c], slab[c], s0[c], learned, prior_slab,
-                pi_slab or 0.0, norm, rng.randint(2**31 - 1), block >= 0, HYPER_DEGREES,
-                beta[c], moved[c], pip[c], first[c], second[c],
-                trace[c, rows], places[c, rows], sizes[c, rows],
-            )  # fmt: skip
+            gibbs_sweeps(
+                model,
+                Chain(*(part[c] for part in chain)),
+                Sums(*(part[c] for part in sums)),
+                Draws(*(part[c, rows] for part in draws)),
+                rng.randint(2**31 - 1),
+                block >= 0,
+            )
         if block < 0:
             continue
-        n_kept = rows.stop
-        means = [total / n_kept for total in (pip, first, second)]
-        diagnostics = chain_diagnostics(trace[:, :n_kept], means[0])
+        averages = [total / rows.stop for total in sums]
+        kept = [part[:, : rows.stop] for part in draws]
+        diagnostics = chain_diagnostics(kept[0], averages[0])
         agree = diagnostics["rhat"] <= MAX_RHAT and diagnostics["pip_gap"] <= MAX_PIP_GAP
-        yield GibbsState(
-            *means,
-            trace[:, :n_kept],
-            places[:, :n_kept],
-            sizes[:, :n_kept],
-            diagnostics,
-            bound=np.nan,
-            converged=block == n_blocks - 1 and agree,
-        )
+        yield GibbsState(*averages, *kept, diagnostics, block == n_blocks - 1 and agree)
 
 
-def chain_diagnostics(trace, pip):
-    """Return split R-hat and effective size of the traces (the worse of two), and the PIPs' gap.
+def first_state(
+    z: np.ndarray,
+    ld: np.ndarray,
+    scale: np.ndarray,
+    prior: Prior,
+    residual_variance: float | None,
+    norm: NoiseNorm,
+    n_chains: int,
+) -> tuple[Model, Chain]:
+    """Return the `Model`, and the chains at no effect, each a row of the arrays of a `Chain`."""
+    p, varies = len(z), scale > 0
+    prior_slab = HYPER_Z2 / np.median(scale[varies] ** 2) if varies.any() else 1.0
+    pi = np.full(p, 1 / (p + 1)) if prior.pi is None else prior.pi
+    if prior.pi_slab is not None:
+        prior_slab = prior.pi_slab / pi[0]
+    slab = np.full(p, prior_slab) if prior.slab is None else prior.slab
+    with np.errstate(divide="ignore"):
+        log_odds = np.log(pi) - np.log1p(-pi)
+    model = Model(
+        ld=ld,
+        scale=scale,
+        linear=scale * z,
+        draws_pi=prior.pi is None,
+        draws_slab=prior.slab is None,
+        draws_noise=residual_variance is None,
+        prior_slab=float(prior_slab),
+        degrees=HYPER_DEGREES,
+        pi_slab=float(prior.pi_slab or 0.0),
+        z_norm=float(norm.z_norm or 0.0),
+        rank=float(norm.rank or 0.0),
+    )
+    chain = Chain(
+        beta=np.zeros((n_chains, p)),
+        moved=np.zeros((n_chains, p)),
+        log_odds=np.tile(log_odds, (n_chains, 1)),
+        slab=np.tile(slab, (n_chains, 1)),
+        noise=np.full((n_chains, 1), float(residual_variance or 1.0)),
+    )
+    return model, chain
 
-    The traces (c, sweeps, ...) are the number of causal variants and the variance they explain; the
-    gap is the largest difference of a variant's PIP between two chains.
-    """
-    halves = np.concatenate(np.array_split(trace[:, : trace.shape[1] // 2 * 2, :2], 2, axis=1))
-    n = halves.shape[1]
-    within = halves.var(axis=1, ddof=1).mean(axis=0)
-    between = n * halves.mean(axis=1).var(axis=0, ddof=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = np.sqrt((n - 1) / n + between / (n * within))
-    ratio = np.where((within == 0) & (between == 0), 1.0, ratio)
-    sizes = [effective_size(halves[..., k]) for k in range(2)]
-    gap = float(np.ptp(pip, axis=0).max())
-    return {"rhat": float(ratio.max()), "effective_size": min(sizes), "pip_gap": gap}
 
-
-def effective_size(chains):
-    """Return the effective sample size of chains (m, n): Geyer's initial positive sequence."""
-    m, n = chains.shape
-    centered = chains - chains.mean()
-    spectrum = np.abs(np.fft.rfft(centered, 2 * n, axis=1)) ** 2
-    covariance = np.fft.irfft(spectrum, axis=1)[:, :n].mean(axis=0) / n
-    if covariance[0] <= 0:
-        return float(m * n)
-    rho = covariance / covariance[0]
-    pairs = rho[: n // 2 * 2].reshape(-1, 2).sum(axis=1)
-    negative = np.flatnonzero(pairs < 0)
-    last = negative[0] if negative.size else pairs.size
-    return float(m * n / max(2 * pairs[:last].sum() - 1, 1.0))
-
-
-def gibbs_posterior(state, locus):
-    """Return the `Posterior`; thinned draws stand for the covariance between effects."""
-    mean, second = state.first.mean(axis=0), state.second.mean(axis=0)
-    places, sizes = (a.reshape(-1, MAX_STORED) for a in (state.places, state.sizes))
+def thinned_draws(state: GibbsState) -> np.ndarray:
+    """Return effects (k, p) of at most COVARIANCE_DRAWS draws, evenly spaced over all chains."""
+    places, sizes = (part.reshape(-1, MAX_STORED) for part in (state.places, state.sizes))
     chosen = np.linspace(0, len(places) - 1, min(COVARIANCE_DRAWS, len(places))).astype(int)
-    draws = np.zeros((len(chosen), len(mean)))
+    draws = np.zeros((len(chosen), state.pip.shape[1]))
     row, column = np.nonzero(places[chosen] >= 0)
     draws[row, places[chosen][row, column]] = sizes[chosen][row, column]
-    draws -= draws.mean(axis=0)
-    spread = second - mean**2 - np.mean(draws**2, axis=0)
-    return Posterior(
-        pip=locus.array(state.pip.mean(axis=0)),
-        mean=locus.array(mean),
-        spread=locus.array(spread),
-        factors=locus.array(draws),
-        factor_weights=locus.array(np.full(len(chosen), 1 / len(chosen))),
-        slab_second=locus.array(second),
-        residual_variance=float(state.trace[..., 2].mean()),
-    )
+    return draws

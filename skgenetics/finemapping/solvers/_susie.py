@@ -5,12 +5,18 @@ exactly one causal variant each. Only the variants that carry an effect enter R 
 place of O(p^2), and the prior variance of an effect is found by a search in one dimension.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
-from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE
-from skgenetics.finemapping._posterior import Posterior
+from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm
+from skgenetics.finemapping._n_causal import poisson_binomial
+from skgenetics.finemapping._posterior import Covariance, Posterior
+from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.loci._credible_sets import sets_of_effects
+from skgenetics.loci._ld import DenseLD, GenotypeLD
+from skgenetics.loci._summary import Locus
 from skgenetics.utils._numba import kernel
 
 NEGLIGIBLE = 1e-10  # |S alpha mu| below it, in units of z's noise, does not enter R b
@@ -19,14 +25,101 @@ NEGLIGIBLE = 1e-10  # |S alpha mu| below it, in units of z's noise, does not ent
 class SusieState(NamedTuple):
     """L single effects after a sweep, on the host."""
 
-    alpha: np.ndarray  # (L, p) probability that effect l is this variant's
-    mean: np.ndarray  # (L, p) mean of effect l where it is this variant's
-    second: np.ndarray  # (L, p) second moment, likewise
-    strength: np.ndarray  # (L,) effect l has variance strength * effect_variance; 0: no effect
-    log_bf: np.ndarray  # (L,) log Bayes factor of effect l against none, given the others
+    alpha: np.ndarray
+    """Probability (L, p) that effect l is this variant's."""
+    mean: np.ndarray
+    """Mean (L, p) of effect l if it is this variant's."""
+    second: np.ndarray
+    """Second moment (L, p), likewise."""
+    strength: np.ndarray
+    """Effect l has variance strength (L,) * effect_variance; 0: no effect."""
+    log_bf: np.ndarray
+    """Log Bayes factor (L,) of effect l against none, given the others."""
     residual_variance: float
     bound: float
     converged: bool
+
+    def effects(self) -> "SusieState":
+        """Return the state of the effects alone that are there: those of a positive strength."""
+        used = self.strength > 0
+        parts = (self.alpha, self.mean, self.second, self.strength, self.log_bf)
+        return SusieState(*(part[used] for part in parts), *self[5:])
+
+
+class SuSiE(Solver):
+    """A sum of single effects, each on one variant; calibrated, fast, and sets directly.
+
+    At most `max_effects` of FinemapMiXeR, each with a prior of its own on where it is, so that
+    probabilities in `causal_probability` count relative to each other only. The effects are taken
+    for certain, so that the interval of `n_causal_` is too narrow.
+
+    See Also
+    --------
+    skgenetics.FinemapMiXeR : The estimator.
+
+    References
+    ----------
+    Wang et al., "A simple new approach to variable selection in regression", JRSS B 2020, and Zou
+    et al., PLoS Genetics 2022, for summary statistics.
+    """
+
+    name: ClassVar[str] = "susie"
+    calibrated: ClassVar[bool] = True
+    sums_effects: ClassVar[bool] = True
+
+    def start(self, problem: Problem) -> Iterator[SusieState]:
+        """Return the sweeps over the effects."""
+        locus = problem.locus
+        z, scale, weights, slab = on_host(
+            locus.z, locus.scale, problem.prior.pi, problem.prior.slab
+        )
+        weights = np.ones_like(z) if weights is None else weights
+        if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
+            raise ValueError("causal_probability is 0 for every variant that varies.")
+        return susie(
+            z,
+            locus.ld,
+            scale,
+            n_effects=min(problem.max_effects, z.shape[0]),
+            prior_weights=weights,
+            effect_variance=slab,
+            residual_variance=problem.residual_variance,
+            norm=problem.noise_norm,
+            tol=problem.tol,
+        )
+
+    def posterior(self, state: SusieState, locus: Locus) -> Posterior:
+        """Return the `Posterior`: PIP_i = 1 - prod_l (1 - alpha_li)."""
+        alpha, mean, second, *_ = state.effects()
+        log_none = np.sum(np.log1p(-np.minimum(alpha, 1 - 1e-16)), axis=0)
+        second = locus.array(np.sum(alpha * second, axis=0))
+        return Posterior(
+            pip=locus.array(-np.expm1(log_none)),
+            mean=locus.array(np.sum(alpha * mean, axis=0)),
+            covariance=Covariance(
+                second, locus.array(alpha * mean), locus.array(-np.ones(len(alpha)))
+            ),
+            slab_second=second,
+            residual_variance=float(state.residual_variance),
+        )
+
+    def credible_sets(self, state: SusieState, problem: Problem) -> list:
+        """Return one set per effect."""
+        effects = state.effects()
+        return sets_of_effects(
+            effects.alpha, effects.log_bf, problem.locus.ld, **problem.set_rules()
+        )
+
+    def n_causal(self, state: SusieState, posterior: Posterior) -> np.ndarray:
+        """Return the distribution of the number of variants that the effects fall on.
+
+        Effect l falls on a variant that none of those before it has with probability
+        sum_i alpha_li prod_{k<l} (1 - alpha_ki); the sum over l is that of the PIPs.
+        """
+        alpha = state.effects().alpha
+        untouched = np.cumprod(1 - alpha, axis=0)
+        new = alpha[1:] * untouched[:-1]
+        return poisson_binomial(np.append(alpha[:1].sum(axis=1), new.sum(axis=1)))
 
 
 @kernel
@@ -112,14 +205,25 @@ def fit_single_effect(
     return strength, log_bf
 
 
-def susie(z, ld, scale, *, n_effects, prior_weights, effect_variance, residual_variance, norm, tol):
-    """Yield a `SusieState` a sweep over the effects (iterative Bayesian stepwise selection).
+def susie(
+    z: np.ndarray,
+    ld: DenseLD | GenotypeLD,
+    scale: np.ndarray,
+    *,
+    n_effects: int,
+    prior_weights: np.ndarray,
+    effect_variance: np.ndarray | None,
+    residual_variance: float | None,
+    norm: NoiseNorm,
+    tol: float,
+) -> Iterator[SusieState]:
+    """Yield a `SusieState` per sweep over the effects (iterative Bayesian stepwise selection).
 
     Parameters
     ----------
     z, scale : array (p,), on the host
         z statistics and sqrt(N H); variants of scale 0 are left out.
-    ld : DenseLD or GenotypeLD
+    ld : any form of LD
     n_effects : int
         L.
     prior_weights : array (p,)
@@ -128,71 +232,98 @@ def susie(z, ld, scale, *, n_effects, prior_weights, effect_variance, residual_v
         sigma_beta^2; None: a variance for each effect, maximizing its evidence.
     residual_variance : None or float
         s0^2; None: learned.
-    norm : (float, float)
-        z_norm and rank of `Quadratic`, needed where s0^2 is learned.
+    norm : NoiseNorm
+        Needed if s0^2 is learned.
     tol : float
         Stop when the bound rises by less.
     """
-    p = z.shape[0]
     linear, diagonal = scale * z, scale**2
-    with np.errstate(divide="ignore"):
-        weights = np.where(scale > 0, prior_weights, 0.0) if np.any(scale > 0) else prior_weights
-        log_prior = np.log(weights / np.sum(weights))
-    learned = effect_variance is None
-    variance = np.ones(p) if learned else effect_variance
-    low, high = search_interval(z, diagonal) if learned else (0.0, 0.0)
-    alpha, mean, second, moved = (np.zeros((n_effects, p)) for _ in range(4))
-    strength, log_bf, divergence = np.zeros(n_effects), np.zeros(n_effects), np.zeros(n_effects)
-    s0 = 1.0 if residual_variance is None else residual_variance
-    total, bound, converged = np.zeros(p), -np.inf, False
+    prior = effects_prior(z, scale, prior_weights, effect_variance)
+    fit = EffectsFit(n_effects, len(z))
+    noise = 1.0 if residual_variance is None else residual_variance
+    bound, converged = -np.inf, False
     while not converged:
         for k in range(n_effects):
-            total -= moved[k]
-            residual, precision = (linear - total) / s0, diagonal / s0
-            strength[k], log_bf[k] = fit_single_effect(
-                residual, precision, log_prior, variance, low, high, strength[k],
-                alpha[k], mean[k], second[k],
-            )  # fmt: skip
-            effect = alpha[k] * mean[k]
-            carriers = np.flatnonzero(np.abs(scale * effect) > NEGLIGIBLE)
-            moved[k] = 0.0
-            if carriers.size:  # LD by genotypes costs a pass over them
-                moved[k] = scale * ld.sparse_product(carriers, (scale * effect)[carriers])
-            total += moved[k]
-            fitted = residual @ effect - precision @ (alpha[k] * second[k]) / 2
-            divergence[k] = fitted - log_bf[k]  # KL(q_k || prior)
-        effects = alpha * mean
-        # E[-2 linear'b + b'Gb]: the effects are independent, each on one variant
-        expected = (total - 2 * linear) @ effects.sum(axis=0)
-        expected += np.sum((alpha * second) @ diagonal) - np.sum(effects * moved)
-        likelihood = -expected / (2 * s0)
+            update_effect(fit, k, linear, scale, ld, prior, noise)
+        residual = expected_residual(fit, linear, diagonal)
+        likelihood = -residual / (2 * noise)
         if residual_variance is None:
-            z_norm, rank = norm
-            s0 = max((z_norm + expected) / rank, MIN_RESIDUAL_VARIANCE)
-            likelihood = (z_norm - (z_norm + expected) / s0 - rank * np.log(s0)) / 2
-        previous, bound = bound, float(likelihood - divergence.sum())
+            error = norm.z_norm + residual
+            noise = max(error / norm.rank, MIN_RESIDUAL_VARIANCE)
+            likelihood = (norm.z_norm - error / noise - norm.rank * np.log(noise)) / 2
+        previous, bound = bound, float(likelihood - fit.divergence.sum())
         converged = bound - previous < tol
-        yield SusieState(alpha, mean, second, strength, log_bf, s0, bound, converged)
+        parts = fit.alpha, fit.mean, fit.second, fit.strength, fit.log_bf
+        yield SusieState(*parts, noise, bound, converged)
 
 
-def susie_posterior(state, locus):
-    """Return the `Posterior`; effects of strength 0 are left out."""
-    used = state.strength > 0
-    alpha, mean, second = state.alpha[used], state.mean[used], state.second[used]
-    log_none = np.sum(np.log1p(-np.minimum(alpha, 1 - 1e-16)), axis=0)
-    second = locus.array(np.sum(alpha * second, axis=0))
-    return Posterior(
-        pip=locus.array(-np.expm1(log_none)),
-        mean=locus.array(np.sum(alpha * mean, axis=0)),
-        spread=second,
-        factors=locus.array(alpha * mean),
-        factor_weights=locus.array(-np.ones(len(alpha))),
-        slab_second=second,
-        residual_variance=float(state.residual_variance),
+class EffectsPrior(NamedTuple):
+    """Prior of every single effect."""
+
+    log_weights: np.ndarray
+    """Log probabilities (p,) of where it is; -inf leaves a variant out."""
+    variance: np.ndarray
+    """Effect variances (p,), up to the strength."""
+    low: float
+    """Interval of the log strength that is searched; none if low == high."""
+    high: float
+
+
+class EffectsFit:
+    """The arrays of L single effects that a sweep updates, as in `SusieState`."""
+
+    def __init__(self, n_effects: int, n_variants: int):
+        shape = n_effects, n_variants
+        self.alpha, self.mean, self.second, self.moved = (np.zeros(shape) for _ in range(4))
+        self.strength, self.log_bf, self.divergence = (np.zeros(n_effects) for _ in range(3))
+        self.total = np.zeros(n_variants)  # G b = the sum of moved, G alpha mean of each effect
+
+
+def effects_prior(
+    z: np.ndarray, scale: np.ndarray, weights: np.ndarray, effect_variance: np.ndarray | None
+) -> EffectsPrior:
+    """Return the prior of an effect, whose variance is searched where it is None."""
+    weights = np.where(scale > 0, weights, 0.0) if np.any(scale > 0) else weights
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(weights / np.sum(weights))
+    if effect_variance is None:
+        return EffectsPrior(log_weights, np.ones(len(z)), *search_interval(z, scale**2))
+    return EffectsPrior(log_weights, effect_variance, 0.0, 0.0)
+
+
+def update_effect(
+    fit: EffectsFit,
+    k: int,
+    linear: np.ndarray,
+    scale: np.ndarray,
+    ld: DenseLD | GenotypeLD,
+    prior: EffectsPrior,
+    noise: float,
+) -> None:
+    """Fit effect k given all others, G b of which is kept up to date in `fit`."""
+    fit.total -= fit.moved[k]
+    residual, precision = (linear - fit.total) / noise, scale**2 / noise
+    fit.strength[k], fit.log_bf[k] = fit_single_effect(
+        residual, precision, *prior, fit.strength[k], fit.alpha[k], fit.mean[k], fit.second[k]
     )
+    effect = fit.alpha[k] * fit.mean[k]
+    carriers = np.flatnonzero(np.abs(scale * effect) > NEGLIGIBLE)
+    fit.moved[k] = 0.0
+    if carriers.size:  # LD by genotypes costs a pass over them
+        fit.moved[k] = scale * ld.sparse_product(carriers, (scale * effect)[carriers])
+    fit.total += fit.moved[k]
+    fitted = residual @ effect - precision @ (fit.alpha[k] * fit.second[k]) / 2
+    fit.divergence[k] = fitted - fit.log_bf[k]  # KL(q_k || prior)
 
 
-def search_interval(z, diagonal):
+def expected_residual(fit: EffectsFit, linear: np.ndarray, diagonal: np.ndarray) -> float:
+    """Return E[-2 linear'b + b'Gb]: the effects are independent, each on one variant."""
+    effects = fit.alpha * fit.mean
+    expected = (fit.total - 2 * linear) @ effects.sum(axis=0)
+    return expected + (np.sum((fit.alpha * fit.second) @ diagonal) - np.sum(effects * fit.moved))
+
+
+def search_interval(z: np.ndarray, diagonal: np.ndarray) -> tuple[float, float]:
     """Return bounds of the log effect variance: from 1% of the noise to all of the largest z^2."""
     used = diagonal[diagonal > 0]
     if used.size == 0:

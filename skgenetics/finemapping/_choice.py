@@ -1,0 +1,50 @@
+"""Which solver fits a locus: the one asked for, or what "auto" stands for."""
+
+from skgenetics.finemapping._data import MAX_DENSE_LD
+from skgenetics.finemapping.solvers import SOLVERS, Solver
+from skgenetics.utils._parameters import Option
+
+
+class SolverName(Option):
+    """The name of a registered solver, or "auto"."""
+
+    def __init__(self):
+        pass
+
+    @property
+    def words(self):
+        """The names as they are registered now."""
+        return "auto", *SOLVERS
+
+
+def choose_solver(solver: str | Solver, *, asks_pi: bool, n_variants: int) -> Solver:
+    """Return the solver that `solver` names, or the solver itself.
+
+    "auto" is the first calibrated one that needs no LD matrix larger than any other part forms. If
+    a number is asked for that only the spike and slab has, the first of those that has it.
+    """
+    if isinstance(solver, Solver):
+        return solver
+    if solver != "auto":
+        return SOLVERS[solver]()
+    suitable = [
+        candidate
+        for candidate in SOLVERS.values()
+        if candidate.calibrated and not (candidate.forms_ld and n_variants > MAX_DENSE_LD)
+    ]
+    with_pi = [candidate for candidate in suitable if candidate.has_pi]
+    return (with_pi if asks_pi and with_pi else suitable)[0]()
+
+
+def solver_of_effects() -> Solver:
+    """Return the solver that fits any number of effects, one included."""
+    return next(solver for solver in SOLVERS.values() if solver.sums_effects)()
+
+
+def described_solvers(indent: str) -> str:
+    """Return the names of the solvers with what their classes say first, for a docstring."""
+    lines = []
+    for name, solver in SOLVERS.items():
+        summary = (solver.__doc__ or "").split("\n")[0]
+        lines.append(f'* "{name}": {summary}')
+    return f"\n{indent}".join(lines)

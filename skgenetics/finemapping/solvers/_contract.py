@@ -1,0 +1,151 @@
+"""The contract between FinemapMiXeR and its solvers.
+
+FinemapMiXeR poses a `Problem`, runs the generator of states that the solver starts, and asks the
+solver what the last state says of the effects. It knows no solver by its name: what it must know
+beforehand, a solver declares by flags.
+
+A new solver is a file with a subclass of `Solver` and its line in ``solvers/__init__.py``.
+"""
+
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from skgenetics.finemapping._elbo import NoiseNorm, learned_prior, learning_norm
+from skgenetics.finemapping._posterior import Posterior
+from skgenetics.finemapping._prior import FixedPrior, Prior, slab_of_heritability
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._parameters import Constraints
+from skgenetics.utils._typing import Array
+
+
+class Problem(NamedTuple):
+    """A locus of p variants and what is asked about it."""
+
+    locus: Locus
+    """z, LD and scale; its arrays are in the namespace of the data."""
+    prior: Prior
+    """What is known of pi and sigma_beta^2."""
+    fixed: FixedPrior
+    """What the user fixed of the prior, of which `prior` was made."""
+    residual_variance: float | None
+    """s0^2, or None: learned."""
+    noise_norm: NoiseNorm
+    """What s0^2 is learned from."""
+    max_effects: int
+    """The most effects that a solver with `sums_effects` may use."""
+    max_iter: int
+    """The most states that are taken from the solver."""
+    tol: float
+    """The solver's own criterion of convergence."""
+    coverage: float
+    """Probability that a credible set holds a causal variant."""
+    min_purity: float
+    """Smallest absolute r between two variants of a credible set."""
+    rng: np.random.RandomState
+    """Source of every random number."""
+
+    def with_pi(self, pi: np.ndarray) -> "Problem":
+        """Return the problem at prior probabilities `pi` (p,), which are on the host."""
+        pi, slab = self.locus.array(pi), self.prior.slab
+        if self.fixed.heritability is not None:
+            slab = slab_of_heritability(self.fixed.heritability, pi, self.locus)
+        return self._replace(prior=Prior(pi, slab))
+
+    def prior_on_host(self) -> Prior:
+        """Return the prior with its arrays on the host."""
+        return Prior(*on_host(self.prior.pi, self.prior.slab), self.prior.pi_slab)
+
+    def prior_pip(self, posterior: Posterior) -> np.ndarray:
+        """Return the prior probabilities (p,) on the host: as they are known, or the mean PIP."""
+        if self.prior.pi is not None:
+            return on_host(self.prior.pi)[0]
+        return np.full(posterior.pip.shape[0], learned_prior(posterior)[0])
+
+    def set_rules(self) -> dict[str, float]:
+        """Return the arguments that every function of credible sets takes."""
+        return {"coverage": self.coverage, "min_purity": self.min_purity}
+
+
+class State(Protocol):
+    """What a solver yields once an iteration; the rest of a state is its solver's affair."""
+
+    @property
+    def bound(self) -> Any:
+        """Lower bound on the log evidence: a number, one per start (b,), or NaN for none."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether no further iteration is needed; the generator ends after such a state."""
+
+
+class Solver(BaseEstimator):
+    """Base of the solvers: an object of settings whose methods know one algorithm.
+
+    Settings are arguments of ``__init__``, stored as they are (`get_params` and `set_params` are
+    scikit-learn's) and checked in ``FinemapMiXeR.fit`` against the table ``_constraints``. A solver
+    keeps no state of a fit.
+
+    A subclass defines `start`, `posterior`, `credible_sets`, `n_causal` and the class attributes
+    below; other methods where it differs.
+    """
+
+    name: ClassVar[str]
+    """Value of FinemapMiXeR's parameter `solver` and attribute `solver_`."""
+    has_pi: ClassVar[bool] = False
+    """Whether its prior is the spike and slab, which has a number pi_1. It then takes `pi_slab` of
+    a `Prior`; the others are given one expected effect in its place."""
+    calibrated: ClassVar[bool] = False
+    """Whether its PIPs are not overconfident. Only then its fit can tell that z and LD do not
+    agree, and "auto" may take it."""
+    forms_ld: ClassVar[bool] = False
+    """Whether it needs the dense LD matrix (p, p)."""
+    sums_effects: ClassVar[bool] = False
+    """Whether it fits at most `max_effects` effects; with one it asks nothing of the LD."""
+    is_sampler: ClassVar[bool] = False
+    """Whether it draws. A chain that has not converged needs more draws and is no sign of LD that
+    does not fit."""
+    default_max_iter: ClassVar[int] = 100
+    """Largest number of states where FinemapMiXeR's `max_iter` is None."""
+    default_tol: ClassVar[float] = 1e-3
+    """Criterion of convergence where FinemapMiXeR's `tol` is None."""
+    remedy: ClassVar[str] = "Increase max_iter, or tol."
+    """Second sentence of the warning of a fit that has not converged."""
+
+    _constraints: ClassVar[Constraints] = {}
+
+    def start(self, problem: Problem) -> Iterator[State]:
+        """Return the generator of states, one per iteration."""
+        raise NotImplementedError
+
+    def posterior(self, state: Any, locus: Locus) -> Posterior:
+        """Return what `state` says of the effects; constant variants have none."""
+        raise NotImplementedError
+
+    def credible_sets(self, state: Any, problem: Problem) -> list:
+        """Return the credible sets of `state`, those of the largest Bayes factor first."""
+        raise NotImplementedError
+
+    def n_causal(self, state: Any, posterior: Posterior) -> np.ndarray:
+        """Return P(k variants have an effect), k = 0, 1, ..."""
+        raise NotImplementedError
+
+    def diagnostics(self, state: Any) -> dict[str, float]:
+        """Return what else `state` says of the quality of the fit."""
+        return {}
+
+    def noise_norm(self, locus: Locus) -> NoiseNorm:
+        """Return what s0^2 is learned from under the solver's model of the noise."""
+        return learning_norm(locus)
+
+    def n_iterations(self, max_iter: int | None) -> int:
+        """Return the largest number of states for FinemapMiXeR's `max_iter`."""
+        return self.default_max_iter if max_iter is None else max_iter
+
+
+def on_host(*arrays: Array | None) -> tuple:
+    """Return `arrays` on the host in double precision; None stays None."""
+    return tuple(None if array is None else to_numpy(array).astype(float) for array in arrays)
