@@ -146,14 +146,7 @@ class NetworkImportances(FittedNetwork):
             `per_sample` too (n_samples, n_pairs) or (n_samples, n_tasks, n_pairs). With `top_k` a
             named tuple of pairs, importances and n_evaluated, how many pairs were computed.
         """
-        check_option(kind, "kind", ("derivative", "swap"))
-        chosen = [name for name, value in (("pairs", pairs), ("top_k", top_k)) if value is not None]
-        if len(chosen) + (groups is not None) > 1:
-            raise ValueError("pairs, top_k and groups exclude each other; give one at most.")
-        if kind == "swap" and (signed or top_k is not None):
-            raise ValueError("signed and top_k are for kind='derivative'; with 'swap' give pairs.")
-        if per_sample and (signed or top_k is not None or groups is not None):
-            raise ValueError("per_sample=True goes with pairs or with all pairs only.")
+        check_options(kind, pairs, top_k, per_sample, signed, groups)
         X = self._validate_X(X, "second_order_importance")
         tasks = self._tasks(target)
         if per_sample and pairs is None and (kind == "swap" or len(tasks) > 1):
@@ -295,6 +288,24 @@ class NetworkImportances(FittedNetwork):
         codes = np.unique(groups, return_inverse=True)[1]
         members = np.eye(codes.max() + 1)[codes]
         return namespace_of(like).asarray(members, dtype=like.dtype, device=device_of(like))
+
+
+def check_options(
+    kind: str,
+    pairs: ArrayLike | None,
+    top_k: int | None,
+    per_sample: bool,
+    signed: bool,
+    groups: ArrayLike | None,
+) -> None:
+    """Raise if arguments of `second_order_importance` exclude each other."""
+    check_option(kind, "kind", ("derivative", "swap"))
+    if sum(argument is not None for argument in (pairs, top_k, groups)) > 1:
+        raise ValueError("pairs, top_k and groups exclude each other; give one at most.")
+    if kind == "swap" and (signed or top_k is not None):
+        raise ValueError("signed and top_k are for kind='derivative'; with 'swap' give pairs.")
+    if per_sample and (signed or top_k is not None or groups is not None):
+        raise ValueError("per_sample=True goes with pairs or with all pairs only.")
 
 
 def pair_derivatives(

@@ -37,7 +37,9 @@ def get_namespace_and_device(*arrays: Any) -> tuple[Any, Any]:
 
 def namespace_of(*arrays: Array) -> Any:
     """Return the namespace of arrays that are in one already, whatever the dispatch."""
-    if all(isinstance(array, np.ndarray | np.generic) for array in arrays):  # at no cost
+    if len(arrays) == 1 and type(arrays[0]) is np.ndarray:  # at no cost
+        return numpy_namespace
+    if all(isinstance(array, np.ndarray | np.generic) for array in arrays):
         return numpy_namespace
     return array_api_compat.array_namespace(*arrays)
 
