@@ -2,14 +2,17 @@
 
 All of it in double precision and with an intercept. Covariates may repeat one another: of the
 coefficients that fit equally well the shortest are taken, on the scale of covariates divided by
-their standard deviation.
+their standard deviation. A constant covariate has coefficients of 0.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._arrays import column_blocks, move_to, to_numpy
+from skgenetics.utils._arrays import column_blocks, device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._moments import center, is_constant, reciprocal
+from skgenetics.utils._typing import Array
 
 ROUNDING = 1e-10  # a column's residuals below this share of it are rounding
 
@@ -17,104 +20,135 @@ ROUNDING = 1e-10  # a column's residuals below this share of it are rounding
 class Design(NamedTuple):
     """What turns a column into its coefficients on the covariates."""
 
-    share: Any  # (n_samples,) weights that sum to 1
-    mean: Any  # (n_covariates,) weighted means of the covariates
-    solve: Any  # (n_covariates, n_samples) weighted pseudo-inverse of the centered covariates
+    share: Array
+    """(n_samples,) weights that sum to 1."""
+    mean: Array
+    """(n_covariates,) weighted means of the covariates."""
+    solve: Array
+    """(n_covariates, n_samples) weighted pseudo-inverse of the centered covariates."""
 
 
-def make_design(C, weight, xp):
+class Regression(NamedTuple):
+    """Least-squares fits of many columns on the covariates."""
+
+    coef: Array
+    """(n_covariates, n_columns)."""
+    intercept: Array
+    """(n_columns,)."""
+
+
+class FeatureRegression(NamedTuple):
+    """A `Regression`, and which columns the covariates do not explain."""
+
+    coef: Array
+    intercept: Array
+    kept: Array
+    """(n_columns,) 0 for a column that the covariates explain but for rounding, else 1."""
+
+
+def make_design(C: Array, weight: Array | None) -> Design:
     """Return the `Design` of covariates C (n_samples, n_covariates) under `weight` or None."""
+    xp = namespace_of(C)
     share = xp.ones_like(C[:, 0]) if weight is None else xp.astype(weight, C.dtype, copy=False)
     share = share / xp.sum(share)
-    mean = xp.matmul(share, C)
-    root = xp.sqrt(share)[:, None]
-    centered = root * (C - mean)
-    sd = xp.sqrt(xp.sum(centered * centered, axis=0))
-    sd = xp.where(sd > 0, sd, 1.0)
-    return Design(share, mean, xp.linalg.pinv(centered / sd) * root.T / sd[:, None])
+    mean, centered = center(C, share)
+    variance = share @ (centered * centered)
+    inverse_sd = reciprocal(xp.sqrt(xp.where(is_constant(variance, mean), 0.0, variance)))
+    root = xp.sqrt(share)
+    standardized = root[:, None] * centered * inverse_sd
+    return Design(share, mean, inverse_sd[:, None] * xp.linalg.pinv(standardized) * root)
 
 
-def regress(design, Y, xp):
-    """Return coefficients (n_covariates, n_columns) and intercepts (n_columns,) of Y's columns."""
-    mean = xp.matmul(design.share, Y)
-    coef = xp.matmul(design.solve, Y - mean)
-    return coef, mean - xp.matmul(design.mean, coef)
+def regress(design: Design, Y: Array) -> Regression:
+    """Return the fits of the columns of Y (n_samples, n_columns)."""
+    mean = design.share @ Y
+    coef = design.solve @ (Y - mean)
+    return Regression(coef, mean - design.mean @ coef)
 
 
-def regress_observed(C, Y, weight, xp, device):
-    """Return coefficients and intercepts of Y (n_samples, n_columns), where NaN is not observed.
+def regress_observed(C: Array, Y: Array, weight: Array | None) -> Regression:
+    """Return the fits of the columns of Y (n_samples, n_columns), where NaN is not observed.
 
     Each column is regressed on its observed samples. Columns observed in the same samples share a
     design. A column without any gets zeros.
     """
+    xp, device = namespace_of(Y), device_of(Y)
     observed = ~np.isnan(to_numpy(Y))
     if weight is not None:
         observed &= to_numpy(weight)[:, None] > 0
-    patterns, which = np.unique(np.packbits(observed, axis=0), axis=1, return_inverse=True)
-    order, coefs, intercepts = [], [], []
+    patterns, pattern_of = np.unique(np.packbits(observed, axis=0), axis=1, return_inverse=True)
+    order, fits = [], []
     for pattern in range(patterns.shape[1]):
-        columns = np.flatnonzero(which == pattern)
-        rows = np.flatnonzero(observed[:, columns[0]])
-        if rows.size:
-            kept = move_to(rows, xp, device)
-            seen = xp.take(xp.take(Y, kept, axis=0), move_to(columns, xp, device), axis=1)
-            share = None if weight is None else xp.take(weight, kept, axis=0)
-            coef, intercept = regress(make_design(xp.take(C, kept, axis=0), share, xp), seen, xp)
+        columns = np.flatnonzero(pattern_of == pattern)
+        samples = np.flatnonzero(observed[:, columns[0]])
+        if samples.size:
+            rows = move_to(samples, xp, device)
+            Y_rows = xp.take(Y, rows, axis=0)
+            share = None if weight is None else xp.take(weight, rows, axis=0)
+            design = make_design(xp.take(C, rows, axis=0), share)
+            fits.append(regress(design, xp.take(Y_rows, move_to(columns, xp, device), axis=1)))
         else:
             coef = xp.zeros((C.shape[1], columns.size), dtype=C.dtype, device=device)
-            intercept = xp.zeros((columns.size,), dtype=C.dtype, device=device)
+            fits.append(Regression(coef, xp.sum(coef, axis=0)))
         order.append(columns)
-        coefs.append(coef)
-        intercepts.append(intercept)
     place = move_to(np.argsort(np.concatenate(order)), xp, device)
-    return (
-        xp.take(xp.concat(coefs, axis=1), place, axis=1),
-        xp.take(xp.concat(intercepts), place),
+    return Regression(
+        xp.take(xp.concat([fit.coef for fit in fits], axis=1), place, axis=1),
+        xp.take(xp.concat([fit.intercept for fit in fits]), place),
     )
 
 
-def regress_blocks(C, design, parts, dtype, xp, device):
-    """Return coefficients, intercepts and what is kept, as `dtype`, of all columns of `parts`.
+def regress_features(
+    C: Array, weight: Array | None, features: Sequence[Array], dtype: Any
+) -> FeatureRegression:
+    """Return the fits, as `dtype`, of all columns of `features` on the covariates C.
 
-    `parts` are matrices side by side, read in blocks of columns. A column that the covariates C
-    explain but for rounding is kept 0 times, any other once.
+    `features` are matrices side by side, read in blocks of columns.
     """
-    n_columns = sum(part.shape[1] for part in parts)
-    coef = xp.empty((design.mean.shape[0], n_columns), dtype=dtype, device=device)
-    intercept = xp.empty((n_columns,), dtype=dtype, device=device)
-    kept = xp.empty((n_columns,), dtype=dtype, device=device)
-    for columns, block in _blocks(parts, xp):
-        block_coef, block_intercept = regress(design, block, xp)
-        residual = block - (xp.matmul(C, block_coef) + block_intercept)
-        left, whole = (xp.matmul(design.share, part * part) for part in (residual, block))
-        kept[columns] = xp.astype(left > ROUNDING**2 * whole, dtype)
-        coef[:, columns] = xp.astype(block_coef, dtype)
-        intercept[columns] = xp.astype(block_intercept, dtype)
-    return coef, intercept, kept
+    xp, device = namespace_of(C), device_of(C)
+    design = make_design(C, weight)
+    n_columns = sum(matrix.shape[1] for matrix in features)
+    fit = FeatureRegression(
+        coef=xp.empty((C.shape[1], n_columns), dtype=dtype, device=device),
+        intercept=xp.empty((n_columns,), dtype=dtype, device=device),
+        kept=xp.empty((n_columns,), dtype=dtype, device=device),
+    )
+    for columns, block in _blocks(features):
+        coef, intercept = regress(design, block)
+        residual = block - (C @ coef + intercept)
+        unexplained = design.share @ (residual * residual)
+        total = design.share @ (block * block)
+        fit.kept[columns] = xp.astype(unexplained > ROUNDING**2 * total, dtype)
+        fit.coef[:, columns] = xp.astype(coef, dtype)
+        fit.intercept[columns] = xp.astype(intercept, dtype)
+    return fit
 
 
-def residuals(C, parts, coef, intercept, kept, xp, device):
-    """Return the columns of `parts` minus ``C coef + intercept``, times `kept`: one new matrix."""
-    shape = (C.shape[0], intercept.shape[0])
-    adjusted = xp.empty(shape, dtype=intercept.dtype, device=device)
-    for columns, block in _blocks(parts, xp):
-        part = xp.matmul(C, xp.astype(coef[:, columns], C.dtype)) + intercept[columns]
-        part = xp.astype(block - part, adjusted.dtype, copy=False)
-        adjusted[:, columns] = part * kept[columns]
+def residuals(C: Array, features: Sequence[Array], fit: FeatureRegression) -> Array:
+    """Return the columns of `features` minus ``C coef + intercept``, times `kept`: a new matrix."""
+    xp = namespace_of(C)
+    shape = (C.shape[0], fit.intercept.shape[0])
+    adjusted = xp.empty(shape, dtype=fit.intercept.dtype, device=device_of(C))
+    for columns, block in _blocks(features):
+        coef = xp.astype(fit.coef[:, columns], C.dtype)
+        residual = block - (C @ coef + fit.intercept[columns])
+        adjusted[:, columns] = xp.astype(residual, adjusted.dtype, copy=False) * fit.kept[columns]
     return adjusted
 
 
-def _blocks(parts, xp):
-    """Yield ``columns, block`` in double precision over `parts`, matrices side by side."""
+def _blocks(features: Sequence[Array]) -> Iterator[tuple[slice, Array]]:
+    """Yield ``columns, block`` in double precision over `features`, matrices side by side."""
     offset = 0
-    for part in parts:
-        for columns, block in column_blocks(part, xp, xp.float64):
+    for matrix in features:
+        xp = namespace_of(matrix)
+        for columns, block in column_blocks(matrix, xp, xp.float64):
             yield slice(offset + columns.start, offset + columns.stop), block
-        offset += part.shape[1]
+        offset += matrix.shape[1]
 
 
-def observed_means(Y, weight, xp):
+def observed_means(Y: Array, weight: Array | None) -> Array:
     """Return the weighted mean (n_columns,) of Y's observed cells; 0 where none is observed."""
+    xp = namespace_of(Y)
     share = xp.astype(~xp.isnan(Y), Y.dtype)
     if weight is not None:
         share = share * xp.astype(weight, Y.dtype)[:, None]

@@ -1,11 +1,14 @@
 """Columns of X named by the user."""
 
 from numbers import Integral
+from typing import Any
 
 import numpy as np
 
 
-def resolve_columns(columns, n_features, names=None, *, parameter):
+def resolve_columns(
+    columns: Any, n_features: int, names: np.ndarray | None = None, *, parameter: str
+) -> list[int]:
     """Return the positions of `columns`, in the order given.
 
     Parameters
@@ -15,7 +18,7 @@ def resolve_columns(columns, n_features, names=None, *, parameter):
     n_features : int
         Number of columns of X.
     names : ndarray of shape (n_features,), default=None
-        Names of the columns, where X has them.
+        Names of the columns, if X has them.
     parameter : str
         Whose value `columns` is, for the errors.
 
@@ -57,12 +60,12 @@ def resolve_columns(columns, n_features, names=None, *, parameter):
     return resolved
 
 
-def _is_integer(value):
+def _is_integer(value: Any) -> bool:
     """Whether `value` is an integer and not a boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool | np.bool)
 
 
-def _position(column, n_features, parameter):
+def _position(column: int, n_features: int, parameter: str) -> int:
     """Return a position counted from the start."""
     if not -n_features <= column < n_features:
         raise ValueError(
@@ -72,7 +75,7 @@ def _position(column, n_features, parameter):
     return int(column) % n_features
 
 
-def _named(column, names, parameter):
+def _named(column: str, names: np.ndarray | None, parameter: str) -> int:
     """Return the position of the column named `column`."""
     if names is None:
         raise ValueError(

@@ -2,16 +2,17 @@
 
 import warnings
 from itertools import pairwise
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone, is_classifier
-from sklearn.utils import check_array, check_consistent_length, get_tags
+from sklearn.utils import Tags, check_array, check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from skgenetics.compose._adjustment import (
-    make_design,
+    FeatureRegression,
     observed_means,
-    regress_blocks,
+    regress_features,
     regress_observed,
     residuals,
 )
@@ -22,19 +23,32 @@ from skgenetics.utils._arrays import (
     float_dtype,
     get_namespace_and_device,
     move_to,
+    namespace_of,
     to_numpy,
 )
+from skgenetics.utils._moments import column_moments
 from skgenetics.utils._optional import import_optional
-from skgenetics.utils._validation import check_flags, check_missing_codes, validate_sample_weight
+from skgenetics.utils._parameters import Anything, Constraints, Flag, check_parameters
+from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import check_missing_codes, validate_sample_weight
+
+
+class Columns(NamedTuple):
+    """The columns of X."""
+
+    covariates: Array
+    """(n_samples, n_covariates), floating."""
+    features: list[Any]
+    """The other columns, as matrices side by side, or one data frame."""
 
 
 class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     r"""Regress covariates out of the target and out of the variants, then fit a regressor.
 
-    The covariates are columns of X, so that they follow their samples through every split. In
-    `fit` they are taken out of X, and with an intercept they are regressed by least squares on the
-    training samples from y and from each of the other columns; `regressor` is fitted to the
-    residuals. `predict` takes the same regressions from new samples and adds the covariates' part:
+    The covariates are columns of X, so that they follow their samples through every split. `fit`
+    regresses y, and each of the other columns of X, on the covariates and an intercept by least
+    squares, and fits `regressor` to the residuals. `predict` subtracts the same regressions from
+    the variants of new samples and adds the covariates' part of y:
 
     .. math::
 
@@ -50,18 +64,18 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
     regressor : estimator
         Regressor on the adjusted variants, cloned before it is fitted.
     covariates : str, int, sequence of str or int, slice of int, or None, default=None
-        Columns of X that are covariates: names where X is a data frame, or positions, negative ones
-        from the end. None: there are none, and `regressor` sees X and y as they are.
+        Columns of X that are covariates: names if X is a data frame, or positions, negative ones
+        from the end. None: there are none, and `regressor` gets X and y as they are.
     adjust_features : bool, default=True
-        Whether the variants are adjusted too. Without it, effects are biased towards zero wherever
-        covariates and variants are correlated (ancestry, batch). With it, adjusted variants are
-        one floating matrix of the size of X.
+        Whether the variants are adjusted too. Otherwise effects are biased towards zero if
+        covariates and variants are correlated (ancestry, batch). Adjusted variants are one floating
+        matrix of the size of X.
 
     Attributes
     ----------
     regressor_ : estimator
         The regressor fitted to the adjusted data. Its columns are those of X without the
-        covariates, with their names where X is a pandas data frame.
+        covariates, with their names if X is a pandas data frame.
     covariates_ : list of int
         Positions of the covariates in X.
     covariate_mean_ : array of shape (n_covariates,)
@@ -73,21 +87,21 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
     target_mean_ : array of shape target_shape
         Mean of y over observed training cells; 0 where none is observed.
     feature_coef_ : array of shape (n_covariates, n_features_in_ - n_covariates)
-        Change of each other column per unit of each covariate; where the variants are adjusted.
+        Change of each other column per unit of each covariate, if the variants are adjusted.
     feature_intercept_ : array of shape (n_features_in_ - n_covariates,)
-        The other columns at `covariate_mean_`; where the variants are adjusted.
+        The other columns at `covariate_mean_`, if the variants are adjusted.
     feature_kept_ : array of shape (n_features_in_ - n_covariates,)
-        1, or 0 for a column that the covariates explain but for rounding: the regressor sees 0 in
-        its place, in every sample; where the variants are adjusted.
+        1, or 0 for a column that the covariates explain but for rounding, which is 0 for the
+        regressor in every sample; if the variants are adjusted.
     n_features_in_ : int
         Number of columns of X, covariates included.
     feature_names_in_ : ndarray of shape (n_features_in_,)
-        Names of the columns of X, where it has them.
+        Names of the columns of X, if it has them.
 
     Notes
     -----
     NaN in y is a cell that is not observed: each target is regressed on its observed samples, and
-    NaN is handed on to `regressor`. Covariates may be constant or repeat one another.
+    `regressor` gets NaN there too. Covariates may be constant or repeat one another.
 
     With n samples and covariates of rank k beside the intercept, the correlation r of an adjusted
     variant with the adjusted y and the t statistic of that variant in the ordinary least-squares
@@ -112,12 +126,20 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
     array([0.5])
     """
 
-    def __init__(self, regressor, *, covariates=None, adjust_features=True):
+    _constraints: ClassVar[Constraints] = {
+        "regressor": [Anything("a regressor")],
+        "covariates": [None, Anything("names or positions of columns of X")],
+        "adjust_features": [Flag()],
+    }
+
+    def __init__(self, regressor: Any, *, covariates: Any = None, adjust_features: bool = True):
         self.regressor = regressor
         self.covariates = covariates
         self.adjust_features = adjust_features
 
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "CovariateAdjustedRegressor":
         """Regress the covariates out and fit the regressor.
 
         Parameters
@@ -127,7 +149,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
             complete too (see `skgenetics.preprocessing.GenotypeImputer`).
         y : array-like of shape (n_samples,), (n_samples, n_traits) or \
                 (n_samples, n_genes, n_tissues)
-            Target. NaN, a cell that is not observed, is allowed where `regressor` allows it.
+            Target. NaN, a cell that is not observed, is allowed if `regressor` allows it.
         sample_weight : array-like of shape (n_samples,), default=None
             Frequency weights, for the regressions on covariates and for `regressor`.
 
@@ -150,53 +172,29 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         UserWarning
             If a target has no more observed samples than coefficients, so that nothing remains.
         """
-        if is_classifier(self.regressor):
-            raise TypeError(
-                "CovariateAdjustedRegressor needs a regressor, got the classifier "
-                f"{type(self.regressor).__name__}. Classifiers take covariates as columns of X."
-            )
-        if sample_weight is not None and not has_fit_parameter(self.regressor, "sample_weight"):
-            raise ValueError(
-                f"sample_weight was given, but {type(self.regressor).__name__}.fit takes none."
-            )
-        check_flags(self)
+        check_parameters(self)
+        self._check_regressor(sample_weight)
         xp, device = get_namespace_and_device(X)
         X = self._validate(X, reset=True)
         y = self._validate_target(X, y, xp, device)
-        names = getattr(self, "feature_names_in_", None)
-        self.covariates_ = resolve_columns(
-            self.covariates, self.n_features_in_, names, parameter="covariates"
-        )
-        n_covariates = len(self.covariates_)
-        if n_covariates == self.n_features_in_:
-            raise ValueError(
-                f"covariates names all columns of X (n_features={n_covariates}): no variant is "
-                "left to fit the regressor on."
-            )
-        if n_covariates and X.shape[0] <= n_covariates + 1:
-            raise ValueError(
-                f"{n_covariates} covariates and an intercept leave nothing of n_samples = "
-                f"{X.shape[0]}: use fewer covariates or more samples."
-            )
+        self.covariates_ = self._resolve_covariates(n_samples=X.shape[0])
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
         Y = xp.reshape(y, (y.shape[0], -1))
         Y = xp.astype(Y, float_dtype(Y, xp), copy=False)
-        self.target_mean_ = xp.reshape(observed_means(Y, weight, xp), tuple(y.shape[1:]))
+        self.target_mean_ = xp.reshape(observed_means(Y, weight), tuple(y.shape[1:]))
         if self.covariates_:
-            C, others = self._split(X, xp, device)
-            share = xp.ones_like(C[:, 0]) if weight is None else xp.astype(weight, C.dtype)
-            self.covariate_mean_ = xp.matmul(share, C) / xp.sum(share)
-            C = self._center(C, xp)
-            self._fit_target(C, Y, y.shape, weight, xp, device)
+            covariates, features = self._split(X, xp, device)
+            C = self._fit_covariates(covariates, weight)
+            self._fit_target(C, Y, y.shape, weight)
             if self.adjust_features:
-                self._fit_features(C, others, weight, xp, device)
-            y = xp.reshape(Y, y.shape) - self._covariate_part(C, y.shape, Y.dtype, xp)
-            X = self._adjust_features(X, C, others, xp, device)
+                self._fit_features(C, features, weight)
+            y = xp.reshape(Y, y.shape) - self._covariate_part(C, y.shape, Y.dtype)
+            X = self._adjust_features(X, C, features)
         fit_params = {} if weight is None else {"sample_weight": weight}
         self.regressor_ = clone(self.regressor).fit(X, y, **fit_params)
         return self
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Predict y: the covariates' part and that of the regressor on the adjusted variants.
 
         Parameters
@@ -215,14 +213,14 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         X = self._validate(X, reset=False)
         if not self.covariates_:
             return self.regressor_.predict(X)
-        C, others = self._split(X, xp, device)
-        C = self._center(C, xp)
-        prediction = self.regressor_.predict(self._adjust_features(X, C, others, xp, device))
+        covariates, features = self._split(X, xp, device)
+        C = self._center(covariates)
+        prediction = self.regressor_.predict(self._adjust_features(X, C, features))
         dtype = float_dtype(prediction, xp)
-        return prediction + self._covariate_part(C, prediction.shape, dtype, xp)
+        return prediction + self._covariate_part(C, prediction.shape, dtype)
 
-    def adjust(self, X, y=None):
-        """Return data without what the covariates explain, by the regressions of the training data.
+    def adjust(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
+        """Subtract what the covariates explain, by the regressions of the training data.
 
         Parameters
         ----------
@@ -234,10 +232,10 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         Returns
         -------
         X_adjusted : array or DataFrame of shape (n_samples, n_features - n_covariates)
-            What `regressor_` sees: residuals, or the columns as they are where `adjust_features` is
-            False or there are no covariates.
+            What `regressor_` predicts from: residuals, or the columns as they are if
+            `adjust_features` is False or there are no covariates.
         y_adjusted : array of the shape of `y`
-            Residuals of y; only where y is given.
+            Residuals of y; only if y is given.
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="target_mean_", method="adjust")
@@ -246,15 +244,15 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         if y is not None:
             y = self._validate_target(X, y, xp, device)
         if self.covariates_:
-            C, others = self._split(X, xp, device)
-            C = self._center(C, xp)
-            X = self._adjust_features(X, C, others, xp, device)
+            covariates, features = self._split(X, xp, device)
+            C = self._center(covariates)
+            X = self._adjust_features(X, C, features)
             if y is not None:
                 y = xp.astype(y, float_dtype(y, xp), copy=False)
-                y = y - self._covariate_part(C, y.shape, y.dtype, xp)
+                y = y - self._covariate_part(C, y.shape, y.dtype)
         return X if y is None else (X, y)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """R2 of the predictions, the covariates' part included, on observed cells.
 
         Parameters
@@ -277,19 +275,50 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         --------
         adjust : For R2 beyond the covariates, ``model.regressor_.score(*model.adjust(X, y))``.
         """
-        options = {}
+        pooled: dict[str, Any] = {}
         if np.ndim(y) == 3:
-            options = {"baseline": self.target_mean_, "multioutput": "variance_weighted"}
-        return masked_r2_score(y, self.predict(X), sample_weight=sample_weight, **options)
+            pooled = {"baseline": self.target_mean_, "multioutput": "variance_weighted"}
+        return masked_r2_score(y, self.predict(X), sample_weight=sample_weight, **pooled)
 
-    def _validate(self, X, *, reset):
+    def _check_regressor(self, sample_weight: ArrayLike | None) -> None:
+        """Raise unless the regressor is one, and takes weights if there are any."""
+        if is_classifier(self.regressor):
+            raise TypeError(
+                "CovariateAdjustedRegressor needs a regressor, got the classifier "
+                f"{type(self.regressor).__name__}. Classifiers take covariates as columns of X."
+            )
+        if sample_weight is not None and not has_fit_parameter(self.regressor, "sample_weight"):
+            raise ValueError(
+                f"sample_weight was given, but {type(self.regressor).__name__}.fit takes none."
+            )
+
+    def _resolve_covariates(self, n_samples: int) -> list[int]:
+        """Return the positions of the covariates, which leave variants and samples enough."""
+        names = getattr(self, "feature_names_in_", None)
+        positions = resolve_columns(
+            self.covariates, self.n_features_in_, names, parameter="covariates"
+        )
+        n_covariates = len(positions)
+        if n_covariates == self.n_features_in_:
+            raise ValueError(
+                f"covariates names all columns of X (n_features={n_covariates}): no variant is "
+                "left to fit the regressor on."
+            )
+        if n_covariates and n_samples <= n_covariates + 1:
+            raise ValueError(
+                f"{n_covariates} covariates and an intercept leave nothing of n_samples = "
+                f"{n_samples}: use fewer covariates or more samples."
+            )
+        return positions
+
+    def _validate(self, X: ArrayLike, *, reset: bool) -> Any:
         """Return X validated; a pandas data frame stays one, with the dtypes of its columns."""
         if hasattr(X, "iloc"):
             validate_data(self, X, reset=reset, skip_check_array=True)
             return X
         return validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
 
-    def _validate_target(self, X, y, xp, device):
+    def _validate_target(self, X: Any, y: ArrayLike, xp: Any, device: Any) -> Array:
         """Return y of any rank, NaN allowed, on X's device."""
         if y is None:
             raise ValueError(
@@ -301,24 +330,21 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         check_consistent_length(X, y)
         return move_to(y, xp, device)
 
-    def _split(self, X, xp, device):
-        """Return the covariates and, as a list of matrices side by side, the other columns.
-
-        The other columns of an array are views.
-        """
+    def _split(self, X: Any, xp: Any, device: Any) -> Columns:
+        """Return the covariates and the other columns; those of an array are views."""
         if self.adjust_features:
             genotypes = X.select_dtypes("int8").to_numpy() if hasattr(X, "iloc") else X
             if genotypes.shape[1]:
                 check_missing_codes(genotypes, xp)
         if hasattr(X, "iloc"):
             C = check_array(X.iloc[:, self.covariates_], ensure_all_finite="allow-nan")
-            others = [X.iloc[:, self._others()]]
+            features = [X.iloc[:, self._feature_positions()]]
             if self.adjust_features:
-                others = [check_array(others[0], ensure_all_finite="allow-nan")]
+                features = [check_array(features[0], ensure_all_finite="allow-nan")]
         else:
             C = xp.take(X, xp.asarray(self.covariates_, device=device), axis=1)
             bounds = [-1, *sorted(self.covariates_), self.n_features_in_]
-            others = [X[:, a + 1 : b] for a, b in pairwise(bounds) if a + 1 < b]
+            features = [X[:, a + 1 : b] for a, b in pairwise(bounds) if a + 1 < b]
         C = xp.astype(C, float_dtype(C, xp))
         missing = to_numpy(xp.any(xp.isnan(C), axis=0))
         if missing.any():
@@ -326,24 +352,35 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
                 f"Input X contains NaN in the covariates {self._names(self.covariates_, missing)}: "
                 "drop these samples or impute these columns first."
             )
-        return C, others
+        return Columns(C, features)
 
-    def _others(self):
+    def _feature_positions(self) -> np.ndarray:
         """Return the positions of the columns that are no covariates."""
         return np.delete(np.arange(self.n_features_in_), self.covariates_)
 
-    def _names(self, columns, mask):
+    def _names(self, columns: ArrayLike, mask: np.ndarray) -> str:
         """Return the names, or positions, of at most five of the `columns` in `mask`."""
         names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
-        chosen = [str(names[column]) for column, here in zip(columns, mask) if here]
+        chosen = [str(names[column]) for column in np.asarray(columns)[mask]]
         return ", ".join(chosen[:5]) + (", ..." if len(chosen) > 5 else "")
 
-    def _center(self, C, xp):
+    def _center(self, covariates: Array) -> Array:
         """Return the covariates in double precision minus their training means."""
-        return xp.astype(C, xp.float64) - xp.astype(self.covariate_mean_, xp.float64)
+        xp = namespace_of(covariates)
+        return xp.astype(covariates, xp.float64) - xp.astype(self.covariate_mean_, xp.float64)
 
-    def _fit_target(self, C, Y, shape, weight, xp, device):
+    def _fit_covariates(self, covariates: Array, weight: Array | None) -> Array:
+        """Set the means of the covariates and return them centered; constants become exactly 0."""
+        xp = namespace_of(covariates)
+        share = xp.ones_like(covariates[:, 0])
+        if weight is not None:
+            share = xp.astype(weight, covariates.dtype)
+        self.covariate_mean_, variance, _ = column_moments(covariates, share / xp.sum(share))
+        return xp.where(variance > 0, self._center(covariates), 0.0)
+
+    def _fit_target(self, C: Array, Y: Array, shape: tuple, weight: Array | None) -> None:
         """Regress each target on the covariates over its observed samples."""
+        xp = namespace_of(C)
         n_observed = to_numpy(xp.sum(xp.astype(~xp.isnan(Y), xp.int64), axis=0))
         exhausted = (n_observed > 0) & (n_observed <= C.shape[1] + 1)
         if exhausted.any():
@@ -354,43 +391,46 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
                 UserWarning,
                 stacklevel=3,
             )
-        coef, intercept = regress_observed(C, xp.astype(Y, xp.float64), weight, xp, device)
-        self.target_coef_ = xp.reshape(xp.astype(coef, Y.dtype), (C.shape[1], *shape[1:]))
-        self.target_intercept_ = xp.reshape(xp.astype(intercept, Y.dtype), tuple(shape[1:]))
+        fit = regress_observed(C, xp.astype(Y, xp.float64), weight)
+        coef, intercept = (xp.astype(values, Y.dtype) for values in fit)
+        self.target_coef_ = xp.reshape(coef, (C.shape[1], *shape[1:]))
+        self.target_intercept_ = xp.reshape(intercept, tuple(shape[1:]))
 
-    def _fit_features(self, C, others, weight, xp, device):
+    def _fit_features(self, C: Array, features: list[Array], weight: Array | None) -> None:
         """Regress each of the other columns on the covariates."""
-        self.feature_coef_, self.feature_intercept_, self.feature_kept_ = regress_blocks(
-            C, make_design(C, weight, xp), others, float_dtype(others[0], xp), xp, device
-        )
+        xp = namespace_of(C)
+        fit = regress_features(C, weight, features, float_dtype(features[0], xp))
+        self.feature_coef_, self.feature_intercept_, self.feature_kept_ = fit
         missing = to_numpy(xp.isnan(self.feature_intercept_))
         if missing.any():
             raise ValueError(
                 f"Input X contains NaN in {missing.sum()} columns that are to be adjusted, such as "
-                f"{self._names(self._others(), missing)}. Put "
+                f"{self._names(self._feature_positions(), missing)}. Put "
                 "skgenetics.preprocessing.GenotypeImputer before this step."
             )
 
-    def _adjust_features(self, X, C, others, xp, device):
-        """Return the columns that `regressor` sees."""
+    def _adjust_features(self, X: Any, C: Array, features: list[Any]) -> Any:
+        """Return the columns that `regressor` gets."""
         if not self.adjust_features:
-            return others[0] if len(others) == 1 else xp.concat(others, axis=1)
-        regression = self.feature_coef_, self.feature_intercept_, self.feature_kept_
-        adjusted = residuals(C, others, *regression, xp, device)
+            return features[0] if len(features) == 1 else namespace_of(C).concat(features, axis=1)
+        fit = FeatureRegression(self.feature_coef_, self.feature_intercept_, self.feature_kept_)
+        adjusted = residuals(C, features, fit)
         if not hasattr(X, "iloc"):
             return adjusted
-        columns = X.columns[self._others()]
+        columns = X.columns[self._feature_positions()]
         pandas = import_optional("pandas", extra="dataframe")
         return pandas.DataFrame(adjusted, index=X.index, columns=columns, copy=False)
 
-    def _covariate_part(self, C, shape, dtype, xp):
+    def _covariate_part(self, C: Array, shape: tuple, dtype: Any) -> Array:
         """Return the covariates' part of y, in `shape` and `dtype`."""
+        xp = namespace_of(C)
         coef = xp.reshape(self.target_coef_, (C.shape[1], -1))
         intercept = xp.reshape(self.target_intercept_, (-1,))
-        part = xp.matmul(C, xp.astype(coef, C.dtype)) + xp.astype(intercept, C.dtype)
+        part = C @ xp.astype(coef, C.dtype) + xp.astype(intercept, C.dtype)
         return xp.astype(xp.reshape(part, tuple(shape)), dtype, copy=False)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
+        """Declare what the regressor declares."""
         tags = super().__sklearn_tags__()
         inner = get_tags(self.regressor)
         tags.target_tags = inner.target_tags

@@ -464,3 +464,17 @@ def test_what_covariates_explain_is_exactly_zero(dtype):
         assert np.all(adjusted[:, 2] == 0)
         assert np.all(adjusted[:, 0] != 0)
     np.testing.assert_allclose(model.predict(test), y[60:], atol=1.5)
+
+
+@pytest.mark.parametrize("n", [40, 4001])
+def test_a_covariate_constant_but_for_rounding_has_no_effect(n):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(n, 2)), np.full(n, 0.1)])
+    y = X[:, 0] + rng.normal(size=n)
+    y[::3] = np.nan
+    model = CovariateAdjustedRegressor(Recorder(), covariates=[2]).fit(X, y)
+    assert_array_equal(model.target_coef_, [0])
+    assert_array_equal(model.feature_coef_, [[0, 0]])
+    new = X[:5].copy()
+    new[:, 2] = 7  # of which the training data say nothing
+    assert_allclose(model.adjust(new), model.adjust(X[:5]), rtol=1e-12)
