@@ -2,15 +2,15 @@
 From files to credible sets
 ===========================
 
-What ``skgenetics finemap`` does, step by step in Python: read the statistics of a study and the
-genotypes of a panel, find the loci, match variants and alleles, fine-map, and draw.
+This example does in Python, step by step, what ``skgenetics finemap`` does: read the statistics of
+a study and the genotypes of a panel, find the loci, match variants and alleles, fine-map, and draw.
 """
 
 # %%
-# A study needs two files. Real ones are large, so this makes small ones: the genotypes are real
-# (358 Europeans of GEUVADIS, around a gene on chromosome 22), the statistics are simulated on them,
-# for 20,000 people and two variants with an effect. As in real life, the file of statistics counts
-# the other allele at some variants, and some variants were measured in fewer people.
+# A study needs two files. Real files are large, so this example makes small ones. The genotypes are
+# real: 358 Europeans of GEUVADIS, around a gene on chromosome 22. The statistics are simulated from
+# them, for 20,000 people and two causal variants. As in real life, the file of statistics counts
+# the other allele of some variants, and some variants were measured in fewer people.
 
 import tempfile
 from pathlib import Path
@@ -51,7 +51,7 @@ table.to_csv(folder / "gwas.tsv", sep="\t", index=False)
 panel.to_csv(folder / "panel.csv")
 
 # %%
-# Read both. Columns have the names of GWAS-SSF, whichever program wrote the file.
+# Read both files. The columns get the names of GWAS-SSF, whichever program wrote the file.
 
 from skgenetics.io import find_regions, harmonize, read_genotypes, read_sumstats
 
@@ -60,33 +60,33 @@ genotypes = read_genotypes(folder / "panel.csv")
 sumstats.head()
 
 # %%
-# The loci: 500 kb around variants with p < 5e-8.
+# Find the loci: 500 kb on either side of variants with p < 5e-8.
 
 regions = find_regions(sumstats)
 print([region.name for region in regions])
 
 # %%
-# Match variants and alleles. The report counts what was done; flags say what to leave out.
+# Match variants and alleles. The report counts what was done, and flags say what to leave out.
 
 matched, report = harmonize(sumstats, genotypes)
 print({name: count for name, count in report.items() if count})
 matched["flag"].value_counts()
 
 # %%
-# Fine-map. :func:`~skgenetics.finemapping.finemap_loci` takes many loci, and gives three tables.
+# Fine-map. :func:`~skgenetics.finemapping.finemap_loci` takes many loci and returns three tables.
 
 from skgenetics import FinemapMiXeR
 from skgenetics.finemapping import finemap_loci
 
-kept = matched[~matched["flag"].isin(["LOW_N", "STRAND"])]
+fitted = matched[~matched["flag"].isin(["LOW_N", "STRAND"])]
 result = finemap_loci(
     [
         {
             "name": regions[0].name,
-            "z": kept["z"].to_numpy(),
-            "ld": genotypes[:, kept["panel_index"]],
-            "n_samples": kept["n"].to_numpy(),
-            "variants": kept,
+            "z": fitted["z"].to_numpy(),
+            "ld": genotypes[:, fitted["panel_index"]],
+            "n_samples": fitted["n"].to_numpy(),
+            "variants": fitted,
         }
     ],
     FinemapMiXeR(),
@@ -94,8 +94,8 @@ result = finemap_loci(
 result.loci[["locus", "n_variants", "n_sets", "converged", "ld_mismatch"]]
 
 # %%
-# Two sets, one a signal. Each holds the variant with the effect, among others that the data cannot
-# tell from it: the sets are the result, not their lead variants.
+# There are two sets, one per signal. Each contains the causal variant, and others that the data
+# cannot distinguish from it. The result is the sets, not their lead variants.
 
 print("effects at", ", ".join(variants["id"][causal]))
 result.credible_sets[["cs", "size", "start", "end", "min_abs_r", "lead_variant_id", "lead_pip"]]
@@ -106,16 +106,16 @@ members = result.variants[result.variants["cs"] > 0]
 members[["cs", "variant_id", "z", "pip"]].sort_values(["cs", "pip"], ascending=[True, False])
 
 # %%
-# The picture that the command draws of each locus:
+# This is the picture that the command draws of each locus:
 
 from skgenetics.inspection import LocusDisplay
 
 rows = result.variants
 sets = [
-    {"variants": np.flatnonzero(rows["cs"] == found.cs), **found._asdict()}
-    for found in result.credible_sets.itertuples(index=False)
+    {"variants": np.flatnonzero(rows["cs"] == row.cs), **row._asdict()}
+    for row in result.credible_sets.itertuples(index=False)
 ]
-X = genotypes[:, kept["panel_index"]]
+X = genotypes[:, fitted["panel_index"]]
 LocusDisplay(
     rows["base_pair_location"].to_numpy(dtype=int),
     rows["z"],
@@ -129,7 +129,7 @@ LocusDisplay(
 ).plot()
 
 # %%
-# All of it in one command, with PLINK files as the panel:
+# One command does all of this, with PLINK files as the panel:
 #
 # .. code-block:: sh
 #

@@ -2,13 +2,13 @@
 Fine-map one locus
 ==================
 
-Which variants near a gene explain its expression? The gene is one of the bundled extract of
-GEUVADIS: 358 people, and the variants within 100 kb of its start.
+Which variants near a gene explain its expression? The gene is from the bundled extract of GEUVADIS:
+358 people, and the variants within 100 kb of the start of the gene.
 """
 
 # %%
-# Twenty covariates are regressed out of the expression and of the genotypes, so that ancestry or
-# the batch of a sample does not pass for an effect of a variant. They go in as further columns of
+# Twenty covariates are regressed out of the expression and of the genotypes. Otherwise ancestry or
+# the batch of a sample could pass for an effect of a variant. The covariates are further columns of
 # X, and ``CovariateAdjustedRegressor`` is told which columns they are.
 
 import pandas as pd
@@ -25,25 +25,27 @@ model.fit(X, locus.target)
 finemap = model.regressor_
 
 # %%
-# The probability that a variant has an effect (PIP), and the credible set it belongs to:
+# The table has one row per variant. ``pip`` is the probability that the variant has an effect, and
+# ``cs`` is the number of its credible set.
 
 finemap.to_frame().sort_values("pip", ascending=False).head()
 
 # %%
-# A 95% credible set holds a variant with an effect with that probability. The smaller it is, the
-# more the data say. ``min_abs_r`` is the smallest correlation of two of its variants.
+# A 95% credible set contains a causal variant with probability 0.95. The smaller the set, the more
+# the data say. ``min_abs_r`` is the smallest absolute correlation between two variants of the set.
 
-for number, found in enumerate(finemap.credible_sets_, start=1):
+for number, credible_set in enumerate(finemap.credible_sets_, start=1):
     print(
-        f"set {number}: {len(found['variants'])} variants, min |r| {found['min_abs_r']:.2f}, "
-        f"log10 Bayes factor {found['log10_bf']:.1f}"
+        f"set {number}: {len(credible_set['variants'])} variants, "
+        f"min |r| {credible_set['min_abs_r']:.2f}, "
+        f"log10 Bayes factor {credible_set['log10_bf']:.1f}"
     )
 
 # %%
-# Above, the association of each variant alone, colored by its correlation with the strongest one;
-# below, what is left once the variants are seen together. The variant of the smallest p-value is in
-# neither set here: its neighbors' effects are enough to explain its association. The sets are the
-# result, not the lead variant.
+# The upper panel shows the association of each variant alone, colored by its correlation with the
+# lead variant. The lower panel shows the PIPs, once the variants are analyzed together. The variant
+# with the smallest p-value is in neither set: the effects of its neighbors explain its association.
+# The result is the sets, not the lead variant.
 
 gene = locus.genes.iloc[0]
 LocusDisplay.from_estimator(

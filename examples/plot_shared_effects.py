@@ -2,17 +2,16 @@
 Effects shared between environments
 ===================================
 
-A wheat line is grown in four environments. Some loci raise its yield in all of them, some in one
-alone, and many small effects are spread over the genome. ``MMASHRegressor`` regresses the four
-yields at once and learns how effects are shared. Lines, yields and effects are simulated here, so
-that what is found can be held against the truth.
+Wheat lines are grown in four environments. Some loci raise the yield in all environments, some in
+only one, and many small effects are spread over the genome. ``MMASHRegressor`` regresses the four
+yields at once and learns how effects are shared. The data are simulated, so the truth is known.
 """
 
 # %%
-# 600 inbred lines (both copies of a variant are equal), some 600 variants. Of the variance of each
-# yield, .3 comes from 300 small effects that are alike in the environments, .2 from large ones: six
-# in all environments, and two, twice as large, in each one alone. A tenth of the yields was not
-# observed.
+# There are 600 inbred lines (both copies of a variant are equal) and about 600 variants. Of the
+# variance of each yield, 0.3 comes from 300 small effects that are similar in all environments. A
+# further 0.2 comes from large effects: six that act in all environments and, for each environment,
+# two that act only there and are twice as large. A tenth of the yields is not observed.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -54,7 +53,7 @@ train, test = train_test_split(np.arange(600), random_state=0)
 model = MMASHRegressor().fit(X[train], Y[train])
 
 # %%
-# Held-out lines, against ridge regression of each environment on its observed yields.
+# How well does it predict held-out lines? The baseline is ridge regression, one per environment.
 # ``polygenic_`` is the variance of the small effects in units of the noise. Without them
 # (``polygenic=0``, the model of mr.mash) the mixture has to explain what is spread over the genome.
 
@@ -70,12 +69,13 @@ print(f"R2 without a background {plain.score(X[test], Y[test]):.3f}")
 print(f"R2 of RidgeCV           {masked_r2_score(Y[test], ridge):.3f}")
 
 # %%
-# Which patterns do the effects follow? On the left all variants; on the right, of those with a
-# local false sign rate below .01, the one that most likely acts in a single environment.
+# Which patterns do the effects follow? The left panel is about all variants. The right panel is
+# about one variant: of those with a local false sign rate below 0.01, the one that most likely acts
+# in a single environment.
 
 large = np.flatnonzero(model.lfsr_.min(axis=0) < 0.01)
-own = [max(model.sharing(p)[f"only y{j}"] for j in range(4)) for p in large]
-single = int(large[np.argmax(own)])
+specific = [max(model.sharing(p)[f"only y{j}"] for j in range(4)) for p in large]
+single = int(large[np.argmax(specific)])
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
 SharingDisplay.from_estimator(model).plot(axes[0])
 SharingDisplay.from_estimator(model, variant=single).plot(axes[1])
@@ -84,13 +84,13 @@ causal = max(r, key=lambda p: abs(r[p]))
 print(f"it has r = {r[causal]:.2f} with a variant of effects {effects[:, causal].round(2)}")
 
 # %%
-# The local false sign rate is the probability that an effect has not the sign of its estimate, an
-# effect of 0 having neither. Where it says .1, a tenth of the signs should be wrong. It is so in
-# eight simulations of independent variants, of which 30 in 400 act in all environments, with
-# effects of correlation .5. In LD one variant may stand for its neighbor, and then its rate says
-# nothing of which of the two it is: fine-map such a locus.
+# The local false sign rate is the probability that the sign of an estimate is wrong; if the effect
+# is 0, any sign is wrong. Of the estimates with a rate of 0.1, a tenth should be wrong. This holds
+# in eight simulations of independent variants, 30 of 400 of which act in all environments, with
+# effects of correlation 0.5. In LD one variant may stand for its neighbor, and the rate does not
+# say which of the two acts. Fine-map such a locus.
 
-truth, found, rates = [], [], []
+truth, estimates, rates = [], [], []
 for seed in range(8):
     X = np.random.default_rng(seed).binomial(1, 0.5, size=(600, 400)).astype(np.int8)
     simulated = make_multitrait(
@@ -98,6 +98,6 @@ for seed in range(8):
     )
     fitted = MMASHRegressor(polygenic=0).fit(X, simulated.target)
     truth.append(simulated.coef)
-    found.append(fitted.coef_)
+    estimates.append(fitted.coef_)
     rates.append(fitted.lfsr_)
-CalibrationDisplay.from_predictions(truth, rates, kind="lfsr", coef=found).plot()
+CalibrationDisplay.from_predictions(truth, rates, kind="lfsr", coef=estimates).plot()

@@ -3,14 +3,14 @@ What makes two people similar to a network?
 ===========================================
 
 A network that has learned human genotypes finds relatives similar. Which parts of their genomes
-tell it so? The relatives are made here from real people, so that the answer is known: of 12
-stretches of chromosome 22, the relative has four from one person and eight from another.
+make them similar? In this example the relatives are made from real people, so the answer is known:
+of 12 stretches of chromosome 22, a relative has four from one person and eight from another.
 """
 
 # %%
-# The network is an autoencoder. Its hidden layer is a summary of the genotypes from which they can
-# be restored; two people are as similar as their summaries. The 40 people compared below are not
-# among those it learns from.
+# The network is an autoencoder. Its hidden layer summarizes the genotypes so that they can be
+# restored, and two people are as similar as their summaries. The 40 people compared below are not
+# used for training.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -33,8 +33,8 @@ network = MLPRegressor(
 ).fit(Z, Z)
 
 # %%
-# One relative for each of 20 people: in four stretches, drawn at random, their genotypes; in the
-# others, those of somebody else.
+# Each of 20 people gets one relative. In four stretches, drawn at random, the relative has the
+# genotypes of that person. In the other stretches the relative has those of somebody else.
 
 rng = np.random.default_rng(0)
 persons, others = people[:20], people[20:]
@@ -55,9 +55,9 @@ print(f"of a person and somebody else's:     {strangers.mean():.2f}")
 print(f"not accounted for by any pair:       {abs(explanation.conservation()).max():.0e}")
 
 # %%
-# The relevance of all 34 million pairs of variants adds up to the cosine. Pooled by stretches it is
-# a matrix of 12 x 12, whose diagonal says what each stretch adds. How well does that tell shared
-# stretches from the others?
+# The relevance of all 34 million pairs of variants adds up to the cosine. Pooled by stretch it is a
+# 12 x 12 matrix, and its diagonal says what each stretch adds. How well does the diagonal
+# distinguish shared stretches from the others?
 
 added = np.array([explanation.group(k, k, stretch).diagonal() for k in range(20)])
 auc = [roc_auc_score(known, guess) for known, guess in zip(shared, added)]
@@ -77,11 +77,11 @@ ax.spines[["top", "right"]].set_visible(False)
 ax.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2)
 
 # %%
-# The strongest pairs, for one person: with the relative, many run straight down within the shared
-# stretches; with a stranger they cross, and raise and lower the similarity in turn. Single pairs
-# are noisier than their sums, for which such pairs cancel.
+# The last pictures show the strongest pairs for one person. With the relative, many pairs run
+# straight down within the shared stretches. With a stranger the pairs cross, and some raise and
+# others lower the similarity. Single pairs are noisier than their sums, in which such pairs cancel.
 #
-# The default, rule="gamma", would tell less here: it plays down what cancels, and scaled genotypes
+# The default, rule="gamma", would say less here: it plays down what cancels, and scaled genotypes
 # are negative as often as positive.
 
 print("shared:", *np.flatnonzero(shared[0]) + 1)

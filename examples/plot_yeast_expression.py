@@ -2,18 +2,19 @@
 Expression in a yeast cross
 ===========================
 
-How much of the expression of a gene is in the gene's neighborhood, and how much elsewhere? In a
-cross of two strains of yeast, 109 offspring grew on glucose and on ethanol (Smith and Kruglyak,
-PLoS Biology 2008). Elsewhere matters more: a few places in the genome act on many genes at once.
+How much of the variance of a gene's expression comes from variants near the gene, and how much from
+elsewhere? In a cross of two strains of yeast, 109 offspring grew on glucose and on ethanol (Smith
+and Kruglyak, PLoS Biology 2008). Elsewhere matters more: a few places in the genome act on many
+genes at once.
 
-The measured data may not be redistributed with this package. Where they are not found, the same
-steps run on a simulated cross of the same shape, and the line printed below says so: the numbers
-and pictures are then those of the simulation.
+The measured data may not be redistributed with this package. If they are not found, the same steps
+run on a simulated cross of the same shape. The line printed below then says so, and numbers and
+pictures are those of the simulation.
 """
 
 # %%
-# 400 of the 4,482 genes, at random, keep the example quick. The cis window of a gene is 50 kb on
-# either side of it. A marker is 0 or 1: which parent it comes from.
+# The example uses 400 of the 4,482 genes, chosen at random, to be quick. The cis window of a gene
+# is 50 kb on either side of the gene. A marker is 0 or 1, the parent that it comes from.
 
 from pathlib import Path
 
@@ -49,12 +50,12 @@ def simulated_cross(rng):
     start = rng.integers(0, 2, (109, 1))
     X = (np.hstack([start, crossed]).cumsum(axis=1) % 2).astype(np.int8)
     genes = np.column_stack([rng.integers(1, 17, 400), rng.integers(0, 10**6, 400)])
-    own = [
+    nearest = [
         np.argmin(np.where(marker[:, 0] == c, abs(marker[:, 1] - position), 10**9))
         for c, position in genes
     ]
     y = rng.normal(size=(109, 400, 2)) + rng.normal(size=(400, 2))
-    y += X[:, own, None] * rng.normal(size=(400, 1)) * (rng.random((400, 1)) < 0.3)
+    y += X[:, nearest, None] * rng.normal(size=(400, 1)) * (rng.random((400, 1)) < 0.3)
     for place in (400, 1300, 2200):
         y += X[:, place, None, None] * rng.normal(size=(400, 1)) * rng.uniform(0.3, 1, 2)
     return X, marker, y, genes
@@ -70,10 +71,10 @@ windows = cis_windows_from_positions(
 )
 
 # %%
-# Predict offspring that were not used for training, in five folds. The score is the share of the
-# variance within gene and condition: a model that predicts the training means scores 0. Factors and
-# the polygenic term reach all markers; ``GridSearchCV`` would choose between them, and
-# ``cis_alpha=None`` the strength of the cis part, in more time.
+# Predict offspring that were not used for training, in five folds. The score is the explained share
+# of the variance within gene and condition, so a model that predicts the training means scores 0.
+# Factors and the polygenic term reach all markers. With more time, ``GridSearchCV`` could choose
+# between them, and ``cis_alpha=None`` would choose the strength of the cis part.
 
 model = MILAGERegressor(
     n_components=0, cis_windows=windows, n_variants=X.shape[1], cis_alpha=0.05, random_state=0
@@ -94,10 +95,10 @@ ScoresDisplay.from_frame(table).plot()
 table[["model", "mean", "standard_error"]].round(3)
 
 # %%
-# What are the factors? Each is a sum over all markers. A scan of the genome for the factors, as for
-# traits, shows where they come from. In the measured cross, factor 1 comes from chromosome 15 near
-# 180 kb, where IRA2 is, and factor 2 from chromosome 14 near 490 kb, where MKT1 is, places known to
-# act on many genes; factor 0 comes from nowhere in particular.
+# What are the factors? Each is a sum over all markers. A scan of the genome for a factor, as if it
+# were a trait, shows where the factor comes from. In the measured cross factor 1 comes from
+# chromosome 15 near 180 kb, where IRA2 is. Factor 2 comes from chromosome 14 near 490 kb, where
+# MKT1 is. Both places are known to act on many genes. Factor 0 comes from no particular place.
 
 model.set_params(n_components=20).fit(X, y)
 factors = model.factors_[:, :3] - model.factors_[:, :3].mean(axis=0)
@@ -116,6 +117,6 @@ axes[-1].set_xticks(middle, range(1, 17))
 _ = axes[-1].set_xlabel("Marker, by chromosome")
 
 # %%
-# And where do they act? In both conditions, not always alike.
+# In which conditions do the factors act? In both, but not always equally.
 
 _ = FactorActivationDisplay.from_estimator(model, tissue_names=["glucose", "ethanol"]).plot()
