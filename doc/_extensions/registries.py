@@ -1,7 +1,7 @@
 """Tables that follow the package's lists, so that a new entry is in the guide by itself.
 
 ``models-of-compare``, ``solvers-of-finemapping`` and ``formats-of-sumstats`` are directives without
-content; the first takes the option ``joint``.
+content.
 """
 
 from typing import ClassVar
@@ -42,18 +42,31 @@ class ModelsOfCompare(SphinxDirective):
 
 
 class SolversOfFinemapping(SphinxDirective):
-    """The solvers of FinemapMiXeR and the flags that they declare."""
+    """The solvers of FinemapMiXeR: what they are, or with ``:flags:`` the flags they declare."""
+
+    option_spec: ClassVar[dict] = {"flags": directives.flag}
 
     def run(self):
         """Return the table."""
         from skgenetics.finemapping.solvers import SOLVERS
 
-        flags = ("has_pi", "calibrated", "forms_ld", "sums_effects", "is_sampler")
-        rows = [
-            (f"``{name}``", *("yes" if getattr(solver, flag) else "no" for flag in flags))
-            for name, solver in SOLVERS.items()
-        ]
-        header = ("solver", *(f"``{flag}``" for flag in flags))
+        if "flags" in self.options:
+            flags = ("has_pi", "calibrated", "forms_ld", "sums_effects", "is_sampler")
+            header = ("solver", *(f"``{flag}``" for flag in flags))
+            rows = [
+                (f"``{name}``", *("yes" if getattr(solver, flag) else "no" for flag in flags))
+                for name, solver in SOLVERS.items()
+            ]
+        else:
+            header = ("``solver=``", "settings", "what it is")
+            rows = [
+                (
+                    f'``"{name}"``',
+                    f":class:`~skgenetics.finemapping.solvers.{solver.__name__}`",
+                    solver.__doc__.split("\n")[0],
+                )
+                for name, solver in SOLVERS.items()
+            ]
         return self.parse_text_to_nodes(table(header, rows))
 
 
