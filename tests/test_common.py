@@ -1,10 +1,20 @@
-"""scikit-learn's own checks on one instance of every estimator, per solver and model."""
+"""scikit-learn's own checks on one instance of every estimator, and the tables of parameters."""
 
+import importlib
+import inspect
+import pkgutil
+import re
+
+import numpy as np
 import pytest
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+import skgenetics
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
-from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs
+from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs, Solver
+from skgenetics.utils._parameters import Constraint, ParameterError
 
 ESTIMATORS = [
     FinemapMiXeR(solver="susie", random_state=0),
@@ -38,3 +48,70 @@ ESTIMATORS = [
 @parametrize_with_checks(ESTIMATORS)
 def test_estimator(estimator, check):
     check(estimator)
+
+
+def public_estimators():
+    """Return every estimator, transformer and solver that a public module exports."""
+    found = {}
+    for module in pkgutil.walk_packages(skgenetics.__path__, "skgenetics."):
+        if "._" in module.name:
+            continue
+        public = importlib.import_module(module.name)
+        for name in getattr(public, "__all__", []):
+            member = getattr(public, name)
+            if inspect.isclass(member) and issubclass(member, BaseEstimator):
+                found[name] = member
+    return found
+
+
+PUBLIC = public_estimators()
+WITH_TABLE = {name: cls for name, cls in PUBLIC.items() if hasattr(cls, "_constraints")}
+REQUIRED = {"regressor": Ridge()}  # arguments without a default
+
+
+def make(cls, **parameters):
+    """Return an estimator of a class with `parameters`, others by default."""
+    needed = inspect.signature(cls).parameters
+    return cls(**{k: v for k, v in REQUIRED.items() if k in needed} | parameters)
+
+
+def test_the_walk_finds_the_estimators():
+    assert {type(estimator).__name__ for estimator in ESTIMATORS} <= set(PUBLIC)
+    assert {"GenotypeImputer", "CovariateAdjustedRegressor", "Gibbs"} <= set(PUBLIC)
+
+
+@pytest.mark.parametrize("name", WITH_TABLE)
+def test_the_table_has_every_parameter(name):
+    cls = WITH_TABLE[name]
+    assert set(cls._constraints) == set(make(cls).get_params(deep=False))
+    for rules in cls._constraints.values():
+        assert list(rules)
+        assert all(rule is None or isinstance(rule, Constraint) for rule in rules)
+
+
+def refusing_none():
+    """Yield the names of classes and parameters whose table does not allow None."""
+    for name, cls in WITH_TABLE.items():
+        for parameter, rules in cls._constraints.items():
+            if not any(rule is None or (rule.fits(None) and rule.allows(None)) for rule in rules):
+                yield name, parameter
+
+
+@pytest.mark.parametrize(("name", "parameter"), list(refusing_none()))
+def test_fit_refuses_none_unless_the_table_lists_it(name, parameter):
+    estimator = make(WITH_TABLE[name], **{parameter: None})
+    if isinstance(estimator, Solver):
+        estimator = FinemapMiXeR(solver=estimator)
+    X = np.random.default_rng(0).integers(0, 3, (20, 4)).astype(np.int8)
+    with pytest.raises(ParameterError, match=rf"\b{re.escape(parameter)} must be .*; got None"):
+        estimator.fit(X, np.arange(20) % 2)
+
+
+@pytest.mark.parametrize("name", WITH_TABLE)
+def test_defaults_are_allowed(name):
+    for parameter, value in make(WITH_TABLE[name]).get_params(deep=False).items():
+        rules = WITH_TABLE[name]._constraints[parameter]
+        if value is None:
+            assert any(rule is None or rule.fits(None) for rule in rules), parameter
+        else:
+            assert any(r is not None and r.fits(value) and r.allows(value) for r in rules)
