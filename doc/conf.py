@@ -47,6 +47,7 @@ html_theme_options = {
 html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
 
 autosummary_generate = True
+autodoc_typehints = "none"  # the docstrings say more
 autosummary_ignore_module_all = False  # a module documents what its __all__ lists
 numpydoc_show_class_members = False  # the class template lists them
 
@@ -113,8 +114,20 @@ def plain_text(app, what, name, obj, options, lines):
             block = indent
 
 
+def estimator_by_its_short_name(app, env, node, contnode):
+    """Let skgenetics.FinemapMiXeR lead to the page of the room that documents it."""
+    package, _, name = node.get("reftarget", "").partition(".")
+    estimator = getattr(skgenetics, name.split(".")[0], None)
+    if node.get("refdomain") != "py" or package != "skgenetics" or not isinstance(estimator, type):
+        return None
+    target = f"{estimator.__module__.partition('._')[0]}.{name}"
+    domain, kind = env.get_domain("py"), node["reftype"]
+    return domain.resolve_xref(env, node["refdoc"], app.builder, kind, target, node, contnode)
+
+
 def setup(app):
     logging.getLogger("sphinx.sphinx.ext.intersphinx").addFilter(WithoutNetwork())
+    app.connect("missing-reference", estimator_by_its_short_name)
     app.connect("autodoc-skip-member", skip_inherited_requests)
     app.connect("autodoc-process-docstring", join_lines, priority=1)  # before numpydoc
     app.connect("autodoc-process-docstring", plain_text, priority=900)  # after it
