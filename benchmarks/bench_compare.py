@@ -1,4 +1,4 @@
-"""`skgenetics compare`: what each model costs on one fold of a bundled gene."""
+"""`skgenetics compare`: time of each model on one fold of a bundled gene, relative to RidgeCV."""
 
 import time
 
@@ -8,9 +8,9 @@ from skgenetics.cli.compare.work import fit_unit
 
 
 class OneFold:
-    """Seconds of fitting and scoring, settings chosen inside; and over those of RidgeCV.
+    """Seconds of fitting and scoring, search of settings included, and their ratio to RidgeCV.
 
-    Models of one trait on the first gene, those of several on all five.
+    Models of one trait run on the first gene, joint models on all five genes.
     """
 
     params = (*regressors(1, None, 0), *joint_regressors(1, None, 0))

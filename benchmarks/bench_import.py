@@ -1,4 +1,8 @@
-"""Time to import the package."""
+"""Time to import the package, relative to scikit-learn's linear models.
+
+The package needs these anyway. Each import runs in a fresh interpreter; the start of Python is
+included.
+"""
 
 import subprocess
 import sys
@@ -13,11 +17,11 @@ def seconds_to_import(module):
 
 
 class Import:
-    """Against scikit-learn's linear models, which the package needs anyway."""
+    """Seconds to import skgenetics over those of sklearn.linear_model, the best of five each."""
 
     def track_times_sklearn_linear_model(self):
         ours, rival = [], []
-        for _ in range(5):  # alternating, so that a busy machine slows both
+        for _ in range(5):  # alternating, so load slows both
             rival.append(seconds_to_import("sklearn.linear_model"))
             ours.append(seconds_to_import("skgenetics"))
         return min(ours) / min(rival)

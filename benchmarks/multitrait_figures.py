@@ -1,6 +1,9 @@
-"""R2 of MMASHRegressor and its rivals on wheat, mice, and sparse simulations, fold by fold.
+"""Print R2 of MMASHRegressor against RidgeCV and MultiTaskLassoCV, fold by fold.
 
-python benchmarks/multitrait_figures.py wheat|mice|sparse [repeats]
+    python benchmarks/multitrait_figures.py wheat|mice|sparse [repeats]
+
+The data are wheat (wheat_bglr in ../shared/data), mice (mice_bglr, needs pandas), or simulations
+with sparse effects, which need no data. Repeats, ten by default, are other folds or simulations.
 """
 
 import sys

@@ -220,8 +220,8 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
 
     def _samples(self, rows: np.ndarray, X: Array, targets: Targets, weight: Array) -> Samples:
         """Return rows of X as training reads them."""
-        mean, scale, _, _ = self._scales
-        return Samples(rows, X, targets.Y, targets.cell_weight, weight, mean, scale)
+        scales = self._scales
+        return Samples(rows, X, targets.Y, targets.cell_weight, weight, scales.mean, scales.scale)
 
     def _train_lbfgs(self, training: Samples) -> Epoch:
         """Return the end of L-BFGS, with a warning if it did not converge."""
@@ -286,8 +286,8 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
                 f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
                 f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."
             )
-        _, _, Y, cell_weight, weight, _, _ = training
-        limit = DIVERGED * max(1.0, constant_loss(self._loss, Y, cell_weight, weight))
+        constant = constant_loss(self._loss, training.Y, training.cell_weight, training.weight)
+        limit = DIVERGED * max(1.0, constant)
         if not epoch.loss_curve or epoch.loss_curve[-1] <= limit:
             return
         loss = data_loss(epoch.state, training, self._objective())  # without penalties
