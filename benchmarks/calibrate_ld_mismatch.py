@@ -5,7 +5,7 @@
 A locus of 1,000 variants with 1 to 3 effects is simulated in a population of 4,000 people (or half
 of the people of a PLINK file) for each largest z and each relation of the LD to it. A row of the
 table says how often the impact of the estimate, non-convergence or linked effects raise the alarm;
-how often flips are found, and how many of the found are true; and, a fit, how many credible sets
+how often flips are found, and how many of them are true; and, per fit, how many credible sets
 without an effect and wrong variants of PIP > .9 there are under on_mismatch="ignore", "one_effect"
 and "shrink" (to the estimate; one effect where that leaves a doubt), as this script plays them, all
 without `panel_size`. The last columns are of FinemapMiXeR as it is, told the people of the panel:
@@ -47,9 +47,9 @@ def people(rng, prefix):
     from bed_reader import open_bed
 
     with open_bed(prefix + ".bed") as bed:
-        here = np.flatnonzero(bed.chromosome == rng.choice(np.unique(bed.chromosome)))
-        first = rng.integers(len(here) - N_VARIANTS)
-        X = bed.read(np.s_[:, here[first : first + N_VARIANTS]], dtype="float64")
+        variants = np.flatnonzero(bed.chromosome == rng.choice(np.unique(bed.chromosome)))
+        first = rng.integers(len(variants) - N_VARIANTS)
+        X = bed.read(np.s_[:, variants[first : first + N_VARIANTS]], dtype="float64")
     X = rng.permutation(np.where(np.isnan(X), np.nanmean(X, axis=0), X))
     half = len(X) // 2
     varies = (X[:half].std(axis=0) > 0.1) & (X[half:].std(axis=0) > 0.1)
@@ -81,11 +81,11 @@ def disturbances(z, signal, noise, rng):
     yield "5% other n", other, []
 
 
-def fit_and_doubts(z, ld, **options):
+def fit_and_doubts(z, ld, **parameters):
     """Return a fit and what is doubtful about it and about its z and LD."""
     settings = {"n_samples": N_SAMPLES, "on_mismatch": "ignore"}
-    fit = FinemapMiXeR(solver="susie", **options).fit_summary(z, ld, **settings)
-    leads = [found["variants"][0] for found in fit.credible_sets_]
+    fit = FinemapMiXeR(solver="susie", **parameters).fit_summary(z, ld, **settings)
+    leads = [credible_set["variants"][0] for credible_set in fit.credible_sets_]
     leads = np.union1d(leads, np.flatnonzero(fit.pip_ > 0.5))
     ld = DenseLD(ld)
     doubts = fit_doubts(leads, ld, converged=fit.converged_)
@@ -111,8 +111,8 @@ def measure(z, ld, causal, wrong, people):
     for model in (fit, one, shrunk, told):
         row.append(sum(not set(s["variants"]) & set(causal) for s in model.credible_sets_))
         row.append(np.sum(np.delete(model.pip_, causal) > 0.9))
-    found = {variant for s in told.credible_sets_ for variant in s["variants"]}
-    return [*row, told.ld_mismatch_, len(found & set(causal)) / len(causal)]
+    in_sets = {variant for s in told.credible_sets_ for variant in s["variants"]}
+    return [*row, told.ld_mismatch_, len(in_sets & set(causal)) / len(causal)]
 
 
 def main(repetitions=10, seed=0, prefix=None):
@@ -141,12 +141,12 @@ def main(repetitions=10, seed=0, prefix=None):
     names = "impact(median) (max) estimate no-conv linked ALARM flips true/found"
     print(f"{'LD':12} {'error':10} {'max z':>5} {names}  false sets, false PIP>.9: "
           "ignore  one effect  shrink; told: alarm power false sets, PIP>.9")  # fmt: skip
-    for (panel, error, largest), found in rows.items():
-        found = np.array(found, dtype=float)
-        m = found.mean(axis=0)
+    for (panel, error, largest), measured in rows.items():
+        table = np.array(measured, dtype=float)
+        m = table.mean(axis=0)
         print(
-            f"{panel:12} {error:10} {largest:5} {np.median(found[:, 0]):9.2f} "
-            f"{found[:, 0].max():8.2f} {m[1]:8.2f} {m[2]:7.2f} {m[3]:6.2f} {m[4]:5.2f} {m[5]:5.2f} "
+            f"{panel:12} {error:10} {largest:5} {np.median(table[:, 0]):9.2f} "
+            f"{table[:, 0].max():8.2f} {m[1]:8.2f} {m[2]:7.2f} {m[3]:6.2f} {m[4]:5.2f} {m[5]:5.2f} "
             f"{m[6]:5.2f}/{m[7]:<5.2f}   "
             + "  ".join(f"{m[k]:5.2f} {m[k + 1]:5.2f}" for k in (8, 10, 12))
             + f"   {m[16]:5.2f} {m[17]:5.2f} {m[14]:5.2f} {m[15]:5.2f}"

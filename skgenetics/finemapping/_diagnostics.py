@@ -19,7 +19,7 @@ from sklearn.utils import Bunch
 
 from skgenetics.finemapping._choice import solver_of_effects
 from skgenetics.loci._ld import LD, ShrunkLD
-from skgenetics.loci._summary import validate_summary
+from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import ArrayLike
 
@@ -245,13 +245,12 @@ def fit_doubts(leads: ArrayLike, ld: LD, *, converged: bool) -> list[str]:
     return doubts
 
 
-def settle_doubts(estimator, locus, on_mismatch):
+def settle_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> bool:
     """Return whether z does not fit the LD of `locus`; if so, refit `estimator` by `on_mismatch`.
 
     "one_effect" and "shrink" replace the fitted attributes and warn; "raise" raises ValueError.
     """
-    z = to_numpy(locus.z).astype(float)
-    screen = screen_mismatch(z, locus.ld, estimator.residual_variance_)
+    screen = screen_fit(estimator, locus)
     doubts = screen.doubts() + doubts_of(estimator, locus)
     if not doubts:
         return False
@@ -263,31 +262,48 @@ def settle_doubts(estimator, locus, on_mismatch):
     )
     if on_mismatch == "raise":
         raise ValueError(f"{reason} {remedy}")
-    refit, done = clone(estimator).set_callbacks(), "One effect was fitted in place"
+    refit = clone(estimator).set_callbacks()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         if on_mismatch == "shrink":
-            done = f"The LD was shrunk by {screen.share:.2g}"
-            shrunk = ShrunkLD(locus.ld, screen.share)
-            locus = locus._replace(ld=shrunk)
-            refit._fit_summary_locus(locus)
-            doubts = screen_mismatch(z, shrunk, refit.residual_variance_).doubts()
-            doubts += doubts_of(refit, locus)
-            if doubts:
-                done += ", and one effect fitted, since doubts remained"
-        if doubts:
-            refit.set_params(solver=solver_of_effects(), max_effects=1)._fit_summary_locus(locus)
-    vars(estimator).update({k: v for k, v in vars(refit).items() if k.endswith("_")})
-    warnings.warn(f"{reason} {done}. {remedy}", LDMismatchWarning, stacklevel=4)
+            measure = refit_shrunk(refit, locus, screen.share)
+        else:
+            measure = refit_one_effect(refit, locus)
+    fitted = {name: value for name, value in vars(refit).items() if name.endswith("_")}
+    vars(estimator).update(fitted)
+    warnings.warn(f"{reason} {measure}. {remedy}", LDMismatchWarning, stacklevel=4)
     return True
 
 
-def doubts_of(estimator, locus):
-    """Return what is doubtful of a fit by one of the calibrated solvers; the others overstate."""
+def refit_one_effect(estimator: Any, locus: Locus) -> str:
+    """Fit a single effect, which asks LD for the purity of its set alone; return what was done."""
+    estimator.set_params(solver=solver_of_effects(), max_effects=1)._fit_summary_locus(locus)
+    return "One effect was fitted in place"
+
+
+def refit_shrunk(estimator: Any, locus: Locus, share: float) -> str:
+    """Fit with the LD shrunk to the identity, and one effect if doubts remain; return what was."""
+    locus = locus._replace(ld=ShrunkLD(locus.ld, share))
+    estimator._fit_summary_locus(locus)
+    measure = f"The LD was shrunk by {share:.2g}"
+    if screen_fit(estimator, locus).doubts() or doubts_of(estimator, locus):
+        refit_one_effect(estimator, locus)
+        measure += ", and one effect fitted, since doubts remained"
+    return measure
+
+
+def screen_fit(estimator: Any, locus: Locus) -> Screen:
+    """Return the `Screen` of a locus against the noise that `estimator` expects."""
+    z = to_numpy(locus.z).astype(float)
+    return screen_mismatch(z, locus.ld, estimator.residual_variance_)
+
+
+def doubts_of(estimator: Any, locus: Locus) -> list[str]:
+    """Return what is doubtful of a fit by a calibrated solver; the others are overconfident."""
     solver = estimator._solver
     if not solver.calibrated:
         return []
-    leads = [int(found["variants"][0]) for found in estimator.credible_sets_]
+    leads = [int(credible_set["variants"][0]) for credible_set in estimator.credible_sets_]
     leads += np.setdiff1d(np.flatnonzero(to_numpy(estimator.pip_) > 0.5), leads).tolist()
     converged = estimator.converged_ or solver.is_sampler  # which needs more draws
     return fit_doubts(leads, locus.ld, converged=converged)
