@@ -139,7 +139,10 @@ def explicit_seconds(X, scale, y, model, n_components):
 
 
 class AgainstOriginal:
-    """Seconds of 2,000 original iterations over ours to the same loss, kernel included."""
+    """Seconds of 2,000 iterations of the original algorithm over ours to the same loss.
+
+    Ours include the kernel.
+    """
 
     params = (["linear", "sigmoid", "tensor"], [24_000, 244_519])
     param_names = ("trans_model", "n_variants")
@@ -259,10 +262,10 @@ class Enrichment:
         for members in list(self.sets.values())[:5]:
             member = np.isin(self.names, members)[order].tolist()
             sizes = np.abs(self.scores[order]).tolist()
-            total = sum(size for size, own in zip(sizes, member) if own)
+            total = sum(size for size, inside in zip(sizes, member) if inside)
             running, high, low = 0.0, 0.0, 0.0
-            for own, size in zip(member, sizes):
-                running += size / total if own else -1 / (len(member) - 100)
+            for inside, size in zip(member, sizes):
+                running += size / total if inside else -1 / (len(member) - 100)
                 high, low = max(high, running), min(low, running)
         return (time.perf_counter() - begin) / 5 / ours
 
@@ -284,10 +287,10 @@ def pooled_r2(predict, X, y, truth):
     for train, test in KFold(5, shuffle=True, random_state=0).split(X):
         prediction = predict(X[train], y[train], X[test])
         means = np.nanmean(y[train], axis=0)
-        left, total = truth[test] - prediction, truth[test] - means
-        scores.append((np.nansum(left**2), np.nansum(total**2)))
-    left, total = np.array(scores).T
-    return 1 - left.sum() / total.sum(), 1 - left / total
+        residual, total = truth[test] - prediction, truth[test] - means
+        scores.append((np.nansum(residual**2), np.nansum(total**2)))
+    residual, total = np.array(scores).T
+    return 1 - residual.sum() / total.sum(), 1 - residual / total
 
 
 class Yeast:
@@ -299,7 +302,7 @@ class Yeast:
 
     def setup(self, parts):
         if not DATA.is_dir():
-            raise NotImplementedError("The yeast data are not here.")
+            raise NotImplementedError(f"There is no {DATA}.")
         self.X, self.y, self.windows = yeast()
 
     def track_r2_within(self, parts):
@@ -328,7 +331,7 @@ class Masked:
 
     def setup(self, parts):
         if not DATA.is_dir():
-            raise NotImplementedError("The yeast data are not here.")
+            raise NotImplementedError(f"There is no {DATA}.")
         X, y, windows = yeast()
         rng = np.random.default_rng(0)
         genes = rng.choice(y.shape[1], self.n_genes, replace=False)

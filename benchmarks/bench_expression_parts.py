@@ -51,7 +51,7 @@ def fill_and_lasso(windows, alpha, by_tissue):
 class ObservedCells:
     """R2 gained by the cis part alone over `MultiTaskLasso` on filled cells; 40% of samples masked.
 
-    The rival's strength is the best on the test folds, ours is chosen in training.
+    The strength of the rival is the best one on the test folds; ours is chosen in training.
     """
 
     params = (["yeast", "simulated"], ["gene", "gene and tissue"])
@@ -70,7 +70,7 @@ class ObservedCells:
             self.windows = made.cis_windows
             return
         if not DATA.is_dir():
-            raise NotImplementedError("The yeast data are not here.")
+            raise NotImplementedError(f"There is no {DATA}.")
         X, y, windows = yeast()
         genes = rng.choice(y.shape[1], 300, replace=False)
         self.X, self.truth, self.windows = X, y[:, genes], windows[genes]
@@ -97,7 +97,7 @@ class ObservedCells:
 
 
 class Refits:
-    """R2 where factors act through variants in cis windows, by `n_refits`; mean of 5 simulations.
+    """R2 by `n_refits` if factors act through variants in cis windows; mean of 5 simulations.
 
     400 training and 200 test individuals, 600 variants, 60 genes, 4 tissues.
     """
@@ -136,7 +136,7 @@ class RefitsYeast:
 
     def setup(self, parts, n_refits):
         if not DATA.is_dir():
-            raise NotImplementedError("The yeast data are not here.")
+            raise NotImplementedError(f"There is no {DATA}.")
         X, y, windows = yeast()
         genes = np.random.default_rng(0).choice(y.shape[1], 1200, replace=False)
         self.X, self.y, self.windows = X, y[:, genes], windows[genes]
@@ -147,15 +147,15 @@ class RefitsYeast:
             40, cis_windows=self.windows, n_variants=self.X.shape[1], polygenic=every,
             loading_alpha=0.3 if every else 0.03, n_refits=n_refits, random_state=0,
         )  # fmt: skip
-        found = pooled_r2(
+        pooled, _ = pooled_r2(
             lambda X, y, X_new: model.fit(X, y).predict(X_new), self.X, self.y, self.y
         )
-        print(f"{parts}, {n_refits} refits: {found[0]:.4f}")
-        return float(found[0])
+        print(f"{parts}, {n_refits} refits: {pooled:.4f}")
+        return float(pooled)
 
 
 class HolesInEveryGene:
-    """Seconds of an iteration where no two genes are observed in the same cells.
+    """Seconds per iteration if no two genes are observed in the same cells.
 
     200 individuals, 2,000 variants, 2,000 genes, 10 tissues, 40 factors; a tenth of the cells is
     missing.

@@ -3,13 +3,17 @@
     python benchmarks/calibrate_ld_mismatch.py [repetitions] [seed] [PLINK prefix]
 
 A locus of 1,000 variants with 1 to 3 effects is simulated in a population of 4,000 people (or half
-of the people of a PLINK file) for each largest z and each relation of the LD to it. A row of the
-table says how often the impact of the estimate, non-convergence or linked effects raise the alarm;
-how often flips are found, and how many of them are true; and, per fit, how many credible sets
-without an effect and wrong variants of PIP > .9 there are under on_mismatch="ignore", "one_effect"
-and "shrink" (to the estimate; one effect where that leaves a doubt), as this script plays them, all
-without `panel_size`. The last columns are of FinemapMiXeR as it is, told the people of the panel:
-alarms, effects in a credible set, sets without an effect, wrong variants of PIP > .9.
+of the people of a PLINK file). The table has a row per source of the LD, kind of error, and largest
+z. Its columns are
+
+* the impact of the estimated mismatch, median and largest, and how often the impact,
+  non-convergence or linked effects raise the alarm;
+* how often flipped alleles are reported, and how many of the reported ones are true;
+* per fit, the credible sets without an effect and the wrong variants of PIP > .9, under
+  on_mismatch="ignore", "one_effect" and "shrink", all without `panel_size`. This script computes
+  "shrink": it shrinks the LD to the estimate, and fits one effect if a doubt remains;
+* alarms, effects in a credible set, sets without an effect, and wrong variants of PIP > .9 of
+  FinemapMiXeR with `panel_size`.
 """
 
 import sys

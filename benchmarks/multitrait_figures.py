@@ -94,7 +94,7 @@ def main(name, repeats):
     models = {"MMASHRegressor": MMASHRegressor} | RIVALS[name]
     scores = np.zeros((repeats, len(models)))
     for seed in range(repeats):
-        found = []
+        fold_scores = []
         for X, Y, train, test in {"wheat": wheat, "mice": mice, "sparse": sparse}[name](seed):
             row, seconds = [], []
             for make in models.values():
@@ -106,8 +106,8 @@ def main(name, repeats):
                 if delta:
                     print(f"delta {delta:.3f}, {model.n_iter_} sweeps", end="; ")
             print(" ".join(f"{r:.4f} ({s:.1f} s)" for r, s in zip(row, seconds)), flush=True)
-            found.append(row)
-        scores[seed] = np.mean(found, axis=0)
+            fold_scores.append(row)
+        scores[seed] = np.mean(fold_scores, axis=0)
     for model, mean in zip(models, scores.mean(axis=0)):
         print(f"{model}: {mean:.4f}")
     for model, column in zip([*models][1:], scores.T[1:]):

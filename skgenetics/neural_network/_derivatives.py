@@ -10,7 +10,7 @@ that differs between samples. The second derivative of logit_p is
     S = P Q' + Q P'    with  P = W_1 N (m, h_L)  and  Q = (W_A diag K_p)' (m, h_L),
 
 its diagonal 2 k_pi da_i/dx_i included. It holds off the kinks of ReLU and leaky ReLU, and for a
-linear attention layer only.
+linear attention layer only. Source: "S1 Proof" of Badre and Pan (2023), corrected.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,6 +1,7 @@
 """The attention network: forward and backward pass, as pure functions of arrays.
 
-A = F(Z) with dense layers, logit = K (A o Z) + B. Rows are samples; weights have shape (in, out).
+A = F(Z) with dense layers, logit = K (A o Z) + B (Badre and Pan, 2022; several tasks: 2023). Rows
+are samples; weights have shape (in, out).
 """
 
 from collections.abc import Sequence
