@@ -1,20 +1,26 @@
 """Which solver fits a locus: the one asked for, or what "auto" stands for."""
 
+from typing import Any
+
 from skgenetics.finemapping._data import MAX_DENSE_LD
 from skgenetics.finemapping.solvers import SOLVERS, Solver
-from skgenetics.utils._parameters import Option
+from skgenetics.utils._parameters import Constraint, Option
 
 
-class SolverName(Option):
-    """The name of a registered solver, or "auto"."""
+class SolverName(Constraint):
+    """The name of a solver that is registered now, or "auto"."""
 
-    def __init__(self):
-        pass
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is a word at all."""
+        return isinstance(value, str)
 
-    @property
-    def words(self):
-        """The names as they are registered now."""
-        return "auto", *SOLVERS
+    def allows(self, value: Any) -> bool:
+        """Whether it is such a name."""
+        return value == "auto" or value in SOLVERS
+
+    def __str__(self) -> str:
+        """Complete the sentence "must be ..."."""
+        return str(Option("auto", *SOLVERS))
 
 
 def choose_solver(solver: str | Solver, *, asks_pi: bool, n_variants: int) -> Solver:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.loci._ld import GenotypeLD
+from skgenetics.loci._ld import LD, GenotypeLD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import device_of, namespace_of
 from skgenetics.utils._moments import center, column_moments, is_constant, reciprocal
@@ -52,7 +52,7 @@ def data_moments(X: Array, y: Array, weight: Array | None) -> Moments:
     inverse_sd = reciprocal(xp.sqrt(variance))
     z = n_samples**0.5 * covariance * inverse_sd
     z = z * reciprocal(xp.sqrt(y_variance))
-    ld = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share))
+    ld: LD = GenotypeLD(X, mean, inverse_sd, xp.sqrt(share))
     if X.shape[1] <= MAX_DENSE_LD:
         ld = ld.dense()
     scale = xp.sqrt(n_samples * variance)

@@ -5,7 +5,7 @@ equations (29)-(31), corrected. Arrays of variants have shape (..., p): leading 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skgenetics.finemapping._posterior import Posterior
 from skgenetics.loci._summary import Locus
@@ -16,11 +16,11 @@ MIN_RESIDUAL_VARIANCE = 1e-4  # a learned s0^2 goes no lower: the data are then 
 
 
 class NoiseNorm(NamedTuple):
-    """What s0^2 is learned from; both are None where s0^2 is held at its first value."""
+    """What s0^2 is learned from: numbers, or None where s0^2 is held at its first value."""
 
-    z_norm: float | None = None
+    z_norm: Any = None
     """z'V^+z with s0^2 V the covariance of the noise of z, or N where the trait is known."""
-    rank: float | None = None
+    rank: Any = None
     """Rank of V, or N."""
 
 
@@ -42,9 +42,9 @@ class Quadratic(NamedTuple):
     """Effects (..., p) -> G effects (..., p)."""
     diagonal: Array
     """(p,) of G."""
-    z_norm: float | None
-    """None where it is not needed, since s0^2 is held at its first value."""
-    rank: float | None
+    z_norm: Any
+    """A number; None where it is not needed, since s0^2 is held at its first value."""
+    rank: Any
 
 
 def quadratic_form(
@@ -137,7 +137,7 @@ def log_likelihood(quadratic: Quadratic, residual: Array, residual_variance: Arr
     left out, so that the value is relative to beta = 0 at the same s0^2.
     """
     value = -residual / (2 * residual_variance)
-    if quadratic.z_norm is None or quadratic.rank is None:
+    if quadratic.z_norm is None:
         return value
     xp = namespace_of(residual_variance)
     extra = quadratic.z_norm * (1 - 1 / residual_variance)
@@ -243,7 +243,7 @@ def prior_gradient(
     second = mean**2 + sd**2
     d_pi = xp.sum(gate - pi, axis=-1, keepdims=True)
     d_slab = xp.sum(gate * (second / slab - 1), axis=-1, keepdims=True) / 2
-    if quadratic.z_norm is None or quadratic.rank is None:
+    if quadratic.z_norm is None:
         return d_pi, d_slab, 0 * d_pi
     error = quadratic.z_norm + expected_residual(quadratic, moved, mean, sd**2)[..., None]
     return d_pi, d_slab, (error / residual_variance - quadratic.rank) / 2

@@ -335,7 +335,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         )
         locus, names = summary.locus(score=self.trait == "binary"), summary.variant_names
         for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         self.n_features_in_ = locus.z.shape[0]
         if names is not None:
             self.feature_names_in_ = names
@@ -426,7 +426,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     ) -> Posterior:
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         for name in ("annotation_coef_", "ld_mismatch_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         fixed = FixedPrior(
             self.causal_probability,
             self.effect_variance,
@@ -458,7 +458,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             attributes=attributes,
             remedy=solver.remedy,
         )
-        vars(self).update(attributes(state))
+        self.__dict__.update(attributes(state))
         self.solver_, self._solver = solver.name, solver
         self.converged_ = bool(state.converged)
         self.diagnostics_ = solver.diagnostics(state)
@@ -468,13 +468,13 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     def _pose_problem(self, solver: Solver, locus: Locus, fixed: FixedPrior) -> Problem:
         """Return what `solver` is asked of a locus."""
-        learns_noise = self.residual_variance is None
+        noise = self.residual_variance
         problem = Problem(
             locus=locus,
             fixed=fixed,
             prior=known_prior(fixed, locus, has_pi=solver.has_pi),
-            residual_variance=self.residual_variance,
-            noise_norm=solver.noise_norm(locus) if learns_noise else NoiseNorm(),
+            residual_variance=noise,
+            noise_norm=solver.noise_norm(locus) if noise is None else NoiseNorm(),
             max_effects=self.max_effects,
             max_iter=solver.n_iterations(self.max_iter),
             tol=solver.default_tol if self.tol is None else self.tol,
@@ -482,8 +482,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             min_purity=self.min_purity,
             rng=check_random_state(self.random_state),
         )
-        if locus.panel_size < np.inf and not learns_noise:
-            return problem._replace(residual_variance=panel_noise(problem))
+        if noise is not None and locus.panel_size < np.inf:
+            return problem._replace(residual_variance=panel_noise(problem, noise))
         return problem
 
 

@@ -41,9 +41,8 @@ def fitted_attributes(
 def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
     """Return the parameters of the model: as the user fixed them, or as they were learned."""
     locus, prior, fixed = problem.locus, problem.prior, problem.fixed
-    pi, slab = learned_prior(posterior, prior.pi_slab)
-    if fixed.annotated:
-        pi = prior.pi
+    learned_pi, slab = learned_prior(posterior, prior.pi_slab)
+    pi = prior.pi if fixed.annotated else learned_pi
     if fixed.heritability is not None and prior.slab is not None:
         slab = float(prior.slab[0])
     explained = locus.heterozygosity * posterior.slab_second

@@ -275,7 +275,8 @@ def adam(
     in_closed_form = settings.prior_update == "closed_form"
     at = first_ascent(start, prior, residual_variance)
     adaptive = settings.spike_sd == "adaptive"
-    spike = (START_SPIKE_SD if adaptive else settings.spike_sd) ** 2 + 0 * at.mean[:, :1]
+    spike_sd: Any = START_SPIKE_SD if adaptive else settings.spike_sd
+    spike = spike_sd**2 + 0 * at.mean[:, :1]
     gate = xp.exp(log_sigmoid(settings.gate_scale * at.o)[0])
     moved = quadratic.product(at.mean)
     min_iter = settings.min_iter
@@ -313,7 +314,8 @@ def first_ascent(start: list[Array], prior: Prior, residual_variance: Array | No
     pi = START_PI + column if prior.pi is None else prior.pi[None, :]
     slab = START_SLAB + column if prior.slab is None else prior.slab[None, :]
     noise = 1 + column if residual_variance is None else residual_variance
-    return Ascent(*start, xp.log(pi / (1 - pi)), xp.log(slab), xp.log(noise))
+    mean, sd, o = start
+    return Ascent(mean, sd, o, xp.log(pi / (1 - pi)), xp.log(slab), xp.log(noise))
 
 
 def prior_parameters(at: Ascent, spike: Array, pi_slab: float | None) -> dict[str, Array]:

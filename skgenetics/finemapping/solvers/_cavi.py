@@ -207,9 +207,14 @@ def cavi(
     while running.any():
         for k in np.flatnonzero(running):
             running[k] = starts[k].sweep() >= tol
-        parts = ("gate", "mean", "variance", "residual_variance", "bound")
-        stacked = (np.array([getattr(start, part) for start in starts]) for part in parts)
-        yield CaviState(*stacked, converged=not running.any())
+        yield CaviState(
+            gate=np.array([start.gate for start in starts]),
+            mean=np.array([start.mean for start in starts]),
+            variance=np.array([start.variance for start in starts]),
+            residual_variance=np.array([start.residual_variance for start in starts]),
+            bound=np.array([start.bound for start in starts]),
+            converged=not running.any(),
+        )
 
 
 class CaviStart:

@@ -57,7 +57,8 @@ class Problem(NamedTuple):
 
     def prior_on_host(self) -> Prior:
         """Return the prior with its arrays on the host."""
-        return Prior(*on_host(self.prior.pi, self.prior.slab), self.prior.pi_slab)
+        pi, slab = on_host(self.prior.pi, self.prior.slab)
+        return Prior(pi, slab, self.prior.pi_slab)
 
     def prior_pip(self, posterior: Posterior) -> np.ndarray:
         """Return the prior probabilities (p,) on the host: as they are known, or the mean PIP."""

@@ -409,11 +409,16 @@ def gibbs(
             )
         if block < 0:
             continue
-        averages = [total / rows.stop for total in sums]
-        kept = [part[:, : rows.stop] for part in draws]
-        diagnostics = chain_diagnostics(kept[0], averages[0])
+        means = Sums(*(total / rows.stop for total in sums))
+        kept = Draws(*(part[:, : rows.stop] for part in draws))
+        diagnostics = chain_diagnostics(kept.trace, means.pip)
         agree = diagnostics["rhat"] <= MAX_RHAT and diagnostics["pip_gap"] <= MAX_PIP_GAP
-        yield GibbsState(*averages, *kept, diagnostics, block == n_blocks - 1 and agree)
+        yield GibbsState(
+            **means._asdict(),
+            **kept._asdict(),
+            diagnostics=diagnostics,
+            converged=block == n_blocks - 1 and agree,
+        )
 
 
 def first_state(

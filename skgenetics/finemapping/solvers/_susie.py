@@ -15,7 +15,7 @@ from skgenetics.finemapping._n_causal import poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
 from skgenetics.loci._credible_sets import sets_of_effects
-from skgenetics.loci._ld import DenseLD, GenotypeLD
+from skgenetics.loci._ld import LD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._numba import kernel
 
@@ -42,8 +42,13 @@ class SusieState(NamedTuple):
     def effects(self) -> "SusieState":
         """Return the state of the effects alone that are there: those of a positive strength."""
         used = self.strength > 0
-        parts = (self.alpha, self.mean, self.second, self.strength, self.log_bf)
-        return SusieState(*(part[used] for part in parts), *self[5:])
+        return self._replace(
+            alpha=self.alpha[used],
+            mean=self.mean[used],
+            second=self.second[used],
+            strength=self.strength[used],
+            log_bf=self.log_bf[used],
+        )
 
 
 class SuSiE(Solver):
@@ -207,7 +212,7 @@ def fit_single_effect(
 
 def susie(
     z: np.ndarray,
-    ld: DenseLD | GenotypeLD,
+    ld: LD,
     scale: np.ndarray,
     *,
     n_effects: int,
@@ -296,7 +301,7 @@ def update_effect(
     k: int,
     linear: np.ndarray,
     scale: np.ndarray,
-    ld: DenseLD | GenotypeLD,
+    ld: LD,
     prior: EffectsPrior,
     noise: float,
 ) -> None:
