@@ -22,9 +22,14 @@ from sklearn.model_selection import KFold
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_genotypes
 from skgenetics.expression import gene_set_enrichment
-from skgenetics.expression._stages import SOLVERS, make_problem
+from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._kernel import CenteredGenotypes, genotype_kernel
-from skgenetics.expression.trans._objective import Penalties, objective_and_gradients
+from skgenetics.expression.trans._objective import (
+    Penalties,
+    TransProblem,
+    objective_and_gradients,
+)
+from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import balance
 from skgenetics.expression.trans._targets import make_targets
 
@@ -59,27 +64,22 @@ def start(problem, X, n_components, seed=0):
         params["tissue_factors"] = rng.normal(size=(n_tissues, n_components))
     else:
         params["loadings"] = rng.normal(size=(n_tissues, n_components, n_genes)) / 10
-    return problem.genotypes.T @ dual, params
+    return problem.design.genotypes.T @ dual, params
 
 
 def descend(params, problem, lengths, n_iter):
     """Take steps of pinned sizes, one parameter after the other, and return the last value."""
     for _ in range(n_iter):
         for name in params:
-            value, gradients = objective_and_gradients(
-                params, problem.targets, problem.design, problem.penalties,
-                model=problem.model, xp=np,
-            )  # fmt: skip
+            value, gradients = objective_and_gradients(params, problem)
             params = {**params, name: params[name] - lengths[name] * gradients[name]}
     return value
 
 
 def pinned_lengths(params, problem):
-    """Return the largest power of two a parameter that 300 iterations survive."""
+    """Return the largest power of two per parameter that 300 iterations survive."""
     lengths = dict.fromkeys(params, 2.0**12)
-    first, _ = objective_and_gradients(
-        params, problem.targets, problem.design, problem.penalties, model=problem.model, xp=np
-    )
+    first, _ = objective_and_gradients(params, problem)
     for name in params:
         alone = dict.fromkeys(params, 0.0)
         while True:
@@ -98,7 +98,7 @@ def pinned_lengths(params, problem):
 
 
 def explicit_seconds(X, scale, y, model, n_components):
-    """Return the seconds of an iteration with explicit alpha and a mask, on one matrix a tissue."""
+    """Return the seconds of an iteration with explicit alpha and a mask, tissue by tissue."""
     rng = np.random.default_rng(0)
     genotypes = (X - scale.mean) / scale.size**0.5
     alpha = rng.normal(size=(X.shape[1], n_components)) / 1e3
@@ -154,26 +154,17 @@ class AgainstOriginal:
         X, y = gtex_like(n_variants, self.n_genes)
         penalties, weight = Penalties(1e-3, 0.03, 0.01), np.ones(len(X))
         begin = time.perf_counter()
-        kernel, scale = genotype_kernel(X, weight, np)
+        kernel, scale = genotype_kernel(X, weight)
         targets = make_targets(y, weight, np, "cpu")
-        genotypes = CenteredGenotypes(X, scale, np)
-        problem = make_problem(genotypes, kernel, targets, penalties, trans_model, np, "cpu")
+        design = make_design(CenteredGenotypes(X, scale), kernel, "l2", trans_model)
+        problem = TransProblem(targets, design, penalties, trans_model)
         prepared = time.perf_counter() - begin
         _, params = start(problem, X, self.n_components)
         lengths = pinned_lengths(params, problem)
         goal = descend(params, problem, lengths, N_ORIGINAL)
         solver = SOLVERS["als" if trans_model == "tensor" else "varpro"]
         begin = time.perf_counter()
-        iterations = solver(
-            balance(params, problem),
-            targets,
-            problem.design,
-            penalties,
-            model=trans_model,
-            tol=0.0,
-            xp=np,
-        )
-        for state in iterations:
+        for state in solver.run(balance(params, problem), problem, tol=0.0):
             if state.value <= goal:
                 break
         assert state.value <= goal * (1 + 1e-9), "a worse minimum was reached"

@@ -1,16 +1,35 @@
 """Which sets of genes a factor acts on."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
 import numpy as np
 from scipy.stats import false_discovery_control, hypergeom
 from sklearn.utils import Bunch, check_random_state
 
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import ArrayLike
 
 CHUNK_CELLS = 2**22  # shuffled places held at once
+ROUNDING = 1e-12  # an ES equal up to rounding counts as reached
 
 
-def gene_set_overlap(scores, gene_names, gene_sets, *, n_top=200):
+class TestedSets(NamedTuple):
+    """Effects of a factor on genes, and the sets of genes to test."""
+
+    scores: np.ndarray  # (n_genes,)
+    names: np.ndarray  # (n_sets,) of str
+    members: list[np.ndarray]  # per set: places of its genes among the scores
+
+
+def gene_set_overlap(
+    scores: ArrayLike,
+    gene_names: Sequence[str],
+    gene_sets: Mapping[str, Iterable[str]],
+    *,
+    n_top: int = 200,
+) -> Bunch:
     """Test whether the top genes of a factor overlap with sets of genes.
 
     Parameters
@@ -27,7 +46,7 @@ def gene_set_overlap(scores, gene_names, gene_sets, *, n_top=200):
     Returns
     -------
     table : Bunch
-        Columns of one entry a set, for ``pandas.DataFrame(table)``: `gene_set`, `size` (genes of
+        Columns of one entry per set, for ``pandas.DataFrame(table)``: `gene_set`, `size` (genes of
         the set in the background), `overlap`, `expected` (of as many random genes), `p_value`
         (hypergeometric, of so many or more) and `q_value` (Benjamini-Hochberg).
 
@@ -46,8 +65,8 @@ def gene_set_overlap(scores, gene_names, gene_sets, *, n_top=200):
     n_top = min(n_top, scores.size)
     top = np.zeros(scores.size, dtype=bool)
     top[np.argsort(-np.abs(scores), kind="stable")[:n_top]] = True
-    size = np.array([own.size for own in members])
-    overlap = np.array([int(top[own].sum()) for own in members])
+    size = np.array([genes.size for genes in members])
+    overlap = np.array([int(top[genes].sum()) for genes in members])
     p_value = hypergeom.sf(overlap - 1, scores.size, size, n_top)
     return Bunch(
         gene_set=names,
@@ -60,15 +79,15 @@ def gene_set_overlap(scores, gene_names, gene_sets, *, n_top=200):
 
 
 def gene_set_enrichment(
-    scores,
-    gene_names,
-    gene_sets,
+    scores: ArrayLike,
+    gene_names: Sequence[str],
+    gene_sets: Mapping[str, Iterable[str]],
     *,
-    n_permutations=1000,
-    min_size=15,
-    weight=1.0,
-    random_state=None,
-):
+    n_permutations: int = 1000,
+    min_size: int = 15,
+    weight: float = 1.0,
+    random_state: Any = None,
+) -> Bunch:
     """Test whether the genes of a set gather at either end of a factor's effects (MTGSEA).
 
     Genes are ranked by falling effect. Down the ranking a running sum rises by the share of each
@@ -97,7 +116,7 @@ def gene_set_enrichment(
     Returns
     -------
     table : Bunch
-        Columns of one entry a set, for ``pandas.DataFrame(table)``: `gene_set`, `size`,
+        Columns of one entry per set, for ``pandas.DataFrame(table)``: `gene_set`, `size`,
         `es_positive`, `es_negative`, `p_positive`, `p_negative` (one more than the shuffles whose
         extreme ES is as large, over one more than all shuffles), `q_positive` and `q_negative`
         (Benjamini-Hochberg).
@@ -115,37 +134,22 @@ def gene_set_enrichment(
     check_number(min_size, "min_size", integer=True, low=1, closed="left")
     check_number(weight, "weight", low=0, closed="left")
     scores, names, members = _check_sets(scores, gene_names, gene_sets, min_size=min_size)
-    rng = check_random_state(random_state)
-    n = scores.size
     order = np.argsort(-scores, kind="stable")
     sizes = np.abs(scores[order]) ** weight  # by place in the ranking
-    place = np.empty(n, dtype=np.int64)
-    place[order] = np.arange(n)
-    observed = np.array([_enrichment(place[own][None, :], sizes)[:, 0] for own in members])
-    high, low = np.zeros(n_permutations), np.zeros(n_permutations)
-    pool = np.unique(np.concatenate(members))  # no other gene needs a shuffled place
-    columns = [np.searchsorted(pool, own) for own in members]
-    shuffle = np.random.default_rng(rng.randint(2**31, size=4))
-    width = max(1, CHUNK_CELLS // pool.size)
-    for start in range(0, n_permutations, width):
-        rows = slice(start, min(start + width, n_permutations))
-        places = np.empty((rows.stop - rows.start, pool.size), dtype=np.int32)
-        for drawn in places:
-            drawn[:] = shuffle.choice(n, pool.size, replace=False)
-        for own in columns:
-            positive, negative = _enrichment(places[:, own], sizes)
-            high[rows] = np.maximum(high[rows], positive)
-            low[rows] = np.minimum(low[rows], negative)
-    high, low = np.sort(high), np.sort(low)
-    positive, negative = observed.T
-    # an ES equal up to rounding counts as reached
-    reached = n_permutations - np.searchsorted(high, positive - 1e-12)
-    below = np.searchsorted(low, negative + 1e-12, side="right")
+    place = np.empty(scores.size, dtype=np.int64)
+    place[order] = np.arange(scores.size)
+    positive, negative = np.array(
+        [_enrichment(place[genes][None, :], sizes)[:, 0] for genes in members]
+    ).T
+    rng = check_random_state(random_state)
+    high, low = _null_extremes(members, sizes, n_permutations, rng)
+    reached = n_permutations - np.searchsorted(high, positive - ROUNDING)
+    below = np.searchsorted(low, negative + ROUNDING, side="right")
     p_positive = (1 + reached) / (1 + n_permutations)
     p_negative = (1 + below) / (1 + n_permutations)
     return Bunch(
         gene_set=names,
-        size=np.array([own.size for own in members]),
+        size=np.array([genes.size for genes in members]),
         es_positive=positive,
         es_negative=negative,
         p_positive=p_positive,
@@ -155,8 +159,28 @@ def gene_set_enrichment(
     )
 
 
+def _null_extremes(members, sizes, n_permutations, rng):
+    """Return the largest and the smallest ES over all sets of each shuffle (B,), sorted."""
+    n = sizes.size
+    high, low = np.zeros(n_permutations), np.zeros(n_permutations)
+    pool = np.unique(np.concatenate(members))  # no other gene needs a shuffled place
+    columns = [np.searchsorted(pool, genes) for genes in members]
+    shuffle = np.random.default_rng(rng.randint(2**31, size=4))
+    width = max(1, CHUNK_CELLS // pool.size)
+    for start in range(0, n_permutations, width):
+        rows = slice(start, min(start + width, n_permutations))
+        places = np.empty((rows.stop - rows.start, pool.size), dtype=np.int32)
+        for drawn in places:
+            drawn[:] = shuffle.choice(n, pool.size, replace=False)
+        for of_set in columns:
+            positive, negative = _enrichment(places[:, of_set], sizes)
+            high[rows] = np.maximum(high[rows], positive)
+            low[rows] = np.minimum(low[rows], negative)
+    return np.sort(high), np.sort(low)
+
+
 def _enrichment(places, sizes):
-    """Return positive and negative ES (2, B) of sets at B times m places in a ranking.
+    """Return the positive and negative ES (2, B) of a set at B times m places in a ranking.
 
     The running sum is largest just after a gene of the set and smallest just before one, so that
     the other genes need no visit.
@@ -177,12 +201,12 @@ def _enrichment(places, sizes):
 
 
 def _check_sets(scores, gene_names, gene_sets, *, min_size):
-    """Return scores, the names of the sets of at least `min_size` genes, and their genes."""
+    """Return the `TestedSets`, of at least `min_size` genes."""
     scores = to_numpy(scores).astype(np.float64)
     gene_names = np.asarray(gene_names).astype(str)
     if scores.ndim != 1 or scores.shape != gene_names.shape:
         raise ValueError(
-            f"scores and gene_names must have one entry a gene; got shapes {scores.shape} and "
+            f"scores and gene_names must have one entry per gene; got shapes {scores.shape} and "
             f"{gene_names.shape}."
         )
     if not np.isfinite(scores).all():
@@ -192,13 +216,13 @@ def _check_sets(scores, gene_names, gene_sets, *, min_size):
         raise ValueError("gene_names holds a name more than once.")
     names, members = [], []
     for name, genes in gene_sets.items():
-        own = sorted({places[gene] for gene in genes if gene in places})
-        if len(own) >= min_size:
+        present = sorted({places[gene] for gene in genes if gene in places})
+        if len(present) >= min_size:
             names.append(name)
-            members.append(np.array(own))
+            members.append(np.array(present))
     if not members:
         raise ValueError(
             f"No gene set has {min_size} or more of the {gene_names.size} genes; check that "
             "gene_sets and gene_names use the same kind of names."
         )
-    return scores, np.array(names), members
+    return TestedSets(scores, np.array(names), members)

@@ -1,5 +1,7 @@
 """What the factors of a fitted MILAGERegressor do: tissues, genes and variants."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import hypergeom
 from sklearn.utils import Bunch
@@ -9,7 +11,7 @@ from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import check_number
 
 
-def factor_loadings(model):
+def factor_loadings(model: Any) -> np.ndarray:
     """Return the effects (n_tissues, n_components_, n_genes) of the factors, of any trans model.
 
     Parameters
@@ -29,7 +31,7 @@ def factor_loadings(model):
     return tissue[:, :, None] * gene.T[None, :, :]
 
 
-def factor_summary(model, *, n_top=200, threshold=1e-6):
+def factor_summary(model: Any, *, n_top: int = 200, threshold: float = 1e-6) -> Bunch:
     """Summarize each factor: its tissues, genes and variants.
 
     Parameters
@@ -39,8 +41,8 @@ def factor_summary(model, *, n_top=200, threshold=1e-6):
     n_top : int, default=200
         Number of top genes, by root mean square effect over tissues.
     threshold : float, default=1e-6
-        A variant is active in a factor where its effect on the scores, per counted allele, is
-        larger in absolute value.
+        A variant is active in a factor if its effect on the scores, per counted allele, is larger
+        in absolute value.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def factor_summary(model, *, n_top=200, threshold=1e-6):
         gene_strength=gene_strength,
         top_tissues=np.argsort(-tissue_strength.T, axis=1, kind="stable"),
         top_genes=top_genes,
-        active_variants=[_active(own, threshold) for own in np.abs(coef)],
+        active_variants=[_active(sizes, threshold) for sizes in np.abs(coef)],
         gene_overlap=overlap,
         gene_overlap_p_value=hypergeom.sf(overlap - 1, n_genes, n_top, n_top),
     )

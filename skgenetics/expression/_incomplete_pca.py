@@ -1,16 +1,46 @@
 """Principal components of a matrix with holes."""
 
 import warnings
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skgenetics.utils._parameters import check_number
+from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
+from skgenetics.utils._typing import ArrayLike
 from skgenetics.utils._validation import validate_sample_weight
 
 CHUNK_BYTES = 2**26
+
+
+class Observed(NamedTuple):
+    """A matrix with holes, and the weights of its rows."""
+
+    values: np.ndarray  # (n, d), 0 where missing
+    mask: np.ndarray  # (n, d) True where observed
+    weight: np.ndarray  # (n,)
+
+
+class Loadings(NamedTuple):
+    """Parameters of the model x = W z + mean + noise."""
+
+    W: np.ndarray  # (d, q)
+    mean: np.ndarray  # (d,)
+    noise: float  # variance
+
+
+class Expectations(NamedTuple):
+    """What the E-step says of the scores z of some rows, given what is observed of them."""
+
+    rows: slice
+    z: np.ndarray  # (m, q) means
+    covariance: np.ndarray  # (m, q, q) over the variance of the noise
+    log_det: np.ndarray  # (m,) of its inverse
+    square: np.ndarray  # (m,) x' (W W' / noise + 1)^-1 x of the observed, centered values
 
 
 class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -27,7 +57,7 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     max_iter : int, default=1000
         Largest number of iterations of EM.
     tol : float, default=1e-7
-        Stop where the log-likelihood rises by less than this share of it.
+        Stop if the log-likelihood rises by less than this share of it.
 
     Attributes
     ----------
@@ -47,7 +77,7 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     converged_ : bool
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Where X has columns with names.
+        If X has columns with names.
 
     References
     ----------
@@ -65,23 +95,31 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     (4, 1)
     """
 
-    def __init__(self, n_components=1, *, max_iter=1000, tol=1e-7):
+    _constraints: ClassVar[Constraints] = {
+        "n_components": [Integer(low=1)],
+        "max_iter": [Integer(low=1)],
+        "tol": [Number(low=0, closed="left")],
+    }
+
+    def __init__(self, n_components: int = 1, *, max_iter: int = 1000, tol: float = 1e-7):
         self.n_components = n_components
         self.max_iter = max_iter
         self.tol = tol
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Declare that NaN is allowed."""
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         """Number of components, for the names of the features."""
         return self.n_components_
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
+    ) -> "IncompletePCA":
         """Fit the components.
 
         Parameters
@@ -102,59 +140,57 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ValueError
             If X holds infinity or no observed value.
         """
-        count = {"integer": True, "low": 1, "closed": "left"}
-        check_number(self.n_components, "n_components", **count)
-        check_number(self.max_iter, "max_iter", **count)
-        check_number(self.tol, "tol", low=0, closed="left")
+        check_parameters(self)
         X = validate_data(
             self, X, dtype=np.float64, ensure_all_finite="allow-nan", ensure_min_samples=2
         )
         weight = validate_sample_weight(sample_weight, len(X), np, "cpu", np.float64)
         weight = np.ones(len(X)) if weight is None else weight
-        mask = ~np.isnan(X)
-        if not mask[weight > 0].any():
+        data = _observed(X, weight)
+        if not data.mask[weight > 0].any():
             raise ValueError("X holds no observed value with a positive weight.")
-        used = int(np.count_nonzero(mask[weight > 0].any(axis=1)))
-        self.n_components_ = max(1, min(self.n_components, X.shape[1], used - 1))
-        seen = weight @ mask
-        values = np.where(mask, X, 0.0)
-        mean = weight @ values / np.maximum(seen, 1e-300)
-        filled = np.sqrt(weight)[:, None] * np.where(mask, X - mean, 0.0)
-        _, size, right = np.linalg.svd(filled, full_matrices=False)
-        variances = size**2 / weight.sum()
-        total = max(variances.sum(), 1e-300)
-        rest = variances[self.n_components_ :].sum()
-        noise = max(rest / max(X.shape[1] - self.n_components_, 1), 1e-6 * total / X.shape[1])
-        spread = np.sqrt(np.clip(variances - noise, 1e-6 * total / X.shape[1], None))
-        W = right[: self.n_components_].T * spread[: self.n_components_]
-        path, self.converged_ = [], False
-        for _ in range(self.max_iter):
-            W_new, mean_new, noise_new, value = _em(values, mask, weight, W, mean, noise)
-            if path and value - path[-1] <= self.tol * abs(value):
-                self.converged_ = True
-            path.append(value)
-            if self.converged_:
-                break
-            W, mean = W_new, mean_new
-            noise = max(noise_new, 1e-10 * total / X.shape[1])
+        n_used = int(np.count_nonzero(data.mask[weight > 0].any(axis=1)))
+        self.n_components_ = max(1, min(self.n_components, X.shape[1], n_used - 1))
+        loadings, floor = _start(data, self.n_components_)
+        loadings = self._run_em(data, loadings, floor)
+        self._set_components(loadings)
+        return self
+
+    def _run_em(self, data: Observed, loadings: Loadings, floor: float) -> Loadings:
+        """Run EM until the log-likelihood stops rising, and return the last parameters.
+
+        floor : float
+            Smallest variance of the noise.
+        """
+        path: list[float] = []
+        self.converged_ = False
+        while len(path) < self.max_iter and not self.converged_:
+            following, log_likelihood = _em_iteration(data, loadings)
+            rise = log_likelihood - path[-1] if path else np.inf
+            self.converged_ = bool(rise <= self.tol * abs(log_likelihood))
+            path.append(float(log_likelihood))
+            if not self.converged_:
+                loadings = following._replace(noise=max(following.noise, floor))
         if not self.converged_:
             warnings.warn(
                 f"IncompletePCA did not converge in {self.max_iter} iterations. Increase "
                 "max_iter, or tol.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-        left, size, _ = np.linalg.svd(W, full_matrices=False)
-        left = left * np.sign(left[np.argmax(np.abs(left), axis=0), np.arange(left.shape[1])])
-        self.components_ = left.T
-        self.explained_variance_ = size**2 + noise
-        self.noise_variance_ = float(noise)
-        self.mean_ = mean
-        self.log_likelihood_path_ = [float(value) for value in path]
-        self.n_iter_ = len(path)
-        return self
+        self.log_likelihood_path_, self.n_iter_ = path, len(path)
+        return loadings
 
-    def transform(self, X):
+    def _set_components(self, loadings: Loadings) -> None:
+        """Set orthonormal components, whose largest entry is positive, and their variances."""
+        left, size, _ = np.linalg.svd(loadings.W, full_matrices=False)
+        largest = left[np.argmax(np.abs(left), axis=0), np.arange(left.shape[1])]
+        self.components_ = (left * np.sign(largest)).T
+        self.explained_variance_ = size**2 + loadings.noise
+        self.noise_variance_ = float(loadings.noise)
+        self.mean_ = loadings.mean
+
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return the expected scores of the rows given what is observed of them.
 
         Parameters
@@ -170,56 +206,82 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         check_is_fitted(self)
         X = validate_data(self, X, reset=False, dtype=np.float64, ensure_all_finite="allow-nan")
         size = np.sqrt(np.clip(self.explained_variance_ - self.noise_variance_, 0.0, None))
-        W = self.components_.T * size
-        mask = ~np.isnan(X)
-        values = np.where(mask, X, 0.0)
-        scores = [
-            z for _, z, _, _, _ in _expectations(values, mask, W, self.mean_, self.noise_variance_)
-        ]
-        return np.concatenate(scores) * size
+        loadings = Loadings(self.components_.T * size, self.mean_, self.noise_variance_)
+        chunks = _expectations(_observed(X, np.ones(len(X))), loadings)
+        return np.concatenate([chunk.z for chunk in chunks]) * size
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: ArrayLike) -> np.ndarray:
         """Return the data (n_samples, n_features) of scores (n_samples, n_components_)."""
         check_is_fitted(self)
         return np.asarray(X) @ self.components_ + self.mean_
 
 
-def _expectations(values, mask, W, mean, noise):
-    """Yield, by chunks of rows, E[z], the covariance of z over the noise, and what EM needs."""
+def _observed(X, weight):
+    """Return the `Observed` of X (n, d), NaN where missing."""
+    mask = ~np.isnan(X)
+    return Observed(np.where(mask, X, 0.0), mask, weight)
+
+
+def _start(data, n_components):
+    """Return `Loadings` from the matrix filled by means, and the least variance of the noise."""
+    values, mask, weight = data
+    d = values.shape[1]
+    mean = weight @ values / np.maximum(weight @ mask, 1e-300)
+    filled = np.sqrt(weight)[:, None] * np.where(mask, values - mean, 0.0)
+    _, size, right = np.linalg.svd(filled, full_matrices=False)
+    variances = size**2 / weight.sum()
+    total = max(variances.sum(), 1e-300)
+    rest = variances[n_components:].sum()
+    noise = max(rest / max(d - n_components, 1), 1e-6 * total / d)
+    spread = np.sqrt(np.clip(variances - noise, 1e-6 * total / d, None))
+    W = right[:n_components].T * spread[:n_components]
+    return Loadings(W, mean, noise), 1e-10 * total / d
+
+
+def _expectations(data: Observed, loadings: Loadings) -> Iterator[Expectations]:
+    """Yield the `Expectations` of chunks of rows: the E-step."""
+    W, mean, noise = loadings
     q = W.shape[1]
     products = (W[:, :, None] * W[:, None, :]).reshape(len(W), -1)
     width = max(1, CHUNK_BYTES // (8 * q * q))
-    for start in range(0, len(values), width):
+    for start in range(0, len(data.values), width):
         rows = slice(start, start + width)
-        precision = (mask[rows] @ products).reshape(-1, q, q) + noise * np.eye(q)
-        centered = np.where(mask[rows], values[rows] - mean, 0.0)
+        mask = data.mask[rows]
+        precision = (mask @ products).reshape(-1, q, q) + noise * np.eye(q)
+        centered = np.where(mask, data.values[rows] - mean, 0.0)
         linear = centered @ W
         covariance = np.linalg.inv(precision)
         z = np.einsum("nab,nb->na", covariance, linear)
         square = np.sum(centered**2, axis=1) - np.sum(linear * z, axis=1)
-        yield rows, z, covariance, np.linalg.slogdet(precision)[1], square
+        yield Expectations(rows, z, covariance, np.linalg.slogdet(precision)[1], square)
 
 
-def _em(values, mask, weight, W, mean, noise):
-    """Return W, mean and noise after an iteration, and the log-likelihood before it."""
-    d, q = W.shape
-    second = np.zeros((d, q + 1, q + 1))
-    cross = np.zeros((d, q + 1))
-    value = 0.0
-    for rows, z, covariance, log_det, square in _expectations(values, mask, W, mean, noise):
-        w, seen = weight[rows], mask[rows]
-        count = seen.sum(axis=1)
-        likelihood = count * np.log(2 * np.pi) + (count - q) * np.log(noise) + log_det
-        value -= w @ (likelihood + square / noise) / 2
+def _em_iteration(data: Observed, loadings: Loadings) -> tuple[Loadings, float]:
+    """Return the `Loadings` after an iteration of EM, and the log-likelihood before it."""
+    noise, (d, q) = loadings.noise, loadings.W.shape
+    second, cross = np.zeros((d, q + 1, q + 1)), np.zeros((d, q + 1))  # moments of z and 1
+    log_likelihood = 0.0
+    for rows, z, covariance, log_det, square in _expectations(data, loadings):
+        weight, mask = data.weight[rows], data.mask[rows]
+        count = mask.sum(axis=1)
+        deviance = count * np.log(2 * np.pi) + (count - q) * np.log(noise) + log_det
+        log_likelihood -= weight @ (deviance + square / noise) / 2
         z = np.column_stack([z, np.ones(len(z))])
         moments = z[:, :, None] * z[:, None, :]
         moments[:, :q, :q] += noise * covariance
-        cells = (w[:, None] * seen).T
+        cells = (weight[:, None] * mask).T
         second += (cells @ moments.reshape(len(z), -1)).reshape(d, q + 1, q + 1)
-        cross += (cells * values[rows].T) @ z
+        cross += (cells * data.values[rows].T) @ z
+    return _maximized(data, second, cross), log_likelihood
+
+
+def _maximized(data, second, cross):
+    """Return the `Loadings` that maximize the expected log-likelihood: the M-step."""
+    values, mask, weight = data
+    size = cross.shape[1]
     floor = 1e-12 * np.trace(second, axis1=1, axis2=2)[:, None, None] + 1e-100
-    found = np.linalg.solve(second + floor * np.eye(q + 1), cross[:, :, None])[:, :, 0]
+    coef = np.linalg.solve(second + floor * np.eye(size), cross[:, :, None])[:, :, 0]
     squares = np.sum(weight[:, None] * mask * values**2)
-    fitted = 2 * np.sum(found * cross) - np.einsum("da,dab,db->", found, second, found)
-    total = np.sum(weight[:, None] * mask)
-    return found[:, :q], found[:, q], (squares - fitted) / total, value
+    fitted = 2 * np.sum(coef * cross) - np.einsum("da,dab,db->", coef, second, coef)
+    noise = (squares - fitted) / np.sum(weight[:, None] * mask)
+    return Loadings(coef[:, :-1], coef[:, -1], noise)

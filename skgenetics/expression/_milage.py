@@ -1,45 +1,53 @@
 """The MILAGERegressor estimator."""
 
-import numpy as np
+from typing import Any, ClassVar
+
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
+from sklearn.utils import Tags, check_random_state
 
+from skgenetics.expression._data import FitData, fit_data
 from skgenetics.expression._parameters import (
-    check_parameters,
+    ColumnList,
+    check_combinations,
     choose_solver,
+    cis_settings_of,
     penalties_of,
-    resolve_candidates,
-    resolve_windows,
-    split,
-    warn_of_gaps,
+    start_settings_of,
 )
 from skgenetics.expression._polygenic import fit_polygenic
 from skgenetics.expression._prediction import ExpressionPredictionMixin
 from skgenetics.expression._stages import (
     LAYERS,
-    CisPart,
-    HeldOut,
+    CisStage,
     Stages,
-    finish,
     fitted_attributes,
-    make_problem,
-    subtract_trans,
+    held_out_of,
 )
-from skgenetics.expression._standardization import Remaining, expression_moments, shares
-from skgenetics.expression.cis._regression import fit_cis, no_effects, predict_cis
-from skgenetics.expression.trans._kernel import CenteredGenotypes, cross_kernel, genotype_kernel
+from skgenetics.expression._standardization import variance_explained
+from skgenetics.expression.trans._design import make_design
+from skgenetics.expression.trans._fit import finish, subtract_trans
+from skgenetics.expression.trans._kernel import CenteredGenotypes, genotype_kernel
+from skgenetics.expression.trans._objective import Params, TransProblem
+from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import start_params
-from skgenetics.expression.trans._targets import make_targets, sum_of_squares
-from skgenetics.utils._arrays import (
-    float_dtype,
-    move_to,
-    to_numpy,
-)
+from skgenetics.expression.trans._targets import Targets, sum_of_squares
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._validation import validate_fit_data, validate_sample_weight
+from skgenetics.utils._parameters import (
+    Anything,
+    Constraints,
+    Flag,
+    Integer,
+    Number,
+    Option,
+    Seed,
+    check_parameters,
+)
+from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import validate_fit_data
 
-VALIDATION = "validation_scores_"
+NOT_NEGATIVE = Number(low=0, closed="left")
 
 
 class MILAGERegressor(
@@ -195,34 +203,62 @@ class MILAGERegressor(
     (200, 8, 3)
     """
 
+    _constraints: ClassVar[Constraints] = {
+        "n_components": [Integer(low=0)],
+        "trans_model": [Option("linear", "sigmoid", "tensor")],
+        "cis_windows": [None, Anything("two integers or a list of variant names for each gene")],
+        "n_variants": [None, Integer(low=1)],
+        "cis_penalty": [Option("group_lasso", "lasso", "ridge")],
+        "cis_alpha": [None, NOT_NEGATIVE],
+        "cis_impute": [None, Option("mean")],
+        "variant_alpha": [NOT_NEGATIVE],
+        "loading_alpha": [NOT_NEGATIVE],
+        "tissue_alpha": [NOT_NEGATIVE],
+        "variant_penalty": [Option("l2", "l1")],
+        "loading_penalty": [Option("l2", "l1")],
+        "tissue_penalty": [Option("l2", "l1")],
+        "candidate_variants": [Option("all", "cis"), ColumnList("columns of X")],
+        "polygenic": [Flag()],
+        "standardize_expression": [Flag()],
+        "init": [Option("staged", "random")],
+        "n_refits": [Integer(low=0)],
+        "solver": [Option("auto", *SOLVERS)],
+        "max_iter": [Integer(low=1)],
+        "tol": [NOT_NEGATIVE],
+        "early_stopping": [Flag()],
+        "validation_fraction": [Number(low=0, high=1)],
+        "n_jobs": [None, Integer()],
+        "random_state": [Seed()],
+    }
+
     def __init__(
         self,
-        n_components=40,
+        n_components: int = 40,
         *,
-        trans_model="linear",
-        cis_windows=None,
-        n_variants=None,
-        cis_penalty="group_lasso",
-        cis_alpha=None,
-        cis_impute=None,
-        variant_alpha=1e-3,
-        loading_alpha=0.03,
-        tissue_alpha=0.01,
-        variant_penalty="l2",
-        loading_penalty="l2",
-        tissue_penalty="l2",
-        candidate_variants="all",
-        polygenic=False,
-        standardize_expression=True,
-        init="staged",
-        n_refits=0,
-        solver="auto",
-        max_iter=500,
-        tol=1e-6,
-        early_stopping=False,
-        validation_fraction=0.1,
-        n_jobs=None,
-        random_state=None,
+        trans_model: str = "linear",
+        cis_windows: Any = None,
+        n_variants: int | None = None,
+        cis_penalty: str = "group_lasso",
+        cis_alpha: float | None = None,
+        cis_impute: str | None = None,
+        variant_alpha: float = 1e-3,
+        loading_alpha: float = 0.03,
+        tissue_alpha: float = 0.01,
+        variant_penalty: str = "l2",
+        loading_penalty: str = "l2",
+        tissue_penalty: str = "l2",
+        candidate_variants: Any = "all",
+        polygenic: bool = False,
+        standardize_expression: bool = True,
+        init: str = "staged",
+        n_refits: int = 0,
+        solver: str = "auto",
+        max_iter: int = 500,
+        tol: float = 1e-6,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_jobs: int | None = None,
+        random_state: Any = None,
     ):
         self.n_components = n_components
         self.trans_model = trans_model
@@ -250,7 +286,7 @@ class MILAGERegressor(
         self.n_jobs = n_jobs
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Declare array API support and targets of many outputs."""
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
@@ -258,7 +294,9 @@ class MILAGERegressor(
         return tags
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "MILAGERegressor":
         """Fit the cis, trans and polygenic parts, each to what the others before it leave.
 
         Parameters
@@ -268,7 +306,7 @@ class MILAGERegressor(
         y : array-like of shape (n_individuals, n_genes, n_tissues), (n_individuals, n_genes) or \
                 (n_individuals,)
             Expression; NaN marks what was not observed. 2-D: one tissue. 1-D: one gene. Results
-            have the dtype of X, or where X holds integers that of y: float32 takes half the memory.
+            have the dtype of X or, if X holds integers, that of y: float32 takes half the memory.
         sample_weight : array-like of shape (n_individuals,), optional
             Frequencies: weights equal repetition, except of held-out individuals and folds.
 
@@ -283,119 +321,76 @@ class MILAGERegressor(
             another width, or a parameter is out of range.
         """
         check_parameters(self)
-        X, y, xp, device = validate_fit_data(
-            self, X, y, ndims=(1, 2, 3), allow_nan=True, min_samples=2
-        )
-        self.solver_ = choose_solver(self)
+        check_combinations(self)
+        X, y, _, _ = validate_fit_data(self, X, y, ndims=(1, 2, 3), allow_nan=True, min_samples=2)
         rng = check_random_state(self.random_state)
-        single = y.dtype == xp.float32 and xp.isdtype(X.dtype, "integral")
-        dtype = xp.float32 if single else float_dtype(X, xp)
-        weight = validate_sample_weight(sample_weight, X.shape[0], np, "cpu", np.float64)
-        weight = np.ones(X.shape[0]) if weight is None else weight
+        self.solver_ = choose_solver(self)
         self._y_ndim = y.ndim
-        Y = to_numpy(y)
-        Y = Y if Y.dtype == np.float32 else Y.astype(np.float64, copy=False)
-        Y = Y.reshape(*Y.shape, *[1] * (3 - Y.ndim))
-        windows = resolve_windows(self, Y.shape[1])
-        candidates = resolve_candidates(self)
-        used, held_out = split(self, weight > 0, ~np.isnan(Y).all(axis=(1, 2)), rng)
-
-        def array(values, kind=dtype):
-            return move_to(np.ascontiguousarray(values), xp, device, kind)
-
-        def rows(chosen):
-            return X if chosen.size == X.shape[0] else xp.take(X, array(chosen, xp.int64), axis=0)
-
-        X_fit, X_out, weight = rows(used), rows(held_out), weight[used]
-        Y, Y_out = Y if used.size == len(Y) else Y[used], Y[held_out]
-        moments = expression_moments(Y, weight, scale=self.standardize_expression)
-        warn_of_gaps(moments.cells)
-        remaining = {"tissue_means": moments.within}
-        variation = float(np.nansum((Remaining(Y_out, moments)[:, :] - moments.tissue_mean.T) ** 2))
-
-        def fit_cis_part(trans, alpha):
-            effects = no_effects(moments.tissue_mean)
-            if windows is not None:
-                effects = fit_cis(
-                    X_fit, Remaining(Y, moments, trans), weight, windows,
-                    penalty=self.cis_penalty, alpha=alpha, impute=self.cis_impute,
-                    n_jobs=self.n_jobs, random_state=rng,
-                )  # fmt: skip
-
-            def left(X, Y):
-                def explained(genes):
-                    return predict_cis(X, effects, genes) + effects.intercept.T[genes]
-
-                return Remaining(Y, moments, explained)
-
-            targets = make_targets(left(X_fit, Y), weight, xp, device)
-            return CisPart(effects, targets, left(X_out, Y_out)[:, :])
-
-        cis = fit_cis_part(None, self.cis_alpha)
-        alpha = cis.effects.alpha
-        kernel, self._scale = genotype_kernel(X_fit, array(weight, xp.float64), xp)
-        problem = make_problem(
-            CenteredGenotypes(X_fit, self._scale, xp), kernel, cis.targets, penalties_of(self),
-            self.trans_model, xp, device,
-        )  # fmt: skip
-        self.n_components_ = min(self.n_components, len(used) - 1, problem.targets.n_targets)
-        for name in (VALIDATION, "polygenic_coef_", "polygenic_share_", *LAYERS):
-            vars(self).pop(name, None)
-        watched = None
-        if held_out.size:
-            watched = HeldOut(
-                variation, cross_kernel(X_out, X_fit, self._scale, xp),
-                CenteredGenotypes(X_out, self._scale, xp),
-            )  # fmt: skip
-        stages = Stages(cis, problem, moments.within, watched)
-        self.loss_curve_, self.train_scores_ = stages.loss, stages.train
-        if watched is not None:
-            self.validation_scores_ = stages.validation
-        self._set_arrays(
-            array,
-            expression_mean_=moments.mean,
-            expression_scale_=moments.scale,
-            tissue_mean_=moments.mean + moments.scale * moments.tissue_mean,
-        )
-        self.X_fit_ = X_fit
+        data = fit_data(self, X, y, sample_weight, rng)
+        settings = start_settings_of(self, data.windows)
+        cis_stage = CisStage(data, cis_settings_of(self), rng)
+        cis = cis_stage.fit()
+        problem, kernel = self._trans_problem(data, cis.targets)
+        n_targets = problem.targets.n_targets
+        self.n_components_ = min(self.n_components, data.weight.size - 1, n_targets)
+        held_out = held_out_of(data, self._scale)
+        stages = Stages(cis_stage, cis, problem, data.moments.within, held_out)
+        self._set_data(data)
+        self._set_traces(stages)
         start = start_params(
-            problem, weight, self.n_components_, init=self.init,
-            solver=self.solver_, windows=windows, candidates=candidates, rng=rng,
-            n_jobs=self.n_jobs,
-        )  # fmt: skip
-
-        def attributes(state):
-            fit = finish(state.params, stages.problem)
-            return fitted_attributes(fit, stages.cis, array, xp)
-
-        state, self.n_iter_ = run_solver(
-            self,
-            stages.run(
-                self.solver_, start, tol=self.tol,
-                n_refits=self.n_refits if self.n_components_ else 0,
-                refit_cis=lambda trans: fit_cis_part(lambda genes: trans[:, genes], alpha),
-            ),
-            max_iter=self.max_iter,
-            X=X,
-            y=y,
-            attributes=attributes,
-        )  # fmt: skip
-        self.converged_ = bool(state.converged)
-        params, cis, problem = stages.best
-        fit = finish(params, problem)
-        vars(self).update(fitted_attributes(fit, cis, array, xp))
-        if windows is not None:
-            remaining["cis"] = sum_of_squares(problem.targets, xp)
-        targets = subtract_trans(problem.targets, fit, xp)
-        remaining["trans"] = sum_of_squares(targets, xp)
-        if self.polygenic:
-            found = fit_polygenic(to_numpy(kernel), targets)
-            dual, offset, share, remaining["polygenic"] = found
-            self._set_arrays(array, polygenic_coef_=dual, polygenic_share_=share)
-            self.intercept_ = self.intercept_ + array(offset)
-        self.variance_explained_ = shares(moments.total, remaining)
+            problem, data.weight, self.n_components_, SOLVERS[self.solver_], settings, rng
+        )
+        self._run(stages, start, X, y)
+        self._set_parts(stages, data, kernel)
         return self
 
-    def _set_arrays(self, array, **values):
-        """Set fitted attributes from arrays on the host."""
-        vars(self).update({name: array(value) for name, value in values.items()})
+    def _trans_problem(self, data: FitData, targets: Targets) -> tuple[TransProblem, Array]:
+        """Return the trans problem of targets, and the kernel (I, I) of the genotypes."""
+        X, put, xp = data.training.X, data.placement.put, data.placement.xp
+        kernel, self._scale = genotype_kernel(X, put(data.weight, xp.float64))
+        genotypes, penalties = CenteredGenotypes(X, self._scale), penalties_of(self)
+        design = make_design(genotypes, kernel, penalties.variant_kind, self.trans_model)
+        return TransProblem(targets, design, penalties, self.trans_model), kernel
+
+    def _set_data(self, data: FitData) -> None:
+        """Set the fitted attributes that prediction needs of the data; drop those of other fits."""
+        for name in ("validation_scores_", "polygenic_coef_", "polygenic_share_", *LAYERS):
+            self.__dict__.pop(name, None)
+        moments, put = data.moments, data.placement.put
+        self.X_fit_ = data.training.X
+        self.expression_mean_, self.expression_scale_ = put(moments.mean), put(moments.scale)
+        self.tissue_mean_ = put(moments.mean + moments.scale * moments.tissue_mean)
+
+    def _set_traces(self, stages: Stages) -> None:
+        """Set the lists that `stages` appends to."""
+        self.loss_curve_, self.train_scores_ = stages.loss_curve, stages.train_scores
+        if stages.held_out is not None:
+            self.validation_scores_ = stages.validation_scores
+
+    def _run(self, stages: Stages, start: Params, X: Array, y: Array) -> None:
+        """Run the stages under the callbacks."""
+        n_refits = self.n_refits if self.n_components_ else 0
+        iterations = stages.run(SOLVERS[self.solver_], start, tol=self.tol, n_refits=n_refits)
+        state, self.n_iter_ = run_solver(
+            self, iterations, max_iter=self.max_iter, X=X, y=y, attributes=stages.attributes
+        )
+        self.converged_ = bool(state.converged)
+
+    def _set_parts(self, stages: Stages, data: FitData, kernel: Array) -> None:
+        """Set the cis and trans part of the best iteration, and fit the polygenic part."""
+        params, cis, problem = stages.best
+        put = data.placement.put
+        fit = finish(params, problem)
+        self.__dict__.update(fitted_attributes(fit, cis.effects, data.placement))
+        remaining = {"tissue_means": data.moments.within}
+        if data.windows is not None:
+            remaining["cis"] = sum_of_squares(problem.targets)
+        targets = subtract_trans(problem.targets, fit)
+        remaining["trans"] = sum_of_squares(targets)
+        if self.polygenic:
+            polygenic = fit_polygenic(to_numpy(kernel), targets)
+            remaining["polygenic"] = polygenic.sum_of_squares
+            self.polygenic_coef_ = put(polygenic.dual)
+            self.polygenic_share_ = put(polygenic.share)
+            self.intercept_ = self.intercept_ + put(polygenic.intercept)
+        self.variance_explained_ = variance_explained(data.moments.total, remaining)

@@ -5,16 +5,47 @@ strength of each gene and tissue minimizes the squared error of leaving out one 
 has a closed form; no effect at all is among the strengths.
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 
-from skgenetics.expression.trans._targets import is_masked, same_cells
+from skgenetics.expression.trans._targets import Block, Targets, is_masked, same_cells
 from skgenetics.utils._arrays import to_numpy
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
+MIN_INDIVIDUALS = 3
 
 
-def fit_block(kernel, y, weight):
-    """Return dual coefficients (n, J), intercepts (J,) and heritable shares (J,) of a block.
+class PolygenicBlock(NamedTuple):
+    """Kernel ridge regressions of some genes in a tissue."""
+
+    dual: np.ndarray  # (n, J) coefficients
+    intercept: np.ndarray  # (J,)
+    share: np.ndarray  # (J,) heritable share of the residual
+
+
+class PolygenicFit(NamedTuple):
+    """Kernel ridge regressions of all genes in all tissues, on the host."""
+
+    dual: np.ndarray  # (K, I, J) coefficients, in the dtype of the expression
+    intercept: np.ndarray  # (K, J)
+    share: np.ndarray  # (K, J) heritable share of the residual
+    sum_of_squares: float  # weighted, of what remains
+
+
+class CompletePart(NamedTuple):
+    """Expression of some genes in a tissue without holes."""
+
+    tissue: int
+    rows: np.ndarray  # (n,) individuals
+    weight: np.ndarray  # (n,)
+    genes: np.ndarray  # (m,) in the order of `Targets`
+    y: np.ndarray  # (n, m)
+
+
+def fit_block(kernel: np.ndarray, y: np.ndarray, weight: np.ndarray) -> PolygenicBlock:
+    """Return the kernel ridge regressions of a block, each with its best strength.
 
     Parameters
     ----------
@@ -29,9 +60,8 @@ def fit_block(kernel, y, weight):
     With H the smoother of the doubly centered kernel, a left-out residual is the residual over
     1 - H_ii / w_i - 1 / sum(w).
     """
-    total = weight.sum()
+    total, root = weight.sum(), np.sqrt(weight)
     mean = weight @ y / total
-    root = np.sqrt(weight)
     centered = kernel - (weight @ kernel / total)[None, :]
     centered = centered - (centered @ weight / total)[:, None]
     values, vectors = np.linalg.eigh(root[:, None] * centered * root[None, :])
@@ -39,7 +69,7 @@ def fit_block(kernel, y, weight):
     rotated = vectors.T @ (root[:, None] * (y - mean))
     size = max(values.sum() / total, 1e-300)
     best = np.full(y.shape[1], np.inf)
-    share, weights = np.zeros(y.shape[1]), np.zeros_like(rotated)
+    share, coef = np.zeros(y.shape[1]), np.zeros_like(rotated)
     for h in SHARES:
         inverse = 1 / (values + size * (1 - h) / h) if h > 0 else 0 * values
         leverage = np.sum(vectors**2 * (values * inverse), axis=1) / weight + 1 / total
@@ -48,51 +78,46 @@ def fit_block(kernel, y, weight):
         better = error < best
         best = np.where(better, error, best)
         share = np.where(better, h, share)
-        weights = np.where(better, inverse[:, None] * rotated, weights)
-    dual = root[:, None] * (vectors @ weights)
+        coef = np.where(better, inverse[:, None] * rotated, coef)
+    dual = root[:, None] * (vectors @ coef)
     dual = dual - weight[:, None] * dual.sum(axis=0) / total
-    return dual, mean - weight @ (kernel @ dual) / total, share
+    return PolygenicBlock(dual, mean - weight @ (kernel @ dual) / total, share)
 
 
-def fit_polygenic(kernel, targets):
-    """Fit every block on its own.
-
-    Returns
-    -------
-    dual : array (K, I, J), in the dtype of the expression
-    intercept, share : arrays (K, J)
-    left : float
-        Weighted sum of squares of the residuals.
-    """
+def fit_polygenic(kernel: np.ndarray, targets: Targets) -> PolygenicFit:
+    """Return the `PolygenicFit` of targets (I, J, K), block by block."""
     n, n_genes, n_tissues = targets.shape
-    order, left = to_numpy(targets.order), 0.0
+    order, sum_of_squares = to_numpy(targets.order), 0.0
     dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
     intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
     for k, rows, weight, genes, y in _complete_parts(targets):
-        genes = order[genes]
-        if rows.size >= 3:
-            own = kernel[np.ix_(rows, rows)]
-            found, offset, share[k, genes] = fit_block(own, y, weight)
-            y -= own @ found + offset
-            dual[k][rows[:, None], genes], intercept[k, genes] = found, offset
-        left += float(np.sum(weight @ y**2))
-    return dual, intercept, share, left
+        residual = y
+        if rows.size >= MIN_INDIVIDUALS:
+            among = kernel[np.ix_(rows, rows)]
+            fit = fit_block(among, y, weight)
+            residual = y - (among @ fit.dual + fit.intercept)
+            members = order[genes]
+            dual[k][rows[:, None], members] = fit.dual
+            intercept[k, members], share[k, members] = fit.intercept, fit.share
+        sum_of_squares += float(np.sum(weight @ residual**2))
+    return PolygenicFit(dual, intercept, share, sum_of_squares)
 
 
-def _complete_parts(targets):
-    """Yield tissue, individuals, their weights, genes, and expression (n, genes) without holes."""
+def _complete_parts(targets: Targets) -> Iterator[CompletePart]:
+    """Yield the observed cells as matrices without holes."""
     for blocks in same_cells(targets):
         genes = np.concatenate([np.arange(b.genes.start, b.genes.stop) for b in blocks])
         rows, weight = to_numpy(blocks[0].rows), to_numpy(blocks[0].weight)
-        yield blocks[0].tissue, rows, weight, genes, np.hstack([_values(b) for b in blocks])
+        y = np.hstack([_values(block) for block in blocks])
+        yield CompletePart(blocks[0].tissue, rows, weight, genes, y)
     for block in filter(is_masked, targets.blocks):
         rows, weight, y = to_numpy(block.rows), to_numpy(block.weight), _values(block)
         for place, seen in enumerate(to_numpy(block.seen).T):
-            genes = np.array([block.genes.start + place])
-            yield block.tissue, rows[seen], weight[seen], genes, y[seen][:, [place]]
+            gene = np.array([block.genes.start + place])
+            yield CompletePart(block.tissue, rows[seen], weight[seen], gene, y[seen][:, [place]])
 
 
-def _values(block):
+def _values(block: Block) -> np.ndarray:
     """Return the expression (n, genes) of a block."""
     root = np.sqrt(to_numpy(block.weight))[:, None]
     return to_numpy(block.mean) + to_numpy(block.y) / root

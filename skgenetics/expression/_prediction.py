@@ -1,20 +1,25 @@
 """What a fitted MILAGERegressor does with new genotypes."""
 
 import warnings
+from typing import Any
 
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.expression._stages import LAYERS, TransFit, new_factors, trans_values
+from skgenetics.expression._stages import LAYERS
 from skgenetics.expression.cis._regression import CisEffects, predict_cis
+from skgenetics.expression.trans._fit import TransFit, new_factors, trans_values
 from skgenetics.expression.trans._kernel import CenteredGenotypes, cross_kernel
 from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._arrays import (
     check_same_namespace,
-    get_namespace_and_device,
+    device_of,
     move_to,
+    namespace_of,
     to_numpy,
 )
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes
 
 LARGE_PICKLE = 10**8  # bytes
@@ -23,8 +28,11 @@ LARGE_PICKLE = 10**8  # bytes
 class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
     """Predict, transform and score from the attributes that `MILAGERegressor.fit` sets."""
 
-    def __getstate__(self):
-        """Return the state, with a warning where it holds large training genotypes."""
+    dual_coef_: Array
+    intercept_: Array
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state, with a warning if it holds large training genotypes."""
         X = vars(self).get("X_fit_")
         if X is not None and X.nbytes > LARGE_PICKLE:
             warnings.warn(
@@ -35,11 +43,11 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         return super().__getstate__()
 
     @property
-    def _n_features_out(self):
+    def _n_features_out(self) -> int:
         """Number of factors, for their names."""
         return self.n_components_
 
-    def predict(self, X):
+    def predict(self, X: ArrayLike) -> Array:
         """Predict expression.
 
         Parameters
@@ -52,35 +60,25 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         y : array of shape (n, n_genes, n_tissues), (n, n_genes) or (n,)
             As many dimensions as the y of fit.
         """
-        X, xp, device = self._validate_new(X, "predict")
-        effects = CisEffects(
-            to_numpy(self.cis_coef_), to_numpy(self.cis_variants_), to_numpy(self.cis_indptr_),
-            None, None,
-        )  # fmt: skip
-        kernel, fit = self._cross_kernel(X, xp, device), self._trans_fit()
-        factors = new_factors(
-            fit, kernel, CenteredGenotypes(X, self._scale, xp), self.trans_model, xp
-        )
-        values = trans_values(factors, fit.layers, xp)
+        X = self._new_genotypes(X, "predict")
+        xp, kernel = namespace_of(X), self._cross_kernel(X)
+        values = trans_values(self._factors(X, kernel), self._layers())
         if self._has_polygenic():
-            dual = xp.astype(self.polygenic_coef_, kernel.dtype, copy=False)
-            parts = [kernel @ dual[k, :, :] for k in range(dual.shape[0])]
-            values = values + xp.stack(parts, axis=2)
-        cis = predict_cis(X, effects)
-        values = values + move_to(cis, xp, device) + xp.astype(self.intercept_.T, xp.float64)
+            values = values + self._polygenic_values(kernel)
+        cis = move_to(predict_cis(X, self._cis_effects()), xp, device_of(X))
+        values = values + cis + xp.astype(self.intercept_.T, xp.float64)
         scale = xp.astype(self.expression_scale_, xp.float64)[:, None]
         values = values * scale + xp.astype(self.expression_mean_, xp.float64)[:, None]
         values = xp.astype(values, self.intercept_.dtype)
         return xp.reshape(values, tuple(values.shape)[: self._y_ndim])
 
-    def transform(self, X):
+    def transform(self, X: ArrayLike) -> Array:
         """Return the factors (n, n_components_) of individuals of genotypes X (n, n_variants)."""
-        X, xp, device = self._validate_new(X, "transform")
-        kernel, genotypes = self._cross_kernel(X, xp, device), CenteredGenotypes(X, self._scale, xp)
-        factors = new_factors(self._trans_fit(), kernel, genotypes, self.trans_model, xp)
-        return xp.astype(factors, self.intercept_.dtype)
+        X = self._new_genotypes(X, "transform")
+        factors = self._factors(X, self._cross_kernel(X))
+        return namespace_of(X).astype(factors, self.intercept_.dtype)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return R2 on observed cells.
 
         Parameters
@@ -99,12 +97,14 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
             that the training means score 0. Else the mean R2 of the genes about their own means.
         """
         prediction = self.predict(X)
-        options = {}
-        if self._y_ndim == 3:
-            options = {"baseline": self.tissue_mean_.T, "multioutput": "variance_weighted"}
-        return masked_r2_score(y, prediction, sample_weight=sample_weight, **options)
+        if self._y_ndim < 3:
+            return masked_r2_score(y, prediction, sample_weight=sample_weight)
+        return masked_r2_score(
+            y, prediction, sample_weight=sample_weight, baseline=self.tissue_mean_.T,
+            multioutput="variance_weighted",
+        )  # fmt: skip
 
-    def compact(self):
+    def compact(self) -> "ExpressionPredictionMixin":
         """Replace the training genotypes by the effects of variants, and return the estimator.
 
         Predictions stay the same.
@@ -123,55 +123,79 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         if self.dual_coef_ is not None:
             self._variant_coef = self._coefficients()
             self.dual_coef_ = None
-        vars(self).pop("X_fit_", None)
+        self.__dict__.pop("X_fit_", None)
         return self
 
+    def to_frame(self) -> Any:
+        """Return a pandas data frame with a row per variant: its effects on the factors.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Columns variant_id and, per factor, the effects on its scores per counted allele
+            (`variant_coef_`), named as by `get_feature_names_out`.
+        """
+        check_is_fitted(self)
+        pandas = import_optional("pandas", extra="dataframe")
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        effects = zip(self.get_feature_names_out(), to_numpy(self.variant_coef_))
+        return pandas.DataFrame({"variant_id": names, **dict(effects)})
+
     @property
-    def variant_coef_(self):
+    def variant_coef_(self) -> Array:
         """Effects (n_components_, n_variants) of variants on the scores, per counted allele."""
         check_is_fitted(self)
         coef = self._coefficients() / self._scale.size**0.5
-        return self._xp(coef).astype(coef.T, self.intercept_.dtype)
+        return namespace_of(coef).astype(coef.T, self.intercept_.dtype)
 
-    def _coefficients(self):
+    def _coefficients(self) -> Array:
         """Return the effects (n_variants, T) of centered and scaled genotypes."""
         if self.dual_coef_ is None:
             return self._variant_coef
-        xp = self._xp(self.X_fit_)
-        genotypes = CenteredGenotypes(self.X_fit_, self._scale, xp)
-        return genotypes.T @ xp.astype(self.dual_coef_, xp.float64)
+        return CenteredGenotypes(self.X_fit_, self._scale).T @ _double(self.dual_coef_)
 
-    def _has_polygenic(self):
+    def _has_polygenic(self) -> bool:
         """Return whether the polygenic part is fitted; while fitting, callbacks score without."""
         return "polygenic_coef_" in vars(self)
 
-    def _xp(self, array):
-        """Return the namespace of a fitted array."""
-        return get_namespace_and_device(array)[0]
-
-    def _validate_new(self, X, method):
-        """Return X, its namespace and its device."""
+    def _new_genotypes(self, X: ArrayLike, method: str) -> Array:
+        """Return validated genotypes of new individuals."""
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="intercept_", method=method)
-        return as_genotypes(self, X, reset=False)
+        return as_genotypes(self, X, reset=False)[0]
 
-    def _cross_kernel(self, X, xp, device):
-        """Return the kernel (n, I) with the training individuals, where a part is dual."""
+    def _cross_kernel(self, X: Array) -> Array | None:
+        """Return the kernel (n, I) with the training individuals, or None if no part is dual."""
         if self.dual_coef_ is None and not self._has_polygenic():
             return None
         if self.n_components_ == 0 and not self._has_polygenic():
-            n = (X.shape[0], self.X_fit_.shape[0])
-            return xp.zeros(n, dtype=xp.float64, device=device)  # no part asks for it
-        return cross_kernel(X, self.X_fit_, self._scale, xp)
+            xp, shape = namespace_of(X), (X.shape[0], self.X_fit_.shape[0])
+            return xp.zeros(shape, dtype=xp.float64, device=device_of(X))  # no part asks for it
+        return cross_kernel(X, self.X_fit_, self._scale)
 
-    def _trans_fit(self):
-        """Return the `TransFit` behind the fitted attributes, in double precision."""
-        xp = self._xp(self.intercept_)
+    def _factors(self, X: Array, kernel: Array | None) -> Array:
+        """Return the factors (n, T) of new individuals, in double precision."""
+        dual = None if self.dual_coef_ is None else _double(self.dual_coef_)
+        fit = TransFit(dual, self._variant_coef, self._score_intercept, None, {}, None)
+        return new_factors(fit, kernel, CenteredGenotypes(X, self._scale), self.trans_model)
 
-        def double(array):
-            return None if array is None else xp.astype(array, xp.float64, copy=False)
+    def _layers(self) -> dict[str, Array]:
+        """Return the effects of factors, in double precision."""
+        return {key: _double(vars(self)[n]) for n, key in LAYERS.items() if n in vars(self)}
 
-        layers = {LAYERS[n]: double(v) for n, v in vars(self).items() if n in LAYERS}
-        return TransFit(
-            double(self.dual_coef_), self._variant_coef, self._score_intercept, None, layers, None
-        )
+    def _polygenic_values(self, kernel: Array) -> Array:
+        """Return the polygenic part (n, J, K)."""
+        xp = namespace_of(kernel)
+        dual = xp.astype(self.polygenic_coef_, kernel.dtype, copy=False)
+        return xp.stack([kernel @ dual[k, :, :] for k in range(dual.shape[0])], axis=2)
+
+    def _cis_effects(self) -> CisEffects:
+        """Return the effects of the cis part, on the host."""
+        coef, variants = to_numpy(self.cis_coef_), to_numpy(self.cis_variants_)
+        return CisEffects(coef, variants, to_numpy(self.cis_indptr_), None)
+
+
+def _double(array: Array) -> Array:
+    """Return an array in double precision."""
+    xp = namespace_of(array)
+    return xp.astype(array, xp.float64, copy=False)

@@ -1,32 +1,27 @@
-"""The stages of a fit: the cis part and the trans part in turn, and the canonical form."""
+"""The stages of a fit: the cis part and the trans part in turn, until nothing improves."""
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.expression.cis._regression import CisEffects
-from skgenetics.expression.trans._kernel import CenteredGenotypes, kernel_root
-from skgenetics.expression.trans._objective import (
-    Design,
-    scores_to_factors,
-    tissue_loadings,
+from skgenetics.expression._data import FitData, Placement
+from skgenetics.expression.cis._regression import (
+    CisEffects,
+    CisSettings,
+    fit_cis,
+    no_effects,
+    predict_cis,
 )
-from skgenetics.expression.trans._solvers import (
-    alternate,
-    gradient_descent,
-    solve_layers,
-    varpro,
-)
-from skgenetics.expression.trans._targets import Targets, fitted, fitted_mean
-from skgenetics.utils._arrays import move_to, to_numpy
+from skgenetics.expression.trans._fit import TransFit, finish, new_factors, trans_values
+from skgenetics.expression.trans._kernel import CenteredGenotypes, GenotypeScale, cross_kernel
+from skgenetics.expression.trans._objective import Params, TransProblem
+from skgenetics.expression.trans._solvers import Solver, TransState
+from skgenetics.expression.trans._targets import Targets, make_targets
+from skgenetics.utils._arrays import namespace_of, to_numpy
+from skgenetics.utils._typing import Array
 
-SOLVERS = {
-    "varpro": varpro,
-    "als": alternate,
-    "proximal": alternate,
-    "gd": gradient_descent,
-}
-LAYERS = {
+LAYERS = {  # fitted attributes, and their names among the parameters
     "factor_loadings_": "loadings",
     "gene_factors_": "gene_factors",
     "tissue_factors_": "tissue_factors",
@@ -34,172 +29,77 @@ LAYERS = {
 PATIENCE = 10  # iterations without a better validation score
 
 
-class TransProblem(NamedTuple):
-    """What the trans stage is fitted to, on the device of X."""
-
-    genotypes: CenteredGenotypes
-    root: object  # B (I, r): C = B Z; None where coef are the variants' own
-    design: Design
-    targets: object
-    penalties: object
-    model: str
-    xp: object
-    device: object
-
-
-class TransFit(NamedTuple):
-    """Factors and their effects, on the device of X."""
-
-    dual_coef: object  # (I, T), or None
-    variant_coef: object  # (S, T) of centered and scaled genotypes, or None
-    intercept: object  # (T,) of the scores
-    factors: object  # (I, T)
-    layers: dict  # "loadings", or "gene_factors" and "tissue_factors", genes as in y
-    offset: object  # (K, J)
-
-
-def make_problem(genotypes, kernel, targets, penalties, model, xp, device):
-    """Return the `TransProblem`: on a root of the kernel, or on the variants where L1 asks."""
-    root = None
-    if penalties.variant_kind == "l1":
-        matrix, width = genotypes, genotypes.X.shape[1]
-        if model == "sigmoid":
-            matrix = WithOnes(genotypes, xp)
-    else:
-        matrix, root = kernel_root(kernel, xp)
-        width = matrix.shape[1]
-        if model == "sigmoid":
-            matrix = xp.concat([matrix, 1 + 0 * matrix[:, :1]], axis=1)
-    penalized = np.ones(width + (model == "sigmoid"))
-    penalized[width:] = 0.0
-    design = Design(matrix, move_to(penalized, xp, device))
-    return TransProblem(genotypes, root, design, targets, penalties, model, xp, device)
-
-
-class WithOnes:
-    """A matrix with a column of ones added, for products on either side."""
-
-    def __init__(self, matrix, xp, transposed=False):
-        self.matrix, self.xp, self.transposed = matrix, xp, transposed
-
-    @property
-    def T(self):
-        """The transpose."""
-        return WithOnes(self.matrix, self.xp, not self.transposed)
-
-    def __matmul__(self, values):
-        """Return the product with `values`."""
-        if self.transposed:
-            total = self.xp.sum(values, axis=0, keepdims=True)
-            return self.xp.concat([self.matrix.T @ values, total], axis=0)
-        return self.matrix @ values[:-1, :] + values[-1:, :]
-
-
-def finish(params, problem):
-    """Return the `TransFit` of a solver's parameters, with the loadings of all genes."""
-    xp, targets, penalties, model = problem.xp, problem.targets, problem.penalties, problem.model
-    coef = params["coef"]
-    factors, _ = scores_to_factors(problem.design.matrix @ coef, model, xp)
-    layers = {name: value for name, value in params.items() if name != "coef"}
-    if model != "tensor" and penalties.loading_kind == "l2":
-        layers = solve_layers(
-            {"loadings": None}, factors, targets, penalties, model, xp
-        )  # solvers may have worked on compressed genes
-        if model == "linear" and penalties.variant_kind == "l2":
-            coef, factors, layers = rotate(coef, factors, layers["loadings"], xp)
-    _, n_genes, n_tissues = targets.shape
-    offset = xp.zeros((n_tissues, n_genes), dtype=factors.dtype, device=factors.device)
-    for block in targets.blocks:
-        own = tissue_loadings(layers, block.tissue, block.genes)
-        offset[block.tissue, block.genes] = block.mean - fitted_mean(factors, own, block, xp)
-    if len(targets.groups) > 1:  # else genes are in the order of y
-        back = xp.argsort(targets.order)
-        axes = {"loadings": 2, "gene_factors": 0}
-        layers = {
-            name: xp.take(value, back, axis=axes[name]) if name in axes else value
-            for name, value in layers.items()
-        }
-        offset = xp.take(offset, back, axis=1)
-    intercept = 0 * coef[0, :]
-    if model == "sigmoid":
-        coef, intercept = coef[:-1, :], coef[-1, :]
-    dual = None if problem.root is None else problem.root @ coef
-    variant = coef if dual is None else None
-    return TransFit(dual, variant, intercept, factors, layers, offset)
-
-
-def rotate(coef, factors, loadings, xp):
-    """Return the equal solution whose coef are orthogonal, by falling size.
-
-    With L2 penalties on both layers any rotation of the factors is as good; this one is unique but
-    for signs, which make the largest score of each factor positive.
-    """
-    _, vectors = xp.linalg.eigh(coef.T @ coef)
-    vectors = xp.flip(vectors, axis=1)
-    factors = factors @ vectors
-    flipped = xp.astype(xp.max(factors, axis=0) < -xp.min(factors, axis=0), factors.dtype)
-    signs = 1 - 2 * flipped
-    vectors = vectors * signs
-    turn = xp.astype(vectors.T, loadings.dtype, copy=False)
-    for k in range(loadings.shape[0]):  # in place, since they are large
-        loadings[k, :, :] = turn @ loadings[k, :, :]
-    return coef @ vectors, factors * signs, {"loadings": loadings}
-
-
-def trans_values(factors, layers, xp):
-    """Return the trans part (n, J, K) without intercepts."""
-    if "loadings" in layers:
-        n_tissues = layers["loadings"].shape[0]
-    else:
-        n_tissues = layers["tissue_factors"].shape[0]
-    every = slice(None)
-    loadings = (tissue_loadings(layers, k, every) for k in range(n_tissues))
-    return xp.stack([factors @ xp.astype(b, factors.dtype, copy=False) for b in loadings], axis=2)
-
-
-def subtract_trans(targets, fit, xp):
-    """Return targets less the trans part and its intercepts, which overwrites their expression."""
-    blocks = []
-    for block in targets.blocks:
-        loadings = tissue_loadings(fit.layers, block.tissue, slice(None))
-        loadings = xp.take(loadings, targets.order[block.genes], axis=1)
-        values, _ = fitted(fit.factors, loadings, block, xp)
-        block.y[...] -= xp.astype(values, block.y.dtype, copy=False)
-        blocks.append(block._replace(mean=0 * block.mean))
-    return targets._replace(blocks=blocks)
-
-
-def new_factors(fit, kernel, genotypes, model, xp):
-    """Return the factors (n, T) of new individuals.
-
-    Parameters
-    ----------
-    kernel : array (n, I)
-        With the training individuals; only where the fit is dual.
-    genotypes : CenteredGenotypes
-        Of the new individuals; only where it is not.
-    """
-    if fit.dual_coef is not None:
-        scores = kernel @ fit.dual_coef
-    else:
-        scores = genotypes @ fit.variant_coef
-    return scores_to_factors(scores + fit.intercept, model, xp)[0]
-
-
 class CisPart(NamedTuple):
     """The cis part and what it leaves."""
 
     effects: CisEffects  # on the host
     targets: Targets
-    held_out: np.ndarray  # (n, J, K) of individuals held out, on the host
+    held_out: np.ndarray  # (n, J, K) expression of the individuals held out, on the host
+
+
+class CisValues:
+    """The cis part of individuals with its intercepts, as ``values[:, genes]`` (n, m, K)."""
+
+    def __init__(self, X: Array, effects: CisEffects):
+        self.X, self.effects = X, effects
+
+    def __getitem__(self, index: tuple) -> np.ndarray:
+        """Return the values of genes, the second index; all individuals."""
+        _, genes = index
+        return predict_cis(self.X, self.effects, genes) + self.effects.intercept.T[genes]
+
+
+class CisStage:
+    """The cis stage of a fit, which may run again on what the trans part leaves.
+
+    The strength that its first run chooses stays.
+    """
+
+    def __init__(self, data: FitData, settings: CisSettings, rng: np.random.RandomState):
+        self.data, self.settings, self.rng = data, settings, rng
+
+    def fit(self, trans: np.ndarray | None = None) -> CisPart:
+        """Return the `CisPart` of expression less a trans part (I, J, K), on the host."""
+        data = self.data
+        effects = no_effects(data.moments.tissue_mean)
+        if data.windows is not None:
+            X, _ = data.training
+            y = data.standardized(data.training, trans)
+            effects = fit_cis(X, y, data.weight, data.windows, self.settings, self.rng)
+            self.settings = self.settings._replace(alpha=effects.alpha)
+        after, held_out = (
+            data.standardized(individuals, CisValues(individuals.X, effects))
+            for individuals in (data.training, data.held_out)
+        )
+        targets = make_targets(after, data.weight, data.placement.xp, data.placement.device)
+        return CisPart(effects, targets, held_out[:, :])
 
 
 class HeldOut(NamedTuple):
     """Individuals whose expression is predicted while fitting."""
 
     variation: float  # sum of squares about the training means
-    kernel: object
-    genotypes: object
+    kernel: Array  # (n, I) with the training individuals
+    genotypes: CenteredGenotypes
+
+
+def held_out_of(data: FitData, scale: GenotypeScale) -> HeldOut | None:
+    """Return the `HeldOut` individuals of a fit, or None without any."""
+    X, _ = data.held_out
+    if not X.shape[0]:
+        return None
+    z = data.standardized(data.held_out)[:, :]
+    variation = float(np.nansum((z - data.moments.tissue_mean.T) ** 2))
+    kernel = cross_kernel(X, data.training.X, scale)
+    return HeldOut(variation, kernel, CenteredGenotypes(X, scale))
+
+
+class BestIteration(NamedTuple):
+    """The parameters of the iteration kept, and what they belong to."""
+
+    params: Params
+    cis: CisPart
+    problem: TransProblem
 
 
 class Stages:
@@ -207,7 +107,9 @@ class Stages:
 
     Parameters
     ----------
+    cis_stage : CisStage
     cis : CisPart
+        Its first run.
     problem : TransProblem
         With what `cis` leaves as targets.
     variation : float
@@ -217,37 +119,37 @@ class Stages:
 
     Attributes
     ----------
-    cis, problem : CisPart, TransProblem
-        Of the present iteration.
-    best : tuple of dict, CisPart and TransProblem
-        The parameters of the iteration kept, and what they belong to.
-    loss, train, validation : lists of float
+    best : BestIteration
+    loss_curve, train_scores, validation_scores : lists of float
         Objective, R2 within gene and tissue, and that of `held_out`, after each iteration.
     """
 
-    def __init__(self, cis, problem, variation, held_out):
-        self.cis, self.problem = cis, problem
-        self.variation, self.held_out, self.best = variation, held_out, None
-        self.loss, self.train, self.validation = [], [], []
+    def __init__(
+        self,
+        cis_stage: CisStage,
+        cis: CisPart,
+        problem: TransProblem,
+        variation: float,
+        held_out: HeldOut | None,
+    ):
+        self.cis_stage, self.cis, self.problem = cis_stage, cis, problem
+        self.variation, self.held_out = variation, held_out
+        self.best: Any = None
+        self.loss_curve: list[float] = []
+        self.train_scores: list[float] = []
+        self.validation_scores: list[float] = []
 
-    def run(self, solver, params, *, tol, n_refits, refit_cis):
+    def run(
+        self, solver: Solver, params: Params, *, tol: float, n_refits: int
+    ) -> Iterator[TransState]:
         """Yield the states of the solver, over again after each refit of the cis part.
 
-        A solver ends where it converges or, with individuals held out, `PATIENCE` iterations after
+        A solver ends when it converges or, with individuals held out, `PATIENCE` iterations after
         the best; the refit goes on from the best, and is the last that brings no better one.
-
-        Parameters
-        ----------
-        refit_cis : callable
-            Returns the `CisPart` fitted to what a trans part (I, J, K), on the host, leaves.
         """
         for remaining in range(n_refits, -1, -1):
-            stale, before, problem = 0, self.best, self.problem
-            iterations = SOLVERS[solver](
-                params, problem.targets, problem.design, problem.penalties,
-                model=problem.model, tol=tol, xp=problem.xp,
-            )  # fmt: skip
-            for state in iterations:
+            stale, before = 0, self.best
+            for state in solver.run(params, self.problem, tol=tol):
                 stale = 0 if self._record(state) else stale + 1
                 ended = state.converged or stale >= PATIENCE
                 last = not remaining or self.best is before
@@ -257,59 +159,74 @@ class Stages:
             if last:
                 return
             params, self.cis, self.problem = self.best
-            self._refit(params, refit_cis)
+            self._refit_cis(params)
 
     def _record(self, state):
         """Append to the traces, and return whether the state is the best so far."""
-        self.loss.append(state.value)
-        left = 2 * self.problem.targets.n_cells * state.loss
-        self.train.append(1 - left / self.variation if self.variation > 0 else 0.0)
+        self.loss_curve.append(state.value)
+        residual = 2 * self.problem.targets.n_cells * state.loss
+        self.train_scores.append(_share_explained(residual, self.variation))
         if self.held_out is not None:
-            fit, xp = finish(state.params, self.problem), self.problem.xp
-            variation, kernel, genotypes = self.held_out
-            factors = new_factors(fit, kernel, genotypes, self.problem.model, xp)
-            values = to_numpy(trans_values(factors, fit.layers, xp)) + to_numpy(fit.offset).T
-            left = self.cis.held_out - values
-            score = 1 - float(np.nansum(left**2)) / variation if variation > 0 else 0.0
-            self.validation.append(score)
-            if score <= max(self.validation[:-1], default=-np.inf):
+            score = self._validation_score(self.held_out, state)
+            self.validation_scores.append(score)
+            if score <= max(self.validation_scores[:-1], default=-np.inf):
                 return False
-        self.best = state.params, self.cis, self.problem
+        self.best = BestIteration(state.params, self.cis, self.problem)
         return True
 
-    def _refit(self, params, refit_cis):
+    def _validation_score(self, held_out, state):
+        """Return R2 within gene and tissue of the individuals held out."""
+        variation, kernel, genotypes = held_out
+        fit = finish(state.params, self.problem)
+        factors = new_factors(fit, kernel, genotypes, self.problem.model)
+        trans = to_numpy(trans_values(factors, fit.layers)) + to_numpy(fit.offset).T
+        return _share_explained(float(np.nansum((self.cis.held_out - trans) ** 2)), variation)
+
+    def _refit_cis(self, params):
         """Fit the cis part to what the trans part leaves, which changes the targets."""
-        fit, xp = finish(params, self.problem), self.problem.xp
-        self.cis = refit_cis(to_numpy(trans_values(fit.factors, fit.layers, xp)))
+        fit = finish(params, self.problem)
+        self.cis = self.cis_stage.fit(to_numpy(trans_values(fit.factors, fit.layers)))
         self.problem = self.problem._replace(targets=self.cis.targets)
 
+    def attributes(self, state: TransState) -> dict[str, Any]:
+        """Return the fitted attributes of a state, for callbacks that score while fitting."""
+        fit = finish(state.params, self.problem)
+        return fitted_attributes(fit, self.cis.effects, self.cis_stage.data.placement)
 
-def fitted_attributes(fit, cis, array, xp):
-    """Return the fitted attributes of the cis and the trans part.
 
-    array : callable
-        Moves an array on the host to the device, in the dtype of the results or in one named.
-    """
+def _share_explained(residual, variation):
+    """Return R2 from sums of squares; 0 if nothing varies."""
+    return 1 - residual / variation if variation > 0 else 0.0
+
+
+def fitted_attributes(fit: TransFit, effects: CisEffects, placement: Placement) -> dict[str, Any]:
+    """Return the fitted attributes of the cis and the trans part."""
+    xp, dtype = placement.xp, placement.dtype
     arrays = {name: fit.layers[key] for name, key in LAYERS.items() if key in fit.layers}
-    used = xp.any(xp.abs(fit.factors) > 0, axis=0)
-    for name, values in arrays.items():
-        if name == "factor_loadings_":  # by tissue, since they are large
-            values = xp.stack(
-                [xp.max(xp.abs(values[k, :, :]), axis=1) for k in range(values.shape[0])]
-            )
-        used = used & xp.any(values != 0, axis=0)
+    n_effective = int(xp.sum(xp.astype(_has_effects(fit.factors, arrays), xp.int64)))
     arrays |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
-    intercept = array(cis.effects.intercept)
-    dtype = intercept.dtype
+    intercept = placement.put(effects.intercept)
     return {
-        "cis_coef_": array(cis.effects.coef),
-        "cis_variants_": array(cis.effects.variants, xp.int64),
-        "cis_indptr_": array(cis.effects.indptr, xp.int64),
+        "cis_coef_": placement.put(effects.coef),
+        "cis_variants_": placement.put(effects.variants, xp.int64),
+        "cis_indptr_": placement.put(effects.indptr, xp.int64),
         "cis_intercept_": intercept,
-        "cis_alpha_": cis.effects.alpha,
+        "cis_alpha_": effects.alpha,
         **{n: None if v is None else xp.astype(v, dtype, copy=False) for n, v in arrays.items()},
         "intercept_": intercept + xp.astype(fit.offset, dtype),
-        "n_effective_components_": int(xp.sum(xp.astype(used, xp.int64))),
+        "n_effective_components_": n_effective,
         "_variant_coef": fit.variant_coef,
         "_score_intercept": fit.intercept,
     }
+
+
+def _has_effects(factors, layers):
+    """Return which of the factors (I, T) are not 0 throughout, in themselves or in a layer."""
+    xp = namespace_of(factors)
+    used = xp.any(xp.abs(factors) > 0, axis=0)
+    for name, values in layers.items():
+        if name == "factor_loadings_":  # by tissue, since they are large
+            sizes = [xp.max(xp.abs(values[k, :, :]), axis=1) for k in range(values.shape[0])]
+            values = xp.stack(sizes)
+        used = used & xp.any(values != 0, axis=0)
+    return used

@@ -1,5 +1,8 @@
 """How alike tissues are, by what the factors do in them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist, squareform
@@ -9,7 +12,13 @@ from skgenetics.expression._factors import factor_loadings
 from skgenetics.utils._parameters import check_number
 
 
-def tissue_clustering(model, *, exclude=(), metric="correlation", n_dimensions=2):
+def tissue_clustering(
+    model: Any,
+    *,
+    exclude: Sequence[int] = (),
+    metric: str = "correlation",
+    n_dimensions: int = 2,
+) -> Bunch:
     """Cluster tissues, and place them in the plane, by what the factors do in them.
 
     Parameters
@@ -26,20 +35,21 @@ def tissue_clustering(model, *, exclude=(), metric="correlation", n_dimensions=2
     Returns
     -------
     result : Bunch
-        `tissues` (n,) kept, `distances` (n, n), `linkage` (n - 1, 4) of hierarchical clustering by
-        weighted means (WPGMA), for `scipy.cluster.hierarchy.dendrogram`, `order` (n,) of the leaves
-        as tissues, and `positions` (n, n_dimensions) by classical multidimensional scaling.
+        `tissues` (n,) that are not excluded, `distances` (n, n), `linkage` (n - 1, 4) of
+        hierarchical clustering by weighted means (WPGMA), for
+        `scipy.cluster.hierarchy.dendrogram`, `order` (n,) of the leaves as tissues, and `positions`
+        (n, n_dimensions) by classical multidimensional scaling.
 
     Raises
     ------
     ValueError
-        If fewer than three tissues are left, or one has no effects at all.
+        If fewer than three tissues remain, or one has no effects at all.
     """
     loadings = factor_loadings(model)
     check_number(n_dimensions, "n_dimensions", integer=True, low=1, closed="left")
     tissues = np.setdiff1d(np.arange(loadings.shape[0]), np.asarray(exclude, dtype=np.int64))
     if tissues.size < 3:
-        raise ValueError(f"Clustering needs three tissues or more; {tissues.size} are left.")
+        raise ValueError(f"Clustering needs three tissues or more; {tissues.size} remain.")
     flat = loadings[tissues].reshape(tissues.size, -1)
     empty = tissues[~np.any(flat != 0, axis=1)]
     if empty.size:

@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from skgenetics.datasets import make_expression_tensor, make_genotypes
+
 
 @pytest.fixture
 def tensor():
@@ -21,3 +23,12 @@ def tensor():
         return X, np.where(holes, np.nan, y)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def made():
+    """Genotypes and expression with cis effects and two factors."""
+    X = make_genotypes(260, 300, random_state=0).data
+    return make_expression_tensor(
+        X, n_genes=20, n_tissues=3, n_components=2, trans_h2=0.3, random_state=0
+    )

@@ -94,7 +94,7 @@ def test_bad_input(function):
         function(scores, NAMES, {"a": ["x"] * 20})
     with pytest.raises(ValueError, match="more than once"):
         function(scores, ["a"] * 120, sets())
-    with pytest.raises(ValueError, match="one entry a gene"):
+    with pytest.raises(ValueError, match="one entry per gene"):
         function(scores[:5], NAMES, sets())
     with pytest.raises(ValueError, match="NaN"):
         function(np.full(120, np.nan), NAMES, sets())

@@ -17,21 +17,7 @@ from skgenetics.datasets import make_expression_tensor, make_genotypes
 from skgenetics.expression._parameters import penalties_of
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import MinorAlleleFrequencyThreshold
-
-
-@pytest.fixture(scope="module")
-def made():
-    X = make_genotypes(260, 300, random_state=0).data
-    return make_expression_tensor(
-        X, n_genes=20, n_tissues=3, n_components=2, trans_h2=0.3, random_state=0
-    )
-
-
-def model(made, n_components=3, **options):
-    settings = {"cis_alpha": 0.1, "loading_alpha": 0.003, "random_state": 0} | options
-    return MILAGERegressor(
-        n_components, cis_windows=made.cis_windows, n_variants=made.data.shape[1], **settings
-    )
+from tests.expression.models import model
 
 
 @pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
@@ -416,64 +402,6 @@ def test_weights_are_repetitions(made, options):
     )
 
 
-@pytest.mark.parametrize(
-    ("options", "match"),
-    [
-        ({"n_variants": 299}, "made for 299 variants"),
-        ({"n_variants": None}, "n_variants must tell"),
-        ({"cis_windows": [[0, 5]] * 19}, "19 entries"),
-        ({"cis_windows": [[0, 400]] * 20}, "window needs"),
-        ({"cis_windows": [["a"]] * 20}, "no column names"),
-        ({"candidate_variants": [500]}, "columns from 500"),
-        ({"candidate_variants": "near"}, "candidate_variants"),
-        ({"cis_windows": None, "candidate_variants": "cis"}, "needs cis_windows"),
-        ({"cis_windows": None, "cis_impute": "mean"}, "cis_impute='mean' belongs"),
-        ({"cis_windows": None, "n_refits": 2}, "n_refits=2 belongs"),
-        ({"n_refits": -1}, "n_refits"),
-        ({"cis_windows": 5}, "for each gene; got 5"),
-        ({"cis_windows": [None] * 20}, "for each gene; got \\[None"),
-        ({"cis_windows": ["rs1"] * 20}, "list of variant names for each gene"),
-        ({"cis_windows": [[9, 3]] * 20}, "window needs"),
-        ({"cis_windows": [[0, 5]] * 19 + [[4]]}, "that of gene 19 has 1"),
-        ({"cis_windows": [[0.0, 5.0]] * 20}, "integers of shape"),
-        ({"solver": "varpro", "loading_penalty": "l1"}, "loading_penalty='l1'. Use solver='prox"),
-        ({"solver": "gd", "variant_penalty": "l1"}, "variant_penalty='l1'"),
-        (
-            {"solver": "als", "trans_model": "tensor", "tissue_penalty": "l1"},
-            "tissue_penalty='l1'",
-        ),
-        ({"tissue_penalty": "elastic"}, "tissue_penalty must be"),
-        ({"solver": "varpro", "trans_model": "tensor"}, "als"),
-        ({"n_components": -1}, "n_components"),
-        ({"trans_model": "deep"}, "trans_model"),
-        ({"variant_alpha": -1.0}, "variant_alpha"),
-        ({"cis_alpha": np.inf}, "cis_alpha"),
-        ({"early_stopping": True, "validation_fraction": 0.999}, "validation_fraction"),
-    ],
-)
-def test_bad_parameters(made, options, match):
-    with pytest.raises(ValueError, match=match):
-        model(made).set_params(**options).fit(made.data, made.target)
-
-
-def test_bad_data(made):
-    X, y = made.data, made.target.copy()
-    with pytest.raises(ValueError, match="y must be 1-D or 2-D or 3-D"):
-        model(made).fit(X, y[..., None])
-    with pytest.raises(ValueError, match="no observed cell"):
-        model(made).fit(X, np.full_like(y, np.nan))
-    one = np.where(np.arange(len(X))[:, None, None] == 5, made.complete_target, np.nan)
-    with pytest.raises(ValueError, match="no observed cell of an individual with a positive"):
-        model(made).fit(X, one, sample_weight=np.arange(len(X)) != 5)
-    with pytest.raises(ValueError, match="1 of 1 individuals with observed cells"):
-        model(made, early_stopping=True).fit(X, one)
-    y[0, 0, 0] = np.inf
-    with pytest.raises(ValueError, match="infinity"):
-        model(made).fit(X, y)
-    with pytest.raises(ValueError, match="GenotypeImputer"):
-        model(made).fit(np.where(X == 0, -9, X).astype(np.int8), made.target)
-
-
 @pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
 def test_expression_that_does_not_vary_is_predicted_as_it_is(made, trans_model):
     y = np.full((len(made.data), 20, 2), 3.0)
@@ -503,3 +431,25 @@ def test_expression_in_single_precision_stays_so(made, trans_model):
     single = clone(shared).fit(made.data, made.target.astype(np.float32))
     assert single.predict(made.data).dtype == single.factors_.dtype == np.float32
     np.testing.assert_allclose(single.predict(made.data), double.predict(made.data), atol=2e-2)
+
+
+def test_the_table_has_a_row_per_variant_and_a_column_per_factor(made):
+    fitted = model(made).fit(made.data, made.target)
+    frame = fitted.to_frame()
+    assert list(frame.columns) == ["variant_id", *fitted.get_feature_names_out()]
+    assert frame["variant_id"].tolist() == [f"x{i}" for i in range(300)]
+    np.testing.assert_array_equal(frame.iloc[:, 1:].to_numpy().T, fitted.variant_coef_)
+    X = pd.DataFrame(made.data, columns=[f"rs{i}" for i in range(300)])
+    named = clone(fitted).fit(X, made.target)
+    np.testing.assert_array_equal(named.to_frame()["variant_id"], X.columns)
+    before = named.to_frame()
+    pd.testing.assert_frame_equal(named.compact().to_frame(), before)
+
+
+def test_a_refit_forgets_what_the_last_fit_had_and_it_has_not(made):
+    fitted = model(made, early_stopping=True, polygenic=True).fit(made.data, made.target)
+    assert hasattr(fitted, "validation_scores_")
+    fitted.set_params(early_stopping=False, polygenic=False, trans_model="tensor")
+    fitted.fit(made.data, made.target)
+    for name in ("validation_scores_", "polygenic_coef_", "polygenic_share_", "factor_loadings_"):
+        assert not hasattr(fitted, name)

@@ -26,7 +26,7 @@ def test_the_strength_is_that_of_the_smallest_left_out_error(tensor, heritable):
     X, _ = tensor(n=25, p=60)
     rng = np.random.default_rng(3)
     weight = rng.integers(1, 3, size=25).astype(float)
-    kernel, _ = genotype_kernel(X, weight, np)
+    kernel, _ = genotype_kernel(X, weight)
     root = np.linalg.cholesky(kernel + 1e-8 * np.eye(25))
     y = np.sqrt(heritable) * root @ rng.normal(size=25) + np.sqrt(1 - heritable) * rng.normal(
         size=25
@@ -61,11 +61,11 @@ def test_the_strength_is_that_of_the_smallest_left_out_error(tensor, heritable):
 
 def test_blocks_use_their_own_individuals(tensor):
     X, y = tensor(n=60, p=40, pattern="samples")
-    kernel, _ = genotype_kernel(X, np.ones(60), np)
+    kernel, _ = genotype_kernel(X, np.ones(60))
     targets = make_targets(y, np.ones(60), np, "cpu")
-    dual, intercept, share, left = fit_polygenic(kernel, targets)
+    dual, intercept, share, sum_of_squares = fit_polygenic(kernel, targets)
     values = np.einsum("ab,kbj->ajk", kernel, dual) + intercept.T
-    np.testing.assert_allclose(left, np.nansum((y - values) ** 2))
+    np.testing.assert_allclose(sum_of_squares, np.nansum((y - values) ** 2))
     assert np.any(share > 0)
     for k in range(3):
         rows = np.flatnonzero(~np.isnan(y[:, 0, k]))

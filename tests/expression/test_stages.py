@@ -5,24 +5,9 @@ import pytest
 from sklearn.base import clone
 from sklearn.callback import ScoringMonitor
 
-from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_expression_tensor, make_genotypes
+from tests.expression.models import model
 from tests.oracles.expression_kkt import kkt_residual
-
-
-@pytest.fixture(scope="module")
-def made():
-    X = make_genotypes(260, 300, random_state=0).data
-    return make_expression_tensor(
-        X, n_genes=20, n_tissues=3, n_components=2, trans_h2=0.3, random_state=0
-    )
-
-
-def model(made, n_components=3, **options):
-    settings = {"cis_alpha": 0.1, "loading_alpha": 0.003, "random_state": 0} | options
-    return MILAGERegressor(
-        n_components, cis_windows=made.cis_windows, n_variants=made.data.shape[1], **settings
-    )
 
 
 def test_early_stopping_keeps_the_best_iteration(made):

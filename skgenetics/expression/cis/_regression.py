@@ -8,162 +8,268 @@ intercepts minimize over the observed cells
     \frac{1}{2n} \sum_{ik\ \mathrm{observed}} w_i (y_{ik} - b_k - x_i \omega_k)^2 + \alpha P(\omega)
 
 with P the sum over variants of the norm of their effects over tissues ("group_lasso"), the sum of
-absolute values ("lasso"), or half the sum of squares ("ridge"). Where every individual is observed
-in every tissue this is `MultiTaskLasso`, `Lasso`, and `Ridge` with alpha times n. Source: step 1 of
-Yang, Pe'er, Pe'er, on observed cells.
+absolute values ("lasso"), or half the sum of squares ("ridge"). If every individual is observed in
+every tissue this is `MultiTaskLasso`, `Lasso`, and `Ridge` with alpha times n. Source: step 1 of
+the initialization of Yang, Pe'er, Pe'er, on observed cells.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, variant_moments
-from skgenetics.utils._arrays import get_namespace_and_device, move_to, to_numpy
+from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, gene_design
+from skgenetics.expression.cis._windows import Columns
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._parallel import run_parallel
+from skgenetics.utils._typing import Array
 
-CHUNK = 64  # genes a unit of work
+CHUNK_GENES = 64  # genes per unit of work
 N_ALPHAS = 16
 N_FOLDS = 5
 
 
+class CisSettings(NamedTuple):
+    """How the cis stage is fitted."""
+
+    penalty: str  # "group_lasso", "lasso" or "ridge"
+    alpha: float | None = None  # None: from cross-validation
+    impute: str | None = None  # "mean": missing tissues count as observed, as in the paper
+    n_jobs: int | None = None
+
+
 class CisEffects(NamedTuple):
-    """Nonzero effects of all genes."""
+    """Nonzero effects of all genes, on the host."""
 
     coef: np.ndarray  # (K, nnz)
     variants: np.ndarray  # (nnz,) columns of X
-    indptr: np.ndarray  # (J + 1,)
-    intercept: np.ndarray  # (K, J)
-    alpha: float
+    indptr: np.ndarray  # (J + 1,) gene j has the entries indptr[j]:indptr[j + 1]
+    intercept: Any  # (K, J), or None: not needed to predict
+    alpha: float = 0.0
 
 
-def fit_path(X, y, W, alphas, penalty, *, tol=1e-8):
-    """Yield effects (p, K) and intercepts (K,) at each of the falling `alphas`.
+class GeneEffects(NamedTuple):
+    """Nonzero effects of one gene."""
 
-    Parameters
-    ----------
-    X : array (p, I), C-contiguous
-    y : array (I, K)
-        Finite; cells of weight 0 do not count.
-    W : array (I, K)
-    """
-    n = W.sum() / max(np.count_nonzero(W.any(axis=0)), 1)
-    total = np.maximum(W.sum(axis=0), 1e-300)
-    y_mean = np.sum(W * y, axis=0) / total
-    mean, scale = variant_moments(X, W)
+    coef: np.ndarray  # (nnz, K)
+    variants: np.ndarray  # (nnz,) columns of X
+    intercept: np.ndarray  # (K,)
+
+
+class GeneData(NamedTuple):
+    """What one gene is fitted to."""
+
+    genotypes: np.ndarray  # (p, I), C-contiguous
+    expression: np.ndarray  # (I, K), finite; cells of weight 0 do not count
+    weight: np.ndarray  # (I, K), 0 where not observed
+
+    @property
+    def n(self) -> float:
+        """Weight of the observed cells per observed tissue."""
+        return self.weight.sum() / max(np.count_nonzero(self.weight.any(axis=0)), 1)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Weighted mean (K,) of the expression in each tissue."""
+        total = np.maximum(self.weight.sum(axis=0), 1e-300)
+        return np.sum(self.weight * self.expression, axis=0) / total
+
+
+def fit_path(
+    gene: GeneData, alphas: Iterable[float], penalty: str, *, tol: float = 1e-8
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield effects (p, K) and intercepts (K,) of a gene at each of the falling `alphas`."""
+    design, y_mean = gene_design(gene.genotypes, gene.weight), gene.mean
     if penalty == "ridge":
-        factors = [
-            np.linalg.svd(np.sqrt(W[:, k]) * (X - mean[:, k, None]), full_matrices=False)
-            for k in range(W.shape[1])
-        ]
-        for alpha in alphas:
-            coef = np.zeros((X.shape[0], W.shape[1]))
-            for k, (left, values, right) in enumerate(factors):
-                rotated = right @ (np.sqrt(W[:, k]) * (y[:, k] - y_mean[k]))
-                shrunken = values / np.maximum(values**2 + n * alpha, 1e-300)
-                coef[:, k] = left @ (shrunken * rotated)
-            yield coef, y_mean - np.sum(mean * coef, axis=0)
-        return
-    residual = W * (y - y_mean)
-    limit = tol * np.sum(residual * (y - y_mean))
-    coef = np.zeros((X.shape[0], W.shape[1]))
+        path = _ridge_path(gene, design.mean, y_mean, alphas)
+    else:
+        path = _descent_path(gene, design, y_mean, alphas, penalty == "group_lasso", tol)
+    for coef in path:
+        yield coef, y_mean - np.sum(design.mean * coef, axis=0)
+
+
+def _ridge_path(gene, x_mean, y_mean, alphas):
+    """Yield the ridge effects (p, K) at each of `alphas`, from one decomposition per tissue."""
+    X, y, W = gene
+    parts = []
+    for k in range(W.shape[1]):
+        root = np.sqrt(W[:, k])
+        centered = root * (X - x_mean[:, k, None])
+        left, values, right = np.linalg.svd(centered, full_matrices=False)
+        parts.append((left, values, right @ (root * (y[:, k] - y_mean[k]))))
     for alpha in alphas:
-        descend(
-            X, W, mean, scale, residual, coef, n * alpha, penalty == "group_lasso", limit,
-            MAX_SWEEPS,
-        )  # fmt: skip
-        yield coef.copy(), y_mean - np.sum(mean * coef, axis=0)
+        yield np.column_stack(
+            [
+                left @ (values / np.maximum(values**2 + gene.n * alpha, 1e-300) * rotated)
+                for left, values, rotated in parts
+            ]
+        )
 
 
-def largest_alpha(X, y, W, penalty):
+def _descent_path(gene, design, y_mean, alphas, grouped, tol):
+    """Yield the (group) lasso effects (p, K) at each of `alphas`, each started at the last."""
+    centered = gene.expression - y_mean
+    residual = gene.weight * centered
+    limit = tol * np.sum(residual * centered)
+    coef = np.zeros_like(design.mean)
+    for alpha in alphas:
+        descend(design, residual, coef, gene.n * alpha, grouped, limit, MAX_SWEEPS)
+        yield coef.copy()
+
+
+def largest_alpha(gene: GeneData, penalty: str) -> float:
     """Return the smallest alpha that gives no effect; for ridge, the variance of the variants."""
-    n = W.sum() / max(np.count_nonzero(W.any(axis=0)), 1)
-    if X.shape[0] == 0 or n == 0:
+    X, y, W = gene
+    if X.shape[0] == 0 or gene.n == 0:
         return 0.0
-    _, scale = variant_moments(X, W)
+    sum_of_squares = gene_design(X, W).sum_of_squares
     if penalty == "ridge":
-        return scale.sum() / max(W.sum(), 1e-300)
-    y_mean = np.sum(W * y, axis=0) / np.maximum(W.sum(axis=0), 1e-300)
-    linear = (X @ (W * (y - y_mean))) * (scale > 0)
+        return sum_of_squares.sum() / max(W.sum(), 1e-300)
+    linear = (X @ (W * (y - gene.mean))) * (sum_of_squares > 0)
     size = np.linalg.norm(linear, axis=1) if penalty == "group_lasso" else np.abs(linear)
-    return float(np.max(size) / n)
+    return float(np.max(size) / gene.n)
 
 
-def take_columns(X, columns):
-    """Return columns of X, a slice or integers, as floats on the host."""
-    if not isinstance(columns, slice):
-        xp, device = get_namespace_and_device(X)
-        return to_numpy(xp.take(X, move_to(columns, xp, device), axis=1)).astype(np.float64)
-    return to_numpy(X[:, columns]).astype(np.float64)
+def take_columns(X: Array, columns: Columns) -> np.ndarray:
+    """Return columns of X as floats on the host."""
+    if isinstance(columns, slice):
+        return to_numpy(X[:, columns]).astype(np.float64)
+    return to_numpy(_taken(X, columns)).astype(np.float64)
 
 
-def gene_data(X, y, weight, columns, impute):
-    """Return the variants (p, I), the filled expression (I, K) and its weights, of one gene."""
+def _taken(X, columns):
+    """Return the columns of X that integers on the host name."""
+    xp = namespace_of(X)
+    return xp.take(X, move_to(columns, xp, device_of(X)), axis=1)
+
+
+def gene_data(
+    X: Array, y: np.ndarray, weight: np.ndarray, columns: Columns, impute: str | None
+) -> GeneData:
+    """Return the `GeneData` of a gene of expression y (I, K), NaN where not observed."""
     X, y = np.ascontiguousarray(take_columns(X, columns).T), y.astype(np.float64)
     observed = ~np.isnan(y)
-    if impute == "mean" and observed.any():  # as in the paper: missing tissues count as observed
-        cells = weight[:, None] * observed
-        fill = np.sum(cells * np.where(observed, y, 0.0)) / cells.sum()
-        return X, np.where(observed, y, fill), np.repeat(weight[:, None], y.shape[1], axis=1)
-    return X, np.where(observed, y, 0.0), weight[:, None] * observed
+    cells = weight[:, None] * observed
+    if impute == "mean" and observed.any():
+        mean = np.sum(cells * np.where(observed, y, 0.0)) / cells.sum()
+        cells = np.repeat(weight[:, None], y.shape[1], axis=1)
+        return GeneData(X, np.where(observed, y, mean), cells)
+    return GeneData(X, np.where(observed, y, 0.0), cells)
+
+
+class Folds(NamedTuple):
+    """Individuals held out in turn to choose alpha."""
+
+    fold: np.ndarray  # (I,) number of the fold that holds out the individual
+    alphas: np.ndarray  # falling
+
+
+class GeneChunk(NamedTuple):
+    """A unit of work: some genes and the genotypes of their windows, on the host."""
+
+    genotypes: np.ndarray  # (I, p)
+    variants: np.ndarray  # (p,) their columns in X
+    expression: np.ndarray  # (I, genes, K)
+    weight: np.ndarray  # (I,)
+    windows: list[Columns]  # of `genotypes`, per gene
+    settings: CisSettings
+    folds: Folds | None
+
+    def genes(self) -> Iterator[tuple[GeneData, Columns]]:
+        """Yield the `GeneData` and the window of each gene."""
+        for j, window in enumerate(self.windows):
+            y = self.expression[:, j]
+            yield gene_data(self.genotypes, y, self.weight, window, self.settings.impute), window
 
 
 class GeneChunks:
-    """Units of work: chunks of genes with their variants, on the host, made when asked for."""
+    """The units of work: chunks of genes with their variants, made when asked for."""
 
-    def __init__(self, X, y, weight, windows, rest):
-        self.X, self.y, self.weight, self.windows, self.rest = X, y, weight, windows, rest
+    def __init__(self, X, y, weight, windows, settings, folds=None):
+        self.X, self.y, self.weight, self.windows = X, y, weight, windows
+        self.settings, self.folds = settings, folds
 
-    def __len__(self):
+    def __len__(self) -> int:
         """Return the number of chunks."""
-        return -(-len(self.windows) // CHUNK)
+        return -(-len(self.windows) // CHUNK_GENES)
 
-    def __getitem__(self, index):
-        """Return genotypes, their columns in X, expression, weights, windows and the rest."""
+    def __getitem__(self, index: int) -> GeneChunk:
+        """Return a chunk."""
         if index >= len(self):
             raise IndexError(index)
-        genes = slice(CHUNK * index, CHUNK * (index + 1))
+        genes = slice(CHUNK_GENES * index, CHUNK_GENES * (index + 1))
         windows = self.windows[genes]
-        places = [np.arange(w.start, w.stop) if isinstance(w, slice) else w for w in windows]
-        columns = np.unique(np.concatenate(places)).astype(np.int64)
-        xp, device = get_namespace_and_device(self.X)
-        X = to_numpy(xp.take(self.X, move_to(columns, xp, device), axis=1))
-        own = [np.searchsorted(columns, place) for place in places]
-        own = [  # a slice of X is one of its columns too
-            slice(int(o[0]), int(o[-1]) + 1) if isinstance(w, slice) and o.size else o
-            for o, w in zip(own, windows)
+        columns = [np.arange(w.start, w.stop) if isinstance(w, slice) else w for w in windows]
+        variants = np.unique(np.concatenate(columns)).astype(np.int64)
+        places = [np.searchsorted(variants, of_gene) for of_gene in columns]
+        local = [  # a slice of X is one of its columns too
+            slice(int(p[0]), int(p[-1]) + 1) if isinstance(w, slice) and p.size else p
+            for p, w in zip(places, windows)
         ]
-        return (X, columns, self.y[:, genes], self.weight, own, *self.rest)
+        X = to_numpy(_taken(self.X, variants))
+        return GeneChunk(
+            X, variants, self.y[:, genes], self.weight, local, self.settings, self.folds
+        )
 
 
-def _fit_genes(_, unit, seed):
-    """Return nonzero effects, their variants and the intercepts of each gene of a chunk."""
-    X, names, y, weight, windows, penalty, impute, alpha = unit
-    found = []
-    for j, columns in enumerate(windows):
-        window, values, W = gene_data(X, y[:, j], weight, columns, impute)
-        coef, intercept = next(fit_path(window, values, W, [alpha], penalty))
-        used = np.flatnonzero(np.any(coef != 0, axis=1))
-        found.append((coef[used], names[columns][used], intercept))
-    return found
+def _fit_chunk(_, chunk, seed):
+    """Return the `GeneEffects` of each gene of a chunk."""
+    effects = []
+    for gene, window in chunk.genes():
+        coef, intercept = next(fit_path(gene, [chunk.settings.alpha], chunk.settings.penalty))
+        (used,) = np.nonzero(np.any(coef != 0, axis=1))
+        effects.append(GeneEffects(coef[used], chunk.variants[window][used], intercept))
+    return effects
 
 
-def _validate_genes(_, unit, seed):
-    """Return the squared error on held-out individuals at each alpha, summed over a chunk."""
-    X, _, y, weight, windows, penalty, impute, alphas, fold = unit
+def _validate_chunk(_, chunk, seed):
+    """Return the squared error on held-out cells at each alpha, summed over a chunk."""
+    fold, alphas = chunk.folds
     errors = np.zeros(len(alphas))
-    for j, columns in enumerate(windows):
-        window, values, W = gene_data(X, y[:, j], weight, columns, impute)
-        truth = weight[:, None] * ~np.isnan(y[:, j])
+    for j, (gene, _) in enumerate(chunk.genes()):
+        observed = chunk.weight[:, None] * ~np.isnan(chunk.expression[:, j])
         for f in range(fold.max() + 1):
-            test = (fold == f)[:, None]
-            path = fit_path(window, values, W * ~test, alphas, penalty, tol=1e-5)
+            held_out = (fold == f)[:, None]
+            training = gene._replace(weight=gene.weight * ~held_out)
+            path = fit_path(training, alphas, chunk.settings.penalty, tol=1e-5)
             for a, (coef, intercept) in enumerate(path):
-                error = values - window.T @ coef - intercept
-                errors[a] += np.sum(truth * test * error**2)
+                error = gene.expression - gene.genotypes.T @ coef - intercept
+                errors[a] += np.sum(observed * held_out * error**2)
     return errors
 
 
-def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_state):
+def choose_alpha(
+    X: Array,
+    y: np.ndarray,
+    weight: np.ndarray,
+    windows: list[Columns],
+    settings: CisSettings,
+    random_state: Any,
+) -> float:
+    """Return the strength, one for all genes, that predicts held-out individuals best."""
+    limits = [
+        largest_alpha(gene_data(X, y[:, j], weight, window, settings.impute), settings.penalty)
+        for j, window in enumerate(windows)
+    ]
+    if settings.penalty == "ridge":
+        alphas = np.mean(limits) * np.geomspace(10, 1e-3, N_ALPHAS)
+    else:
+        alphas = np.max(limits) * np.geomspace(1, 0.02, N_ALPHAS)
+    n = y.shape[0]
+    folds = Folds(random_state.permutation(n) % min(N_FOLDS, n), alphas)
+    chunks = GeneChunks(X, y, weight, windows, settings, folds)
+    errors = sum(run_parallel(_validate_chunk, chunks, n_jobs=settings.n_jobs))
+    return float(alphas[np.argmin(errors)])
+
+
+def fit_cis(
+    X: Array,
+    y: np.ndarray,
+    weight: np.ndarray,
+    windows: list[Columns],
+    settings: CisSettings,
+    random_state: Any = None,
+) -> CisEffects:
     """Return the `CisEffects` of all genes.
 
     Parameters
@@ -174,62 +280,45 @@ def fit_cis(X, y, weight, windows, *, penalty, alpha, impute, n_jobs, random_sta
     weight : array (I,), on the host
     windows : list of slice or integer array
         Columns of X of each gene.
-    alpha : None or float
-        None: one strength for all genes, which predicts held-out individuals best in 5 folds.
+    settings : CisSettings
     random_state : RandomState
-        Of the folds.
+        Of the folds; only if ``settings.alpha`` is None.
     """
-    n = y.shape[0]
-
-    def units(*rest):
-        return GeneChunks(X, y, weight, windows, (penalty, impute, *rest))
-
+    alpha = settings.alpha
     if alpha is None:
-        top = [
-            largest_alpha(*gene_data(X, y[:, j], weight, columns, impute), penalty)
-            for j, columns in enumerate(windows)
-        ]
-        if penalty == "ridge":
-            alphas = np.mean(top) * np.geomspace(10, 1e-3, N_ALPHAS)
-        else:
-            alphas = np.max(top) * np.geomspace(1, 0.02, N_ALPHAS)
-        fold = random_state.permutation(n) % min(N_FOLDS, n)
-        errors = sum(run_parallel(_validate_genes, units(alphas, fold), n_jobs=n_jobs))
-        alpha = float(alphas[np.argmin(errors)])
-    genes = [
-        gene for chunk in run_parallel(_fit_genes, units(alpha), n_jobs=n_jobs) for gene in chunk
-    ]
+        alpha = choose_alpha(X, y, weight, windows, settings, random_state)
+        settings = settings._replace(alpha=alpha)
+    chunks = run_parallel(
+        _fit_chunk, GeneChunks(X, y, weight, windows, settings), n_jobs=settings.n_jobs
+    )
+    genes = [gene for chunk in chunks for gene in chunk]
     return CisEffects(
-        coef=np.concatenate([coef for coef, _, _ in genes]).T,
-        variants=np.concatenate([variants for _, variants, _ in genes]),
-        indptr=np.cumsum([0] + [len(variants) for _, variants, _ in genes]),
-        intercept=np.column_stack([intercept for _, _, intercept in genes]),
+        coef=np.concatenate([gene.coef for gene in genes]).T,
+        variants=np.concatenate([gene.variants for gene in genes]),
+        indptr=np.cumsum([0] + [len(gene.variants) for gene in genes]),
+        intercept=np.column_stack([gene.intercept for gene in genes]),
         alpha=float(alpha),
     )
 
 
-def no_effects(intercept):
+def no_effects(intercept: np.ndarray) -> CisEffects:
     """Return the `CisEffects` of a model of intercepts (K, J) alone."""
     n_tissues, n_genes = intercept.shape
-    return CisEffects(
-        np.zeros((n_tissues, 0)),
-        np.zeros(0, dtype=np.int64),
-        np.zeros(n_genes + 1, dtype=np.int64),
-        intercept,
-        0.0,
-    )
+    variants = np.zeros(0, dtype=np.int64)
+    indptr = np.zeros(n_genes + 1, dtype=np.int64)
+    return CisEffects(np.zeros((n_tissues, 0)), variants, indptr, intercept)
 
 
-def predict_cis(X, effects, genes=slice(None)):
-    """Return the cis part (n, m, K) of genes, on the host, without intercepts.
+def predict_cis(X: Array, effects: CisEffects, genes: slice = slice(None)) -> np.ndarray:
+    """Return the cis part (n, m, K) of some genes, on the host, without intercepts.
 
     X is of any namespace.
     """
-    places = np.arange(len(effects.indptr) - 1)[genes]
-    values = np.zeros((X.shape[0], len(places), effects.coef.shape[0]))
-    for place, j in enumerate(places):
-        own = slice(effects.indptr[j], effects.indptr[j + 1])
-        if own.start < own.stop:
-            block = take_columns(X, effects.variants[own])
-            values[:, place] = block @ effects.coef[:, own].T
+    members = np.arange(len(effects.indptr) - 1)[genes]
+    values = np.zeros((X.shape[0], len(members), effects.coef.shape[0]))
+    for place, j in enumerate(members):
+        entries = slice(effects.indptr[j], effects.indptr[j + 1])
+        if entries.start < entries.stop:
+            block = take_columns(X, effects.variants[entries])
+            values[:, place] = block @ effects.coef[:, entries].T
     return values

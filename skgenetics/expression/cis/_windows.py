@@ -1,30 +1,37 @@
 """The variants around each gene."""
 
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import check_number
 
+Columns: TypeAlias = slice | np.ndarray  # of X: a run of them, or integers
 
-def cis_windows_from_positions(genes, variants, window=1_000_000):
+
+def cis_windows_from_positions(
+    genes: Mapping[str, Any], variants: Mapping[str, Any], window: int = 1_000_000
+) -> np.ndarray:
     """Return the columns of X around each gene, for `cis_windows` of `MILAGERegressor`.
 
     Parameters
     ----------
     genes : mapping or data frame
-        Columns "chromosome" and "start" (base pairs), one entry a gene, as `load_geuvadis().genes`.
+        Columns "chromosome" and "start" (base pairs), one entry per gene, as in
+        `load_geuvadis().genes`.
     variants : mapping or data frame
-        Columns "chromosome" and "position", one entry a column of X; each chromosome in one run,
-        by rising position.
+        Columns "chromosome" and "position", one entry per column of X; each chromosome in one
+        run, by rising position.
     window : int, default=1_000_000
         Base pairs on either side of the gene's start, ends included.
 
     Returns
     -------
     windows : int ndarray of shape (n_genes, 2)
-        First column and the one after the last; equal where no variant is near the gene.
+        First column and the one after the last; equal if no variant is near the gene.
 
     Raises
     ------
@@ -34,7 +41,7 @@ def cis_windows_from_positions(genes, variants, window=1_000_000):
     Warns
     -----
     UserWarning
-        If no gene is on a chromosome that variants have, as where names differ ("chr1" and "1").
+        If no gene is on a chromosome that variants have, as when names differ ("chr1" and "1").
 
     Examples
     --------
@@ -72,14 +79,15 @@ def cis_windows_from_positions(genes, variants, window=1_000_000):
                 f"positions of chromosome {chromosome[start]} in variants fall somewhere; sort X "
                 "and variants by chromosome and position."
             )
-        own = gene_chromosome == chromosome[start]
-        windows[own, 0] = start + np.searchsorted(places, gene_start[own] - window, side="left")
-        windows[own, 1] = start + np.searchsorted(places, gene_start[own] + window, side="right")
+        on_it = gene_chromosome == chromosome[start]
+        first = np.searchsorted(places, gene_start[on_it] - window, side="left")
+        after = np.searchsorted(places, gene_start[on_it] + window, side="right")
+        windows[on_it] = start + np.column_stack([first, after])
     return windows
 
 
-def _positions(values, table, column):
-    """Return base pairs as integers, or raise where one is missing."""
+def _positions(values: Any, table: str, column: str) -> np.ndarray:
+    """Return base pairs as integers, or raise if one is missing."""
     values = np.asarray(values)
     if values.dtype.kind not in "iu":
         values = values.astype(float)
@@ -91,29 +99,68 @@ def _positions(values, table, column):
     return values.astype(np.int64)
 
 
-def columns_of(columns, name, n_variants, n_features, feature_names):
-    """Return columns of X, given as integers made for `n_variants` columns or as names."""
-    columns = np.asarray(columns)
-    if columns.dtype.kind in "OU":
-        if feature_names is None:
+class ColumnNames:
+    """The columns of the X at hand, to which integers and names of variants are resolved.
+
+    Parameters
+    ----------
+    n_features : int
+        Number of columns of X.
+    names : array of str or None
+        Names of the columns of X.
+    n_variants : int or None
+        Number of columns that integers were made for.
+    """
+
+    def __init__(
+        self, n_features: int, names: Sequence[str] | None = None, n_variants: int | None = None
+    ):
+        self.n_features, self.names, self.n_variants = n_features, names, n_variants
+
+    def resolve(self, columns: Any, parameter: str) -> np.ndarray:
+        """Return columns of X from integers or names; names that X lacks are passed over."""
+        columns = np.asarray(columns)
+        if columns.dtype.kind in "OU":
+            return self._named(columns, parameter)
+        self.check_width(parameter)
+        if columns.size and (columns.dtype.kind not in "iu" or columns.ndim != 1):
             raise ValueError(
-                f"{name} holds names of variants, but X has no column names. Pass a data frame, or "
-                "integers with n_variants."
+                f"{parameter} must hold integers or names of variants in one dimension."
             )
-        places = {variant: place for place, variant in enumerate(feature_names)}
-        return np.array([places[v] for v in columns.tolist() if v in places], dtype=np.int64)
-    _check_width(name, n_variants, n_features)
-    if columns.size and (columns.dtype.kind not in "iu" or columns.ndim != 1):
-        raise ValueError(f"{name} must hold integers or names of variants in one dimension.")
-    if columns.size and (columns.min() < 0 or columns.max() >= n_features):
-        raise ValueError(
-            f"{name} holds columns from {columns.min()} to {columns.max()}; X has {n_features}."
-        )
-    return columns.astype(np.int64)
+        if columns.size and (columns.min() < 0 or columns.max() >= self.n_features):
+            raise ValueError(
+                f"{parameter} holds columns from {columns.min()} to {columns.max()}; X has "
+                f"{self.n_features}."
+            )
+        return columns.astype(np.int64)
+
+    def _named(self, names, parameter):
+        """Return the columns of X of those names that X has."""
+        if self.names is None:
+            raise ValueError(
+                f"{parameter} holds names of variants, but X has no column names. Pass a data "
+                "frame, or integers with n_variants."
+            )
+        places = {name: place for place, name in enumerate(self.names)}
+        return np.array([places[v] for v in names.tolist() if v in places], dtype=np.int64)
+
+    def check_width(self, parameter: str) -> None:
+        """Raise unless integers were made for the X at hand."""
+        if self.n_variants is None:
+            raise ValueError(
+                f"{parameter} holds column numbers, so n_variants must tell for how many columns "
+                f"they were made; X has {self.n_features}."
+            )
+        if self.n_variants != self.n_features:
+            raise ValueError(
+                f"{parameter} was made for {self.n_variants} variants (n_variants); X has "
+                f"{self.n_features}. Pass lists of variant names, which survive steps that drop "
+                "columns."
+            )
 
 
-def windows_of(cis_windows, n_variants, n_features, n_genes, feature_names):
-    """Return a list of slices or integer arrays, the columns of X of each gene.
+def resolve_windows(cis_windows: Any, n_genes: int, columns: ColumnNames) -> list[Columns]:
+    """Return the columns of X of each gene.
 
     Names that X lacks are passed over: an earlier step of a pipeline may have dropped them.
     """
@@ -133,21 +180,28 @@ def windows_of(cis_windows, n_variants, n_features, n_genes, feature_names):
     if first is None:
         return [slice(0, 0)] * n_genes
     if isinstance(first[0], str):
-        windows = [
-            columns_of(
-                np.asarray(names, dtype=str), "cis_windows", n_variants, n_features, feature_names
-            )
-            for names in cis_windows
-        ]
-        if not any(window.size for window in windows):
-            warnings.warn(
-                "None of the variants named in cis_windows is a column of X; there is no cis part. "
-                f"Names in X are like {str(feature_names[0])!r}, in cis_windows like "
-                f"{str(first[0])!r}.",
-                UserWarning,
-                stacklevel=4,
-            )
-        return windows
+        return _named_windows(cis_windows, first[0], columns)
+    return _numbered_windows(cis_windows, n_genes, columns)
+
+
+def _named_windows(cis_windows, example, columns):
+    """Return the columns of X of each gene from lists of names, of which one is `example`."""
+    windows = [
+        columns.resolve(np.asarray(names, dtype=str), "cis_windows") for names in cis_windows
+    ]
+    if not any(window.size for window in windows):
+        warnings.warn(
+            "None of the variants named in cis_windows is a column of X; there is no cis part. "
+            f"Names in X are like {str(columns.names[0])!r}, in cis_windows like "
+            f"{str(example)!r}.",
+            UserWarning,
+            stacklevel=7,
+        )
+    return windows
+
+
+def _numbered_windows(cis_windows, n_genes, columns):
+    """Return the slice of X of each gene from pairs of integers."""
     (odd,) = np.nonzero([len(window) != 2 for window in cis_windows])
     if odd.size:
         raise ValueError(
@@ -160,27 +214,12 @@ def windows_of(cis_windows, n_variants, n_features, n_genes, feature_names):
             f"cis_windows must be integers of shape ({n_genes}, 2), first column and the one after "
             f"the last, or lists of variant names; got {windows.dtype} of shape {windows.shape}."
         )
-    _check_width("cis_windows", n_variants, n_features)
-    (bad,) = np.nonzero(
-        (windows[:, 0] < 0) | (windows[:, 1] < windows[:, 0]) | (windows[:, 1] > n_features)
-    )
-    if len(bad):
+    columns.check_width("cis_windows")
+    first, after = windows.T
+    (bad,) = np.nonzero((first < 0) | (after < first) | (after > columns.n_features))
+    if bad.size:
         raise ValueError(
             f"cis_windows of gene {bad[0]} is {windows[bad[0]].tolist()}; a window needs "
-            f"0 <= first <= last <= {n_features}, the number of variants."
+            f"0 <= first <= last <= {columns.n_features}, the number of variants."
         )
     return [slice(int(start), int(stop)) for start, stop in windows]
-
-
-def _check_width(name, n_variants, n_features):
-    """Raise unless integers were made for the X at hand."""
-    if n_variants is None:
-        raise ValueError(
-            f"{name} holds column numbers, so n_variants must tell for how many columns they were "
-            f"made; X has {n_features}."
-        )
-    if n_variants != n_features:
-        raise ValueError(
-            f"{name} was made for {n_variants} variants (n_variants); X has {n_features}. Pass "
-            "lists of variant names, which survive steps that drop columns."
-        )

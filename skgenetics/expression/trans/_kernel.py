@@ -4,84 +4,139 @@ K = (X - mean)(X - mean)' / c, with c such that the individuals' mean K_ii is 1.
 linear in the genotypes, with an L2 penalty of c / 2 sum alpha^2, depend on X through K alone.
 """
 
-from typing import NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
-from skgenetics.utils._arrays import column_blocks
+import numpy as np
+
+from skgenetics.utils._arrays import column_blocks, device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._moments import column_moments
+from skgenetics.utils._typing import Array
+
+CANCELLATION = 1e-9  # share of the sum of squares below which the variance is summed by itself
 
 
 class GenotypeScale(NamedTuple):
     """How genotypes enter the kernel."""
 
-    mean: object  # (S,) weighted means
+    mean: Array  # (S,) weighted means
     size: float  # c
 
 
 class CenteredGenotypes:
     """(X - mean) / sqrt(c) as a matrix (n, S) to multiply with, on either side, by blocks."""
 
-    def __init__(self, X, scale, xp):
-        self.X, self.scale, self.xp = X, scale, xp
+    def __init__(self, X: Array, scale: GenotypeScale):
+        self.X, self.scale = X, scale
         self.T = _Transposed(self)
 
-    def blocks(self):
+    def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield slices of columns with their centered and scaled values."""
         mean, size = self.scale
-        for columns, block in column_blocks(self.X, self.xp, mean.dtype):
+        for columns, block in column_blocks(self.X, namespace_of(self.X), mean.dtype):
             yield columns, (block - mean[columns]) / size**0.5
 
-    def __matmul__(self, coef):
+    def __matmul__(self, coef: Array) -> Array:
         """Return the product (n, T) with coef (S, T)."""
         return sum(block @ coef[columns, :] for columns, block in self.blocks())
+
+    def products(self, values: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+        """Yield slices of columns and the products (m, T) of these columns with values (n, T).
+
+        In single precision, between arrays on the host. The columns of `values` sum to 0, so that
+        the means of X drop out.
+        """
+        xp = namespace_of(self.X)
+        scaled = move_to(np.ascontiguousarray(values / self.scale.size**0.5), xp, self._device)
+        scaled = xp.astype(scaled, xp.float32)
+        for columns, block in column_blocks(self.X, xp, xp.float32):
+            yield columns, to_numpy(block.T @ scaled)
+
+    def take(self, columns: np.ndarray) -> np.ndarray:
+        """Return columns (n, m) on the host, in double precision."""
+        xp = namespace_of(self.X)
+        X = xp.take(self.X, move_to(columns, xp, self._device), axis=1)
+        mean = to_numpy(self.scale.mean)[columns]
+        return (to_numpy(X).astype(np.float64) - mean) / self.scale.size**0.5
+
+    @property
+    def _device(self):
+        """The device of the genotypes."""
+        return device_of(self.scale.mean)
 
 
 class _Transposed:
     """The transpose of `CenteredGenotypes`."""
 
-    def __init__(self, genotypes):
+    def __init__(self, genotypes: CenteredGenotypes):
         self.genotypes = genotypes
 
-    def __matmul__(self, values):
+    def __matmul__(self, values: Array) -> Array:
         """Return the product (S, T) with values (n, T)."""
         parts = [block.T @ values for _, block in self.genotypes.blocks()]
-        return self.genotypes.xp.concat(parts, axis=0)
+        return namespace_of(values).concat(parts, axis=0)
 
 
-def genotype_kernel(X, weight, xp):
+class WithOnes:
+    """A matrix with a column of ones added, for products on either side."""
+
+    def __init__(self, matrix: Any, transposed: bool = False):
+        self.matrix, self.transposed = matrix, transposed
+
+    @property
+    def T(self) -> "WithOnes":
+        """The transpose."""
+        return WithOnes(self.matrix, not self.transposed)
+
+    def __matmul__(self, values: Array) -> Array:
+        """Return the product with `values`."""
+        if self.transposed:
+            xp = namespace_of(values)
+            total = xp.sum(values, axis=0, keepdims=True)
+            return xp.concat([self.matrix.T @ values, total], axis=0)
+        return self.matrix @ values[:-1, :] + values[-1:, :]
+
+
+def genotype_kernel(X: Array, weight: Array) -> tuple[Array, GenotypeScale]:
     """Return the kernel (I, I) and the `GenotypeScale` of genotypes X (I, S) of any real dtype.
 
     Products of counts up to 2 are summed exactly in single precision, twice as fast: a block has
-    fewer than 2^22 columns, so that sums stay below 2^24.
+    fewer than 2^22 columns, so that sums stay below 2^24. Genotypes that do not vary at all have a
+    kernel of zeros.
     """
+    xp = namespace_of(X)
     counts = xp.isdtype(X.dtype, "integral") and int(xp.max(X)) <= 2
+    share = weight / xp.sum(weight)
     means, kernel = [], 0.0
     for _, block in column_blocks(X, xp, weight.dtype):
         means.append(weight @ block / xp.sum(weight))
         if counts:
             block = xp.astype(block, xp.float32)
         kernel = kernel + xp.astype(block @ block.T, weight.dtype)
-    share = weight / xp.sum(weight)
+    sum_of_squares = float(share @ xp.linalg.diagonal(kernel))
     kernel = kernel - (kernel @ share)[:, None]
     kernel = kernel - share @ kernel
     size = float(share @ xp.linalg.diagonal(kernel))
-    size = size if size > 1e-12 * X.shape[1] else 1.0
+    if size <= CANCELLATION * sum_of_squares:
+        size = float(xp.sum(column_moments(X, share)[1]))
+        if size == 0:
+            kernel, size = 0 * kernel, 1.0
     return kernel / size, GenotypeScale(xp.concat(means), size)
 
 
-def cross_kernel(X, X_fit, scale, xp):
+def cross_kernel(X: Array, X_fit: Array, scale: GenotypeScale) -> Array:
     """Return the kernel (n, I) between new individuals and those of the fit."""
-    left = CenteredGenotypes(X, scale, xp).blocks()
-    right = CenteredGenotypes(X_fit, scale, xp)
-    # the blocks' widths depend on the number of rows, so the second is cut where the first is
     kernel = 0.0
-    for columns, block in left:
-        other = right.X[:, columns]
-        other = xp.astype(other, block.dtype, copy=False) - scale.mean[columns]
-        kernel = kernel + block @ (other.T / scale.size**0.5)
+    for columns, block in CenteredGenotypes(X, scale).blocks():
+        # the widths of blocks depend on the number of rows, so X_fit is cut where X is
+        fitted = namespace_of(X_fit).astype(X_fit[:, columns], block.dtype, copy=False)
+        kernel = kernel + block @ ((fitted - scale.mean[columns]).T / scale.size**0.5)
     return kernel
 
 
-def kernel_root(kernel, xp):
+def kernel_root(kernel: Array) -> tuple[Array, Array]:
     """Return a root A (I, r) of the kernel, A A' = K, and B (I, r) with A = K B."""
+    xp = namespace_of(kernel)
     values, vectors = xp.linalg.eigh(kernel)
     floor = 1e-10 * float(xp.max(values))
     start = int(xp.sum(xp.astype(values <= max(floor, 0.0), xp.int64)))

@@ -1,6 +1,10 @@
 """L-BFGS as a generator, in any array namespace."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._typing import Array
 
 MEMORY = 10
 
@@ -8,13 +12,15 @@ MEMORY = 10
 class Iterate(NamedTuple):
     """A point, its value, and what the function said beside them."""
 
-    x: object
+    x: Array
     value: float
-    extra: object
+    extra: Any
     converged: bool
 
 
-def lbfgs(function, x, *, tol, xp):
+def lbfgs(
+    function: Callable[[Array], tuple[float, Array, Any]], x: Array, *, tol: float
+) -> Iterator[Iterate]:
     """Yield an `Iterate` after every step of L-BFGS (Nocedal and Wright, algorithm 7.4).
 
     Parameters
@@ -23,12 +29,14 @@ def lbfgs(function, x, *, tol, xp):
         Returns value (float), gradient (of the shape of x), and anything else.
     x : array
     tol : float
-        Stop where a step lowers the value by less than this share of it.
+        Stop if a step lowers the value by less than this share of it.
     """
+    xp = namespace_of(x)
     value, gradient, extra = function(x)
-    pairs, descent = [], 1 / max(float(xp.sum(gradient**2)) ** 0.5, 1e-300)
+    pairs: list[tuple[Array, Array]] = []
+    descent = 1 / max(float(xp.sum(gradient**2)) ** 0.5, 1e-300)
     while True:
-        direction = _two_loops(gradient, pairs, xp)
+        direction = _two_loops(gradient, pairs)
         slope = float(xp.sum(direction * gradient))
         if slope >= 0:
             pairs, direction = [], -gradient
@@ -42,7 +50,7 @@ def lbfgs(function, x, *, tol, xp):
                 break
             step = step / 2
         descent = descent if pairs else 4 * step
-        if new_value > value:  # no step is left that helps
+        if new_value > value:  # no step helps any more
             yield Iterate(x, value, extra, True)
             return
         change, turn = moved - x, new_gradient - gradient
@@ -55,8 +63,9 @@ def lbfgs(function, x, *, tol, xp):
             return
 
 
-def _two_loops(gradient, pairs, xp):
+def _two_loops(gradient, pairs):
     """Return minus the product of the inverse Hessian's estimate with the gradient."""
+    xp = namespace_of(gradient)
     direction, steps = -gradient, []
     for change, turn in reversed(pairs):
         rho = 1 / float(xp.sum(change * turn))

@@ -19,25 +19,27 @@ the genotypes, C their coordinates in its row space. The objective is
 
 with N the weight of all observed cells, M the number of pairs of gene and tissue, and P half the
 sum of squares, or the sum of absolute values. So a strength means the same for few genes and many.
-Source: Yang, Pe'er, Pe'er, equations of L' and its derivatives, corrected: one scale for loss and
+Source: Yang, Pe'er, Pe'er, the loss L' and its derivatives, corrected: one scale for loss and
 gradients, sums over observed cells, and the derivatives in the intercepts, V and W.
-
-Parameters are dicts of arrays: "coef" (r, T), "offset" (K, J; where it is left out, the intercepts
-are at their minimum given the rest), and "loadings" (K, T, J) or
-"gene_factors" (J, T) and "tissue_factors" (K, T).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
-from skgenetics.expression.trans._targets import cell_roots, fitted, spread
+from skgenetics.expression.trans._targets import Block, Targets, cell_roots, fitted, spread
+from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._typing import Array
+
+# "coef" (r, T): C. "loadings" (K, T, J): beta; or "gene_factors" (J, T): V, and "tissue_factors"
+# (K, T): W. "offset" (K, J): b; without it the intercepts are at their minimum given the rest.
+Params: TypeAlias = dict[str, Array]
 
 
 class Penalties(NamedTuple):
-    """Strengths and kinds of the penalties."""
+    """Strengths and kinds ("l2" or "l1") of the penalties."""
 
-    variant: float
-    loading: float
-    tissue: float = 0.0
+    variant: float  # lambda_alpha
+    loading: float  # lambda_beta
+    tissue: float = 0.0  # lambda_W
     variant_kind: str = "l2"
     loading_kind: str = "l2"
     tissue_kind: str = "l2"
@@ -46,101 +48,138 @@ class Penalties(NamedTuple):
 class Design(NamedTuple):
     """What the scores of the factors are linear in."""
 
-    matrix: object  # A (I, r)
-    penalized: object  # (r,) 1, or 0 for the column of ones
+    matrix: Any  # A (I, r): an array, or a matrix of genotypes that multiplies by blocks
+    penalized: Array  # (r,) 1, or 0 for the column of ones
+    genotypes: Any = None  # CenteredGenotypes of the training individuals, for the start
+    root: Array | None = None  # B (I, .) with A = K B; None if A is the genotypes themselves
 
 
-def scores_to_factors(scores, model, xp):
+class TransProblem(NamedTuple):
+    """What a solver minimizes: expression, genotypes, penalties and the model that joins them."""
+
+    targets: Targets
+    design: Design
+    penalties: Penalties
+    model: str  # "linear", "sigmoid" or "tensor"
+
+
+class DataLoss(NamedTuple):
+    """The mean loss over observed cells and its derivatives."""
+
+    value: Any
+    d_factors: Array  # (I, T)
+    d_layers: Params  # in all parameters but "coef"; empty if not asked for
+
+
+def activate(scores: Array, model: str) -> tuple[Array, Array]:
     """Return the factors (I, T) of scores A C, and their derivatives in the scores."""
     if model != "sigmoid":
         return scores, 1 + 0 * scores
-    factors = (1 + xp.tanh(scores / 2)) / 2
+    factors = (1 + namespace_of(scores).tanh(scores / 2)) / 2
     return factors, factors * (1 - factors)
 
 
-def tissue_loadings(params, k, genes):
+def factors_of(coef: Array, problem: TransProblem) -> tuple[Array, Array]:
+    """Return the factors F (I, T) of coefficients C, and their derivatives in the scores A C."""
+    return activate(problem.design.matrix @ coef, problem.model)
+
+
+def tissue_loadings(layers: Params, k: int, genes: slice) -> Array:
     """Return the effects (T, genes) of the factors on genes in tissue k."""
-    if "loadings" in params:
-        return params["loadings"][k, :, genes]
-    return params["tissue_factors"][k, :][:, None] * params["gene_factors"][genes, :].T
+    if "loadings" in layers:
+        return layers["loadings"][k, :, genes]
+    return layers["tissue_factors"][k, :][:, None] * layers["gene_factors"][genes, :].T
 
 
-def data_loss(params, factors, targets, xp, *, gradients=False):
-    """Return the mean loss over observed cells, its derivative in F, and those in the rest.
-
-    The derivatives, a dict by parameter, are empty unless `gradients`.
-    """
-    loss, d_factors, rest = 0.0, 0 * factors, {}
+def data_loss(
+    params: Params, factors: Array, targets: Targets, *, gradients: bool = False
+) -> DataLoss:
+    """Return the first term of the objective, with its derivatives in F and, if asked, the rest."""
+    xp = namespace_of(factors)
+    loss, d_factors, d_layers = 0.0, 0 * factors, {}
     if gradients:
-        rest = {name: 0 * value for name, value in params.items() if name != "coef"}
+        d_layers = {name: 0 * value for name, value in params.items() if name != "coef"}
     for block in targets.blocks:
-        k, genes = block.tissue, block.genes
-        loadings, root = tissue_loadings(params, k, genes), cell_roots(block, xp)
-        fit, mean = fitted(factors, loadings, block, xp)
+        loadings = tissue_loadings(params, block.tissue, block.genes)
+        root = cell_roots(block)
+        fit, mean = fitted(factors, loadings, block)
         residual = fit - block.y
         loss = loss + xp.sum(residual**2)
-        own = root * residual
+        d_fit = root * residual
         if "offset" in params:
-            shift = mean + params["offset"][k, genes] - block.mean
-            if block.seen is not None:
-                shift = xp.where(block.total > 0, shift, 0.0)
+            shift = _intercept_error(params["offset"], mean, block)
             loss = loss + xp.sum(block.total * shift**2)
-            own = own + root**2 * shift
-        d_factors = d_factors + spread(own @ loadings.T, block, xp)
-        if not gradients:
-            continue
-        if "offset" in params:
-            rest["offset"][k, genes] += block.total * shift / targets.n_cells
-        d_loadings = xp.take(factors, block.rows, axis=0).T @ own / targets.n_cells
-        if "loadings" in params:
-            rest["loadings"][k, :, genes] += d_loadings
-        else:
-            gene_factors, tissue_factors = params["gene_factors"], params["tissue_factors"]
-            rest["gene_factors"][genes, :] += (tissue_factors[k, :][:, None] * d_loadings).T
-            rest["tissue_factors"][k, :] += xp.sum(gene_factors[genes, :].T * d_loadings, axis=1)
-    return loss / (2 * targets.n_cells), d_factors / targets.n_cells, rest
+            d_fit = d_fit + root**2 * shift
+            if gradients:
+                d_layers["offset"][block.tissue, block.genes] += (
+                    block.total * shift / targets.n_cells
+                )
+        d_factors = d_factors + spread(d_fit @ loadings.T, block)
+        if gradients:
+            d_loadings = xp.take(factors, block.rows, axis=0).T @ d_fit / targets.n_cells
+            _add_layer_gradients(d_layers, params, d_loadings, block)
+    return DataLoss(loss / (2 * targets.n_cells), d_factors / targets.n_cells, d_layers)
 
 
-def strengths(params, targets, penalties):
+def _intercept_error(offset: Array, fitted_mean: Array, block: Block) -> Array:
+    """Return the mean residual (genes,) of a block's observed cells; 0 for genes without any."""
+    shift = fitted_mean + offset[block.tissue, block.genes] - block.mean
+    if block.seen is None:
+        return shift
+    return namespace_of(shift).where(block.total > 0, shift, 0.0)
+
+
+def _add_layer_gradients(
+    gradients: Params, params: Params, d_loadings: Array, block: Block
+) -> None:
+    """Add a block's derivatives in beta (T, genes), or through them those in V and W."""
+    k, genes = block.tissue, block.genes
+    if "loadings" in params:
+        gradients["loadings"][k, :, genes] += d_loadings
+        return
+    V, W = params["gene_factors"][genes, :], params["tissue_factors"][k, :]
+    gradients["gene_factors"][genes, :] += (W[:, None] * d_loadings).T
+    gradients["tissue_factors"][k, :] += namespace_of(V).sum(V.T * d_loadings, axis=1)
+
+
+def strengths(params: Params, targets: Targets, penalties: Penalties) -> dict[str, tuple]:
     """Return the strength and the kind of the penalty of each penalized parameter."""
     _, n_genes, n_tissues = targets.shape
-    found = {"coef": (penalties.variant, penalties.variant_kind)}
+    by_name = {"coef": (penalties.variant, penalties.variant_kind)}
     if "loadings" in params:
-        found["loadings"] = (penalties.loading / targets.n_targets, penalties.loading_kind)
+        by_name["loadings"] = (penalties.loading / targets.n_targets, penalties.loading_kind)
     else:
-        found["gene_factors"] = (penalties.loading / n_genes, penalties.loading_kind)
-        found["tissue_factors"] = (penalties.tissue / n_tissues, penalties.tissue_kind)
-    return found
+        by_name["gene_factors"] = (penalties.loading / n_genes, penalties.loading_kind)
+        by_name["tissue_factors"] = (penalties.tissue / n_tissues, penalties.tissue_kind)
+    return by_name
 
 
-def penalty(params, targets, design, penalties, xp):
+def penalty(params: Params, problem: TransProblem) -> Any:
     """Return the value of the penalties."""
-    value = 0.0
-    for name, (strength, kind) in strengths(params, targets, penalties).items():
+    xp, value = namespace_of(params["coef"]), 0.0
+    by_name = strengths(params, problem.targets, problem.penalties)
+    for name, (strength, kind) in by_name.items():
         size = params[name] ** 2 / 2 if kind == "l2" else xp.abs(params[name])
         if name == "coef":
-            size = design.penalized[:, None] * size
+            size = problem.design.penalized[:, None] * size
         value = value + strength * xp.sum(size)
     return value
 
 
-def objective(params, targets, design, penalties, *, model, xp):
+def objective(params: Params, problem: TransProblem) -> Any:
     """Return the objective."""
-    factors, _ = scores_to_factors(design.matrix @ params["coef"], model, xp)
-    loss, _, _ = data_loss(params, factors, targets, xp)
-    return loss + penalty(params, targets, design, penalties, xp)
+    factors, _ = factors_of(params["coef"], problem)
+    return data_loss(params, factors, problem.targets).value + penalty(params, problem)
 
 
-def objective_and_gradients(params, targets, design, penalties, *, model, xp):
-    """Return the objective, and the derivatives of its smooth part by parameter.
-
-    The smooth part is all of it but the L1 penalties.
-    """
-    factors, slope = scores_to_factors(design.matrix @ params["coef"], model, xp)
-    loss, d_factors, gradients = data_loss(params, factors, targets, xp, gradients=True)
-    gradients["coef"] = design.matrix.T @ (d_factors * slope)
-    for name, (strength, kind) in strengths(params, targets, penalties).items():
+def objective_and_gradients(params: Params, problem: TransProblem) -> tuple[Any, Params]:
+    """Return the objective, and the derivatives by parameter of all of it but the L1 penalties."""
+    factors, slope = factors_of(params["coef"], problem)
+    loss = data_loss(params, factors, problem.targets, gradients=True)
+    gradients = loss.d_layers | {"coef": problem.design.matrix.T @ (loss.d_factors * slope)}
+    by_name = strengths(params, problem.targets, problem.penalties)
+    for name, (strength, kind) in by_name.items():
         if kind == "l2":
-            own = design.penalized[:, None] if name == "coef" else 1.0
-            gradients[name] = gradients[name] + strength * own * params[name]
-    return loss + penalty(params, targets, design, penalties, xp), gradients
+            penalized = problem.design.penalized[:, None] if name == "coef" else 1.0
+            gradients[name] = gradients[name] + strength * penalized * params[name]
+    return loss.value + penalty(params, problem), gradients

@@ -4,16 +4,27 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
 
-from skgenetics.expression.cis._regression import fit_cis, fit_path, largest_alpha, predict_cis
+from skgenetics.expression.cis._descent import gene_design
+from skgenetics.expression.cis._regression import (
+    CisSettings,
+    GeneData,
+    fit_cis,
+    fit_path,
+    largest_alpha,
+    predict_cis,
+)
 from tests.oracles.expression_kkt import kkt_residual
 
 PENALTIES = ["group_lasso", "lasso", "ridge"]
 
 
-def solve(X, y, weight, alpha, penalty):
-    W = weight[:, None] * ~np.isnan(y)
+def gene_data(X, y, weight):
     rows = np.ascontiguousarray(X.T, dtype=float)
-    return next(fit_path(rows, np.nan_to_num(y), W, [alpha], penalty, tol=1e-18))
+    return GeneData(rows, np.nan_to_num(y), weight[:, None] * ~np.isnan(y))
+
+
+def solve(X, y, weight, alpha, penalty):
+    return next(fit_path(gene_data(X, y, weight), [alpha], penalty, tol=1e-18))
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -59,8 +70,7 @@ def test_weights_are_repetitions(tensor, penalty):
 def test_the_largest_alpha_is_the_first_without_effects(tensor, penalty):
     X, y = tensor(pattern="samples")
     y, weight = y[:, 0], np.ones(len(y))
-    W = 1.0 * ~np.isnan(y)
-    alpha = largest_alpha(np.ascontiguousarray(X.T, dtype=float), np.nan_to_num(y), W, penalty)
+    alpha = largest_alpha(gene_data(X, y, weight), penalty)
     assert not solve(X, y, weight, alpha * 1.0001, penalty)[0].any()
     assert solve(X, y, weight, alpha * 0.99, penalty)[0].any()
 
@@ -76,11 +86,25 @@ def test_a_variant_constant_in_a_tissue_has_no_effect_there(tensor):
     assert kkt_residual(X, y, np.ones(len(y)), coef, intercept, 0.01, "group_lasso") < 1e-7
 
 
+def test_a_variant_constant_in_a_tissue_has_none_whatever_rounding_leaves_of_it(tensor):
+    """The mean of many equal dosages is not the dosage, nor a sum of squares about it 0."""
+    X, y = tensor(n=997, pattern="samples")
+    y, weight, X = y[:, 0], np.linspace(0.1, 3.0, 997), X.astype(float)
+    X[~np.isnan(y[:, 1]), 3] = 1.1
+    X[:, 4] = 1e-6 * X[:, 4] + 1.1  # varies, if little
+    design = gene_design(np.ascontiguousarray(X.T), weight[:, None] * ~np.isnan(y))
+    assert design.sum_of_squares[3, 1] == 0
+    assert np.all(np.delete(design.sum_of_squares, 3, axis=0) > 0)
+    for k in range(3):
+        seen = ~np.isnan(y[:, k])
+        mean = np.average(X[seen], axis=0, weights=weight[seen])
+        expected = weight[seen] @ (X[seen] - mean) ** 2
+        np.testing.assert_allclose(design.sum_of_squares[:, k], expected, rtol=1e-7, atol=1e-20)
+
+
 def fit(X, y, windows, penalty="group_lasso", alpha=None, impute=None, n_jobs=None):
-    return fit_cis(
-        X, y, np.ones(len(y)), windows, penalty=penalty, alpha=alpha, impute=impute,
-        n_jobs=n_jobs, random_state=np.random.RandomState(0),
-    )  # fmt: skip
+    settings = CisSettings(penalty, alpha, impute, n_jobs)
+    return fit_cis(X, y, np.ones(len(y)), windows, settings, np.random.RandomState(0))
 
 
 @pytest.mark.parametrize("n_jobs", [None, 2])
@@ -112,7 +136,7 @@ def test_validation_chooses_little_shrinkage_for_strong_effects(tensor, penalty)
     none = fit(X, np.where(np.isnan(y), np.nan, noise), windows, penalty)
     limits = [
         max(
-            largest_alpha(X[:, w].T.astype(float), np.nan_to_num(z), 1.0 * ~np.isnan(z), penalty)
+            largest_alpha(gene_data(X[:, w], z, np.ones(len(X))), penalty)
             for w, z in zip(windows, t.transpose(1, 0, 2))
         )
         for t in (y, y + 5 * X[:, 3, None, None], np.where(np.isnan(y), np.nan, noise))

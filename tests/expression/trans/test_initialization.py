@@ -1,5 +1,7 @@
 """The staged start against scikit-learn and known answers."""
 
+import functools
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -8,7 +10,6 @@ from sklearn.linear_model import Lasso, MultiTaskLasso
 from skgenetics.expression.trans._initialization import (
     EM_SIZE,
     EXACT_SIZE,
-    LASSO_SHARE,
     LOADING_ALPHA,
     cis_candidates,
     group_lasso_loadings,
@@ -17,9 +18,11 @@ from skgenetics.expression.trans._initialization import (
     logit_scores,
     sample_scores,
     tensor_scores,
-    variant_lasso,
 )
+from skgenetics.expression.trans._kernel import CenteredGenotypes, GenotypeScale
 from skgenetics.expression.trans._targets import make_targets
+from skgenetics.expression.trans._variant_lasso import ALPHA_SHARE, variant_lasso
+from skgenetics.utils._arrays import column_blocks
 
 
 def test_scores_are_principal_components_of_samples(tensor):
@@ -112,23 +115,22 @@ def test_gene_factors_are_a_lasso_over_all_samples(tensor):
 
 
 @pytest.mark.parametrize("candidates", [None, [np.arange(20, 60), np.array([7])]])
-def test_variants_of_factors_are_a_lasso(candidates):
+def test_variants_of_factors_are_a_lasso(candidates, monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.normal(size=(50, 200))
     X -= X.mean(axis=0)
     scores = X[:, :30] @ rng.normal(size=(30, 2)) + rng.normal(size=(50, 2))
     scores -= scores.mean(axis=0)
 
-    def gradients(values):
-        for start in range(0, 200, 64):
-            yield slice(start, min(start + 64, 200)), X[:, start : start + 64].T @ values
-
-    fit, columns, effects = variant_lasso(
-        gradients, lambda c: X[:, c], scores, np.ones(50), candidates
-    )
+    monkeypatch.setattr(
+        "skgenetics.expression.trans._kernel.column_blocks",
+        functools.partial(column_blocks, max_bytes=25_600),
+    )  # 64 columns per block
+    genotypes = CenteredGenotypes(X, GenotypeScale(np.zeros(200), 1.0))
+    fit, columns, effects = variant_lasso(genotypes, scores, np.ones(50), candidates)
     for t in range(2):
         allowed = np.arange(200) if candidates is None else candidates[t]
-        alpha = LASSO_SHARE * np.abs(X[:, allowed].T @ scores[:, t]).max() / 50
+        alpha = ALPHA_SHARE * np.abs(X[:, allowed].T @ scores[:, t]).max() / 50
         theirs = Lasso(alpha=alpha, tol=1e-12, max_iter=100_000).fit(X[:, allowed], scores[:, t])
         ours = np.zeros(200)
         ours[columns[t]] = effects[t]

@@ -6,6 +6,7 @@ import pytest
 from skgenetics.expression.trans._objective import (
     Design,
     Penalties,
+    TransProblem,
     objective,
     objective_and_gradients,
 )
@@ -58,10 +59,8 @@ def test_value_is_the_sum_over_observed_cells(tensor, model, pattern, kinds):
     y, weight, A, penalized, targets, params = case(tensor, model, pattern)
     variant_kind, loading_kind, tissue_kind = kinds
     penalties = Penalties(0.3, 0.7, 0.2, *kinds)
-    value = objective(
-        permuted(params, targets.order), targets, Design(A, penalized), penalties,
-        model=model, xp=np,
-    )  # fmt: skip
+    problem = TransProblem(targets, Design(A, penalized), penalties, model)
+    value = objective(permuted(params, targets.order), problem)
     names = naive_strengths(model, loading_kind, variant_kind, tissue_kind)
     expected = naive_objective(params, y, weight, A, penalized, names, model)
     np.testing.assert_allclose(value, expected, rtol=1e-12)
@@ -71,10 +70,8 @@ def test_value_is_the_sum_over_observed_cells(tensor, model, pattern, kinds):
 @pytest.mark.parametrize("model", MODELS)
 def test_gradients_are_complex_steps_of_the_naive_sum(tensor, model, pattern):
     y, weight, A, penalized, targets, params = case(tensor, model, pattern)
-    _, gradients = objective_and_gradients(
-        permuted(params, targets.order), targets, Design(A, penalized),
-        Penalties(0.3, 0.7, 0.2), model=model, xp=np,
-    )  # fmt: skip
+    problem = TransProblem(targets, Design(A, penalized), Penalties(0.3, 0.7, 0.2), model)
+    _, gradients = objective_and_gradients(permuted(params, targets.order), problem)
     assert set(gradients) == set(params)
     back = permuted(gradients, np.argsort(targets.order))
     for name, value in params.items():
@@ -90,14 +87,13 @@ def test_gradients_are_complex_steps_of_the_naive_sum(tensor, model, pattern):
 @pytest.mark.parametrize("kinds", [("l1", "l2"), ("l2", "l1")])
 def test_gradients_leave_l1_penalties_out(tensor, kinds):
     *_, A, penalized, targets, params = case(tensor, "linear", "samples")
-    design = Design(A, penalized)
-    args = {"model": "linear", "xp": np}
     variant, loading = kinds
-    _, mixed = objective_and_gradients(
-        params, targets, design, Penalties(0.3, 0.7, 0.0, variant, loading), **args
+    problem = TransProblem(
+        targets, Design(A, penalized), Penalties(0.3, 0.7, 0.0, variant, loading), "linear"
     )
+    _, mixed = objective_and_gradients(params, problem)
     smooth = Penalties(0.3 * (variant == "l2"), 0.7 * (loading == "l2"))
-    _, expected = objective_and_gradients(params, targets, design, smooth, **args)
+    _, expected = objective_and_gradients(params, problem._replace(penalties=smooth))
     for name in params:
         np.testing.assert_allclose(mixed[name], expected[name])
 
@@ -141,7 +137,7 @@ def test_genes_with_the_same_cells_have_a_group_of_their_own(tensor):
 def test_compressed_blocks_keep_their_products(tensor):
     _, y = tensor(n=12, n_genes=50, pattern="samples")
     targets = make_targets(y, np.arange(1.0, 13.0), np, "cpu")
-    small = compress(targets, np)
+    small = compress(targets)
     assert small.shape[1] < 12
     for ours, theirs in zip(small.blocks, targets.blocks, strict=True):
         np.testing.assert_allclose(ours.y @ ours.y.T, theirs.y @ theirs.y.T, atol=1e-9)
@@ -150,7 +146,7 @@ def test_compressed_blocks_keep_their_products(tensor):
 def test_genes_missing_in_some_tissues_are_compressed_together(tensor):
     _, y = tensor(n=12, n_genes=50, n_tissues=4, pattern="genes")
     targets = make_targets(y, np.ones(12), np, "cpu")
-    small = compress(targets, np)
+    small = compress(targets)
     assert len(targets.groups) == 1  # with a mask, since few genes share their tissues
     assert sorted(block.tissue for block in small.blocks) == [0, 1, 2, 3]
     assert small.shape[1] == 12

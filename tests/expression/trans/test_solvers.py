@@ -11,16 +11,16 @@ from skgenetics.expression.trans._kernel import (
     genotype_kernel,
     kernel_root,
 )
+from skgenetics.expression.trans._layers import projected, solve_layers, solve_loadings
 from skgenetics.expression.trans._lbfgs import lbfgs
-from skgenetics.expression.trans._objective import Design, Penalties, objective, scores_to_factors
-from skgenetics.expression.trans._solvers import (
-    alternate,
-    gradient_descent,
-    projected,
-    solve_layers,
-    solve_loadings,
-    varpro,
+from skgenetics.expression.trans._objective import (
+    Design,
+    Penalties,
+    TransProblem,
+    activate,
+    objective,
 )
+from skgenetics.expression.trans._solvers import alternate, gradient_descent, varpro
 from skgenetics.expression.trans._targets import compress, make_targets
 from tests.oracles.expression_naive import naive_objective, naive_prediction
 
@@ -28,8 +28,8 @@ from tests.oracles.expression_naive import naive_objective, naive_prediction
 def problem(tensor, model, pattern="samples", n=20, n_genes=4, rank=2, seed=0, explicit=False):
     X, y = tensor(n=n, p=12, n_genes=n_genes, n_tissues=3, pattern=pattern, seed=seed)
     weight = np.random.default_rng(seed).integers(1, 3, size=n).astype(float)
-    kernel, scale = genotype_kernel(X, weight, np)
-    A = CenteredGenotypes(X, scale, np) if explicit else kernel_root(kernel, np)[0]
+    kernel, scale = genotype_kernel(X, weight)
+    A = CenteredGenotypes(X, scale) if explicit else kernel_root(kernel)[0]
     width = X.shape[1] if explicit else A.shape[1]
     penalized = np.ones(width)
     if model == "sigmoid":
@@ -53,15 +53,15 @@ def last(iterations, max_iter=3000):
 def test_the_kernel_is_a_sum_over_variants(tensor):
     X, _ = tensor(n=10, p=40)
     weight = np.arange(1.0, 11.0)
-    kernel, scale = genotype_kernel(X, weight, np)
+    kernel, scale = genotype_kernel(X, weight)
     centered = X - np.average(X, axis=0, weights=weight)
     size = np.average(np.sum(centered**2, axis=1), weights=weight)
     np.testing.assert_allclose(kernel, centered @ centered.T / size)
-    np.testing.assert_allclose(cross_kernel(X[:3], X, scale, np), kernel[:3])
-    root, inverse = kernel_root(kernel, np)
+    np.testing.assert_allclose(cross_kernel(X[:3], X, scale), kernel[:3])
+    root, inverse = kernel_root(kernel)
     np.testing.assert_allclose(root @ root.T, kernel, atol=1e-12)
     np.testing.assert_allclose(kernel @ inverse, root, atol=1e-10)
-    genotypes = CenteredGenotypes(X, scale, np)
+    genotypes = CenteredGenotypes(X, scale)
     np.testing.assert_allclose(genotypes @ (genotypes.T @ np.eye(10)), kernel, atol=1e-12)
 
 
@@ -69,7 +69,7 @@ def test_lbfgs_finds_the_minimum_of_rosenbrock():
     def function(x):
         return rosen(x), rosen_der(x), None
 
-    state = last(lbfgs(function, np.array([-1.2, 1.0, 0.5]), tol=1e-12, xp=np))
+    state = last(lbfgs(function, np.array([-1.2, 1.0, 0.5]), tol=1e-12))
     assert state.converged
     np.testing.assert_allclose(state.x, 1, atol=1e-4)
 
@@ -79,7 +79,7 @@ def test_lbfgs_finds_the_minimum_of_rosenbrock():
 def test_varpro_is_the_joint_minimum(tensor, model, pattern):
     _, y, weight, targets, design, params = problem(tensor, model, pattern)
     penalties = Penalties(0.02, 0.1)
-    state = last(varpro(params, targets, design, penalties, model=model, tol=1e-13, xp=np))
+    state = last(varpro(params, TransProblem(targets, design, penalties, model), tol=1e-13))
     shapes = [params["coef"].shape, params["loadings"].shape, (3, 4)]
     sizes = np.cumsum([np.prod(shape) for shape in shapes])
     names = {"coef": (0.02, "l2"), "loadings": (0.1, "l2")}
@@ -95,7 +95,7 @@ def test_varpro_is_the_joint_minimum(tensor, model, pattern):
     if model == "sigmoid":  # not convex: started from the answer, varpro stays there
         coef = answer.x[: sizes[0]].reshape(shapes[0])
         state = last(
-            varpro({"coef": coef}, targets, design, penalties, model=model, tol=1e-13, xp=np)
+            varpro({"coef": coef}, TransProblem(targets, design, penalties, model), tol=1e-13)
         )
         np.testing.assert_allclose(state.value, answer.fun, rtol=1e-6)
 
@@ -103,14 +103,17 @@ def test_varpro_is_the_joint_minimum(tensor, model, pattern):
 def test_the_linear_model_of_full_rank_is_the_nuclear_norm(tensor):
     """The duality gap of the convex problem certifies the optimum."""
     X, y = tensor(n=25, p=60, n_genes=5, n_tissues=1, pattern="none")
-    kernel, _ = genotype_kernel(X, np.ones(25), np)
-    A, _ = kernel_root(kernel, np)
+    kernel, _ = genotype_kernel(X, np.ones(25))
+    A, _ = kernel_root(kernel)
     targets = make_targets(y, np.ones(25), np, "cpu")
     params = {"coef": np.random.default_rng(0).normal(size=(A.shape[1], 5))}
     state = last(
-        varpro(params, targets, Design(A, np.ones(A.shape[1])), Penalties(0.04, 0.25),
-               model="linear", tol=1e-14, xp=np)
-    )  # fmt: skip
+        varpro(
+            params,
+            TransProblem(targets, Design(A, np.ones(A.shape[1])), Penalties(0.04, 0.25), "linear"),
+            tol=1e-14,
+        )
+    )
     Y = y[:, :, 0] - y[:, :, 0].mean(axis=0)
     A = A - A.mean(axis=0)
     strength = np.sqrt(0.04 * 0.25 / 5)
@@ -131,34 +134,33 @@ def test_the_linear_model_of_full_rank_is_the_nuclear_norm(tensor):
 def test_solvers_agree(tensor, model, pattern):
     *_, targets, design, params = problem(tensor, model, pattern)
     penalties = Penalties(0.005, 0.05, 0.05)
-    args = (targets, design, penalties)
-    options = {"model": model, "xp": np}
-    als = last(alternate(params, *args, tol=1e-13, **options))
+    whole = TransProblem(targets, design, penalties, model)
+    als = last(alternate(params, whole, tol=1e-13))
     rng = np.random.default_rng(1)
     if model != "linear":  # not convex: the solvers return to one minimum from beside it
         start = params | {"coef": als.params["coef"]}
-        params = solve_layers(start, factors(start, design, model), targets, penalties, model, np)
+        params = solve_layers(start, factors(start, design, model), targets, penalties, model)
         params = {name: v + 0.02 * rng.normal(size=v.shape) for name, v in params.items()}
-    gd = last(gradient_descent(params, *args, tol=1e-11, **options))
+    gd = last(gradient_descent(params, whole, tol=1e-11))
     np.testing.assert_allclose(gd.value, als.value, rtol=1e-4)
-    check = objective(gd.params, targets, design, penalties, **options)
+    check = objective(gd.params, whole)
     np.testing.assert_allclose(gd.value, check, rtol=1e-10)
     if model != "tensor":
-        best = last(varpro(params, *args, tol=1e-13, **options))
+        best = last(varpro(params, whole, tol=1e-13))
         np.testing.assert_allclose(best.value, als.value, rtol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["linear", "tensor"])
 def test_gradient_descent_on_the_kernel_is_that_on_the_variants(tensor, model):
     X, _, weight, targets, design, params = problem(tensor, model)
-    kernel, scale = genotype_kernel(X, weight, np)
+    kernel, scale = genotype_kernel(X, weight)
     genotypes = (X - scale.mean) / scale.size**0.5  # n x 12, all of them explicit
-    back = genotypes.T @ kernel_root(kernel, np)[1]
+    back = genotypes.T @ kernel_root(kernel)[1]
     explicit = params | {"coef": back @ params["coef"]}
-    args = targets, Penalties(0.01, 0.05, 0.05)
-    options = {"model": model, "tol": 0.0, "xp": np}
-    dual = gradient_descent(params, args[0], design, args[1], **options)
-    whole = gradient_descent(explicit, args[0], Design(genotypes, np.ones(12)), args[1], **options)
+    penalties = Penalties(0.01, 0.05, 0.05)
+    dual = gradient_descent(params, TransProblem(targets, design, penalties, model), tol=0.0)
+    design = Design(genotypes, np.ones(12))
+    whole = gradient_descent(explicit, TransProblem(targets, design, penalties, model), tol=0.0)
     values = []
     for ours, theirs, _ in zip(dual, whole, range(40)):
         np.testing.assert_allclose(ours.value, theirs.value, rtol=1e-9)
@@ -168,7 +170,7 @@ def test_gradient_descent_on_the_kernel_is_that_on_the_variants(tensor, model):
 
 
 def factors(params, design, model):
-    return scores_to_factors(design.matrix @ params["coef"], model, np)[0]
+    return activate(design.matrix @ params["coef"], model)[0]
 
 
 @pytest.mark.parametrize("model", ["linear", "sigmoid", "tensor"])
@@ -178,7 +180,7 @@ def test_values_fall(tensor, model, kinds):
     penalties = Penalties(0.003, 0.03, 0.03, *kinds)
     values = [
         state.value
-        for state in alternate(params, targets, design, penalties, model=model, tol=1e-9, xp=np)
+        for state in alternate(params, TransProblem(targets, design, penalties, model), tol=1e-9)
     ]
     assert len(values) > 3
     assert np.all(np.diff(values) <= 1e-12)
@@ -190,7 +192,7 @@ def test_l1_gives_exact_zeros_where_the_subgradient_allows(tensor, model, kinds)
     X, y, weight, targets, design, params = problem(tensor, model, explicit=kinds[0] == "l1")
     strong = (0.03, 0.3, 0.1) if model == "linear" else (0.005, 0.08, 0.02)
     penalties = Penalties(*strong, *kinds)
-    state = last(alternate(params, targets, design, penalties, model=model, tol=1e-14, xp=np))
+    state = last(alternate(params, TransProblem(targets, design, penalties, model), tol=1e-14))
     if kinds[0] == "l1":
         matrix = (X - np.average(X, axis=0, weights=weight)) / design.matrix.scale.size**0.5
     else:
@@ -202,7 +204,7 @@ def test_l1_gives_exact_zeros_where_the_subgradient_allows(tensor, model, kinds)
 
     found = dict(state.params)
     if kinds[1] == "l2" and model == "linear":  # solved for compressed genes
-        found["loadings"] = solve_loadings(matrix @ found["coef"], targets, penalties, np)
+        found["loadings"] = solve_loadings(matrix @ found["coef"], targets, penalties)
     order = np.argsort(targets.order)
     for name, axis in (("loadings", 2), ("gene_factors", 0)):
         if name in found:
@@ -241,8 +243,8 @@ def test_l1_on_tissues_leaves_a_factor_to_those_it_acts_in(tensor):
     found = {}
     for kind in ("l2", "l1"):
         penalties = Penalties(1e-4, 1e-3, 0.03, tissue_kind=kind)
-        options = {"model": "tensor", "tol": 1e-10 if kind == "l1" else 1e-3, "xp": np}
-        found[kind] = last(alternate(params, targets, design, penalties, **options))
+        whole = TransProblem(targets, design, penalties, "tensor")
+        found[kind] = last(alternate(params, whole, tol=1e-10 if kind == "l1" else 1e-3))
     ours = found["l1"].params
     zeros = ours["tissue_factors"] == 0
     assert not np.any(found["l2"].params["tissue_factors"] == 0)
@@ -281,9 +283,8 @@ def test_the_tensor_model_recovers_a_noiseless_decomposition():
         "tissue_factors": rng.normal(size=(4, 2)),
     }
     penalties = Penalties(1e-9, 1e-9, 1e-9)
-    state = last(
-        alternate(params, targets, design, penalties, model="tensor", tol=1e-8, xp=np), 500
-    )
+    whole = TransProblem(targets, design, penalties, "tensor")
+    state = last(alternate(params, whole, tol=1e-8), 500)
     F_hat, V_hat, W_hat = (
         state.params[name] for name in ("coef", "gene_factors", "tissue_factors")
     )
@@ -295,7 +296,7 @@ def test_expression_in_single_precision_gives_loadings_in_single_precision(tenso
     _, y, weight, targets, *_ = problem(tensor, "linear", rank=3)
     factors = np.random.default_rng(1).normal(size=(len(y), 3))
     single = make_targets(y.astype(np.float32), weight, np, "cpu")
-    found = solve_loadings(factors, single, Penalties(0.0, 0.2), np)
+    found = solve_loadings(factors, single, Penalties(0.0, 0.2))
     assert found.dtype == np.float32
     ridge = Ridge(alpha=0.2 * targets.n_cells / targets.n_targets)
     for k in range(3):
@@ -312,9 +313,9 @@ def test_masked_blocks_are_the_blocks_of_each_gene(tensor, model, pattern, kinds
     X, y = tensor(n=30, p=12, n_genes=7, n_tissues=3, pattern=pattern)
     y[:, 2, 1] = np.nan
     weight = np.random.default_rng(1).integers(1, 3, size=30).astype(float)
-    kernel, scale = genotype_kernel(X, weight, np)
+    kernel, scale = genotype_kernel(X, weight)
     explicit = kinds[0] == "l1"
-    A = CenteredGenotypes(X, scale, np) if explicit else kernel_root(kernel, np)[0]
+    A = CenteredGenotypes(X, scale) if explicit else kernel_root(kernel)[0]
     design = Design(A, np.ones(X.shape[1] if explicit else A.shape[1]))
     rng = np.random.default_rng(2)
     params = {"coef": rng.normal(size=(len(design.penalized), 2))}
@@ -327,7 +328,7 @@ def test_masked_blocks_are_the_blocks_of_each_gene(tensor, model, pattern, kinds
     solvers += [varpro] * (kinds == ("l2", "l2") and model != "tensor")
     values, masked = {}, {}
     for many in (1, 100):
-        monkeypatch.setattr("skgenetics.expression.trans._targets.MANY", many)
+        monkeypatch.setattr("skgenetics.expression.trans._targets.MIN_GROUP_SIZE", many)
         targets = make_targets(y, weight, np, "cpu")
         masked[many] = any(block.seen is not None for block in targets.blocks)
         axes = {"loadings": 2, "gene_factors": 0}
@@ -336,7 +337,7 @@ def test_masked_blocks_are_the_blocks_of_each_gene(tensor, model, pattern, kinds
             for name, value in params.items()
         }
         values[many] = [
-            last(solver(start, targets, design, penalties, model=model, tol=0.0, xp=np), 6).value
+            last(solver(start, TransProblem(targets, design, penalties, model), tol=0.0), 6).value
             for solver in solvers
         ]
     assert masked == {1: False, 100: True}
@@ -346,7 +347,7 @@ def test_masked_blocks_are_the_blocks_of_each_gene(tensor, model, pattern, kinds
 @pytest.mark.parametrize("rank", [3, 30])
 def test_the_projected_objective_is_that_of_ridge_regressions(tensor, rank):
     _, y, weight, targets, *_ = problem(tensor, "linear")
-    small, penalties = compress(targets, np), Penalties(0.0, 0.2)
+    small, penalties = compress(targets), Penalties(0.0, 0.2)
     factors = np.random.default_rng(1).normal(size=(len(y), rank))
     ridge = Ridge(alpha=0.2 * targets.n_cells / targets.n_targets)
 
@@ -360,7 +361,7 @@ def test_the_projected_objective_is_that_of_ridge_regressions(tensor, rank):
             penalty += ridge.alpha * np.sum(ridge.coef_**2)
         return np.array([loss + penalty, loss]) / (2 * targets.n_cells)
 
-    both, loss, d_factors = projected(factors, small, penalties, np)
+    both, loss, d_factors = projected(factors, small, penalties)
     np.testing.assert_allclose([both, loss], expected(factors), rtol=1e-8)
     for index in [(0, 0), (5, 1), (19, rank - 1)]:
         step = np.zeros_like(factors)
