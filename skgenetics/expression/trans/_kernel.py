@@ -130,7 +130,8 @@ def cross_kernel(X: Array, X_fit: Array, scale: GenotypeScale) -> Array:
     for columns, block in CenteredGenotypes(X, scale).blocks():
         # the widths of blocks depend on the number of rows, so X_fit is cut where X is
         fitted = namespace_of(X_fit).astype(X_fit[:, columns], block.dtype, copy=False)
-        kernel = kernel + block @ ((fitted - scale.mean[columns]).T / scale.size**0.5)
+        fitted = fitted - scale.mean[columns]
+        kernel = kernel + block @ (fitted.T / scale.size**0.5)
     return kernel
 
 
