@@ -129,15 +129,14 @@ def mean_contrasts(response: _SwappedResponse, replacement: Array, pairs: np.nda
     """Return E|f(x) - f(x_i') - f(x_j') + f(x_i'j')| of each pair, (n_pairs, n_columns)."""
     plain = response.unchanged
     xp = namespace_of(plain)
+    shape = len(pairs), plain.shape[1]
+    contrasts = xp.zeros(shape, dtype=plain.dtype, device=device_of(plain))
     alone = {int(i): response(replacement, (int(i),)) for i in np.unique(pairs)}
-    contrasts = []
-    for i, j in pairs.tolist():
-        if i == j:
-            contrasts.append(xp.zeros_like(plain[0, :]))
-            continue
-        both = response(replacement, (i, j))
-        contrasts.append(xp.mean(xp.abs(plain - alone[i] - alone[j] + both), axis=0))
-    return xp.stack(contrasts)
+    for row, (i, j) in enumerate(pairs.tolist()):
+        if i != j:
+            both = response(replacement, (i, j))
+            contrasts[row, :] = xp.mean(xp.abs(plain - alone[i] - alone[j] + both), axis=0)
+    return contrasts
 
 
 def symmetric_matrices(values: Array, pairs: np.ndarray, n_features: int) -> Array:
@@ -145,7 +144,8 @@ def symmetric_matrices(values: Array, pairs: np.ndarray, n_features: int) -> Arr
     xp, device = namespace_of(values), device_of(values)
     place = np.zeros((n_features, n_features), dtype=np.int64)  # 0 is the diagonal
     place[tuple(pairs.T)] = place[tuple(pairs.T[::-1])] = 1 + np.arange(len(pairs))
-    with_zero = xp.concat([xp.zeros_like(values[:1, :]), values], axis=0)
+    zero = xp.zeros((1, values.shape[1]), dtype=values.dtype, device=device)
+    with_zero = xp.concat([zero, values], axis=0)
     flat = xp.asarray(np.ravel(place), device=device)
     return xp.reshape(xp.take(with_zero, flat, axis=0), (n_features, n_features, -1))
 
