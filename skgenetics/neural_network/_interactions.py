@@ -94,6 +94,8 @@ def swap_pairs(
     """
     xp, device, n = namespace_of(X), device_of(X), X.shape[0]
     contrasts = xp.zeros((n, len(pairs)), dtype=X.dtype, device=device)
+    if len(pairs) == 0:  # of one feature
+        return contrasts
     features = np.unique(pairs)
     height = max(1, HIDDEN_SIZE // network.weights[0].shape[1])
     for start in range(0, n, height):

@@ -68,6 +68,12 @@ def test_quadratic_logit_has_a_closed_form():
     np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-7)
 
 
+def test_one_variant_interacts_with_no_other():
+    model = LINARegressor((4,), max_iter=5, random_state=0).fit(X[:, :1], Y[:, 0])
+    np.testing.assert_array_equal(model.second_order_importance(X[:, :1], kind="swap"), [[0.0]])
+    assert model.second_order_importance(X[:, :1], top_k=3).pairs.shape == (0, 2)
+
+
 def test_any_estimator():
     linear = swap_interactions(LinearRegression().fit(X, Y), X, random_state=0)
     assert linear.shape == (2, 5, 5)
