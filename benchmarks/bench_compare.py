@@ -3,8 +3,10 @@
 import time
 
 from skgenetics.cli.compare.data import load_bundled
-from skgenetics.cli.compare.models import joint_regressors, regressors
-from skgenetics.cli.compare.work import fit_unit
+from skgenetics.cli.compare.models import MODELS
+from skgenetics.cli.compare.work import Fit, fit_and_score
+
+REGRESSORS = {entry.name: entry for entry in MODELS if entry.regressor is not None}
 
 
 class OneFold:
@@ -13,7 +15,7 @@ class OneFold:
     Models of one trait run on the first gene, joint models on all five genes.
     """
 
-    params = (*regressors(1, None, 0), *joint_regressors(1, None, 0))
+    params = tuple(REGRESSORS)
     param_names = ("model",)
 
     def setup_cache(self):
@@ -24,8 +26,9 @@ class OneFold:
         self.time_model(tasks, model)  # compiles
 
     def time_model(self, tasks, model):
-        task = next(task for task in tasks if model in task.models(None, 0))
-        result = fit_unit(None, (task, model, 0, 0), 0)
+        alone, joint = tasks
+        entry = REGRESSORS[model]
+        result = fit_and_score(None, Fit(joint if entry.joint else alone, entry, 0, 0), 0)
         assert result.error is None, result.error
 
     def track_times_ridge(self, tasks, model):

@@ -37,12 +37,12 @@ exchanged = rng.random(panel.shape[1]) < 0.3
 table = pd.DataFrame(
     {
         "chromosome": "chr" + variants["chromosome"],
-        "base_pair_location": variants["position"],
-        "effect_allele": np.where(exchanged, variants["ref"], variants["alt"]),
-        "other_allele": np.where(exchanged, variants["alt"], variants["ref"]),
+        "base_pair_location": variants["base_pair_location"],
+        "effect_allele": np.where(exchanged, variants["other_allele"], variants["effect_allele"]),
+        "other_allele": np.where(exchanged, variants["effect_allele"], variants["other_allele"]),
         "z": np.where(exchanged, -study.z, study.z),
         "effect_allele_frequency": np.where(
-            exchanged, 1 - variants["alt_frequency"], variants["alt_frequency"]
+            exchanged, 1 - variants["effect_allele_frequency"], variants["effect_allele_frequency"]
         ),
         "n": n,
     }
@@ -97,7 +97,7 @@ result.loci[["locus", "n_variants", "n_sets", "converged", "ld_mismatch"]]
 # There are two sets, one per signal. Each contains the causal variant, and others that the data
 # cannot distinguish from it. The result is the sets, not their lead variants.
 
-print("effects at", ", ".join(variants["id"][causal]))
+print("effects at", ", ".join(variants["variant_id"][causal]))
 result.credible_sets[["cs", "size", "start", "end", "min_abs_r", "lead_variant_id", "lead_pip"]]
 
 # %%

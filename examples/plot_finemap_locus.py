@@ -50,10 +50,10 @@ for number, credible_set in enumerate(finemap.credible_sets_, start=1):
 gene = locus.genes.iloc[0]
 LocusDisplay.from_estimator(
     finemap,
-    positions=locus.variants["position"],
+    positions=locus.variants["base_pair_location"],
     X=locus.data,
-    genes=[{"name": gene["id"], "start": gene["start"], "strand": gene["strand"]}],
+    genes=[{"name": gene["gene_id"], "start": gene["start"], "strand": gene["strand"]}],
     chromosome=gene["chromosome"],
     build=locus.build,
-    title="Expression of " + gene["id"],
+    title="Expression of " + gene["gene_id"],
 ).plot()

@@ -22,7 +22,7 @@ from skgenetics.inspection import SimilarityDisplay, bilrp
 from skgenetics.preprocessing import GenotypeScaler
 
 data = load_geuvadis()
-distance = abs(data.variants.position[:, None] - np.sort(data.genes.start))
+distance = abs(data.variants.base_pair_location[:, None] - np.sort(data.genes.start))
 stretch = 1 + distance.argmin(axis=1)
 people, training = data.data[:40], data.data[40:]
 

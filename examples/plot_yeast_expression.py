@@ -66,7 +66,7 @@ X, markers, y, genes = measured_cross(FILE, rng) if FILE.is_file() else simulate
 print("Data:", "Smith and Kruglyak 2008" if FILE.is_file() else "SIMULATED")
 windows = cis_windows_from_positions(
     {"chromosome": genes[:, 0], "start": genes[:, 1]},
-    {"chromosome": markers[:, 0], "position": markers[:, 1]},
+    {"chromosome": markers[:, 0], "base_pair_location": markers[:, 1]},
     window=50_000,
 )
 

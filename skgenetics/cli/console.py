@@ -5,6 +5,10 @@ import contextlib
 import importlib.util
 import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from skgenetics._version import __version__
 
 OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
 
@@ -12,22 +16,32 @@ OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
 class Console:
     """Prints lines and remembers them for the log."""
 
-    def __init__(self):
-        self.lines = []
+    def __init__(self, command: str) -> None:
+        self.lines: list[str] = []
+        self.say(f"skgenetics {command} {__version__}")
 
-    def say(self, *lines):
+    def say(self, *lines: str) -> None:
         """Print lines."""
         for line in lines:
             self.lines.append(line)
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
+    def say_failures(self, *lines: str) -> None:
+        """Print lines to the standard error."""
+        self.lines += lines
+        sys.stderr.writelines(line + "\n" for line in lines)
+
+    def write_log(self, path: Path) -> None:
+        """Write what was printed."""
+        path.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+
 
 @contextlib.contextmanager
-def progress(n_units, what="fits"):
+def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]]:
     """Give a function to call with the name of each finished unit of work.
 
-    A bar on a terminal where rich is installed, otherwise a line whenever the name changes.
+    A bar on a terminal if rich is installed, otherwise a line whenever the name changes.
     """
     if sys.stderr.isatty() and importlib.util.find_spec("rich"):
         from rich.console import Console as RichConsole
@@ -37,22 +51,22 @@ def progress(n_units, what="fits"):
             task = bar.add_task("fitting", total=n_units)
             yield lambda name: bar.update(task, advance=1, description=name)
         return
-    start, done, last = time.perf_counter(), 0, None
+    start, n_done, last = time.perf_counter(), 0, None
 
-    def report(name):
-        nonlocal done, last
+    def report(name: str) -> None:
+        nonlocal n_done, last
         if last not in (None, name):
             seconds = time.perf_counter() - start
-            sys.stderr.write(f"  {last} done: {done} of {n_units} {what}, {seconds:.0f} s\n")
-        done, last = done + 1, name
+            sys.stderr.write(f"  {last} done: {n_done} of {n_units} {noun}, {seconds:.0f} s\n")
+        n_done, last = n_done + 1, name
 
     yield report
 
 
-def at_least(low):
+def at_least(low: int) -> Callable[[str], int]:
     """Return a parser of integers from `low`."""
 
-    def integer(text):
+    def integer(text: str) -> int:
         value = int(text)
         if not low <= value < 2**31:
             raise argparse.ArgumentTypeError(f"must be at least {low}, got {text}")
@@ -61,9 +75,17 @@ def at_least(low):
     return integer
 
 
-def frequency(text):
+def frequency(text: str) -> float:
     """Parse a minor allele frequency."""
     value = float(text)
     if not 0 <= value < 0.5:
         raise argparse.ArgumentTypeError(f"must be from 0 to below 0.5, got {text}")
+    return value
+
+
+def share(text: str) -> float:
+    """Parse a number from 0 to 1."""
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
     return value

@@ -6,6 +6,9 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import NoReturn
 
 from skgenetics._version import __version__
 from skgenetics.cli.compare.command import add_parser as add_compare
@@ -16,12 +19,12 @@ from skgenetics.cli.finemap.command import add_parser as add_finemap
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Exit with status 2."""
         self.exit(BAD_INPUT, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = _Parser(prog="skgenetics", description="Statistical genetics on the scikit-learn API.")
     parser.add_argument("--version", action="version", version=f"skgenetics {__version__}")
@@ -36,13 +39,13 @@ class _Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def _cleaning_up_on_sigterm():
+def _cleaning_up_on_sigterm() -> Iterator[None]:
     """Let SIGTERM end a command as Ctrl-C does, so that it removes what it has begun to write."""
     if threading.current_thread() is not threading.main_thread():
         yield  # signals belong to the main thread
         return
 
-    def end(*_):
+    def end(number: int, frame: FrameType | None) -> NoReturn:
         raise _Terminated
 
     before = signal.signal(signal.SIGTERM, end)
@@ -52,20 +55,20 @@ def _cleaning_up_on_sigterm():
         signal.signal(signal.SIGTERM, before)
 
 
-def main(arguments=None):
-    """Run the command line and return its exit status."""
-    options = build_parser().parse_args(arguments)
-    name = f"skgenetics {options.command}"
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line, by default that of the process, and return its exit status."""
+    arguments = build_parser().parse_args(words)
+    name = f"skgenetics {arguments.command}"
     try:
         with _cleaning_up_on_sigterm():
-            return options.run(options)
+            return arguments.run(arguments)
     except KeyboardInterrupt as error:
         ended = isinstance(error, _Terminated)
         word = "terminated" if ended else "interrupted"
         sys.stderr.write(f"{name}: {word}; nothing was written.\n")
         return 128 + (signal.SIGTERM if ended else signal.SIGINT)
     except Exception as error:
-        if options.debug:
+        if arguments.debug:
             traceback.print_exc()
         if isinstance(error, (ValueError, OSError, ImportError)):
             status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
@@ -77,7 +80,7 @@ def main(arguments=None):
     return status
 
 
-def _one_line(error):
+def _one_line(error: Exception) -> str:
     """Return an exception's message on one line."""
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}: {error.filename}"

@@ -99,13 +99,13 @@ def make_genotypes(
             The same before calls were set to missing.
         feature_names : list of str
             variant_0, variant_1, ...
-        positions : int ndarray of shape (n_variants,)
+        base_pair_location : int ndarray of shape (n_variants,)
             Positions in base pairs.
         genetic_positions : ndarray of shape (n_variants,)
             Positions in centimorgans.
         founders : int8 ndarray of shape (n_founders, n_variants)
             Alleles of the founder haplotypes.
-        allele_frequency : ndarray of shape (n_variants,)
+        effect_allele_frequency : ndarray of shape (n_variants,)
             Frequency of the mutant allele in `complete_data`.
 
     Raises
@@ -175,10 +175,10 @@ def make_genotypes(
         data=data,
         complete_data=complete,
         feature_names=[f"variant_{k}" for k in range(n_variants)],
-        positions=positions,
+        base_pair_location=positions,
         genetic_positions=genetic_positions,
         founders=founders[:, shown],
-        allele_frequency=complete.mean(axis=0, dtype=float) / 2,
+        effect_allele_frequency=complete.mean(axis=0, dtype=float) / 2,
     )
 
 

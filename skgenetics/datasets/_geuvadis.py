@@ -72,9 +72,10 @@ def load_geuvadis(
         sample_ids : list of str
             IDs of the people in the 1000 Genomes Project.
         variants : Bunch of ndarray, or DataFrame, one entry or row per variant
-            chromosome, position (GRCh37, from 1), id, ref, alt, alt_frequency (in these people).
+            chromosome, base_pair_location (GRCh37, from 1), variant_id, effect_allele (the
+            alternate one), other_allele, effect_allele_frequency (in these people).
         genes : Bunch of ndarray, or DataFrame, one entry or row per gene in `target`
-            id, version, chromosome, start (position of transcription start, from 1), strand,
+            gene_id, version, chromosome, start (position of transcription start, from 1), strand,
             signal_rank (1 for the strongest of 608 genes), lead_chi2 (n times the largest r^2 with
             a variant within 250 kb, covariates regressed out).
         comparison_genes : list of str
@@ -128,8 +129,8 @@ def load_geuvadis(
         data=data,
         target=target if gene is None else target[:, 0],
         frame=None,
-        feature_names=variants.id.tolist(),
-        target_names=genes.id.tolist(),
+        feature_names=variants.variant_id.tolist(),
+        target_names=genes.gene_id.tolist(),
         covariates=extract["covariates"].astype(np.float64),
         sample_ids=extract["sample_ids"].tolist(),
         variants=variants,
@@ -159,7 +160,7 @@ def _read_extract() -> dict[str, np.ndarray]:
 def _genes(extract: dict[str, np.ndarray], chosen: np.ndarray) -> Bunch:
     """Return what is known of the `chosen` genes."""
     return Bunch(
-        id=extract["gene_id"][chosen],
+        gene_id=extract["gene_id"][chosen],
         version=extract["gene_version"][chosen],
         chromosome=np.full(len(chosen), "22"),
         start=extract["gene_start"][chosen],
@@ -176,11 +177,11 @@ def _variants(extract: dict[str, np.ndarray], near: np.ndarray, data: np.ndarray
     names = [f"22_{p}_{r}_{a}" for p, r, a in zip(positions, ref, alt)]
     return Bunch(
         chromosome=np.full(len(positions), "22"),
-        position=positions,
-        id=np.array(names),
-        ref=ref,
-        alt=alt,
-        alt_frequency=data.mean(axis=0) / 2,
+        base_pair_location=positions,
+        variant_id=np.array(names),
+        effect_allele=alt,
+        other_allele=ref,
+        effect_allele_frequency=data.mean(axis=0) / 2,
     )
 
 

@@ -4,34 +4,44 @@ from skgenetics.io._bgen import read_bgen
 from skgenetics.io._dosages import read_genotypes, write_genotypes
 from skgenetics.io._expression import read_expression
 from skgenetics.io._gene_sets import read_gene_sets
-from skgenetics.io._genotypes import Genotypes
-from skgenetics.io._harmonize import harmonize
+from skgenetics.io._genotypes import VARIANT_COLUMNS, Genotypes, sample_index
+from skgenetics.io._harmonize import harmonize, is_low_n, place_by_id
 from skgenetics.io._ld import read_ld
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
-from skgenetics.io._regions import find_regions, read_regions
-from skgenetics.io._sumstats import read_sumstats
-from skgenetics.io._tables import read_list, read_table
+from skgenetics.io._regions import MHC, Region, find_regions, read_regions
+from skgenetics.io._sexes import read_sexes
+from skgenetics.io._sumstats import read_sumstats, unify_chromosomes
+from skgenetics.io._tables import read_header, read_list, read_table
 from skgenetics.utils._writing import atomic_folder, atomic_path
 
 __all__ = [
+    "MHC",
+    "VARIANT_COLUMNS",
     "Genotypes",
+    "Region",
     "atomic_folder",
     "atomic_path",
     "find_regions",
     "harmonize",
+    "is_low_n",
     "match_samples",
+    "place_by_id",
     "read_bgen",
     "read_expression",
     "read_gene_sets",
     "read_genotypes",
+    "read_header",
     "read_ld",
     "read_list",
     "read_plink",
     "read_plink2",
     "read_regions",
+    "read_sexes",
     "read_sumstats",
     "read_table",
+    "sample_index",
+    "unify_chromosomes",
     "write_genotypes",
 ]

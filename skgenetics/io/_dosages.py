@@ -32,8 +32,9 @@ def read_genotypes(path, *, build=None):
           beginning of their names.
         * ``.bgen``: see `read_bgen`.
         * ``.npz`` with ``genotypes`` (n_samples, n_variants) and ``sample_ids``, and optionally
-          ``family_ids``, ``variant_ids``, ``chromosome``, ``position``, ``effect_allele``,
-          ``other_allele``, ``build`` and ``counted_allele``: what `write_genotypes` writes.
+          ``family_ids``, ``variant_ids``, ``chromosome``, ``base_pair_location``,
+          ``effect_allele``, ``other_allele``, ``build`` and ``counted_allele``: what
+          `write_genotypes` writes.
         * ``.csv``, ``.tsv`` or ``.txt`` (also gzipped): a header, sample IDs in the first column,
           then one column a variant, named chr_pos_ref_alt or anything else; empty, NA and -9 are
           missing.
@@ -102,7 +103,7 @@ def _read_npz(path, build):
             raise ValueError(
                 f"{path.name} holds {', '.join(sorted(arrays))}, but not '{key}'. Expected keys: "
                 "genotypes (samples x variants), sample_ids, and optionally variant_ids, "
-                "chromosome, position, effect_allele, other_allele, family_ids, build."
+                "chromosome, base_pair_location, effect_allele, other_allele, family_ids, build."
             )
     values, sample_ids = arrays["genotypes"], arrays["sample_ids"].astype(str)
     if values.ndim != 2 or values.dtype.kind not in "iuf":
@@ -124,7 +125,9 @@ def _read_npz(path, build):
     names = names.astype(str)
     variants = variants_from_names(names)
     for key in set(VARIANT_COLUMNS) & set(arrays):
-        variants[key] = pd.array(arrays[key], dtype="Int64" if key == "position" else "str")
+        variants[key] = pd.array(
+            arrays[key], dtype="Int64" if key == "base_pair_location" else "str"
+        )
     return Genotypes(
         _check_dosages(values, sample_ids, names, path.name),
         sample_index(arrays.get("family_ids"), sample_ids),
@@ -157,8 +160,8 @@ def write_genotypes(path, genotypes):
     }
     if genotypes.build is not None:
         arrays["build"] = np.array(genotypes.build)
-    if variants["position"].notna().all():
-        arrays["position"] = np.array(variants["position"], dtype=np.int64)
+    if variants["base_pair_location"].notna().all():
+        arrays["base_pair_location"] = np.array(variants["base_pair_location"], dtype=np.int64)
         for key in ("chromosome", "effect_allele", "other_allele"):
             arrays[key] = np.array(variants[key], dtype=str)
     with atomic_path(path) as temporary:

@@ -1,14 +1,22 @@
 """The one shape that every genotype reader returns."""
 
 import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skgenetics.io._tables import is_position
 from skgenetics.utils._optional import import_optional
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 MISSING = -127
-VARIANT_COLUMNS = ("chromosome", "position", "variant_id", "effect_allele", "other_allele")
+VARIANT_COLUMNS = (
+    *("chromosome", "base_pair_location", "variant_id"),
+    *("effect_allele", "other_allele"),
+)
 _VARIANT_NAME = re.compile(r"^(?:chr)?(\w+)[_:](\d+)[_:]([A-Za-z*.-]+)[_:]([A-Za-z*.-]+)$")
 
 
@@ -22,7 +30,7 @@ class Genotypes:
     samples : pandas.MultiIndex of length n_samples
         Levels "FID" ("0" where there is no family) and "IID".
     variants : pandas.DataFrame of length n_variants
-        Columns chromosome, position, variant_id, effect_allele, other_allele.
+        Columns chromosome, base_pair_location, variant_id, effect_allele, other_allele.
     counted_allele : str
         Which allele the dosages count, in words.
     source : str
@@ -94,8 +102,22 @@ class Genotypes:
         return narrowed
 
 
-def sample_index(family_ids, sample_ids):
-    """Return the MultiIndex (FID, IID) of `sample_ids`; no family is "0"."""
+def sample_index(
+    family_ids: Sequence[object] | None, sample_ids: Sequence[object]
+) -> "pd.MultiIndex":
+    """Return how people are indexed throughout: by family and ID, as text.
+
+    Parameters
+    ----------
+    family_ids : sequence of length n_people, or None
+        None: everyone is of the family "0".
+    sample_ids : sequence of length n_people
+
+    Returns
+    -------
+    index : pandas.MultiIndex
+        Levels "FID" and "IID".
+    """
     pd = import_optional("pandas", extra="dataframe")
     if family_ids is None:
         family_ids = ["0"] * len(sample_ids)
@@ -113,7 +135,7 @@ def variants_from_names(names):
         chromosome, position, ref, alt = match.groups() if known else ("", None, "", "")
         rows.append((chromosome, position, name, alt, ref))
     variants = pd.DataFrame(rows, columns=list(VARIANT_COLUMNS))
-    return variants.astype({"position": "Int64"})
+    return variants.astype({"base_pair_location": "Int64"})
 
 
 def variants_frame(chromosome, position, variant_id, effect_allele, other_allele, source):
@@ -137,7 +159,7 @@ def variants_frame(chromosome, position, variant_id, effect_allele, other_allele
     return pd.DataFrame(
         {
             "chromosome": pd.Series(chromosome, dtype="str"),
-            "position": pd.array(positions, dtype="Int64"),
+            "base_pair_location": pd.array(positions, dtype="Int64"),
             "variant_id": pd.Series(names, dtype="str"),
             "effect_allele": pd.Series(effect_allele, dtype="str"),
             "other_allele": pd.Series(other_allele, dtype="str"),

@@ -1,5 +1,7 @@
 """Summary statistics aligned with the variants of an LD panel."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -8,6 +10,10 @@ from skgenetics.io._sumstats import unify_chromosomes
 from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import ArrayLike
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 MAX_FREQUENCY_DIFFERENCE = 0.2  # of a strand-ambiguous variant, between statistics and panel
 MAX_AMBIGUOUS_MAF = 0.42  # above it, frequencies cannot tell the strand
@@ -28,8 +34,8 @@ def harmonize(sumstats, panel, *, min_n_fraction=0.8, min_matched=0.5):
         base_pair_location, or rsid or variant_id; and, where known, beta,
         effect_allele_frequency, n and any other columns.
     panel : Genotypes or pandas.DataFrame
-        The LD panel, or its variants: chromosome and position (or base_pair_location), or
-        variant_id; effect_allele (the one that the panel counts), other_allele, and, where known,
+        The LD panel, or its variants: chromosome and base_pair_location, or variant_id;
+        effect_allele (the one that the panel counts), other_allele, and, if known,
         effect_allele_frequency. Of genotypes the frequencies are computed where they are needed.
     min_n_fraction : float or None, default=0.8
         Variants with n below this share of the median of the matched variants are flagged LOW_N:
@@ -77,8 +83,8 @@ def harmonize(sumstats, panel, *, min_n_fraction=0.8, min_matched=0.5):
     >>> import pandas as pd
     >>> from skgenetics.io import harmonize
     >>> panel = pd.DataFrame(
-    ...     {"chromosome": "1", "position": [100, 200], "variant_id": ["rs1", "rs2"],
-    ...      "effect_allele": ["A", "C"], "other_allele": ["G", "T"]}
+    ...     {"chromosome": "1", "base_pair_location": [100, 200],
+    ...      "variant_id": ["rs1", "rs2"], "effect_allele": ["A", "C"], "other_allele": ["G", "T"]}
     ... )
     >>> statistics = pd.DataFrame(
     ...     {"chromosome": "chr1", "base_pair_location": [200, 100],
@@ -144,21 +150,44 @@ def harmonize(sumstats, panel, *, min_n_fraction=0.8, min_matched=0.5):
     return result, report
 
 
-def place_by_id(frame, others):
-    """Return `frame` with places from `others`, by ID, for variants that have none."""
+def place_by_id(frame: "DataFrame", reference: "DataFrame") -> "DataFrame":
+    """Give variants without a position that of the variant with their ID in another table.
+
+    Parameters
+    ----------
+    frame, reference : pandas.DataFrame
+        Variants, with the columns that :func:`harmonize` takes.
+
+    Returns
+    -------
+    placed : pandas.DataFrame
+        `frame` with chromosome and position filled in; still missing if `reference` has no such ID.
+    """
     pd = import_optional("pandas", extra="dataframe")
-    placed = _place_by_id(pd, _variants(pd, frame, "frame"), _variants(pd, others, "others"))
-    position = "position" if "position" in frame else "base_pair_location"
+    placed = _place_by_id(pd, _variants(pd, frame, "frame"), _variants(pd, reference, "reference"))
     return frame.assign(
         **{
             "chromosome": placed["chromosome"].to_numpy(),
-            position: placed["base_pair_location"].to_numpy(),
+            "base_pair_location": placed["base_pair_location"].to_numpy(),
         }
     )
 
 
-def is_low_n(n, min_fraction):
-    """Return which of `n` (p,) lie below `min_fraction` of their median; NaN do not."""
+def is_low_n(n: ArrayLike, min_fraction: float) -> np.ndarray:
+    """Return which variants come from too few people: the flag LOW_N of :func:`harmonize`.
+
+    Parameters
+    ----------
+    n : array-like of shape (n_variants,)
+        Number of people of each variant, NaN if unknown.
+    min_fraction : float
+        Share of the median of `n` below which a variant is flagged.
+
+    Returns
+    -------
+    low : ndarray of bool of shape (n_variants,)
+        False where `n` is unknown.
+    """
     n = np.asarray(n, dtype=float)
     return n < min_fraction * np.nanmedian(n) if np.isfinite(n).any() else np.zeros(len(n), bool)
 
@@ -176,7 +205,6 @@ def allele_frequencies(genotypes):
 
 def _variants(pd, frame, name):
     """Return place, alleles and IDs of the variants of a frame, written one way."""
-    frame = frame.rename(columns={"position": "base_pair_location"})
     missing = [column for column in ("effect_allele", "other_allele") if column not in frame]
     placed = {"chromosome", "base_pair_location"} <= set(frame)
     if not placed and not {"rsid", "variant_id"} & set(frame):

@@ -21,7 +21,7 @@ _TOLERANCE = 5e-3  # text holds few digits
 _ROWS_AT_ONCE = 1024
 _NAMES = {
     "chromosome": ("chromosome", "chrom", "chr"),
-    "position": ("position", "pos", "bp", "base_pair_location"),
+    "base_pair_location": ("base_pair_location", "position", "pos", "bp"),
     "variant_id": ("rsid", "variant_id", "id", "snp", "variant_ids"),
     "effect_allele": ("effect_allele", "allele1", "a1"),
     "other_allele": ("other_allele", "allele2", "a2"),
@@ -35,7 +35,7 @@ def read_ld(path, *, variants=None):
     ----------
     path : path-like
         * ``.npy``; ``.npz`` with one square array, and optionally ``variant_id``, ``chromosome``,
-          ``position``, ``effect_allele`` and ``other_allele``.
+          ``base_pair_location``, ``effect_allele`` and ``other_allele``.
         * ``.npz`` of a sparse matrix (``scipy.sparse.save_npz``): symmetric, or a triangle. UK
           Biobank LD of the Alkes group is a triangle with .5 on the diagonal: R = L + L'.
         * Text of PLINK (``--r square``, ``square0`` or ``triangle``; ``.ld``, ``.vcor1``, ``.txt``)
@@ -54,7 +54,8 @@ def read_ld(path, *, variants=None):
     ld : ndarray of shape (n_variants, n_variants)
         Symmetric, 1 on the diagonal; float32 or float64 as in the file.
     variants : pandas.DataFrame of length n_variants, or None
-        Columns chromosome, position, variant_id, effect_allele, other_allele, as far as known (NA
+        Columns chromosome, base_pair_location, variant_id, effect_allele, other_allele, as far
+        as known (NA
         or ""). r is between counts of the effect alleles; counting all the other alleles gives the
         same matrix. ``attrs["notes"]`` are sentences to show the user.
 
@@ -352,7 +353,7 @@ def _variants_of(columns, name):
         column: next((known[other] for other in names if other in known), None)
         for column, names in _NAMES.items()
     }
-    if found["variant_id"] is None and found["position"] is None:
+    if found["variant_id"] is None and found["base_pair_location"] is None:
         raise ValueError(
             f"{name} has columns {listed([*columns])}; expected rsid, chromosome, position, "
             "allele1 and allele2, or some of them."

@@ -10,6 +10,7 @@ from scipy.stats import norm
 from skgenetics.io._sumstats import unify_chromosomes
 from skgenetics.io._tables import is_position, read_lines
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._writing import file_name
 
 _SHRINK = 0.8  # of the window, where a merged region is too wide
 
@@ -23,11 +24,16 @@ class Region(NamedTuple):
     window: int | None = None  # on either side of its lead variants; None: given by the user
 
     @property
-    def name(self):
-        """Return ``chr1:1000-2000``."""
+    def name(self) -> str:
+        """Its name in tables: ``chr1:1000-2000``."""
         return f"chr{self.chromosome}:{self.start}-{self.end}"
 
-    def overlaps(self, other):
+    @property
+    def file_name(self) -> str:
+        """The name of its files: ``chr1_1000-2000``."""
+        return f"chr{file_name(self.chromosome)}_{self.start}-{self.end}"
+
+    def overlaps(self, other: "Region") -> bool:
         """Whether a base pair lies in both."""
         return (
             self.chromosome == other.chromosome

@@ -1,5 +1,6 @@
 """Summary statistics of association studies, whichever program wrote them."""
 
+from collections.abc import Sequence
 from decimal import Decimal, DecimalException
 from itertools import islice
 from pathlib import Path
@@ -161,8 +162,19 @@ def read_sumstats(path, *, columns=None, n_samples=None, build=None, extra_colum
     return frame
 
 
-def unify_chromosomes(values):
-    """Return names of chromosomes without "chr" and leading zeros, 23 to 26 as X, Y, X and MT."""
+def unify_chromosomes(values: Sequence[object]) -> list[str]:
+    """Return names of chromosomes as :func:`read_sumstats` writes them.
+
+    Parameters
+    ----------
+    values : sequence
+        Names such as "chr1", "01", 1 or "23".
+
+    Returns
+    -------
+    names : list of str
+        Without "chr" and leading zeros; 23, 24, 25 and 26 are X, Y, X and MT.
+    """
     known = {}
     for value in set(values):
         text = str(value)

@@ -10,6 +10,7 @@ import numpy as np
 
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_option
+from skgenetics.utils._typing import PathLike
 
 MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "na", "."))
 _COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)
@@ -96,13 +97,33 @@ def split_rows(lines, name):
     return header, rows
 
 
+def _is_content(line):
+    """Whether a line of a table is neither blank nor a comment."""
+    return bool(line.strip()) and not line.startswith("##")
+
+
 def read_rows(path):
     """Return the header and the rows of a table, each a list of as many fields as the header."""
     name = Path(path).name
-    lines = [line for line in read_lines(path) if line.strip() and not line.startswith("##")]
+    lines = [line for line in read_lines(path) if _is_content(line)]
     if not lines:
         raise ValueError(f"{name} is empty; expected a header line and rows below it.")
     return split_rows(lines, name)
+
+
+def read_header(path: PathLike) -> list[str]:
+    """Return the names of the columns of a table of people.
+
+    Parameters
+    ----------
+    path : path-like
+        As in :func:`read_table`.
+    """
+    name = Path(path).name
+    first = next((line for line in iterate_lines(path) if _is_content(line)), None)
+    if first is None:
+        raise ValueError(f"{name} is empty; expected a header line and rows below it.")
+    return [field.strip() for field in split_lines([first], find_delimiter(first), name)[0]]
 
 
 def parse_numbers(rows, row_names, column_names, source, *, missing_code=-9):

@@ -94,12 +94,11 @@ def as_table(rows: Any, kind: str) -> "DataFrame":
 def annotated_variants(variants: "DataFrame | Mapping[str, ArrayLike]") -> "DataFrame":
     """Return what a caller knows of variants as the columns `ANNOTATED`.
 
-    "position" may stand for base_pair_location. A missing variant_id becomes
+    A missing variant_id becomes
     chromosome_position_other_effect.
     """
     pandas = import_optional("pandas", extra="dataframe")
     table = pandas.DataFrame(variants).reset_index(drop=True)
-    table = table.rename(columns={"position": "base_pair_location"})
     table = table.reindex(columns=list(ANNOTATED)).astype(ANNOTATED)
     place = table["chromosome"] + "_" + table["base_pair_location"].astype("string")
     place += "_" + table["other_allele"] + "_" + table["effect_allele"]

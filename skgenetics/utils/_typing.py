@@ -1,5 +1,6 @@
 """Names of types in signatures."""
 
+import os
 from typing import Any, TypeAlias
 
 # An array of NumPy, CuPy, torch or another library with the array API's methods. The libraries
@@ -8,3 +9,6 @@ Array: TypeAlias = Any
 
 # What becomes an array: an array, nested lists, or a data frame.
 ArrayLike: TypeAlias = Any
+
+# The name of a file.
+PathLike: TypeAlias = str | os.PathLike[str]

@@ -87,4 +87,4 @@ def read(name):
 
 def draw_nothing(_, unit, seed):
     """Stand in for the drawing of a locus."""
-    unit[0].write_bytes(b"")
+    unit.path.write_bytes(b"")

@@ -204,30 +204,16 @@ def test_people_and_variants_are_chosen_and_counted(study, compare):
 @pytest.fixture
 def splits(monkeypatch):
     """The tasks, and the inner splits of every fit, as (task, fold) and (train, test) pairs."""
-    import skgenetics.cli.compare.tasks as models_of_tasks
     import skgenetics.cli.compare.work as module
 
     seen = []
 
-    def spy(task, model, fold, *rest):
-        train = np.flatnonzero(task.fold != fold)
-        seen.append((task, train, []))
-        original(task, model, fold, *rest)
+    def spy(fit, cv, seed):
+        seen.append((fit.task, np.flatnonzero(fit.task.fold != fit.fold), cv))
+        return original(fit, cv, seed)
 
-    def models(n_variants, cv, seed):
-        if cv is not None:
-            seen[-1][2].extend(cv)
-        return regressors(n_variants, cv, seed)
-
-    original, regressors = module._fit_and_score, models_of_tasks.regressors
-    classifiers = models_of_tasks.classifiers
-    monkeypatch.setattr(module, "_fit_and_score", spy)
-    monkeypatch.setattr(models_of_tasks, "regressors", models)
-    monkeypatch.setattr(
-        models_of_tasks,
-        "classifiers",
-        lambda n, cv, seed: (cv and seen[-1][2].extend(cv), classifiers(n, cv, seed))[1],
-    )
+    original = module.build_pipeline
+    monkeypatch.setattr(module, "build_pipeline", spy)
     return seen
 
 

@@ -2,11 +2,14 @@
 
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.dummy import DummyRegressor
+
+from skgenetics.cli.compare.models import MODELS
 
 pytest.importorskip("pandas")
 
@@ -114,7 +117,11 @@ NPZ = FILES.replace("--bfile study", "--genotypes x.npz")
         (lambda: None, FILES + " --folds 40", "40 folds need at least 160"),
         (lambda: None, FILES + " --folds 1", "must be at least 2"),
         (lambda: None, FILES + " --maf .7", "must be from 0 to below 0.5"),
-        (lambda: None, FILES + ",forest", "there is no 'forest'; choose from top-variant"),
+        (
+            lambda: None,
+            FILES + ",forest",
+            "there is no 'forest'; choose from covariates-only, top-variant",
+        ),
         (lambda: None, FILES.replace("top-variant", "LogisticRegression"), "for a quantitative"),
         (lambda: None, FILES.replace("height", "LDL"), "no column 'LDL'; it has height, illness"),
         (lambda: None, FILES + " --covar traits.tsv", "--covar and --pheno are one file"),
@@ -171,8 +178,27 @@ def test_maf_leaves_out_what_does_not_vary(study, compare):
     assert "10 variants" in printed
 
 
-def broken_regressors(original, folds):
-    """Return the models with one more, which fails in some folds."""
+@pytest.fixture
+def put_in_place(monkeypatch):
+    """Put an estimator in the place of the model of some name, of quantitative traits."""
+
+    def put_in_place(name, estimator):
+        def build(settings):
+            return estimator
+
+        entries = [
+            replace(entry, regressor=build, variants_used="unknown")
+            if entry.name == name
+            else entry
+            for entry in MODELS
+        ]
+        monkeypatch.setattr("skgenetics.cli.compare.models.MODELS", tuple(entries))
+
+    return put_in_place
+
+
+def fails_in(folds):
+    """Return a regressor that fails on training data of some sizes."""
 
     class Fails(DummyRegressor):
         def fit(self, X, y):
@@ -180,17 +206,15 @@ def broken_regressors(original, folds):
                 raise ZeroDivisionError("the sky\nfell")
             return super().fit(X, y)
 
-    return lambda *arguments: {**original(*arguments), "RidgeCV": Fails()}
+    return Fails()
 
 
-def test_some_fits_fail(study, compare, monkeypatch):
-    import skgenetics.cli.compare.tasks as module
-
-    monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, {60}))
+def test_some_fits_fail(study, compare, put_in_place):
+    put_in_place("RidgeCV", fails_in({60}))
     words = FILES + " RidgeCV --folds 4"  # training folds of 67, 67, 68 and 68
     status, _, errors = compare(text=words)
     assert status == 0, errors
-    monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, {67}))
+    put_in_place("RidgeCV", fails_in({67}))
     status, printed, errors = compare(text=words)
     assert status == 3
     assert "Failed: RidgeCV, 2 of 4 fits: ZeroDivisionError: the sky fell" in errors
@@ -201,28 +225,21 @@ def test_some_fits_fail(study, compare, monkeypatch):
     assert "the sky fell" in Path("run/compare.log").read_text()
 
 
-def test_warnings_of_fits_are_counted(study, compare, monkeypatch):
-    import skgenetics.cli.compare.tasks as module
-
+def test_warnings_of_fits_are_counted(study, compare, put_in_place):
     class Warns(DummyRegressor):
         def fit(self, X, y):
             warnings.warn("a remark", UserWarning, stacklevel=1)
             return super().fit(X, y)
 
-    original = module.regressors
-    monkeypatch.setattr(
-        module, "regressors", lambda *arguments: {**original(*arguments), "MLP": Warns()}
-    )
+    put_in_place("MLP", Warns())
     status, printed, errors = compare(text=FILES + ",MLP")
     assert status == 0, errors
     assert "Note: MLP, 5 of 5 fits: a remark" in printed
     assert errors == ""
 
 
-def test_every_fit_fails(study, compare, monkeypatch):
-    import skgenetics.cli.compare.tasks as module
-
-    monkeypatch.setattr(module, "regressors", broken_regressors(module.regressors, range(100)))
+def test_every_fit_fails(study, compare, put_in_place):
+    put_in_place("RidgeCV", fails_in(range(100)))
     before = sorted(os.listdir())
     status, _, errors = compare(text=FILES.replace("top-variant", "RidgeCV"))
     assert status == 2

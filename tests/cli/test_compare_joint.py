@@ -15,8 +15,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import KFold
 
 from skgenetics import MMASHRegressor
-from skgenetics.cli.compare.tasks import make_tasks
-from skgenetics.cli.compare.work import fit_unit
+from skgenetics.cli.compare.models import MODELS
+from skgenetics.cli.compare.tasks import Genes, make_tasks
+from skgenetics.cli.compare.work import Fit, fit_and_score, score_traits
 from skgenetics.io import read_plink
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS
 from tests.oracles.bgen import write_bgen
@@ -94,22 +95,23 @@ def test_no_model_sees_the_traits_of_the_people_it_is_tested_on(study, binary, m
     import skgenetics.cli.compare.work as module
 
     seen = []
-    scores = module._scores
     monkeypatch.setattr(
-        module, "_scores", lambda *arguments: (seen.append(arguments[-1]), scores(*arguments))[1]
+        module,
+        "score_traits",
+        lambda *arguments: (seen.append(arguments[-1]), score_traits(*arguments))[1],
     )
     task = joint_task(study, binary)
     test = task.fold == 1
     rng = np.random.default_rng(0)
-    for name in task.models(None, 0):
+    for model in task.models(MODELS):
         seen.clear()
         before = task.y.copy()
-        assert fit_unit(None, (task, name, 1, 0), 0).error is None
+        assert fit_and_score(None, Fit(task, model, 1, 0), 0).error is None
         task.y[test] = rng.permutation(task.y[test])  # rows and columns, holes too
         task.y[test] = task.y[test][:, ::-1]
-        assert fit_unit(None, (task, name, 1, 0), 0).error is None
+        assert fit_and_score(None, Fit(task, model, 1, 0), 0).error is None
         task.y[~test, 0] = rng.permutation(task.y[~test, 0])
-        fit_unit(None, (task, name, 1, 0), 0)
+        fit_and_score(None, Fit(task, model, 1, 0), 0)
         task.y[:] = before
         np.testing.assert_array_equal(seen[0], seen[1])
         assert not np.allclose(seen[0], seen[2])
@@ -145,13 +147,11 @@ def test_several_binary_traits(study, compare):
 
 
 def test_average_precision_and_auc_of_joint_models_are_scikit_learns(study):
-    import skgenetics.cli.compare.work as module
-
     task = joint_task(study, binary=True)
     rng = np.random.default_rng(0)
     train, test = np.flatnonzero(task.fold != 0), np.flatnonzero(task.fold == 0)
     guess = rng.random((len(test), 2))
-    scores = module._scores(task, train, test, guess)
+    scores = score_traits(task, train, test, guess)
     for column, trait in enumerate("ab"):
         y = task.y[test, column]
         seen = np.isfinite(y)
@@ -207,17 +207,17 @@ def test_the_expression_model_gets_genes_x_tissues_and_windows(study):
         phenotypes[[]],
         n_folds=3,
         seed=0,
-        genes=genes,
-        windows=windows,
-        n_tissues=2,
+        genes=Genes(genes, windows, n_tissues=2),
     )
     assert [task.genotypes.shape[1] for task in tasks] == [3, 3, 7, 7]
     assert tasks[2].genotypes.variants["variant_id"].tolist() == [f"rs{j}" for j in range(5, 12)]
-    target = joint.target(np.arange(N_PEOPLE), "MILAGERegressor")
+    by_name = {entry.name: entry for entry in MODELS}
+    milage, mmash = by_name["MILAGERegressor"], by_name["MMASHRegressor"]
+    target = joint.target(np.arange(N_PEOPLE), milage.target)
     assert target.shape == (N_PEOPLE, 2, 2)
     np.testing.assert_array_equal(target[:, 1, 0], Y[:, 2])
-    assert joint.target(np.arange(N_PEOPLE), "MMASHRegressor").shape == (N_PEOPLE, 4)
-    estimator = joint.models(None, 0)["MILAGERegressor"].estimator
+    assert joint.target(np.arange(N_PEOPLE), mmash.target).shape == (N_PEOPLE, 4)
+    estimator = milage.regressor(joint.settings(None, 0)).estimator
     assert estimator.cis_windows is windows
     assert estimator.n_variants == N_VARIANTS
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from skgenetics.cli.compare.models import ScaledTraitsRegressor, TopVariantRegressor
+from skgenetics.cli.compare.estimators import ScaledTraitsRegressor, TopVariantRegressor
 from skgenetics.cli.compare.tasks import Study, Task, fold_numbers
-from skgenetics.cli.compare.work import Result, _variants_used
+from skgenetics.cli.compare.work import Result, variants_used
 
 pd = pytest.importorskip("pandas")
 
@@ -44,11 +44,11 @@ def test_variants_used():
     X = np.random.default_rng(0).normal(size=(50, 4)) * [1.0, 10.0, 1.0, 1.0]
     model = TopVariantRegressor().fit(X, X[:, 1])
     model.coef_ = np.array([1.0, 0.1, 0.2, 0.0])  # per SD: about 1, 1, .2 and 0
-    assert _variants_used(model, X) == 2
+    assert variants_used(model, X, "per allele") == 2
     model.coef_ = np.array([1.0, 0.1, 0.9, 0.0])
-    assert _variants_used(model, X) == 3
+    assert variants_used(model, X, "per allele") == 3
     model.coef_ = np.zeros(4)
-    assert _variants_used(model, X) == 0
+    assert variants_used(model, X, "per allele") == 0
 
 
 def scores_of(by_model, trait="t", joint=()):

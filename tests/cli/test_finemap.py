@@ -413,9 +413,9 @@ def test_plink_2(scan, finemap):
     ("z", "words"), [(0.0, "1"), (-1.959964, "0.05"), (6.0, "2.0e-9"), (50.0, "2.2e-545")]
 )
 def test_p_values_in_words_do_not_end_where_floats_do(z, words):
-    from skgenetics.cli.finemap.report import _p_value
+    from skgenetics.cli.finemap.report import p_value_in_words
 
-    assert _p_value(z) == words
+    assert p_value_in_words(z) == words
 
 
 def test_warnings_of_readers_are_notes(scan, finemap):

@@ -29,13 +29,13 @@ def ld_by_distance(regions, n_pairs=500):
 @pytest.fixture(scope="module")
 def real():
     genes = [load_geuvadis(gene) for gene in load_geuvadis().target_names]
-    return [(gene.data, gene.variants.position) for gene in genes]
+    return [(gene.data, gene.variants.base_pair_location) for gene in genes]
 
 
 @pytest.fixture(scope="module")
 def simulated():
     made = [make_genotypes(358, 490, random_state=seed) for seed in range(80)]
-    return [(region.data, region.positions) for region in made]
+    return [(region.data, region.base_pair_location) for region in made]
 
 
 def test_ld_by_distance_is_the_mean_of_r2():
@@ -77,7 +77,7 @@ def test_density_as_in_europeans(real, simulated):
 
 def test_hardy_weinberg_proportions():
     made = make_genotypes(2000, 400, random_state=3)
-    f = made.allele_frequency
+    f = made.effect_allele_frequency
     heterozygotes = np.mean(made.data == 1, axis=0)
     assert np.mean(heterozygotes / (2 * f * (1 - f))) == pytest.approx(1, abs=0.01)
 
@@ -129,10 +129,10 @@ def test_a_wide_gap_makes_variants_independent():
 def test_recombination_map():
     kwargs = {"n_samples": 1, "n_variants": 20_000, "n_founders": 2, "min_maf": 0}
     even = make_genotypes(**kwargs, recombination_rate=2, hotspot_spacing=0, random_state=0)
-    expected = (even.positions - even.positions[0]) * 2e-6
+    expected = (even.base_pair_location - even.base_pair_location[0]) * 2e-6
     np.testing.assert_allclose(even.genetic_positions, expected, rtol=1e-9, atol=1e-12)
     hot = make_genotypes(**kwargs, recombination_rate=2, random_state=0)
-    span = hot.positions[-1] - hot.positions[0]
+    span = hot.base_pair_location[-1] - hot.base_pair_location[0]
     assert hot.genetic_positions[-1] / span == pytest.approx(2e-6, rel=0.15)
     steps = np.sort(np.diff(hot.genetic_positions))[::-1]
     assert steps[:1000].sum() > 0.8 * steps.sum()  # 5% of the intervals hold most of it
@@ -174,8 +174,8 @@ def test_sample_frequencies_stay_within_the_limits(
     count = made.data.sum(axis=0, dtype=int)
     assert np.all(np.minimum(count, 2 * n_samples - count) >= max(1, 2 * n_samples * min_maf))
     assert set(np.unique(made.data)) <= {0, 1, 2}
-    np.testing.assert_allclose(made.allele_frequency, count / (2 * n_samples))
-    assert np.all(np.diff(made.positions) > 0)
+    np.testing.assert_allclose(made.effect_allele_frequency, count / (2 * n_samples))
+    assert np.all(np.diff(made.base_pair_location) > 0)
     assert made.founders.shape == (n_founders, n_variants)
 
 
@@ -188,7 +188,8 @@ def test_same_seed_same_genotypes():
 def test_given_positions_are_kept():
     positions = [5, 80, 300, 1000]
     assert (
-        make_genotypes(50, 4, positions=positions, random_state=0).positions.tolist() == positions
+        make_genotypes(50, 4, positions=positions, random_state=0).base_pair_location.tolist()
+        == positions
     )
 
 

@@ -36,12 +36,11 @@ def test_shapes_and_names():
     for table, length in ((bunch.variants, p), (bunch.genes, 12)):
         assert {len(column) for column in table.values()} == {length}
     parts = [name.split("_") for name in bunch.feature_names]
-    assert [int(part[1]) for part in parts] == bunch.variants.position.tolist()
-    assert [part[2] for part in parts] == bunch.variants.ref.tolist()
-    assert [part[3] for part in parts] == bunch.variants.alt.tolist()
-    assert np.all(
-        np.minimum(bunch.variants.alt_frequency, 1 - bunch.variants.alt_frequency) >= 0.05
-    )
+    assert [int(part[1]) for part in parts] == bunch.variants.base_pair_location.tolist()
+    assert [part[2] for part in parts] == bunch.variants.other_allele.tolist()
+    assert [part[3] for part in parts] == bunch.variants.effect_allele.tolist()
+    frequency = bunch.variants.effect_allele_frequency
+    assert np.all(np.minimum(frequency, 1 - frequency) >= 0.05)
 
 
 def test_the_five_genes_of_the_comparison():
@@ -60,15 +59,15 @@ def test_genes_span_the_range_of_signal():
 @pytest.mark.parametrize("window", [1, 10_000, 100_000])
 def test_one_gene_is_the_same_columns_of_all(window):
     everything, one = load_geuvadis(), load_geuvadis(STRONG + ".1", window=window)
-    (gene,) = np.flatnonzero(everything.genes.id == STRONG)
+    (gene,) = np.flatnonzero(everything.genes.gene_id == STRONG)
     start = everything.genes.start[gene]
-    near = [start - window <= p <= start + window for p in everything.variants.position]
+    near = [start - window <= p <= start + window for p in everything.variants.base_pair_location]
     np.testing.assert_array_equal(one.data, everything.data[:, near])
     np.testing.assert_array_equal(one.target, everything.target[:, gene])
     assert one.target.shape == (358,)
     assert one.target_names == [STRONG]
-    assert one.genes.id.tolist() == [STRONG]
-    np.testing.assert_array_equal(one.variants.id, everything.variants.id[near])
+    assert one.genes.gene_id.tolist() == [STRONG]
+    np.testing.assert_array_equal(one.variants.variant_id, everything.variants.variant_id[near])
     assert one.comparison_genes == everything.comparison_genes
 
 
@@ -94,8 +93,8 @@ def test_as_frame():
     np.testing.assert_array_equal(frames.target, arrays.target)
     assert frames.frame.columns.tolist() == [*arrays.feature_names, STRONG]
     assert frames.covariates.columns[[0, 19]].tolist() == ["PC1", "PC20"]
-    assert frames.variants["id"].tolist() == arrays.feature_names
-    assert frames.genes["id"].tolist() == [STRONG]
+    assert frames.variants["variant_id"].tolist() == arrays.feature_names
+    assert frames.genes["gene_id"].tolist() == [STRONG]
     X, y = load_geuvadis(return_X_y=True, as_frame=True)
     assert X.index.equals(y.index)
     assert y.columns.tolist() == load_geuvadis().target_names
@@ -148,7 +147,8 @@ def test_extract_equals_the_source():
         near |= table["pos"].between(start - 100_000, start + 100_000).to_numpy()
     assert bunch.feature_names == table.index[near].tolist()
     np.testing.assert_array_equal(bunch.data, genotypes["G"][:, near])
-    np.testing.assert_allclose(bunch.variants.alt_frequency, table["af"][near], atol=1e-12)
+    frequency = bunch.variants.effect_allele_frequency
+    np.testing.assert_allclose(frequency, table["af"][near], atol=1e-12)
 
 
 @needs_source

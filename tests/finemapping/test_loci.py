@@ -47,7 +47,7 @@ def statistics_of(X, causal, seed, n_samples=20_000):
 def simulated(seed, n_variants=60):
     """A locus of simulated genotypes with one causal variant, number 20."""
     data = make_genotypes(300, n_variants, random_state=seed)
-    known = {"chromosome": seed + 1, "position": 1000 * np.arange(1, n_variants + 1)}
+    known = {"chromosome": seed + 1, "base_pair_location": 1000 * np.arange(1, n_variants + 1)}
     return statistics_of(data.data, [20], seed) | {"variants": known}
 
 
@@ -193,7 +193,7 @@ def test_22_windows_of_real_genotypes(shared):
     prefix = shared / "data" / "kg1000_windows" / "kg489"
     if not prefix.with_suffix(".bed").is_file():
         pytest.skip(f"needs the genotypes {prefix}")
-    names = ["chromosome", "rsid", "_", "position", "effect_allele", "other_allele"]
+    names = ["chromosome", "rsid", "_", "base_pair_location", "effect_allele", "other_allele"]
     bim = pd.read_csv(prefix.with_suffix(".bim"), sep=r"\s+", header=None, names=names)
     loci = []
     for number, window in bim.groupby("chromosome"):

@@ -100,7 +100,7 @@ def test_names(path):
     frame = read_genotypes(path).variants
     assert frame["variant_id"].tolist() == ["rs1", "b", "rs3", "01_40_G_AT", "rs5"]
     assert frame["chromosome"].tolist() == ["01"] * 5
-    assert frame["position"].tolist() == [10, 20, 30, 40, 50]
+    assert frame["base_pair_location"].tolist() == [10, 20, 30, 40, 50]
     assert frame["effect_allele"].tolist() == ["AT"] * 4 + ["C,T"]
     assert frame["other_allele"].tolist() == ["G"] * 4 + ["A"]
 

@@ -15,13 +15,13 @@ def test_text_dosages(write):
     first, second = genotypes.variants.to_dict("records")
     assert first == {
         "chromosome": "22",
-        "position": 100,
+        "base_pair_location": 100,
         "variant_id": "22_100_A_G",
         "effect_allele": "G",
         "other_allele": "A",
     }
     assert second["variant_id"] == "rs7"
-    assert genotypes.variants["position"].isna().tolist() == [False, True]
+    assert genotypes.variants["base_pair_location"].isna().tolist() == [False, True]
 
 
 def test_hard_calls_become_int8_and_gzip_is_read(tmp_path):

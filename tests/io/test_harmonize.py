@@ -7,8 +7,7 @@ from hypothesis import strategies as st
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics
-from skgenetics.io import Genotypes, harmonize
-from skgenetics.io._genotypes import sample_index
+from skgenetics.io import Genotypes, harmonize, sample_index
 from tests.oracles.harmonize_naive import OTHER_STRAND, match_rows
 
 pd = pytest.importorskip("pandas")
@@ -118,7 +117,7 @@ def test_a_panel_of_genotypes_gives_its_frequencies():
         pd.DataFrame(
             {
                 "chromosome": "chr1",
-                "position": [1, 2, 3, 4, 5],
+                "base_pair_location": [1, 2, 3, 4, 5],
                 "variant_id": list("vwxyz"),
                 "effect_allele": ["A", "C", "A", "C", "A"],
                 "other_allele": ["T", "G", "T", "G", "T"],

@@ -68,7 +68,7 @@ def test_uk_biobank_blocks(tmp_path, r, triangle):
     np.testing.assert_array_equal(ld, r.astype(np.float32))
     assert variants.iloc[2].to_dict() == {
         "chromosome": "1",
-        "position": 20,
+        "base_pair_location": 20,
         "variant_id": "rs2",
         "effect_allele": "A",
         "other_allele": "C",
@@ -85,11 +85,11 @@ def test_dense_arrays_with_and_without_variants(tmp_path, r):
     np.save(tmp_path / "x.npy", r)
     assert read_ld(tmp_path / "x.npy")[1] is None
     np.testing.assert_array_equal(read_ld(tmp_path / "x.npy")[0], r)
-    np.savez(tmp_path / "x.npz", R=r, variant_id=NAMES, position=np.arange(P))
+    np.savez(tmp_path / "x.npz", R=r, variant_id=NAMES, base_pair_location=np.arange(P))
     ld, variants = read_ld(tmp_path / "x.npz")
     np.testing.assert_array_equal(ld, r)
     assert variants["variant_id"].tolist() == NAMES
-    assert variants["position"].tolist() == [*range(P)]
+    assert variants["base_pair_location"].tolist() == [*range(P)]
     assert variants["effect_allele"].tolist() == [""] * P
 
 
@@ -103,7 +103,7 @@ def test_text_with_names(write, r, corner):
     ld, variants = read_ld(write("\n".join([header, *rows]) + "\n", "x.csv"))
     np.testing.assert_array_equal(ld, r)
     assert variants["variant_id"].tolist() == names
-    assert variants["position"].tolist() == [*range(P)]
+    assert variants["base_pair_location"].tolist() == [*range(P)]
 
 
 def test_variants_from_a_bim(write, r):
@@ -129,7 +129,7 @@ def test_named_variants_are_looked_up(write, r, ending):
     ld, variants = read_ld(path, variants=write(header + "".join(rows), f"panel{ending}"))
     np.testing.assert_array_equal(ld, r)
     assert variants["variant_id"].tolist() == NAMES
-    assert variants["position"].tolist() == [100 + k for k in range(P)]
+    assert variants["base_pair_location"].tolist() == [100 + k for k in range(P)]
     assert variants["effect_allele"].tolist() == ["T"] * P
     assert variants["other_allele"].tolist() == ["A"] * P
     few = write(header + "".join(rows[:3]), f"few{ending}")

@@ -27,7 +27,7 @@ def test_names_and_counted_allele(plink_prefix):
     assert list(genotypes.samples[:2]) == [("F0", "I0"), ("F1", "I1")]
     assert genotypes.variants["variant_id"].tolist() == ["rs1", "2_101_G_A", "rs3", "rs4", "rs5"]
     assert genotypes.variants["effect_allele"].tolist() == ["A"] * 5
-    assert genotypes.variants["position"].tolist() == [100, 101, 102, 103, 104]
+    assert genotypes.variants["base_pair_location"].tolist() == [100, 101, 102, 103, 104]
     assert genotypes.counted_allele == "A1 of study.bim"
 
 

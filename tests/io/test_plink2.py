@@ -52,7 +52,7 @@ def test_names_and_counted_allele(prefix):
     assert genotypes.samples[:3].tolist() == [("F0", "I0"), ("F0", "I1"), ("F1", "I2")]
     assert genotypes.variants.iloc[2].to_dict() == {
         "chromosome": "chr1",
-        "position": 102,
+        "base_pair_location": 102,
         "variant_id": "rs2",
         "effect_allele": "C",
         "other_allele": "A",
@@ -84,7 +84,8 @@ def test_a_column_for_each_alternate_allele(prefix):
     write_names(prefix, alt=["C", "G", "C,G,AT", "C", "C", "C"])
     genotypes = read_plink2(prefix)
     assert genotypes.variants["effect_allele"].tolist() == ["C", "G", "C", "G", "AT", "C", "C", "C"]
-    assert genotypes.variants["position"].tolist() == [100, 101, 102, 102, 102, 103, 104, 105]
+    positions = genotypes.variants["base_pair_location"].tolist()
+    assert positions == [100, 101, 102, 102, 102, 103, 104, 105]
     pairs = alleles.reshape(P, N, 2)
     columns = [0, 1, 2, 2, 2, 3, 4, 5]
     counted = [1, 1, 1, 2, 3, 1, 1, 1]
@@ -157,7 +158,7 @@ def test_variants_without_a_header_are_those_of_a_bim(prefix, calls):
         prefix.with_suffix(".pvar").write_text("".join(rows))
         genotypes = read_plink2(prefix)
         assert genotypes.variants["effect_allele"].tolist() == ["C"] * P
-        assert genotypes.variants["position"].tolist() == [*range(100, 100 + P)]
+        assert genotypes.variants["base_pair_location"].tolist() == [*range(100, 100 + P)]
     np.testing.assert_array_equal(genotypes[:, :], calls)
     prefix.with_suffix(".pvar").rename(prefix.with_suffix(".bim"))
     prefix.with_suffix(".psam").write_text("".join(f"F I{k} 0 0 1 -9\n" for k in range(N)))

@@ -33,7 +33,7 @@ EFFECTS = pd.DataFrame(
 )
 KNOWN = {
     "chromosome": ["7", "7", "7"],
-    "position": [300, 100, 200],
+    "base_pair_location": [300, 100, 200],
     "effect_allele": ["A", "C", "G"],
     "other_allele": ["C", "T", None],
     "rsid": ["rs1", None, None],
@@ -83,7 +83,7 @@ def test_credible_sets():
 
 def test_unfitted_variants_are_listed_by_position():
     table = variants_table("a", EFFECTS, n_samples=100, variants=KNOWN)
-    more = {"position": [150], "z": [2.0], "n": [50], "flag": ["LOW_N"], "pip": [1.0]}
+    more = {"base_pair_location": [150], "z": [2.0], "n": [50], "flag": ["LOW_N"], "pip": [1.0]}
     table = add_unfitted_variants(table, more)
     assert list(table["base_pair_location"]) == [100, 150, 200, 300]
     row = table.iloc[1]

@@ -2,12 +2,24 @@
 
 import argparse
 import contextlib
-import sys
 import textwrap
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from skgenetics._version import __version__
+from skgenetics.cli.compare.models import (
+    ModelEntry,
+    chosen_models,
+    help_on_models,
+)
 from skgenetics.cli.console import OK, SOME_FAILED, Console, at_least, frequency, progress
+
+if TYPE_CHECKING:
+    from skgenetics.cli.compare.report import FineMapped
+    from skgenetics.cli.compare.scores import Scores
+    from skgenetics.cli.compare.tasks import Study
+    from skgenetics.cli.compare.work import Result
 
 _DESCRIPTION = """\
 Compare models that predict traits (or gene expression) from genotypes, by cross-validation.
@@ -21,6 +33,8 @@ has seen.
 """
 
 _EPILOG = """\
+{models}
+
 examples:
   skgenetics compare
   skgenetics compare --bfile study --pheno traits.tsv --covar covariates.tsv --out my_run
@@ -32,10 +46,10 @@ examples:
 files:
   phenotypes and covariates: separated by spaces, TAB or comma, gzipped or not; a header with
   #FID IID, or IID, or any name for a first column of IDs; NA and -9 are missing. Covariates may
-  also be one row a covariate and one column a person, as GTEx distributes them.
+  also be one row per covariate and one column per person, as GTEx distributes them.
   expression: --pheno takes BED files of GTEx or QTLtools (#chr start end gene_id, then people), one
-  a tissue. Each gene is predicted from the variants within --window of its start.
-  dosages: .csv or .tsv with sample IDs in the first column and one column a variant; or .npz as
+  per tissue. Each gene is predicted from the variants within --window of its start.
+  dosages: .csv or .tsv with sample IDs in the first column and one column per variant; or .npz as
   skgenetics.io.write_genotypes makes it.
 
 scores:
@@ -49,13 +63,13 @@ exit status: 0 all done; 2 bad input, nothing is written; 3 some fits failed, th
 """
 
 
-def add_parser(commands):
+def add_parser(commands: Any) -> None:
     """Add ``compare`` to the subcommands of the command line."""
     parser = commands.add_parser(
         "compare",
         help="compare models that predict traits from genotypes",
         description=_DESCRIPTION,
-        epilog=_EPILOG,
+        epilog=_EPILOG.format(models=help_on_models()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     data = parser.add_argument_group("data (none: the bundled extract)")
@@ -98,13 +112,7 @@ def add_parser(commands):
     )
     work = parser.add_argument_group("comparison")
     work.add_argument(
-        "--models",
-        metavar="MODEL",
-        nargs="+",
-        help="models to compare (all): top-variant, RidgeCV, ElasticNet, FinemapMiXeR, "
-        "HistGradientBoosting, MLP and, of all traits jointly, MMASHRegressor, MILAGERegressor, "
-        "LINARegressor; for binary traits covariates-only, LogisticRegression, "
-        "HistGradientBoosting and, jointly, LINAClassifier",
+        "--models", metavar="MODEL", nargs="+", help="models to compare, listed below (all)"
     )
     work.add_argument("--folds", type=at_least(2), default=5, metavar="K", help="folds (5)")
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of folds (0)")
@@ -124,128 +132,146 @@ def add_parser(commands):
     parser.set_defaults(run=run_compare, parser=parser)
 
 
-def _check_options(options):
-    """Exit with status 2 where options do not go together."""
-    error = options.parser.error
-    own = options.bfile or options.pfile or options.bgen or options.genotypes
-    if own and not options.pheno:
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """Exit with status 2 if arguments do not go together."""
+    error = arguments.parser.error
+    has_genotypes = arguments.bfile or arguments.pfile or arguments.bgen or arguments.genotypes
+    if has_genotypes and not arguments.pheno:
         error("--pheno is missing: a file with the traits of the people in the genotypes")
-    if not own:
+    if not has_genotypes:
         for name in ("pheno", "pheno_name", "window", "covar", "keep", "extract", "groups", "maf"):
-            if getattr(options, name):
+            if getattr(arguments, name):
                 error(f"--{name.replace('_', '-')} needs --bfile, --pfile, --bgen or --genotypes")
-    if options.sample and not options.bgen:
+    if arguments.sample and not arguments.bgen:
         error("--sample holds the IDs of a BGEN file: it needs --bgen")
-    files = options.pheno or []
-    if options.covar and Path(options.covar).resolve() in [Path(file).resolve() for file in files]:
+    files = arguments.pheno or []
+    if arguments.covar and Path(arguments.covar).resolve() in [Path(f).resolve() for f in files]:
         error("--covar and --pheno are one file: a trait would be its own covariate; make two")
-    genes = [".bed" in Path(file).suffixes for file in files]
-    if len(files) > 1 and not all(genes):
+    expression = [".bed" in Path(file).suffixes for file in files]
+    if len(files) > 1 and not all(expression):
         error("--pheno takes several files only where each is a BED of expression in a tissue")
-    if options.window and not any(genes):
+    if arguments.window and not any(expression):
         error("--window is for genes: --pheno must be a BED of expression")
 
 
-def _model_names(chosen, known):
-    """Return the models asked for, under their names in the tables."""
-    if chosen is None:
-        return known
-    by_word = {name.lower().replace(" ", "-"): name for name in known}
-    words = [word for text in chosen for word in text.split(",") if word]
-    for word in words:
-        if word.lower() not in by_word:
-            raise ValueError(
-                f"--models: there is no {word!r}; choose from "
-                f"{', '.join(name.replace(' ', '-') for name in known)}."
-            )
-    return [by_word[word.lower()] for word in words]
-
-
-def run_compare(options):
+def run_compare(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics compare``."""
-    _check_options(options)
-    from joblib import effective_n_jobs
+    _check_arguments(arguments)
     from threadpoolctl import threadpool_limits
 
-    from skgenetics.cli.compare.data import load_bundled, load_files
-    from skgenetics.cli.compare.models import MODELS
-    from skgenetics.cli.compare.report import (
-        RESULT_FILES,
-        credible_set_lines,
-        save_models,
-        write_results,
-    )
-    from skgenetics.cli.compare.scores import Scores
-    from skgenetics.cli.compare.work import compare_models
+    from skgenetics.cli.compare.report import RESULT_FILES, save_models, write_results
     from skgenetics.io import atomic_folder
 
-    names = _model_names(options.models, MODELS)
-    n_jobs = options.threads or effective_n_jobs(-1)
-    console = Console()
-    console.say(f"skgenetics compare {__version__}")
-    if options.pheno:
-        study = load_files(options)
-    else:
-        study = load_bundled(folds=options.folds, seed=options.seed)
+    models = chosen_models(arguments.models)
+    console = Console("compare")
+    study = _load(arguments)
     console.say(*study.lines, "")
-    tasks = [*study.tasks, *study.joint]
-    for binary in (False, True):
-        own = [task for task in tasks if task.binary == binary]
-        if own and not any(set(task.models(None, 0)) & set(names) for task in own):
-            kind = "binary" if binary else "quantitative"
-            raise ValueError(
-                f"--models: none of those asked for is for a {kind} trait such as {own[0].name}."
-            )
+    _check_models(models, study)
+    n_jobs = _n_jobs(arguments)
     with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(atomic_folder(options.out, replaces=RESULT_FILES))
-        model_folder = options.save_model and stack.enter_context(atomic_folder(options.save_model))
+        folder = stack.enter_context(atomic_folder(arguments.out, replaces=RESULT_FILES))
+        if arguments.save_model:
+            model_folder = stack.enter_context(atomic_folder(arguments.save_model))
         stack.enter_context(threadpool_limits(n_jobs))
-        n_fits, fits = compare_models(
-            tasks, names, n_jobs=n_jobs, seed=options.seed, keep_all=bool(options.save_model)
-        )
-        results = []
-        with progress(n_fits) as report:
-            for result in fits:
-                results.append(result)
-                report(result.task)
-        failed = [result for result in results if result.error]
-        if len(failed) == len(results):
-            raise ValueError(f"Every fit failed. {failed[0].model}: {failed[0].error}")
-
-        metrics = dict.fromkeys(metric for task in study.tasks for metric in task.metrics())
-        scores = [Scores(study, results, metric) for metric in metrics]
+        results = _fit(study, models, arguments, n_jobs)
+        scores = _scores(study, results)
         for score in scores:
             console.say(*score.table(), score.closing_sentence(), "")
-        mixers = {
-            result.task: result.estimator
-            for result in results
-            if result.model == "FinemapMiXeR" and result.estimator is not None
-        }
-        if mixers:
-            console.say(*credible_set_lines(study, mixers))
+        fits = _credible_sets(study, results, models, console)
         console.say(*_summarize("Note", results, lambda result: result.warnings))
-        files, notes = write_results(folder, study, scores, mixers)
-        console.say(*notes, f"Wrote {options.out.rstrip('/')}/: {', '.join(files)}")
-        if model_folder:
-            save_models(model_folder, study, results)
-            count = len(list(model_folder.iterdir()))
-            console.say(f"Wrote {options.save_model.rstrip('/')}/: {count} models")
+        files, notes = write_results(folder, study, scores, fits)
+        console.say(*notes, f"Wrote {arguments.out.rstrip('/')}/: {', '.join(files)}")
+        if arguments.save_model:
+            n_models = save_models(model_folder, study, results)
+            console.say(f"Wrote {arguments.save_model.rstrip('/')}/: {n_models} models")
         console.say("Next: skgenetics finemap --help")
         failures = _summarize("Failed", results, lambda result: [result.error or ""])
-        console.lines += failures
-        sys.stderr.writelines(line + "\n" for line in failures)
-        (folder / "compare.log").write_text("\n".join(console.lines) + "\n", encoding="utf-8")
-    return SOME_FAILED if failed else OK
+        console.say_failures(*failures)
+        console.write_log(folder / "compare.log")
+    return SOME_FAILED if failures else OK
 
 
-def _summarize(word, results, messages_of):
+def _n_jobs(arguments: argparse.Namespace) -> int:
+    """Return how many processes fit models."""
+    from joblib import effective_n_jobs
+
+    return arguments.threads or effective_n_jobs(-1)
+
+
+def _load(arguments: argparse.Namespace) -> "Study":
+    """Return the user's data, or the bundled ones."""
+    from skgenetics.cli.compare.data import load_bundled, load_files
+
+    if arguments.pheno:
+        return load_files(arguments)
+    return load_bundled(folds=arguments.folds, seed=arguments.seed)
+
+
+def _check_models(models: tuple[ModelEntry, ...], study: "Study") -> None:
+    """Raise ValueError if traits of a kind have no model."""
+    for binary in (False, True):
+        tasks = [task for task in study.all_tasks if task.binary == binary]
+        if tasks and not any(task.models(models) for task in tasks):
+            kind = "binary" if binary else "quantitative"
+            raise ValueError(
+                f"--models: none of those asked for is for a {kind} trait such as {tasks[0].name}."
+            )
+
+
+def _fit(
+    study: "Study", models: tuple[ModelEntry, ...], arguments: argparse.Namespace, n_jobs: int
+) -> "list[Result]":
+    """Return the results of all fits; raise ValueError if every one failed."""
+    from skgenetics.cli.compare.work import compare_models
+
+    n_fits, fits = compare_models(
+        study.all_tasks,
+        models,
+        n_jobs=n_jobs,
+        seed=arguments.seed,
+        keep_all=bool(arguments.save_model),
+    )
+    results = []
+    with progress(n_fits) as report:
+        for result in fits:
+            results.append(result)
+            report(result.task)
+    if all(result.error for result in results):
+        raise ValueError(f"Every fit failed. {results[0].model}: {results[0].error}")
+    return results
+
+
+def _scores(study: "Study", results: "list[Result]") -> "list[Scores]":
+    """Return the scores of each metric."""
+    from skgenetics.cli.compare.scores import Scores
+
+    metrics = dict.fromkeys(metric for task in study.tasks for metric in task.metrics())
+    return [Scores(study, results, metric) for metric in metrics]
+
+
+def _credible_sets(
+    study: "Study",
+    results: "list[Result]",
+    models: tuple[ModelEntry, ...],
+    console: Console,
+) -> "list[FineMapped]":
+    """Print the credible sets of all people, and return the fits that they are of."""
+    from skgenetics.cli.compare.report import credible_set_lines, fine_mapped
+
+    fits = fine_mapped(study, results, models)
+    if fits:
+        console.say(*credible_set_lines(fits, study.unit))
+    return fits
+
+
+def _summarize(
+    word: str, results: "list[Result]", messages_of: "Callable[[Result], list[str]]"
+) -> list[str]:
     """Return a line for each message of a model, with how many of its fits gave it."""
-    counts, totals = {}, {}
-    for result in results:
-        totals[result.model] = totals.get(result.model, 0) + 1
-        for message in filter(None, messages_of(result)):
-            key = result.model, message
-            counts[key] = counts.get(key, 0) + 1
+    totals = Counter(result.model for result in results)
+    counts = Counter(
+        (result.model, message) for result in results for message in messages_of(result) if message
+    )
     return [
         f"{word}: {model}, {count} of {totals[model]} fits: {textwrap.shorten(message, 200)}"
         for (model, message), count in counts.items()

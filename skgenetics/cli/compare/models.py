@@ -1,17 +1,19 @@
-"""Model comparison: the models, one line each, with the settings they choose from."""
+"""The models that `compare` knows: one entry each. A new model is one more entry.
 
-from functools import partial
+Which models a trait gets, the words of ``--models`` and ``--help``, the printed tables, "variants
+used" and the credible sets all follow from the fields of `ModelEntry`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import ElasticNetCV, LogisticRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
-from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.preprocessing import StandardScaler
 
 from skgenetics import (
     FinemapMiXeR,
@@ -20,147 +22,323 @@ from skgenetics import (
     MILAGERegressor,
     MMASHRegressor,
 )
+from skgenetics.cli.compare.estimators import (
+    ScaledTraitsRegressor,
+    TopVariantRegressor,
+    single_precision,
+    variant_and_covariate_scaler,
+)
 from skgenetics.metrics import masked_r2_scorer, masked_roc_auc_scorer
 
 
-class TopVariantRegressor(RegressorMixin, BaseEstimator):
-    """Least squares on the one variant that correlates most with the trait in training."""
+@dataclass(frozen=True)
+class FitSettings:
+    """What a model may be built from, apart from the genotypes and the traits."""
 
-    def fit(self, X, y):
-        """Choose the lead variant and fit its slope."""
-        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
-        mean, sd = X.mean(axis=0), X.std(axis=0)
-        covariance = (y - y.mean()) @ X / len(y)
-        varies = sd > 1e-8 * sd.max()
-        correlation = np.where(varies, covariance / np.where(varies, sd, 1.0), 0.0)
-        lead = int(np.argmax(np.abs(correlation)))
-        self.coef_ = np.zeros(X.shape[1])
-        self.coef_[lead] = correlation[lead] / sd[lead] if varies[lead] else 0.0
-        self.intercept_ = float(y.mean() - mean[lead] * self.coef_[lead])
-        return self
+    n_variants: int  # columns of X before the covariates (which binary traits have there)
+    cv: list[tuple[np.ndarray, np.ndarray]] | None  # (train, test) rows, to choose settings by
+    seed: int
+    cis_windows: np.ndarray | None = None  # (genes, 2) first and past-last column; joint tasks
 
-    def predict(self, X):
-        """Predict the trait."""
-        check_is_fitted(self)
-        return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_ + self.intercept_
+    def search(self, estimator: Any, grid: dict[str, list], **arguments: Any) -> GridSearchCV:
+        """Return a search of `grid` on the inner folds."""
+        return GridSearchCV(estimator, grid, cv=self.cv, error_score="raise", **arguments)
 
 
-class ScaledTraitsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
-    """A regressor on traits of mean 0 and variance 1; NaN is a cell that is not observed."""
-
-    def __init__(self, regressor):
-        self.regressor = regressor
-
-    def fit(self, X, y):
-        """Scale the traits and fit the regressor."""
-        sd = np.nanstd(y, axis=0)
-        self.mean_, self.scale_ = np.nanmean(y, axis=0), np.where(sd > 0, sd, 1.0)
-        self.regressor_ = clone(self.regressor).fit(X, (y - self.mean_) / self.scale_)
-        return self
-
-    def predict(self, X):
-        """Predict the traits in their own units."""
-        return self.regressor_.predict(X) * self.scale_ + self.mean_
+Builder: TypeAlias = Callable[[FitSettings], Any]
+VariantsUsed: TypeAlias = Literal["per allele", "per SD", "all", "none", "unknown"]
 
 
-def regressors(n_variants, cv, seed):
-    """Return the models of one quantitative trait; `cv` chooses their settings."""
-    search = partial(GridSearchCV, cv=cv, error_score="raise")
-    scaled = partial(make_pipeline, StandardScaler())
-    trees = HistGradientBoostingRegressor(
-        max_iter=50, max_bins=16, max_features=0.2, early_stopping=False, random_state=seed
-    )
-    network = MLPRegressor(
-        hidden_layer_sizes=(16,), solver="lbfgs", tol=1e-2, max_iter=500, random_state=seed
-    )
-    return {
-        "top variant": TopVariantRegressor(),
-        "RidgeCV": scaled(RidgeCV(alphas=n_variants * np.array([1.0, 10.0, 100.0]))),
-        "ElasticNet": scaled(ElasticNetCV(l1_ratio=0.5, alphas=10, eps=0.05, tol=1e-3, cv=cv)),
-        "FinemapMiXeR": search(FinemapMiXeR(), {"max_effects": [1, 3, 10]}),
-        "HistGradientBoosting": search(trees, {"max_leaf_nodes": [2, 4, 8]}),
-        "MLP": scaled(search(network, {"alpha": [30.0, 100.0, 300.0]})),
-    }
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model of the comparison.
 
-
-def joint_regressors(n_variants, cv, seed, windows=None):
-    """Return the models of all quantitative traits at once.
-
-    `windows` are the columns of each trait's cis window, where the traits are genes.
+    Parameters
+    ----------
+    name : str
+        As in the tables; ``--models`` takes it in any case, with "-" for a space.
+    description : str
+        What it is, in a few words, for ``--help``.
+    regressor, classifier : callable
+        Functions of `FitSettings` that return an unfitted estimator of quantitative and of binary
+        traits. None: the model is not for such traits. Functions of a module, not lambdas: fits
+        run in other processes.
+    joint : bool
+        Whether one fit predicts all traits of a kind; y then holds NaN where not observed.
+    target : {"traits", "genes x tissues"}
+        Shape of y: (people, traits), or (people, genes, tissues) if there are several tissues. One
+        trait is always (people,).
+    variants_used : {"per allele", "per SD", "all", "none", "unknown"}
+        How to count the variants that the model uses: by the squares of its `coef_`, which are
+        effects per allele or per standard deviation of the genotype; every variant, as in a
+        network; none, as in a model of the covariates; or not at all.
+    credible_sets : callable
+        A function of `FitSettings` that returns the estimator to fit to all people for credible
+        sets: it must have `credible_sets_`, `pip_` and `to_frame`. None: the model has no sets.
+    needs_covariates : bool
+        Whether the model makes no sense without covariates.
+    is_reference : bool
+        Whether the tables print the other models minus this one.
     """
-    search = partial(GridSearchCV, cv=cv, error_score="raise", scoring=masked_r2_scorer)
-    expression = MILAGERegressor(
-        cis_windows=windows,
-        n_variants=None if windows is None else n_variants,
-        polygenic=True,
-        random_state=seed,
-    )
-    network = LINARegressor(
-        (8,), standardize=False, attention_alpha=3.0, solver="lbfgs", tol=8e-3, random_state=seed
-    )
-    grid = {"coef_alpha": [1e-2, 3e-2]}
-    return {
-        "MMASHRegressor": MMASHRegressor(),
-        "MILAGERegressor": search(expression, {"n_components": [0, 2]}),
-        "LINARegressor": make_pipeline(
-            *_for_networks(n_variants), ScaledTraitsRegressor(search(network, grid))
-        ),
-    }
+
+    name: str
+    description: str
+    regressor: Builder | None = None
+    classifier: Builder | None = None
+    joint: bool = False
+    target: Literal["traits", "genes x tissues"] = "traits"
+    variants_used: VariantsUsed = "unknown"
+    credible_sets: Builder | None = None
+    needs_covariates: bool = False
+    is_reference: bool = False
+
+    @property
+    def word(self) -> str:
+        """The name as ``--models`` spells it."""
+        return self.name.replace(" ", "-")
+
+    def builder(self, binary: bool) -> Builder | None:
+        """Return the function that builds the model for binary or for quantitative traits."""
+        return self.classifier if binary else self.regressor
+
+    def suits(self, *, binary: bool, joint: bool, has_covariates: bool) -> bool:
+        """Whether the model is for a task of this kind."""
+        return (
+            self.builder(binary) is not None
+            and self.joint == joint
+            and (has_covariates or not self.needs_covariates)
+        )
 
 
-def classifiers(n_variants, cv, seed):
-    """Return the models of one binary trait; covariates are the columns after the variants."""
-    search = partial(GridSearchCV, cv=cv, error_score="raise", scoring="neg_log_loss")
-    covariates = make_column_transformer(("drop", slice(0, n_variants)), remainder=StandardScaler())
+def _top_variant(settings: FitSettings) -> Any:
+    return TopVariantRegressor()
+
+
+def _ridge(settings: FitSettings) -> Any:
+    alphas = settings.n_variants * np.array([1.0, 10.0, 100.0])
+    return make_pipeline(StandardScaler(), RidgeCV(alphas=alphas))
+
+
+def _elastic_net(settings: FitSettings) -> Any:
+    path = ElasticNetCV(l1_ratio=0.5, alphas=10, eps=0.05, tol=1e-3, cv=settings.cv)
+    return make_pipeline(StandardScaler(), path)
+
+
+def _single_effects(settings: FitSettings) -> Any:
+    return settings.search(FinemapMiXeR(), {"max_effects": [1, 3, 10]})
+
+
+def _single_effects_by_default(settings: FitSettings) -> Any:
+    return FinemapMiXeR()  # sets come from its defaults, not from a search for prediction
+
+
+def _regression_trees(settings: FitSettings) -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor  # slow to import: not for --help
+
+    trees = HistGradientBoostingRegressor(
+        max_iter=50,
+        max_bins=16,
+        max_features=0.2,
+        early_stopping=False,
+        random_state=settings.seed,
+    )
+    return settings.search(trees, {"max_leaf_nodes": [2, 4, 8]})
+
+
+def _classification_trees(settings: FitSettings) -> Any:
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import: not for --help
+
     trees = HistGradientBoostingClassifier(
-        max_iter=50, max_features=0.2, early_stopping=False, random_state=seed
+        max_iter=50, max_features=0.2, early_stopping=False, random_state=settings.seed
     )
-    logistic = LogisticRegression(max_iter=1000)
-    return {
-        "covariates only": make_pipeline(covariates, LogisticRegression(C=100.0, max_iter=1000)),
-        "LogisticRegression": make_pipeline(
-            _scaler(n_variants), search(logistic, {"C": [4.0, 0.4, 0.04]})
-        ),
-        "HistGradientBoosting": search(trees, {"max_leaf_nodes": [2, 4, 8]}),
-    }
+    return settings.search(trees, {"max_leaf_nodes": [2, 4, 8]}, scoring="neg_log_loss")
 
 
-def joint_classifiers(n_variants, cv, seed):
-    """Return the models of all binary traits at once."""
-    search = partial(GridSearchCV, cv=cv, error_score="raise", scoring=masked_roc_auc_scorer)
+def _perceptron(settings: FitSettings) -> Any:
+    from sklearn.neural_network import MLPRegressor  # slow to import: not for --help
+
+    network = MLPRegressor(
+        hidden_layer_sizes=(16,),
+        solver="lbfgs",
+        tol=1e-2,
+        max_iter=500,
+        random_state=settings.seed,
+    )
+    search = settings.search(network, {"alpha": [30.0, 100.0, 300.0]})
+    return make_pipeline(StandardScaler(), search)
+
+
+def _covariates_only(settings: FitSettings) -> Any:
+    variants = slice(0, settings.n_variants)
+    covariates = make_column_transformer(("drop", variants), remainder=StandardScaler())
+    return make_pipeline(covariates, LogisticRegression(C=100.0, max_iter=1000))
+
+
+def _logistic(settings: FitSettings) -> Any:
+    model = LogisticRegression(max_iter=1000)
+    search = settings.search(model, {"C": [4.0, 0.4, 0.04]}, scoring="neg_log_loss")
+    return make_pipeline(variant_and_covariate_scaler(settings.n_variants), search)
+
+
+def _sharing_patterns(settings: FitSettings) -> Any:
+    return MMASHRegressor()
+
+
+def _factors(settings: FitSettings) -> Any:
+    model = MILAGERegressor(
+        cis_windows=settings.cis_windows,
+        n_variants=None if settings.cis_windows is None else settings.n_variants,
+        polygenic=True,
+        random_state=settings.seed,
+    )
+    return settings.search(model, {"n_components": [0, 2]}, scoring=masked_r2_scorer)
+
+
+def _network_regressor(settings: FitSettings) -> Any:
+    network = LINARegressor(
+        (8,),
+        standardize=False,
+        attention_alpha=3.0,
+        solver="lbfgs",
+        tol=8e-3,
+        random_state=settings.seed,
+    )
+    search = settings.search(network, {"coef_alpha": [1e-2, 3e-2]}, scoring=masked_r2_scorer)
+    scaler = variant_and_covariate_scaler(settings.n_variants)
+    return make_pipeline(scaler, single_precision(), ScaledTraitsRegressor(search))
+
+
+def _network_classifier(settings: FitSettings) -> Any:
     network = LINAClassifier(
-        (8,), standardize=False, attention_alpha=1.0, solver="lbfgs", tol=8e-3, random_state=seed
+        (8,),
+        standardize=False,
+        attention_alpha=1.0,
+        solver="lbfgs",
+        tol=8e-3,
+        random_state=settings.seed,
     )
     grid = {"coef_alpha": [3e-4, 1e-3, 3e-3]}
-    return {"LINAClassifier": make_pipeline(*_for_networks(n_variants), search(network, grid))}
+    search = settings.search(network, grid, scoring=masked_roc_auc_scorer)
+    scaler = variant_and_covariate_scaler(settings.n_variants)
+    return make_pipeline(scaler, single_precision(), search)
 
 
-def _scaler(n_variants):
-    """Return a scaler of the variants and the covariates after them.
+MODELS: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        "covariates only",
+        "logistic regression on the covariates",
+        classifier=_covariates_only,
+        variants_used="none",
+        needs_covariates=True,
+        is_reference=True,
+    ),
+    ModelEntry(
+        "top variant",
+        "least squares on the variant that correlates most with the trait in training",
+        regressor=_top_variant,
+        variants_used="per allele",
+    ),
+    ModelEntry(
+        "RidgeCV",
+        "ridge regression, 3 penalties",
+        regressor=_ridge,
+        variants_used="per SD",
+        is_reference=True,
+    ),
+    ModelEntry(
+        "ElasticNet",
+        "elastic net, l1_ratio 0.5, 10 penalties",
+        regressor=_elastic_net,
+        variants_used="per SD",
+    ),
+    ModelEntry(
+        "LogisticRegression",
+        "logistic regression, ridge penalty of 3 strengths",
+        classifier=_logistic,
+        variants_used="per SD",
+    ),
+    ModelEntry(
+        "FinemapMiXeR",
+        "at most 1, 3 or 10 effects",
+        regressor=_single_effects,
+        variants_used="per allele",
+        credible_sets=_single_effects_by_default,
+    ),
+    ModelEntry(
+        "HistGradientBoosting",
+        "boosted trees with 2, 4 or 8 leaves",
+        regressor=_regression_trees,
+        classifier=_classification_trees,
+    ),
+    ModelEntry(
+        "MLP",
+        "a network of 16 hidden units, 3 penalties",
+        regressor=_perceptron,
+        variants_used="all",
+    ),
+    ModelEntry(
+        "MMASHRegressor",
+        "effects that share patterns across traits",
+        regressor=_sharing_patterns,
+        joint=True,
+        variants_used="per allele",
+    ),
+    ModelEntry(
+        "MILAGERegressor",
+        "cis effects, a polygenic part, and 0 or 2 factors",
+        regressor=_factors,
+        joint=True,
+        target="genes x tissues",
+    ),
+    ModelEntry(
+        "LINARegressor",
+        "a network of 8 hidden units, 2 penalties",
+        regressor=_network_regressor,
+        joint=True,
+        variants_used="all",
+    ),
+    ModelEntry(
+        "LINAClassifier",
+        "a network of 8 hidden units, 3 penalties",
+        classifier=_network_classifier,
+        joint=True,
+        variants_used="all",
+    ),
+)
 
-    Genotypes are divided by the root of their number, so that the penalty that suits their sum
-    leaves the covariates nearly free.
-    """
-    shrink = FunctionTransformer(_multiply, kw_args={"factor": n_variants**-0.5})
-    variants = make_pipeline(StandardScaler(), shrink), slice(0, n_variants)
-    return make_column_transformer(variants, remainder=StandardScaler())
+
+def chosen_models(words: list[str] | None) -> tuple[ModelEntry, ...]:
+    """Return the entries that the words of ``--models`` ask for; None asks for all."""
+    if words is None:
+        return MODELS
+    by_word = {entry.word.lower(): entry for entry in MODELS}
+    names = [name for word in words for name in word.split(",") if name]
+    for name in names:
+        if name.lower() not in by_word:
+            known = ", ".join(entry.word for entry in MODELS)
+            raise ValueError(f"--models: there is no {name!r}; choose from {known}.")
+    chosen = {by_word[name.lower()].name for name in names}
+    return tuple(entry for entry in MODELS if entry.name in chosen)
 
 
-def _for_networks(n_variants):
-    """Return the same scaler, and a step to single precision."""
-    return _scaler(n_variants), FunctionTransformer(_convert, kw_args={"dtype": "float32"})
+def reference_model(names: list[str]) -> str:
+    """Return the name, of some, of the model that the others are printed against."""
+    references = (entry.name for entry in MODELS if entry.is_reference)
+    return next((name for name in references if name in names), names[0])
 
 
-def _multiply(X, factor):
-    """Return X times a constant."""
-    return X * factor
-
-
-def _convert(X, dtype):
-    """Return X in another type."""
-    return X.astype(dtype)
-
-
-ALONE = tuple(dict.fromkeys([*regressors(1, None, 0), *classifiers(1, None, 0)]))
-JOINT = (*joint_regressors(1, None, 0), *joint_classifiers(1, None, 0))
-MODELS = (*ALONE, *JOINT)
+def help_on_models() -> str:
+    """Return a line on each model, for ``--help``."""
+    width = max(len(entry.word) for entry in MODELS)
+    lines = []
+    for joint, title in (
+        (False, "models of each trait alone:"),
+        (True, "models of all traits jointly:"),
+    ):
+        lines.append(title)
+        for entry in MODELS:
+            if entry.joint == joint:
+                traits = "" if entry.regressor else "binary traits: "
+                traits = "any trait: " if entry.regressor and entry.classifier else traits
+                lines.append(f"  {entry.word.ljust(width)}  {traits}{entry.description}")
+    return "\n".join(lines)

@@ -1,18 +1,25 @@
-"""Model comparison: credible sets, tables, pictures and models that are written."""
+"""Credible sets, tables, pictures and models that are written."""
 
-import gzip
-import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import joblib
 import numpy as np
-from scipy.stats import norm
 
 from skgenetics._version import __version__
-from skgenetics.cli.compare.work import inner_model
+from skgenetics.cli.compare.models import ModelEntry
+from skgenetics.cli.compare.scores import Scores
+from skgenetics.cli.compare.tasks import Study, Task
+from skgenetics.cli.compare.work import Result, inner_model
+from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.inspection import LocusDisplay, ScoresDisplay
+from skgenetics.loci._tables import credible_sets_table, variants_table, write_table
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._writing import file_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RESULT_FILES = (
     *("comparison.csv", "differences.csv", "credible_sets.tsv", "variants.tsv.gz"),
@@ -20,165 +27,170 @@ RESULT_FILES = (
 )
 _WIDEST_LOCUS = 6_000_000
 _FLOAT = "%.7g"
-_SET_COLUMNS = [
-    *("locus", "cs", "chromosome", "start", "end", "size", "coverage", "min_abs_r", "mean_abs_r"),
-    *("log10_bf", "lead_variant_id", "lead_rsid", "lead_pip", "low_purity"),
-]
 
 
-def credible_set_lines(study, fits):
-    """Return the printed table of credible sets; `fits` are fitted pipelines by task."""
-    first = max(16, *(len(task.name) for task in study.tasks))
-    names = [str(name) for task in study.tasks for name in task.genotypes.variants["variant_id"]]
-    width = max(12, *(len(name) for name in names)) + 2
-    header = f"{study.unit.ljust(first)} set  variants  {'lead variant'.ljust(width)} PIP   min |r|"
-    lines = ["Credible sets (95%), all people", header]
+class FineMapped(NamedTuple):
+    """A model with credible sets, fitted to all people of a task."""
+
+    locus: str  # as in the tables: the task, and the model if several models have sets
+    task: Task
+    model: Any
+
+
+def fine_mapped(
+    study: Study, results: list[Result], models: tuple[ModelEntry, ...]
+) -> list[FineMapped]:
+    """Return the fits to all people of the models that give credible sets, task by task."""
+    names = [entry.name for entry in models if entry.credible_sets]
+    estimators = {
+        (result.task, result.model): result.estimator
+        for result in results
+        if result.estimator is not None and not result.joint
+    }
+    fits = []
     for task in study.tasks:
-        if task.name not in fits:
-            continue
-        model = inner_model(fits[task.name])
+        for name in names:
+            if (task.name, name) in estimators:
+                locus = task.name if len(names) == 1 else f"{task.name} {name}"
+                fits.append(FineMapped(locus, task, inner_model(estimators[task.name, name])))
+    return fits
+
+
+def credible_set_lines(fits: list[FineMapped], unit: str) -> list[str]:
+    """Return the printed table of credible sets."""
+    first = max(16, *(len(fit.locus) for fit in fits))
+    names = [str(name) for fit in fits for name in fit.task.genotypes.variants["variant_id"]]
+    width = max(12, *(len(name) for name in names)) + 2
+    header = f"{unit.ljust(first)} set  variants  {'lead variant'.ljust(width)} PIP   min |r|"
+    lines = ["Credible sets (95%), all people", header]
+    for locus, task, model in fits:
         pip, variants = to_numpy(model.pip_), task.genotypes.variants["variant_id"]
-        for number, found in enumerate(model.credible_sets_, start=1):
-            lead = found["variants"][0]
+        for number, credible_set in enumerate(model.credible_sets_, start=1):
+            members = credible_set["variants"]
             lines.append(
-                f"{task.name.ljust(first)} {number:>3}  {len(found['variants']):>8}  "
-                f"{variants.iloc[lead].ljust(width)}{pip[lead]:4.2f}   {found['min_abs_r']:6.3f}"
+                f"{locus.ljust(first)} {number:>3}  {len(members):>8}  "
+                f"{variants.iloc[members[0]].ljust(width)}{pip[members[0]]:4.2f}   "
+                f"{credible_set['min_abs_r']:6.3f}"
             )
         if not model.credible_sets_:
-            lines.append(f"{task.name.ljust(first)}   0  (no signal is narrowed down to a set)")
+            lines.append(f"{locus.ljust(first)}   0  (no signal is narrowed down to a set)")
     return lines
 
 
-def variants_frame(task, estimator):
-    """Return the table of variants of one task, GWAS-SSF names first."""
-    model, names = inner_model(estimator), task.genotypes.variants
-    frequency = np.nanmean(task.X(slice(None))[:, : len(names)], axis=0) / 2
-    table = model.to_frame()
-    result = names[["chromosome", "position", "effect_allele", "other_allele"]].rename(
-        columns={"position": "base_pair_location"}
+def variants_of(fit: FineMapped) -> "pd.DataFrame":
+    """Return the table of the variants of one fit."""
+    task, variants = fit.task, fit.task.genotypes.variants
+    dosages = task.X(slice(None))[:, : task.n_variants]
+    return variants_table(
+        fit.locus,
+        fit.model.to_frame(),
+        n_samples=len(task.y),
+        variants=variants.assign(
+            rsid=variants["variant_id"].where(variants["variant_id"].str.startswith("rs")),
+            effect_allele_frequency=np.nanmean(dosages, axis=0) / 2,
+        ),
     )
-    result.insert(0, "locus", task.name)
-    identifier = names["variant_id"]
-    result["rsid"] = identifier.where(identifier.str.startswith("rs"), "NA")
-    result["variant_id"] = identifier
-    result["effect_allele_frequency"] = frequency
-    result["z"] = table["z"].to_numpy()
-    result["p_value"] = 2 * norm.sf(np.abs(result["z"]))
-    result["n"] = len(task.y)
-    for column in ("pip", "posterior_mean", "posterior_sd", "cs", "cs_alpha"):
-        result[column] = table[column].to_numpy()
-    result["flag"] = "NA"
-    return result
 
 
-def credible_sets_frame(task, estimator):
-    """Return the table of credible sets of one task."""
-    pd = import_optional("pandas", extra="dataframe")
-    model, names = inner_model(estimator), task.genotypes.variants
-    pip, rows = to_numpy(model.pip_), []
-    for number, found in enumerate(model.credible_sets_, start=1):
-        members = names.iloc[found["variants"]]
-        lead = members.iloc[0]
-        rows.append(
-            {
-                "locus": task.name,
-                "cs": number,
-                "chromosome": lead["chromosome"],
-                "start": members["position"].min(),
-                "end": members["position"].max(),
-                "size": len(members),
-                "coverage": found["coverage"],
-                "min_abs_r": found["min_abs_r"],
-                "mean_abs_r": found["mean_abs_r"],
-                "log10_bf": found["log10_bf"],
-                "lead_variant_id": lead["variant_id"],
-                "lead_rsid": lead["variant_id"] if lead["variant_id"].startswith("rs") else "NA",
-                "lead_pip": pip[found["variants"][0]],
-                "low_purity": found["min_abs_r"] < model.min_purity,
-            }
-        )
-    return pd.DataFrame(rows, columns=_SET_COLUMNS)
-
-
-def write_results(folder, study, scores, fits):
+def write_results(
+    folder: Path, study: Study, scores: list[Scores], fits: list[FineMapped]
+) -> tuple[list[str], list[str]]:
     """Write tables and pictures to `folder`; return their names, and notes to print."""
-    pd = import_optional("pandas", extra="dataframe")
-    comparison = pd.concat([score.frame() for score in scores])
-    comparison.to_csv(folder / "comparison.csv", index=False, float_format=_FLOAT)
-    names = ["comparison.csv"]
-    if len(comparison["model"].unique()) > 1:
-        differences = pd.concat([score.differences() for score in scores])
-        differences.to_csv(folder / "differences.csv", index=False, float_format=_FLOAT)
-        names.append("differences.csv")
-    tasks = [task for task in study.tasks if task.name in fits]
-    if tasks:
-        first_line = f"##skgenetics={__version__} build={study.build} effect_allele=counted\n"
-        for name, make in (
-            ("credible_sets.tsv", credible_sets_frame),
-            ("variants.tsv.gz", variants_frame),
-        ):
-            frames = [make(task, fits[task.name]) for task in tasks]
-            # an empty frame would make every column one of objects
-            table = pd.concat([frame for frame in frames if len(frame)] or frames)
-            text = first_line + table.to_csv(
-                sep="\t", index=False, na_rep="NA", float_format=_FLOAT
-            )
-            data = text.encode()
-            if name.endswith(".gz"):
-                data = gzip.compress(data, mtime=0)
-            (folder / name).write_bytes(data)
-            names.append(name)
-    try:
-        pyplot = import_optional("matplotlib.pyplot", extra="plots")
-    except ImportError as error:
-        return names, [f"No pictures: {error}"]
-    pyplot.switch_backend("agg")
-    for score in scores:
-        name = "scores.png" if len(scores) == 1 else f"scores_{_file_name(score.metric)}.png"
-        _save(ScoresDisplay.from_frame(score.frame(), metric=score.metric), folder / name, pyplot)
-        names.append(name)
-    notes = []
-    for task in tasks:
-        variants = task.genotypes.variants
-        if variants["position"].isna().any():
-            notes = ["No locus pictures: the variants have no positions."]
-        elif variants["chromosome"].nunique() > 1 or np.ptp(variants["position"]) > _WIDEST_LOCUS:
-            notes = ["No locus pictures: the variants lie in more than one locus (see --extract)."]
-        else:
-            display = _locus_display(study, task, fits[task.name])
-            _save(display, folder / f"locus_{_file_name(task.name)}.png", pyplot)
-            if f"locus_<{study.unit}>.png" not in names:
-                names.append(f"locus_<{study.unit}>.png")
+    names = _write_scores(folder, scores)
+    if fits:
+        names += _write_variants(folder, study.build, fits)
+    notes = without_pictures()
+    if not notes:
+        names += _draw_scores(folder, scores)
+        pictures, notes = _draw_loci(folder, study, fits)
+        names += pictures
     return names, notes
 
 
-def _save(display, path, pyplot):
-    """Draw a display into a file."""
-    figure = display.plot().figure_
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    pyplot.close(figure)
+def _write_scores(folder: Path, scores: list[Scores]) -> list[str]:
+    """Write the tables of scores and differences; return their names."""
+    pd = import_optional("pandas", extra="dataframe")
+    tables = {"comparison.csv": pd.concat([score.frame() for score in scores])}
+    if tables["comparison.csv"]["model"].nunique() > 1:
+        tables["differences.csv"] = pd.concat([score.differences() for score in scores])
+    for name, table in tables.items():
+        table.to_csv(folder / name, index=False, float_format=_FLOAT)
+    return list(tables)
 
 
-def _locus_display(study, task, estimator):
+def _write_variants(folder: Path, build: str, fits: list[FineMapped]) -> list[str]:
+    """Write the tables of credible sets and variants; return their names."""
+    pd = import_optional("pandas", extra="dataframe")
+    variants = [variants_of(fit) for fit in fits]
+    sets = [
+        credible_sets_table(
+            fit.locus, fit.model.credible_sets_, table, min_purity=fit.model.min_purity
+        )
+        for fit, table in zip(fits, variants, strict=True)
+    ]
+    # an empty frame would make every column one of objects
+    sets = [table for table in sets if len(table)] or sets
+    tables = {"credible_sets.tsv": sets, "variants.tsv.gz": variants}
+    for name, parts in tables.items():
+        write_table(folder / name, pd.concat(parts), build=build)
+    return list(tables)
+
+
+def _draw_scores(folder: Path, scores: list[Scores]) -> list[str]:
+    """Draw the scores of each metric; return the names of the pictures."""
+    names = []
+    for score in scores:
+        metric = score.metric.replace(" ", "_")
+        name = "scores.png" if len(scores) == 1 else f"scores_{metric}.png"
+        draw_into(folder / name, ScoresDisplay.from_frame(score.frame(), metric=score.metric))
+        names.append(name)
+    return names
+
+
+def _draw_loci(folder: Path, study: Study, fits: list[FineMapped]) -> tuple[list[str], list[str]]:
+    """Draw each task whose variants lie in one locus; return names of pictures, and notes."""
+    names: list[str] = []
+    notes: list[str] = []
+    loci = [fit.locus for fit in fits]
+    for fit in fits:
+        variants = fit.task.genotypes.variants
+        if variants["base_pair_location"].isna().any():
+            notes = ["No locus pictures: the variants have no positions."]
+        elif (
+            variants["chromosome"].nunique() > 1
+            or np.ptp(variants["base_pair_location"]) > _WIDEST_LOCUS
+        ):
+            notes = ["No locus pictures: the variants lie in more than one locus (see --extract)."]
+        else:
+            path = folder / f"locus_{file_name(fit.locus, among=loci)}.png"
+            draw_into(path, _locus_display(fit, study.build))
+            names = [f"locus_<{study.unit}>.png"]
+    return names, notes
+
+
+def _locus_display(fit: FineMapped, build: str) -> LocusDisplay:
     """Return the picture of one locus."""
-    variants = task.genotypes.variants
+    variants = fit.task.genotypes.variants
     return LocusDisplay.from_estimator(
-        inner_model(estimator),
-        positions=variants["position"].to_numpy(dtype=np.int64),
-        X=task.genotypes[:, :],
-        genes=task.gene,
+        fit.model,
+        positions=variants["base_pair_location"].to_numpy(dtype=np.int64),
+        X=fit.task.genotypes[:, :],
+        genes=fit.task.gene,
         chromosome=variants["chromosome"].iloc[0],
-        build=None if study.build == "unknown" else study.build,
-        title=task.name,
+        build=None if build == "unknown" else build,
+        title=fit.locus,
     )
 
 
-def save_models(folder, study, results):
-    """Write every model fitted to all people, with the names of its columns and traits."""
-    tasks = {(task.name, task.joint): task for task in (*study.tasks, *study.joint)}
-    for result in results:
-        if result.estimator is None:
-            continue
+def save_models(folder: Path, study: Study, results: list[Result]) -> int:
+    """Write every model fitted to all people, with the names of its columns and traits.
+
+    Returns how many were written.
+    """
+    tasks = {(task.name, task.joint): task for task in study.all_tasks}
+    names = [task.name for task in study.all_tasks]
+    fits = [result for result in results if result.estimator is not None]
+    for result in fits:
         task = tasks[result.task, result.joint]
         content = {
             "estimator": result.estimator,
@@ -187,11 +199,8 @@ def save_models(folder, study, results):
             "n_covariates": task.covariates.shape[1],
             "skgenetics": __version__,
         }
-        joblib.dump(
-            content, Path(folder) / f"{_file_name(task.name)}.{_file_name(result.model)}.joblib"
-        )
-
-
-def _file_name(name):
-    """Return `name` with only what every file system takes."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name)
+        # the name of several traits is ours, that of one is the user's
+        name = task.name.replace(" ", "_") if len(task.traits) > 1 else task.name
+        model = result.model.replace(" ", "-")
+        joblib.dump(content, folder / f"{file_name(name, among=names)}.{model}.joblib")
+    return len(fits)

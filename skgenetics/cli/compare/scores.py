@@ -1,115 +1,134 @@
-"""Model comparison: the table of scores, and what the differences between models say."""
+"""The table of scores, and what the differences between models say."""
 
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skgenetics.cli.compare.models import reference_model
+from skgenetics.cli.compare.tasks import Study
+from skgenetics.cli.compare.work import Result
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import join_names
 
-_REFERENCES = ("covariates only", "RidgeCV")  # models that others are printed against
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass
-class Block:
+class Panel:
     """Models side by side in the printed table: those of one trait, or those of all jointly."""
 
     title: str
-    models: list  # columns of the scores
-    n_variants: list  # by task
+    models: list[int]  # columns of the scores
+    n_variants: list[int]  # by task
 
 
 class Scores:
-    """Scores (task, model, fold) of one metric, with what the table says about them."""
+    """Scores (task, model, fold) of one metric, with what the table says about them.
 
-    def __init__(self, study, results, metric):
+    Parameters
+    ----------
+    study : Study
+    results : list of Result
+        Of all fits.
+    metric : str
+        One of the `Task.metrics`.
+    """
+
+    def __init__(self, study: Study, results: list[Result], metric: str) -> None:
         self.metric, self.unit = metric, study.unit
         self.tasks = [task for task in study.tasks if metric in task.metrics()]
         self.joint = next((task for task in study.joint if metric in task.metrics()), None)
         rows = {task.name: t for t, task in enumerate(self.tasks)}
-        own = [
-            (result, [trait for trait in result.traits if trait in rows])
-            for result in results
-            if result.fold is not None
+        scored = [
+            result for result in results if result.fold is not None and rows.keys() & result.traits
         ]
-        own = [(result, traits) for result, traits in own if traits]
-        self.is_joint = {result.model: result.joint for result, _ in own}
+        self.is_joint = {result.model: result.joint for result in scored}
         self.models = list(self.is_joint)
-        self.n_folds = 1 + max(result.fold for result, _ in own)
+        self.n_folds = 1 + max(result.fold for result in scored if result.fold is not None)
         shape = (len(self.tasks), len(self.models), self.n_folds)
         self.scores, self.n_used, self.seconds = (np.full(shape, np.nan) for _ in range(3))
-        for result, traits in own:
+        for result in scored:
+            traits = [trait for trait in result.traits if trait in rows]
             for trait in traits if result.error is None else ():
                 cell = rows[trait], self.models.index(result.model), result.fold
                 self.scores[cell] = result.scores[trait][metric]
-                self.n_used[cell] = result.n_used.get(trait, 0.0)
+                self.n_used[cell] = result.n_used[trait]
                 self.seconds[cell] = result.seconds / len(traits)
 
-    def mean_and_error(self):
+    def mean_and_error(self) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and standard error over folds, arrays (tasks, models)."""
         return _mean_and_error(self.scores)
 
-    def blocks(self):
+    def panels(self) -> list[Panel]:
         """Return the parts of the printed table."""
         alone = [m for m, model in enumerate(self.models) if not self.is_joint[model]]
         jointly = [m for m, model in enumerate(self.models) if self.is_joint[model]]
         n_tasks = len(self.tasks)
-        blocks = []
+        panels = []
         if alone:
             title = f"Each {self.unit} alone" if n_tasks > 1 and jointly else ""
-            blocks.append(Block(title, alone, [task.genotypes.shape[1] for task in self.tasks]))
-        if jointly:
+            panels.append(Panel(title, alone, [task.n_variants for task in self.tasks]))
+        if jointly and self.joint is not None:
             title = f"All {n_tasks} jointly, one model" if n_tasks > 1 else ""
-            blocks.append(Block(title, jointly, [self.joint.genotypes.shape[1]] * n_tasks))
-        return blocks
+            panels.append(Panel(title, jointly, [self.joint.n_variants] * n_tasks))
+        return panels
 
-    def table(self):
+    def table(self) -> list[str]:
         """Return the lines of the printed table."""
-        first = max(17, *(len(task.name) + 2 for task in self.tasks))
         label = self.metric[0].upper() + self.metric[1:]
         lines = [f"{label} on people not used for training (standard error over folds)"]
-        mean, error = self.mean_and_error()
-        average = _mean_and_error(self.scores.mean(axis=0))
-        reference = next((name for name in _REFERENCES if name in self.models), self.models[0])
-        gain = [self.difference(model, reference) for model in self.models]
-        for block in self.blocks():
-            widths = [max(15, len(self.models[m]) + 2) for m in block.models]
-
-            def row(name, count, cells, widths=widths):
-                cells = (cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
-                start = f"{name.ljust(first)}{count:>8}" if count else name.ljust(first + 8)
-                return f"{start}   {''.join(cells)}".rstrip()
-
-            lines += [block.title] * bool(block.title)
-            lines.append(row(self.unit, "variants", [self.models[m] for m in block.models]))
-            for t, task in enumerate(self.tasks):
-                cells = [_cell(mean[t, m], error[t, m]) for m in block.models]
-                lines.append(row(task.name, f"{block.n_variants[t]:,}", cells))
-            if len(self.tasks) > 1:
-                cells = [_cell(average[0][m], average[1][m]) for m in block.models]
-                lines.append(row("mean", "", cells))
-            if len(self.models) > 1:
-                cells = [
-                    "" if self.models[m] == reference else _cell(*gain[m], sign="+")
-                    for m in block.models
-                ]
-                lines.append(row(f"minus {reference}", "", cells))
-            used = [_median(self.n_used[:, m]) for m in block.models]
-            lines.append(row("variants used (median)", "", used))
-            seconds = [f"{np.nansum(self.seconds[:, m]):.1f}" for m in block.models]
-            lines.append(row("seconds, all folds", "", seconds))
+        for panel in self.panels():
+            lines += self._panel_lines(panel)
         return lines
 
-    def paired(self, model, other):
+    def _panel_lines(self, panel: Panel) -> list[str]:
+        """Return the lines of one part of the printed table."""
+        first = max(17, *(len(task.name) + 2 for task in self.tasks))
+        names = [self.models[m] for m in panel.models]
+        widths = [max(15, len(name) + 2) for name in names]
+
+        def row(label: str, count: str, cells: list[str]) -> str:
+            text = "".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+            start = f"{label.ljust(first)}{count:>8}" if count else label.ljust(first + 8)
+            return f"{start}   {text}".rstrip()
+
+        mean, error = self.mean_and_error()
+        lines = [panel.title] * bool(panel.title)
+        lines.append(row(self.unit, "variants", names))
+        for t, task in enumerate(self.tasks):
+            cells = [_cell(mean[t, m], error[t, m]) for m in panel.models]
+            lines.append(row(task.name, f"{panel.n_variants[t]:,}", cells))
+        if len(self.tasks) > 1:
+            average = _mean_and_error(self.scores.mean(axis=0))
+            cells = [_cell(average[0][m], average[1][m]) for m in panel.models]
+            lines.append(row("mean", "", cells))
+        if len(self.models) > 1:
+            reference = reference_model(self.models)
+            cells = [
+                "" if name == reference else _cell(*self.difference(name, reference), sign="+")
+                for name in names
+            ]
+            lines.append(row(f"minus {reference}", "", cells))
+        used = [_median(self.n_used[:, m]) for m in panel.models]
+        lines.append(row("variants used (median)", "", used))
+        seconds = [f"{np.nansum(self.seconds[:, m]):.1f}" for m in panel.models]
+        lines.append(row("seconds, all folds", "", seconds))
+        return lines
+
+    def paired(self, model: str, other: str) -> np.ndarray:
         """Return the differences of two models by fold, the mean over the traits both have."""
         one, two = (self.scores[:, self.models.index(name)] for name in (model, other))
         return np.ma.masked_invalid(one - two).mean(axis=0).filled(np.nan)
 
-    def difference(self, model, other):
+    def difference(self, model: str, other: str) -> tuple[float, float]:
         """Return the mean over folds of the paired differences, and its standard error."""
-        return _mean_and_error(self.paired(model, other))
+        mean, error = _mean_and_error(self.paired(model, other))
+        return float(mean), float(error)
 
-    def closing_sentence(self):
+    def closing_sentence(self) -> str:
         """Return whom the highest model beats beyond two standard errors of paired differences."""
         if len(self.models) < 2:
             return "One model only: nothing to compare."
@@ -123,16 +142,16 @@ class Scores:
         beaten = [model for model in self.models if (best, model) in wins]
         rest = [model for model in self.models if model != best and model not in beaten]
         sentence = f"{best} has the highest mean {self.metric}. Beyond {unit} it beats "
-        sentence += _join(beaten) if beaten else "no other model"
+        sentence += join_names(beaten) if beaten else "no other model"
         if beaten and rest:
-            sentence += f"; it does not differ from {_join(rest)}"
+            sentence += f"; it does not differ from {join_names(rest)}"
         return f"{sentence}. All pairs are in differences.csv."
 
-    def frame(self):
-        """Return a tidy table, one row a task and model."""
+    def frame(self) -> "pd.DataFrame":
+        """Return a tidy table, one row per task and model."""
         pd = import_optional("pandas", extra="dataframe")
         mean, error = self.mean_and_error()
-        n_variants = {m: block.n_variants for block in self.blocks() for m in block.models}
+        n_variants = {m: panel.n_variants for panel in self.panels() for m in panel.models}
         rows = []
         for t, task in enumerate(self.tasks):
             for m, model in enumerate(self.models):
@@ -154,35 +173,30 @@ class Scores:
                 rows.append(row)
         return pd.DataFrame(rows)
 
-    def differences(self):
-        """Return a table of the paired differences of all models, one row a pair."""
+    def differences(self) -> "pd.DataFrame":
+        """Return a table of the paired differences of all models, one row per pair."""
         pd = import_optional("pandas", extra="dataframe")
         rows = []
         for m, model in enumerate(self.models):
             for other in self.models[:m]:
                 by_fold = self.paired(model, other)
-                mean, error = _mean_and_error(by_fold)
-                row = {"metric": self.metric, "model": model, "minus": other}
+                mean, error = self.difference(model, other)
+                row: dict[str, object] = {"metric": self.metric, "model": model, "minus": other}
                 row |= {"mean": mean, "standard_error": error}
                 rows.append(row | {f"fold_{k + 1}": by_fold[k] for k in range(self.n_folds)})
         return pd.DataFrame(rows)
 
 
-def _mean_and_error(scores):
+def _mean_and_error(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return mean and standard error over the last axis."""
     return scores.mean(axis=-1), scores.std(axis=-1, ddof=1) / np.sqrt(scores.shape[-1])
 
 
-def _cell(mean, error, sign=""):
+def _cell(mean: float, error: float, sign: str = "") -> str:
     """Return ``0.673 (.025)``."""
     return f"{mean:{sign}.3f} ({error:.3f})".replace("(0.", "(.") if np.isfinite(mean) else "failed"
 
 
-def _median(n_used):
-    """Return the median number of variants, "-" where a model does not say."""
+def _median(n_used: np.ndarray) -> str:
+    """Return the median number of variants, "-" if a model does not say."""
     return f"{np.nanmedian(n_used):.0f}" if np.isfinite(n_used).any() else "-"
-
-
-def _join(names):
-    """Return names in a sentence."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -1,18 +1,17 @@
-"""Model comparison: what is to be predicted, a trait alone or all of a kind jointly, and folds."""
+"""What is to be predicted: a trait alone or all traits of a kind jointly, and the folds."""
 
 import warnings
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from skgenetics.cli.compare.models import (
-    classifiers,
-    joint_classifiers,
-    joint_regressors,
-    regressors,
-)
+from skgenetics.cli.compare.models import FitSettings, ModelEntry
 from skgenetics.io import Genotypes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -24,44 +23,45 @@ class Task:
     y: np.ndarray  # (people, traits), NaN where not observed
     covariates: np.ndarray  # (people, covariates)
     fold: np.ndarray  # the fold in which each person is tested
-    traits: tuple = ()
-    covariate_names: tuple = ()
+    traits: tuple[str, ...] = ()
+    covariate_names: tuple[str, ...] = ()
     groups: np.ndarray | None = None
     binary: bool = False
     joint: bool = False  # for the models of several traits
     windows: np.ndarray | None = None  # (genes, 2) columns around each gene, for joint models
     n_tissues: int = 1  # traits are genes x tissues, the tissue varying fastest
-    gene: dict | None = None
+    gene: dict[str, Any] | None = None
 
-    def models(self, cv, seed):
-        """Return the unfitted models by name."""
-        n_variants = self.genotypes.shape[1]
-        if self.joint and self.binary:
-            return joint_classifiers(n_variants, cv, seed)
-        if self.joint:
-            return joint_regressors(n_variants, cv, seed, self.windows)
-        if not self.binary:
-            return regressors(n_variants, cv, seed)
-        models = classifiers(n_variants, cv, seed)
-        if not self.covariates.shape[1]:
-            del models["covariates only"]
-        return models
+    @property
+    def n_variants(self) -> int:
+        """The number of variants."""
+        return self.genotypes.shape[1]
 
-    def metrics(self):
+    def models(self, entries: tuple[ModelEntry, ...]) -> list[ModelEntry]:
+        """Return those of `entries` that can predict these traits."""
+        kind = {"binary": self.binary, "joint": self.joint}
+        has_covariates = self.covariates.shape[1] > 0
+        return [entry for entry in entries if entry.suits(**kind, has_covariates=has_covariates)]
+
+    def settings(self, cv: list[tuple[np.ndarray, np.ndarray]] | None, seed: int) -> FitSettings:
+        """Return what models are built from."""
+        return FitSettings(self.n_variants, cv, seed, self.windows)
+
+    def metrics(self) -> tuple[str, ...]:
         """Return the names of the scores."""
         return ("ROC AUC", "average precision") if self.binary else ("R2",)
 
-    def X(self, rows):
+    def X(self, rows: Any) -> np.ndarray:
         """Return genotypes (missing NaN), then covariates, of some people."""
         X = self.genotypes[rows, :].astype(np.float64)
         return np.hstack([np.where(X < 0, np.nan, X), self.covariates[rows]])
 
-    def target(self, rows, model):
-        """Return y of some people in the shape that a model takes."""
+    def target(self, rows: Any, shape: str) -> np.ndarray:
+        """Return y of some people in the `target` shape of a `ModelEntry`."""
         y = self.y[rows]
         if y.shape[1] == 1:
             return y[:, 0]
-        if self.n_tissues > 1 and model == "MILAGERegressor":
+        if self.n_tissues > 1 and shape == "genes x tissues":
             return y.reshape(len(y), -1, self.n_tissues)
         return y
 
@@ -70,14 +70,26 @@ class Task:
 class Study:
     """Tasks of one trait, tasks of all traits of a kind, and the lines to print about them."""
 
-    tasks: list
+    tasks: list[Task]
     unit: str  # "gene" or "trait"
-    lines: list
+    lines: list[str]
     build: str = "unknown"
-    joint: list = field(default_factory=list)
+    joint: list[Task] = field(default_factory=list)
+
+    @property
+    def all_tasks(self) -> list[Task]:
+        """Tasks of one trait, then joint ones."""
+        return [*self.tasks, *self.joint]
 
 
-def fold_numbers(n_samples, n_folds, *, labels=None, groups=None, seed=0):
+def fold_numbers(
+    n_samples: int,
+    n_folds: int,
+    *,
+    labels: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
+    seed: int = 0,
+) -> np.ndarray:
     """Return the fold in which each person is tested.
 
     Parameters
@@ -109,18 +121,25 @@ def fold_numbers(n_samples, n_folds, *, labels=None, groups=None, seed=0):
     return fold
 
 
+@dataclass(frozen=True)
+class Genes:
+    """Genes whose expression in tissues the traits are, the tissue varying fastest."""
+
+    table: list[dict[str, Any]]  # name, start and strand of each
+    windows: np.ndarray  # (genes, 2) the columns that a gene alone is predicted from
+    n_tissues: int = 1
+
+
 def make_tasks(
-    genotypes,
-    phenotypes,
-    covariates,
+    genotypes: Genotypes,
+    phenotypes: "pd.DataFrame",
+    covariates: "pd.DataFrame",
     *,
-    n_folds,
-    seed,
-    groups=None,
-    genes=None,
-    windows=None,
-    n_tissues=1,
-):
+    n_folds: int,
+    seed: int,
+    groups: np.ndarray | None = None,
+    genes: Genes | None = None,
+) -> tuple[list[Task], list[Task]]:
     """Return the tasks of each trait alone, and those of all traits of a kind jointly.
 
     All share the folds: people who are tested in one are tested in the others.
@@ -128,11 +147,11 @@ def make_tasks(
     Parameters
     ----------
     phenotypes, covariates : pandas.DataFrame
-        One column a trait, with a value for everyone in some trait; and one a covariate.
-    genes : list of dict, optional
-        Name, start and strand of each trait, where they are genes.
-    windows : int array of shape (n_genes, 2), optional
-        The columns that a gene alone is predicted from.
+        One column per trait, with a value for everyone in some trait; and one per covariate.
+    groups : array of shape (n_people,), optional
+        People of a group share a fold.
+    genes : Genes, optional
+        What the traits are, if they are expression.
     """
     Y, names = phenotypes.to_numpy(dtype=float).copy(), [str(name) for name in phenotypes.columns]
     binary = np.array([_is_binary(name, y, n_folds) for name, y in zip(names, Y.T, strict=True)])
@@ -141,38 +160,42 @@ def make_tasks(
     for name, y, is_binary in zip(names, Y.T, binary, strict=True):
         _check_folds(name, y, fold, n_folds, is_binary)
 
-    def task(name, columns, chosen, **others):
-        observed = np.flatnonzero(np.isfinite(Y[:, chosen]).any(axis=1))
+    def task(name, variants, traits, **fields):
+        observed = np.flatnonzero(np.isfinite(Y[:, traits]).any(axis=1))
         return Task(
             name,
-            genotypes.select(observed, columns),
-            Y[np.ix_(observed, chosen)],
+            genotypes.select(observed, variants),
+            Y[np.ix_(observed, traits)],
             covariates.to_numpy(dtype=float)[observed],
             fold[observed],
-            traits=tuple(names[j] for j in chosen),
+            traits=tuple(names[j] for j in traits),
             covariate_names=tuple(covariates.columns),
             groups=None if groups is None else groups[observed],
-            binary=bool(binary[chosen[0]]),
-            **others,
+            binary=bool(binary[traits[0]]),
+            **fields,
         )
 
     tasks = []
     for j, name in enumerate(names):
-        columns = slice(None) if windows is None else slice(*windows[j // n_tissues])
-        tasks.append(task(name, columns, [j], gene=genes[j // n_tissues] if genes else None))
+        if genes is None:
+            tasks.append(task(name, slice(None), [j]))
+        else:
+            k = j // genes.n_tissues
+            tasks.append(task(name, slice(*genes.windows[k]), [j], gene=genes.table[k]))
     joint = []
     for kind in (False, True):
-        chosen = np.flatnonzero(binary == kind)
-        if len(chosen):
-            what = "genes" if genes else ("binary traits" if kind else "quantitative traits")
-            name = f"{len(chosen)} {what} jointly" if len(chosen) > 1 else names[chosen[0]]
-            own = {"windows": windows, "n_tissues": n_tissues} if genes else {}
-            joint.append(task(name, slice(None), chosen, joint=True, **own))
+        traits = np.flatnonzero(binary == kind)
+        if not len(traits):
+            continue
+        noun = "genes" if genes else ("binary traits" if kind else "quantitative traits")
+        name = f"{len(traits)} {noun} jointly" if len(traits) > 1 else names[traits[0]]
+        fields = {"windows": genes.windows, "n_tissues": genes.n_tissues} if genes else {}
+        joint.append(task(name, slice(None), traits, joint=True, **fields))
     return tasks, joint
 
 
-def _is_binary(name, y, n_folds):
-    """Return whether a trait has two classes; raise where there is too little of it."""
+def _is_binary(name: str, y: np.ndarray, n_folds: int) -> bool:
+    """Return whether a trait has two classes; raise if there is too little of it."""
     values, counts = np.unique(y[np.isfinite(y)], return_counts=True)
     if counts.sum() < 4 * n_folds:
         raise ValueError(
@@ -190,8 +213,8 @@ def _is_binary(name, y, n_folds):
     return binary
 
 
-def _check_folds(name, y, fold, n_folds, binary):
-    """Raise where chance, or the groups, left a fold without people to score a trait on."""
+def _check_folds(name: str, y: np.ndarray, fold: np.ndarray, n_folds: int, binary: bool) -> None:
+    """Raise if chance, or the groups, gave a fold nobody to score a trait on."""
     for number in range(n_folds):
         values = y[(fold == number) & np.isfinite(y)]
         if len(values) < 2 or (binary and values.min() == values.max()):

@@ -1,17 +1,18 @@
-"""Model comparison: fitting models on cross-validation folds and scoring them."""
+"""Fitting the models on cross-validation folds and scoring them."""
 
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 
-from skgenetics import FinemapMiXeR, MMASHRegressor
-from skgenetics.cli.compare.models import TopVariantRegressor
-from skgenetics.cli.compare.tasks import fold_numbers
+from skgenetics.cli.compare.models import ModelEntry
+from skgenetics.cli.compare.tasks import Task, fold_numbers
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import GenotypeImputer
@@ -19,119 +20,163 @@ from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
 
 N_INNER_FOLDS = 3
+_SHARE_HELD = 0.95  # of the squared effects, by "variants used"
+
+
+class Fit(NamedTuple):
+    """One fit to make: a model of a task on the people outside a fold (None: on all people)."""
+
+    task: Task
+    model: ModelEntry
+    fold: int | None
+    seed: int  # of the inner folds
 
 
 @dataclass
 class Result:
-    """What fitting one model on one fold (None: on all people) gave."""
+    """What one fit gave."""
 
     task: str
-    traits: tuple
+    traits: tuple[str, ...]
     model: str
     fold: int | None
-    scores: dict = field(default_factory=dict)  # metric to score, by trait
-    n_used: dict = field(default_factory=dict)  # variants, by trait
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)  # by trait and metric
+    n_used: dict[str, float] = field(default_factory=dict)  # variants, by trait
     seconds: float = 0.0
-    estimator: object = None
-    warnings: list = field(default_factory=list)
+    estimator: Pipeline | None = None  # of a fit to all people
+    warnings: list[str] = field(default_factory=list)
     error: str | None = None
     joint: bool = False
 
 
-def compare_models(tasks, model_names, *, n_jobs, seed, keep_all=False):
+def compare_models(
+    tasks: list[Task],
+    models: tuple[ModelEntry, ...],
+    *,
+    n_jobs: int,
+    seed: int,
+    keep_all: bool = False,
+) -> tuple[int, Iterator[Result]]:
     """Return how many fits there are, and an iterator of their `Result`, task by task.
 
-    One for every task, model and fold, and the fits to all people:
-    FinemapMiXeR is fitted to all people for its credible sets, every model where `keep_all`.
+    There is one for every task, model and fold, and one to all people for every model that gives
+    credible sets, or for every model if `keep_all`.
     """
-    units = []
+    fits = []
     for task in tasks:
-        for model in (name for name in task.models(None, seed) if name in model_names):
-            units += [(task, model, fold, seed) for fold in range(task.fold.max() + 1)]
-            if keep_all or model == "FinemapMiXeR":
-                units.append((task, model, None, seed))
-    return len(units), run_parallel(fit_unit, units, n_jobs=n_jobs, random_state=seed)
+        for model in task.models(models):
+            fits += [Fit(task, model, fold, seed) for fold in range(task.fold.max() + 1)]
+            if keep_all or model.credible_sets:
+                fits.append(Fit(task, model, None, seed))
+    return len(fits), run_parallel(fit_and_score, fits, n_jobs=n_jobs, random_state=seed)
 
 
-def fit_unit(_, unit, unit_seed):
-    """Fit one model on the people outside one fold and score it on the others."""
-    task, model, fold, seed = unit
-    result = Result(task.name, task.traits, model, fold, joint=task.joint)
+def fit_and_score(_: Any, fit: Fit, model_seed: int) -> Result:
+    """Make one fit; an error in it becomes part of the result."""
+    task = fit.task
+    result = Result(task.name, task.traits, fit.model.name, fit.fold, joint=task.joint)
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            _fit_and_score(task, model, fold, seed, unit_seed, result)
-        except Exception as error:  # one failed unit must not end the others
+            _fit_and_score(fit, model_seed % 2**31, result)
+        except Exception as error:  # one failed fit must not end the others
             result.error = " ".join(f"{type(error).__name__}: {error}".split())
     result.seconds = time.perf_counter() - start
-    kept = (warning for warning in caught if issubclass(warning.category, UserWarning))
-    result.warnings = sorted({" ".join(str(warning.message).split()) for warning in kept})
+    for_users = (w for w in caught if issubclass(w.category, UserWarning))
+    result.warnings = sorted({" ".join(str(warning.message).split()) for warning in for_users})
     return result
 
 
-def _fit_and_score(task, model, fold, seed, unit_seed, result):
-    """Fill `result` with the scores on people of `fold`, or the fit to all people."""
-    train = np.flatnonzero(task.fold != fold)
-    inner = fold_numbers(
+def _fit_and_score(fit: Fit, model_seed: int, result: Result) -> None:
+    """Fill `result` with the scores on people of the fold, or the fit to all people."""
+    task, model = fit.task, fit.model
+    train = np.flatnonzero(task.fold != fit.fold)
+    estimator = build_pipeline(fit, inner_splits(task, train, fit.seed), model_seed)
+    X = task.X(train)
+    if fit.fold is None:  # a model that is kept knows the names of its columns
+        X = _named(X, task)
+        estimator.set_output(transform="pandas")
+    estimator.fit(X, task.target(train, model.target))
+    genotypes = np.asarray(X)[:, : task.n_variants]
+    n_used = variants_used(estimator, genotypes, model.variants_used)
+    result.n_used = dict(zip(task.traits, np.broadcast_to(n_used, len(task.traits)), strict=True))
+    if fit.fold is None:
+        result.estimator = estimator
+        return
+    test = np.flatnonzero(task.fold == fit.fold)
+    result.scores = score_traits(task, train, test, _predict(task, estimator, test))
+
+
+def inner_splits(task: Task, train: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the (train, test) rows, among those of `train`, by which a model is tuned."""
+    fold = fold_numbers(
         len(train),
         N_INNER_FOLDS,
         labels=task.y[train] if task.binary else None,
         groups=None if task.groups is None else task.groups[train],
         seed=seed,
     )
-    cv = [(np.flatnonzero(inner != k), np.flatnonzero(inner == k)) for k in range(N_INNER_FOLDS)]
-    estimator = task.models(cv, unit_seed % 2**31)[model]
-    if fold is None and model == "FinemapMiXeR":
-        estimator = FinemapMiXeR()  # sets come from its defaults, not from a search for prediction
-    n_variants, n_covariates = task.genotypes.shape[1], task.covariates.shape[1]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(N_INNER_FOLDS)]
+
+
+def build_pipeline(fit: Fit, cv: list[tuple[np.ndarray, np.ndarray]], seed: int) -> Pipeline:
+    """Return the unfitted model behind imputation and, of quantitative traits, adjustment."""
+    task, model = fit.task, fit.model
+    build = model.builder(task.binary)
+    if fit.fold is None and model.credible_sets:
+        build = model.credible_sets
+    assert build is not None  # `Task.models` gives no other entries
+    estimator = build(task.settings(cv, seed))
+    n_covariates = task.covariates.shape[1]
     if n_covariates and not task.binary:
-        columns = list(range(n_variants, n_variants + n_covariates))
+        columns = list(range(task.n_variants, task.n_variants + n_covariates))
         estimator = CovariateAdjustedRegressor(estimator, covariates=columns)
-    estimator = make_pipeline(GenotypeImputer(), estimator)
-    X = task.X(train)
-    if fold is None:  # a model that is kept knows the names of its columns
-        pd = import_optional("pandas", extra="dataframe")
-        names = pd.Series([*task.genotypes.variants["variant_id"], *task.covariate_names])
-        repeat = names.groupby(names).cumcount()
-        X = pd.DataFrame(X, columns=names.where(repeat == 0, names + "." + repeat.astype(str)))
-        estimator.set_output(transform="pandas")
-    estimator.fit(X, task.target(train, model))
-    if model != "covariates only":
-        used = _variants_used(estimator[-1], np.asarray(X)[:, :n_variants])
-        result.n_used = dict(zip(task.traits, np.broadcast_to(used, len(task.traits)), strict=True))
-    if fold is None:
-        result.estimator = estimator
-        return
-    test = np.flatnonzero(task.fold == fold)
-    predict = estimator.predict_proba if task.binary else estimator.predict
-    prediction = predict(task.X(test))
-    if task.binary and len(task.traits) == 1:
-        prediction = prediction[:, 1]
-    result.scores = _scores(task, train, test, prediction.reshape(len(test), -1))
+    return make_pipeline(GenotypeImputer(), estimator)
 
 
-def _scores(task, train, test, prediction):
+def _named(X: np.ndarray, task: Task) -> Any:
+    """Return X as a frame; equal names of variants get a number."""
+    pd = import_optional("pandas", extra="dataframe")
+    names = pd.Series([*task.genotypes.variants["variant_id"], *task.covariate_names])
+    repeat = names.groupby(names).cumcount()
+    return pd.DataFrame(X, columns=names.where(repeat == 0, names + "." + repeat.astype(str)))
+
+
+def _predict(task: Task, estimator: Pipeline, test: np.ndarray) -> np.ndarray:
+    """Return predictions, or probabilities of being a case, (people of `test`, traits)."""
+    if not task.binary:
+        prediction = estimator.predict(task.X(test))
+    else:
+        prediction = estimator.predict_proba(task.X(test))
+        if len(task.traits) == 1:
+            prediction = prediction[:, 1]
+    return prediction.reshape(len(test), -1)
+
+
+def score_traits(
+    task: Task, train: np.ndarray, test: np.ndarray, prediction: np.ndarray
+) -> dict[str, dict[str, float]]:
     """Return the scores of predictions (people of `test`, traits), by trait and metric."""
     scores = {}
     for trait, y, guess in zip(task.traits, task.y.T, prediction.T, strict=True):
-        known, seen = train[np.isfinite(y[train])], np.isfinite(y[test])
-        tested, guess = test[seen], guess[seen]
+        observed = np.isfinite(y[test])
+        learned, tested, guess = train[np.isfinite(y[train])], test[observed], guess[observed]
         if task.binary:
             scores[trait] = {
                 "ROC AUC": float(roc_auc_score(y[tested], guess)),
                 "average precision": float(average_precision_score(y[tested], guess)),
             }
             continue
-        baseline = np.full(len(tested), y[known].mean())
+        baseline = np.full(len(tested), y[learned].mean())
         if task.covariates.shape[1]:
-            covariates_only = LinearRegression().fit(task.covariates[known], y[known])
+            covariates_only = LinearRegression().fit(task.covariates[learned], y[learned])
             baseline = covariates_only.predict(task.covariates[tested])
         scores[trait] = {"R2": masked_r2_score(y[tested], guess, baseline=baseline)}
     return scores
 
 
-def inner_model(estimator):
+def inner_model(estimator: Any) -> Any:
     """Return the model inside covariate adjustment, pipelines and searches."""
     while True:
         if hasattr(estimator, "regressor_"):
@@ -144,19 +189,20 @@ def inner_model(estimator):
             return estimator
 
 
-def _variants_used(estimator, X):
-    """Return the fewest variants that hold 95% of a linear model's squared effects per SD.
+def variants_used(estimator: Any, genotypes: np.ndarray, how: str) -> float | np.ndarray:
+    """Return the number of variants that a fitted model uses, for each trait or for all.
 
-    One number a trait. A network uses all; NaN where a model does not say.
+    Of a linear model it is the fewest that hold 95% of its squared effects per standard deviation.
+    `how` is `variants_used` of a `ModelEntry`; NaN where it does not say.
     """
-    model, n_variants = inner_model(estimator), X.shape[1]
-    if hasattr(model, "coefs_"):
-        return float(n_variants)
-    if not hasattr(model, "coef_"):
-        return np.nan
-    effects = np.reshape(model.coef_, (-1, np.shape(model.coef_)[-1]))[:, :n_variants]
-    if isinstance(model, (TopVariantRegressor, FinemapMiXeR, MMASHRegressor)):
-        effects = effects * np.nanstd(X, axis=0)  # the others see scaled genotypes
-    share = -np.sort(-(effects**2), axis=1)
-    total = share.sum(axis=1, keepdims=True)
-    return np.where(total[:, 0] > 0, (share.cumsum(axis=1) < 0.95 * total).sum(axis=1) + 1.0, 0.0)
+    n_variants = genotypes.shape[1]
+    if how in ("all", "none", "unknown"):
+        return {"all": float(n_variants), "none": 0.0, "unknown": np.nan}[how]
+    coef = np.asarray(inner_model(estimator).coef_)
+    effects = coef.reshape(-1, coef.shape[-1])[:, :n_variants]  # (traits, variants)
+    if how == "per allele":
+        effects = effects * np.nanstd(genotypes, axis=0)
+    squares = -np.sort(-(effects**2), axis=1)
+    total = squares.sum(axis=1)
+    n_used = (squares.cumsum(axis=1) < _SHARE_HELD * total[:, None]).sum(axis=1) + 1.0
+    return np.where(total > 0, n_used, 0.0)

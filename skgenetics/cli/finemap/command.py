@@ -2,12 +2,27 @@
 
 import argparse
 import contextlib
+import signal
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from skgenetics._version import __version__
-from skgenetics.cli.console import OK, SOME_FAILED, Console, at_least, progress
+from skgenetics.cli.console import (
+    BAD_INPUT,
+    OK,
+    SOME_FAILED,
+    Console,
+    at_least,
+    progress,
+    share,
+)
+from skgenetics.cli.finemap.formats import FORMATS
+
+if TYPE_CHECKING:
+    from sklearn.utils import Bunch
+
+    from skgenetics.cli.finemap.data import Study
 
 _EXAMPLES = """\
 skgenetics finemap --demo
@@ -53,7 +68,7 @@ exit status: 0 all done; 2 bad input, no table is written; 3 some loci failed, t
 """
 
 
-def add_parser(commands):
+def add_parser(commands: Any) -> None:
     """Add ``finemap`` to the subcommands of the command line."""
     parser = commands.add_parser(
         "finemap",
@@ -124,7 +139,7 @@ def add_parser(commands):
     work.add_argument(
         "--min-n-fraction",
         metavar="SHARE",
-        type=_share,
+        type=share,
         default=0.8,
         help="leave out variants of fewer people than this share of the locus median (0.8)",
     )
@@ -148,7 +163,7 @@ def add_parser(commands):
     )
     output.add_argument(
         "--format",
-        choices=("native", "polyfun", "finngen", "finemap"),
+        choices=("native", *FORMATS),
         default="native",
         help="write the tables of another tool too",
     )
@@ -156,105 +171,93 @@ def add_parser(commands):
     parser.set_defaults(run=run_finemap, parser=parser)
 
 
-def _share(text):
-    """Parse a number from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 1, got {text}")
-    return value
-
-
-def _check_options(options):
-    """Exit with status 2 where options are missing or do not go together."""
-    error = options.parser.error
-    own = ("sumstats", "bfile", "pfile", "ld", "n", "build", "regions", "chr", "prior_column")
-    given = [f"--{name.replace('_', '-')}" for name in own if getattr(options, name)]
-    if options.demo:
-        if given:
-            error(f"--demo brings its own data; leave out {given[0]}")
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """Exit with status 2 if arguments are missing or do not go together."""
+    error = arguments.parser.error
+    data = ("sumstats", "bfile", "pfile", "ld", "n", "build", "regions", "chr", "prior_column")
+    present = [f"--{name.replace('_', '-')}" for name in data if getattr(arguments, name)]
+    if arguments.demo:
+        if present:
+            error(f"--demo brings its own data; leave out {present[0]}")
         return
-    if not given:
+    if not present:
         sys.stderr.write(f"skgenetics finemap needs data. For example:\n{_EXAMPLES}\n")
-        raise SystemExit(2)
-    if not options.sumstats:
+        raise SystemExit(BAD_INPUT)
+    if not arguments.sumstats:
         error("--sumstats is missing: a file of summary statistics")
-    if not (options.bfile or options.pfile or options.ld):
+    if not (arguments.bfile or arguments.pfile or arguments.ld):
         error("the LD is missing: give --bfile or --pfile (genotypes of a panel), or --ld")
-    if not options.build:
+    if not arguments.build:
         error("--build is missing: GRCh37 or GRCh38, the genome build of the positions")
-    if (options.n_cases is None) != (options.n_controls is None):
+    if (arguments.n_cases is None) != (arguments.n_controls is None):
         error("--n-cases and --n-controls go together")
-    if options.n_cases and options.n:
+    if arguments.n_cases and arguments.n:
         error("give --n, or --n-cases and --n-controls, not both")
-    one = [options.chr is not None, options.start is not None, options.end is not None]
-    if any(one) and not all(one):
-        error("--chr, --start and --end go together")
-    if all(one) and options.regions:
-        error("give --regions, or --chr, --start and --end, not both")
-    if all(one) and options.start > options.end:
-        error("--start is after --end")
-    for pair in options.columns:
+    for pair in arguments.columns:
         if "=" not in pair:
             error(f"--columns takes MEANING=COLUMN, such as effect_allele=A1; got {pair!r}")
+    ends = [arguments.chr is not None, arguments.start is not None, arguments.end is not None]
+    if not any(ends):
+        return
+    if not all(ends):
+        error("--chr, --start and --end go together")
+    if arguments.regions:
+        error("give --regions, or --chr, --start and --end, not both")
+    if arguments.start > arguments.end:
+        error("--start is after --end")
 
 
-def run_finemap(options):
+def run_finemap(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics finemap``."""
-    _check_options(options)
+    _check_arguments(arguments)
     from joblib import effective_n_jobs
 
     from skgenetics.cli.finemap.data import load_demo, load_files
 
-    console = Console()
-    console.say(f"skgenetics finemap {__version__}")
-    out = Path(options.out)
-    if not out.name or options.out.endswith("/") or out.is_dir():
-        raise ValueError(
-            f"--out {options.out} is a folder; give the beginning of the names of the results, "
-            f"such as {out / 'my_run'}."
-        )
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
-    study = load_demo(options) if options.demo else load_files(options)
+    console = Console("finemap")
+    _check_prefix(arguments.out)
+    study = load_demo(arguments) if arguments.demo else load_files(arguments)
     console.say(*study.lines, "")
+    out = Path(arguments.out)
     parts = out.with_name(out.name + ".parts")
-    n_jobs = min(options.threads or effective_n_jobs(-1), len(study.loci))
+    n_jobs = min(arguments.threads or effective_n_jobs(-1), len(study.loci))
     try:
-        return _finemap(options, study, console, parts, n_jobs)
+        return _finemap(arguments, study, console, parts, n_jobs)
     except KeyboardInterrupt:
         sys.stderr.write(
             f"skgenetics finemap: interrupted; finished loci are in {parts}/, and the same command "
             "goes on from there.\n"
         )
-        return 130
+        return 128 + signal.SIGINT
 
 
-def _finemap(options, study, console, parts, n_jobs):
+def _check_prefix(text: str) -> None:
+    """Raise an error unless --out is the beginning of names in a folder that exists."""
+    out = Path(text)
+    if not out.name or text.endswith("/") or out.is_dir():
+        raise ValueError(
+            f"--out {text} is a folder; give the beginning of the names of the results, "
+            f"such as {out / 'my_run'}."
+        )
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
+
+
+def _finemap(
+    arguments: argparse.Namespace, study: "Study", console: Console, parts: Path, n_jobs: int
+) -> int:
     """Fit the loci of `study`, print and write what comes out, and return the exit status."""
-    from sklearn.exceptions import FitFailedWarning
-
-    from skgenetics import FinemapMiXeR
-    from skgenetics.cli.finemap.report import Bar, locus_lines, reason, write_results
-    from skgenetics.finemapping import finemap_loci
+    from skgenetics.cli.finemap.report import locus_lines, reason, write_results
     from skgenetics.io import atomic_path
 
-    with progress(len(study.loci), "loci") as report, warnings.catch_warnings():
-        warnings.simplefilter("ignore", FitFailedWarning)  # each is printed below
-        result = finemap_loci(
-            [locus.description for locus in study.loci],
-            FinemapMiXeR(max_effects=options.max_num_causal),
-            n_jobs=n_jobs,
-            output=parts,
-            random_state=options.seed,
-            callbacks=[Bar(report)],
-        )
+    result = _fit(arguments, study, parts, n_jobs)
     failed = result.loci["status"] == "failed"
     for locus in study.loci:
         console.say(*locus_lines(locus, result), "")
     if failed.all():
         _remove(parts)
         raise ValueError(f"No locus could be fine-mapped: {reason(result.loci['message'].iloc[0])}")
-    files, notes = write_results(options, study, result, n_jobs)
+    files, notes = write_results(arguments, study, result, n_jobs)
     console.say(*study.closing_lines(result), *notes)
     console.say(f"Wrote {', '.join(files)}")
     if failed.any():
@@ -264,12 +267,32 @@ def _finemap(options, study, console, parts, n_jobs):
         )
     else:
         _remove(parts)
-    with atomic_path(f"{options.out}.log") as temporary:
-        temporary.write_text("\n".join(console.lines) + "\n", encoding="utf-8")
+    with atomic_path(f"{arguments.out}.log") as temporary:
+        console.write_log(temporary)
     return SOME_FAILED if failed.any() else OK
 
 
-def _remove(folder):
+def _fit(arguments: argparse.Namespace, study: "Study", parts: Path, n_jobs: int) -> "Bunch":
+    """Return what `finemap_loci` makes of the loci, which it keeps in the folder `parts`."""
+    from sklearn.exceptions import FitFailedWarning
+
+    from skgenetics import FinemapMiXeR
+    from skgenetics.cli.finemap.report import ReportLoci
+    from skgenetics.finemapping import finemap_loci
+
+    with progress(len(study.loci), "loci") as report, warnings.catch_warnings():
+        warnings.simplefilter("ignore", FitFailedWarning)  # each is printed later
+        return finemap_loci(
+            [locus.description for locus in study.loci],
+            FinemapMiXeR(max_effects=arguments.max_num_causal),
+            n_jobs=n_jobs,
+            output=parts,
+            random_state=arguments.seed,
+            callbacks=[ReportLoci(report)],
+        )
+
+
+def _remove(folder: Path) -> None:
     """Remove a folder of finished loci, which nothing else is in."""
     for path in folder.glob("*.json.gz"):
         path.unlink()

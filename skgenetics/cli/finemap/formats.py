@@ -1,15 +1,30 @@
-"""Tables of fine-mapping as other tools write them."""
+"""Tables of fine-mapping as other tools write them: one function each.
 
-import re
+A new format is a function of the study, the result of `finemap_loci` and the trait's name, which
+returns the text of each file by the ending of its name; and its entry in `FORMATS`, from which
+``--format`` takes its choices.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from sklearn.utils import Bunch
 
+from skgenetics.loci._tables import table_text
 from skgenetics.utils._optional import import_optional
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skgenetics.cli.finemap.data import Locus, Study
+
+TableWriter: TypeAlias = "Callable[[Study, Bunch, str], dict[str, str]]"
 
 _KEY = ["locus", "chromosome", "base_pair_location", "effect_allele", "other_allele"]
 
 
-def polyfun(study, result, trait):
+def polyfun(study: "Study", result: Bunch, trait: str) -> dict[str, str]:
     """Return the table of PolyFun's finemapper, loci one after another."""
     pd = import_optional("pandas", extra="dataframe")
     parts = []
@@ -34,10 +49,10 @@ def polyfun(study, result, trait):
             }
         )
         parts.append(table.sort_values("PIP", ascending=False, kind="stable"))
-    return {"polyfun.tsv.gz": text_of(pd.concat(parts))}
+    return {"polyfun.tsv.gz": table_text(pd.concat(parts))}
 
 
-def finngen(study, result, trait):
+def finngen(study: "Study", result: Bunch, trait: str) -> dict[str, str]:
     """Return the .snp and .cred tables of FinnGen's SuSiE pipeline."""
     pd = import_optional("pandas", extra="dataframe")
     parts = []
@@ -86,62 +101,72 @@ def finngen(study, result, trait):
             "cs_size": sets["size"],
         }
     )
-    return {"snp.tsv.gz": text_of(pd.concat(parts)), "cred.tsv.gz": text_of(cred)}
+    return {"snp.tsv.gz": table_text(pd.concat(parts)), "cred.tsv.gz": table_text(cred)}
 
 
-def finemap(study, result, trait):
-    """Return the .snp and .cred files of FINEMAP 1.4, two a locus."""
-    pd = import_optional("pandas", extra="dataframe")
+def finemap(study: "Study", result: Bunch, trait: str) -> dict[str, str]:
+    """Return the .snp and .cred files of FINEMAP 1.4, two per locus."""
     texts = {}
     for locus in study.loci:
         rows = _rows(locus, result).sort_values("pip", ascending=False, kind="stable")
-        if not len(rows):
-            continue
-        pip = rows["pip"].where(rows["pip"] > 0)
-        mean = rows["posterior_mean"] / pip
-        square = (rows["posterior_sd"] ** 2 + rows["posterior_mean"] ** 2) / pip
-        table = pd.DataFrame(
-            {
-                "index": rows["order"],
-                "rsid": rows["name"],
-                "chromosome": rows["chromosome"],
-                "position": rows["base_pair_location"],
-                "allele1": rows["effect_allele"],
-                "allele2": rows["other_allele"],
-                "maf": rows["maf"],
-                "beta": rows["beta"],
-                "se": rows["standard_error"],
-                "z": rows["z"],
-                "prob": rows["pip"],
-                "log10bf": np.nan,
-                "mean": rows["posterior_mean"],
-                "sd": rows["posterior_sd"],
-                "mean_incl": mean,
-                "sd_incl": np.sqrt(np.maximum(square - mean**2, 0)),
-            }
-        )
-        name = file_name(locus.region.name)
-        texts[f"{name}.snp"] = text_of(table, " ")
-        sets = result.credible_sets[result.credible_sets["locus"] == locus.region.name]
-        columns, heads = {}, [["#log10bf"], ["#min(|ld|)"], ["#mean(|ld|)"]]
-        for _, found in sets.iterrows():
-            number = found["cs"]
-            members = rows[rows["cs"] == number].sort_values("cs_alpha", ascending=False)
-            columns[f"cred{number}"] = members["name"].reset_index(drop=True)
-            columns[f"prob{number}"] = members["cs_alpha"].reset_index(drop=True)
-            for head, value in zip(heads, ("log10_bf", "min_abs_r", "mean_abs_r"), strict=True):
-                head += [f"{found[value]:.4g}", "NA"]
-        cred = pd.DataFrame(columns)
-        cred.insert(0, "index", np.arange(1, len(cred) + 1))
-        lines = [" ".join(head) + "\n" for head in heads if sets.shape[0]]
-        texts[f"{name}.cred"] = "".join(lines) + text_of(cred, " ")
+        if len(rows):
+            sets = result.credible_sets[result.credible_sets["locus"] == locus.region.name]
+            name = locus.region.file_name
+            texts[f"{name}.snp"] = _finemap_snp(rows)
+            texts[f"{name}.cred"] = _finemap_cred(rows, sets)
     return texts
 
 
-FORMATS = {"polyfun": polyfun, "finngen": finngen, "finemap": finemap}
+def _finemap_snp(rows: "pd.DataFrame") -> str:
+    """Return FINEMAP's table of variants, the largest PIP first."""
+    pd = import_optional("pandas", extra="dataframe")
+    pip = rows["pip"].where(rows["pip"] > 0)
+    mean = rows["posterior_mean"] / pip  # given that the variant has an effect
+    square = (rows["posterior_sd"] ** 2 + rows["posterior_mean"] ** 2) / pip
+    table = pd.DataFrame(
+        {
+            "index": rows["order"],
+            "rsid": rows["name"],
+            "chromosome": rows["chromosome"],
+            "position": rows["base_pair_location"],
+            "allele1": rows["effect_allele"],
+            "allele2": rows["other_allele"],
+            "maf": rows["maf"],
+            "beta": rows["beta"],
+            "se": rows["standard_error"],
+            "z": rows["z"],
+            "prob": rows["pip"],
+            "log10bf": np.nan,
+            "mean": rows["posterior_mean"],
+            "sd": rows["posterior_sd"],
+            "mean_incl": mean,
+            "sd_incl": np.sqrt(np.maximum(square - mean**2, 0)),
+        }
+    )
+    return table_text(table, " ")
 
 
-def _rows(locus, result):
+def _finemap_cred(rows: "pd.DataFrame", sets: "pd.DataFrame") -> str:
+    """Return FINEMAP's table of credible sets: two columns each, and three lines above."""
+    pd = import_optional("pandas", extra="dataframe")
+    columns = {}
+    heads = {"log10_bf": ["#log10bf"], "min_abs_r": ["#min(|ld|)"], "mean_abs_r": ["#mean(|ld|)"]}
+    for _, row in sets.iterrows():
+        members = rows[rows["cs"] == row["cs"]].sort_values("cs_alpha", ascending=False)
+        columns[f"cred{row['cs']}"] = members["name"].reset_index(drop=True)
+        columns[f"prob{row['cs']}"] = members["cs_alpha"].reset_index(drop=True)
+        for name, head in heads.items():
+            head += [f"{row[name]:.4g}", "NA"]
+    table = pd.DataFrame(columns)
+    table.insert(0, "index", np.arange(1, len(table) + 1))
+    lines = [" ".join(head) + "\n" for head in heads.values() if len(sets)]
+    return "".join(lines) + table_text(table, " ")
+
+
+FORMATS: dict[str, TableWriter] = {"polyfun": polyfun, "finngen": finngen, "finemap": finemap}
+
+
+def _rows(locus: "Locus", result: Bunch) -> "pd.DataFrame":
     """Return the fitted variants of a locus with beta and standard error of the scan."""
     rows = result.variants[result.variants["locus"] == locus.region.name]
     rows = rows[rows["pip"].notna()].reset_index(drop=True)
@@ -153,13 +178,3 @@ def _rows(locus, result):
         maf=f.where(f <= 0.5, 1 - f),
         order=np.arange(1, len(rows) + 1),
     )
-
-
-def text_of(table, separator="\t"):
-    """Return a table as text, missing values NA."""
-    return table.to_csv(sep=separator, index=False, na_rep="NA", float_format="%.7g")
-
-
-def file_name(name):
-    """Return `name` with only what every file system takes."""
-    return re.sub(r"[^A-Za-z0-9.+-]+", "_", name)

@@ -1,47 +1,56 @@
-"""Fine-mapping from files: what is printed, drawn and written."""
+"""What is printed of fine-mapped loci, drawn and written."""
 
+import argparse
 import contextlib
-import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
+from sklearn.utils import Bunch
 
-from skgenetics._version import __version__
-from skgenetics.cli.finemap.formats import FORMATS, file_name, text_of
-from skgenetics.cli.finemap.work import some
+from skgenetics.cli.finemap.data import Locus, Study
+from skgenetics.cli.finemap.formats import FORMATS
+from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.inspection import LocusDisplay
 from skgenetics.io import atomic_path
-from skgenetics.utils._optional import import_optional
+from skgenetics.loci._tables import write_table, write_text
 from skgenetics.utils._parallel import run_parallel
+from skgenetics.utils._text import first_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _STRONG = 5.45  # abs(z) of p = 5e-8
 _CERTAIN = 0.5  # PIP of a variant that is more likely to have an effect than not
 
 
-class Bar:
+class ReportLoci:
     """A callback of `finemap_loci` that hands the name of each finished locus to `report`."""
 
-    def __init__(self, report):
+    def __init__(self, report: Callable[[str], None]) -> None:
         self.report = report
 
-    def setup(self, estimator, context):
+    def setup(self, estimator: Any, context: Any) -> None:
         """Do nothing."""
 
-    def on_fit_task_begin(self, estimator, context):
+    def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Do nothing."""
 
-    def on_fit_task_end(self, estimator, context, *, metadata):
+    def on_fit_task_end(
+        self, estimator: Any, context: Any, *, metadata: dict[str, Any] | None
+    ) -> None:
         """Report a finished locus."""
         if metadata is not None:
             self.report(metadata["locus"])
 
-    def teardown(self, estimator, context):
+    def teardown(self, estimator: Any, context: Any) -> None:
         """Do nothing."""
 
 
-def locus_lines(locus, result):
+def locus_lines(locus: Locus, result: Bunch) -> list[str]:
     """Return what is printed of one locus."""
     name = locus.region.name
     row = result.loci.loc[result.loci["locus"] == name].iloc[0]
@@ -49,123 +58,146 @@ def locus_lines(locus, result):
         return [name, f"  Failed: {reason(row['message'])}"]
     variants = result.variants[result.variants["locus"] == name]
     fitted = variants[variants["pip"].notna()]
+    sets = result.credible_sets[result.credible_sets["locus"] == name]
+    return [
+        name,
+        *_fit_lines(row, variants, fitted),
+        *_mismatch_lines(row, variants),
+        *_set_lines(sets, fitted),
+        *_caution_lines(sets, fitted),
+    ]
+
+
+def _fit_lines(row: "pd.Series", variants: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
+    """Return the numbers of variants, the strongest, and whether the solver converged."""
     n_dropped = len(variants) - len(fitted)
     dropped = f" ({n_dropped:,} left out)" if n_dropped else ""
-    lead = fitted.loc[fitted["z"].abs().idxmax()]
+    lead = fitted.iloc[int(np.argmax(np.abs(fitted["z"].to_numpy(dtype=float))))]
     converged = "converged" if row["converged"] else "did NOT converge: do not trust the sets"
     lines = [
-        name,
         f"  {len(fitted):,} variants{dropped}; strongest {_id(lead)}, z {lead['z']:.2f}, "
-        f"p {_p_value(lead['z'])}; {row['solver']} {converged}",
+        f"p {p_value_in_words(lead['z'])}; {row['solver']} {converged}"
     ]
     if row["converged"] and row["message"]:
         lines.append(f"  Warning: {reason(row['message'])}")
-    for word, what in (
+    return lines
+
+
+def _mismatch_lines(row: "pd.Series", variants: "pd.DataFrame") -> list[str]:
+    """Return which variants do not fit the others, and whether z and LD fit."""
+    lines = []
+    flags = variants["flag"].fillna("").str.split(";")
+    for flag, what in (
         ("FLIPPED", "whose z fits the others with its sign turned"),
         ("LD_OUTLIER", "whose z does not fit the others"),
     ):
-        found = variants[variants["flag"].fillna("").str.split(";").map(lambda f, w=word: w in f)]
-        if len(found):
-            lines.append(f"  {word}: {some([_id(v) for _, v in found.iterrows()])}, {what}")
-    if row["ld_mismatch"] is not None and str(row["ld_mismatch"]) == "False":
+        flagged = variants[[flag in words for words in flags]]
+        if len(flagged):
+            names = first_names([_id(variant) for _, variant in flagged.iterrows()])
+            lines.append(f"  {flag}: {names}, {what}")
+    if str(row["ld_mismatch"]) == "False":
         lines.append("  No mismatch of z and LD was found")
     elif str(row["ld_mismatch"]) != "True":
         lines.append("  Whether z fits the LD was not assessed (--on-mismatch ignore)")
-    sets = result.credible_sets[result.credible_sets["locus"] == name]
-    by_id = fitted.set_index("variant_id")["z"]
-    for _, found in sets.iterrows():
-        z = by_id.loc[[found["lead_variant_id"]]].iloc[0]
-        extent = f"1 variant at {found['start']:,}"
-        if found["size"] > 1:
-            length = found["end"] - found["start"] + 1
+    return lines
+
+
+def _set_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
+    """Return a line on each credible set."""
+    z_of = fitted.set_index("variant_id")["z"]
+    lines = []
+    for _, row in sets.iterrows():
+        extent = f"1 variant at {row['start']:,}"
+        if row["size"] > 1:
+            length = row["end"] - row["start"] + 1
             length = f"{length:,} bp" if length < 1000 else f"{length / 1000:.3g} kb"
             extent = (
-                f"{found['size']} variants in {found['start']:,}-{found['end']:,} ({length}), "
-                f"min |r| {found['min_abs_r']:.2f}{' (low purity)' * found['low_purity']}"
+                f"{row['size']} variants in {row['start']:,}-{row['end']:,} ({length}), "
+                f"min |r| {row['min_abs_r']:.2f}{' (low purity)' * row['low_purity']}"
             )
+        z = z_of.loc[[row["lead_variant_id"]]].iloc[0]
         lines.append(
-            f"  set {found['cs']}: {extent}; lead "
-            f"{_first(found['lead_rsid'], found['lead_variant_id'])}, z {z:.2f}, "
-            f"PIP {found['lead_pip']:.2f}"
-        )
-    if not len(sets) and abs(lead["z"]) > _STRONG:
-        lines.append(
-            "  No signal is narrowed down to a set, strong as it is: the panel may be too small "
-            "for it, or count other alleles (--panel-size says how far its LD is trusted)"
-        )
-    elif not len(sets):
-        lines.append("  No signal is narrowed down to a set")
-    elif not (fitted["pip"] > _CERTAIN).any():
-        lines.append(
-            f"  No variant has PIP > {_CERTAIN:g}: the sets are the result, not the lead variants"
+            f"  set {row['cs']}: {extent}; lead "
+            f"{_rsid_or_id(row['lead_rsid'], row['lead_variant_id'])}, z {z:.2f}, "
+            f"PIP {row['lead_pip']:.2f}"
         )
     return lines
 
 
-def reason(message):
+def _caution_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
+    """Return a caution if there is no set, or no variant that is likely to have an effect."""
+    if not len(sets) and fitted["z"].abs().max() > _STRONG:
+        return [
+            "  No signal is narrowed down to a set, strong as it is: the panel may be too small "
+            "for it, or count other alleles (--panel-size says how far its LD is trusted)"
+        ]
+    if not len(sets):
+        return ["  No signal is narrowed down to a set"]
+    if not (fitted["pip"] > _CERTAIN).any():
+        return [
+            f"  No variant has PIP > {_CERTAIN:g}: the sets are the result, not the lead variants"
+        ]
+    return []
+
+
+def reason(message: str) -> str:
     """Return a message of `finemap_loci` without what only users of Python can do."""
     return message.removeprefix("ValueError: ").split("; ld_mismatch(")[0].rstrip(".") + "."
 
 
-def _p_value(z):
+def p_value_in_words(z: float) -> str:
     """Return the two-sided p-value of z in words; floats end at 1e-308."""
     log10 = (norm.logsf(abs(z)) + np.log(2)) / np.log(10)
     exponent = int(np.floor(log10))
     return f"{10**log10:.2g}" if exponent > -5 else f"{10 ** (log10 - exponent):.1f}e{exponent}"
 
 
-def _id(variant):
+def _id(variant: "pd.Series") -> str:
     """Return the name of a row of the table of variants."""
-    return _first(variant["rsid"], variant["variant_id"])
+    return _rsid_or_id(variant["rsid"], variant["variant_id"])
 
 
-def _first(rsid, variant_id):
-    """Return the rs ID where there is one."""
+def _rsid_or_id(rsid: Any, variant_id: str) -> str:
+    """Return the rs ID if there is one."""
     return rsid if isinstance(rsid, str) else variant_id
 
 
-def write_results(options, study, result, n_jobs):
+def write_results(
+    arguments: argparse.Namespace, study: Study, result: Bunch, n_jobs: int
+) -> tuple[list[str], list[str]]:
     """Write tables and pictures; return their names, and notes to print.
 
     All are written under temporary names, and renamed once the last one is whole.
     """
-    out = Path(options.out)
+    out = Path(arguments.out)
     tables = {
         f"{out.name}.loci.tsv": result.loci,
         f"{out.name}.credible_sets.tsv": result.credible_sets,
         f"{out.name}.variants.tsv.gz": result.variants,
     }
-    first_line = f"##skgenetics={__version__} build={study.build} effect_allele=counted\n"
-    texts = {name: first_line + text_of(table) for name, table in tables.items()}
-    if options.format != "native":
-        for ending, text in FORMATS[options.format](study, result, trait=out.name).items():
+    texts = {}
+    if arguments.format != "native":
+        for ending, text in FORMATS[arguments.format](study, result, out.name).items():
             texts[f"{out.name}.{ending}"] = text
-    pictures = {
-        locus.region.name: f"{out.name}.{file_name(locus.region.name)}.png"
-        for locus in study.loci
-        if locus.region.name in set(result.loci.loc[result.loci["status"] == "ok", "locus"])
-    }
-    notes = []
-    try:
-        import_optional("matplotlib", extra="plots")
-    except ImportError as error:
-        pictures, notes = {}, [f"No pictures: {error}"]
+    notes = without_pictures()
+    pictures = {} if notes else _picture_names(study, result, out.name)
     with contextlib.ExitStack() as stack:
-        for name, text in texts.items():
+        for name, table in tables.items():
             path = stack.enter_context(atomic_path(out.with_name(name)))
-            data = text.encode()
-            path.write_bytes(gzip.compress(data, mtime=0) if name.endswith(".gz") else data)
+            write_table(path, table, build=study.build)
+        for name, text in texts.items():
+            write_text(stack.enter_context(atomic_path(out.with_name(name))), text)
         units = []
         for locus in study.loci:
             if locus.region.name in pictures:
                 path = stack.enter_context(atomic_path(out.with_name(pictures[locus.region.name])))
-                units.append((path, study.build, *_drawn(locus, result)))
+                units.append(_picture(path, study.build, locus, result))
         for _ in run_parallel(_draw, units, n_jobs=n_jobs):
             pass
     for path in out.parent.glob(f"{out.name}.chr*.png"):  # of an earlier run
         if path.name not in pictures.values() and re.search(r"\.chr\w+_\d+-\d+\.png$", path.name):
             path.unlink()
-    names = [str(out.with_name(name)) for name in texts]
+    names = [str(out.with_name(name)) for name in (*tables, *texts)]
     if len(pictures) == 1:
         names += [str(out.with_name(name)) for name in pictures.values()]
     elif pictures:
@@ -173,50 +205,62 @@ def write_results(options, study, result, n_jobs):
     return names, notes
 
 
-def _drawn(locus, result):
-    """Return what a process needs to draw a locus: how to read it, title, rows of the tables."""
+def _picture_names(study: Study, result: Bunch, prefix: str) -> dict[str, str]:
+    """Return the name of the picture of each fitted locus."""
+    fitted = set(result.loci.loc[result.loci["status"] == "ok", "locus"])
+    regions = [locus.region for locus in study.loci if locus.region.name in fitted]
+    return {region.name: f"{prefix}.{region.file_name}.png" for region in regions}
+
+
+class Picture(NamedTuple):
+    """What a process needs to draw a locus."""
+
+    path: Path
+    build: str
+    open: Callable[[], dict[str, Any]]
+    title: str
+    variants: "pd.DataFrame"  # those fitted, rows of the table of variants
+    sets: "pd.DataFrame"
+
+
+def _picture(path: Path, build: str, locus: Locus, result: Bunch) -> Picture:
+    """Return what a process needs to draw a locus into `path`."""
     name = locus.region.name
     (row,) = result.loci[result.loci["locus"] == name].itertuples()
     title = f"{name}: z and LD do not fit" if str(row.ld_mismatch) == "True" else name
     variants = result.variants
     variants = variants[(variants["locus"] == name) & variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
-    return locus.description["open"], title, variants, sets
+    return Picture(path, build, locus.description["open"], title, variants, sets)
 
 
-def _draw(_, unit, seed):
+def _draw(_: Any, picture: Picture, seed: int) -> None:
     """Draw one locus into a file."""
-    path, build, read, title, variants, sets = unit
-    from matplotlib import pyplot
-
-    pyplot.switch_backend("agg")
-    data = read()
+    data = picture.open()
     key = ["base_pair_location", "effect_allele", "other_allele"]
     index = data["variants"].set_index(key).index
-    place = variants.set_index(key).index.get_indexer(index)  # row of the table of each z
-    variants = variants.iloc[place]
-    found = []
-    for _, row in sets.iterrows():
+    rows = picture.variants.set_index(key).index.get_indexer(index)  # of the table, for each z
+    variants = picture.variants.iloc[rows]
+    credible_sets = []
+    for _, row in picture.sets.iterrows():
         members = np.flatnonzero(variants["cs"].to_numpy() == row["cs"])
         if len(members):
-            found.append({"variants": members, **row[["coverage", "min_abs_r"]]})
+            credible_sets.append({"variants": members, **row[["coverage", "min_abs_r"]]})
     display = LocusDisplay(
         variants["base_pair_location"].to_numpy(dtype=np.int64),
         data["z"],
         variants["pip"].to_numpy(),
-        credible_sets=found,
+        credible_sets=credible_sets,
         r2=_r2_with_lead(data["z"], data["ld"]),
         names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
         chromosome=variants["chromosome"].iloc[0],
-        build=build,
-        title=title,
+        build=picture.build,
+        title=picture.title,
     )
-    figure = display.plot().figure_
-    figure.savefig(path, dpi=150, bbox_inches="tight")
-    pyplot.close(figure)
+    draw_into(picture.path, display)
 
 
-def _r2_with_lead(z, ld):
+def _r2_with_lead(z: np.ndarray, ld: np.ndarray) -> np.ndarray:
     """Return r2 of each variant with that of the largest abs(z); `ld` is r, or dosages."""
     lead = int(np.argmax(np.abs(z)))
     if ld.shape[0] == ld.shape[1]:

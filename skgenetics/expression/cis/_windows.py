@@ -23,8 +23,8 @@ def cis_windows_from_positions(
         Columns "chromosome" and "start" (base pairs), one entry per gene, as in
         `load_geuvadis().genes`.
     variants : mapping or data frame
-        Columns "chromosome" and "position", one entry per column of X; each chromosome in one
-        run, by rising position.
+        Columns "chromosome" and "base_pair_location", one entry per column of X; each chromosome
+        in one run, by rising position.
     window : int, default=1_000_000
         Base pairs on either side of the gene's start, ends included.
 
@@ -47,14 +47,14 @@ def cis_windows_from_positions(
     --------
     >>> from skgenetics.expression import cis_windows_from_positions
     >>> genes = {"chromosome": ["1", "2"], "start": [500, 90]}
-    >>> variants = {"chromosome": ["1", "1", "2"], "position": [100, 600, 100]}
+    >>> variants = {"chromosome": ["1", "1", "2"], "base_pair_location": [100, 600, 100]}
     >>> cis_windows_from_positions(genes, variants, window=200)
     array([[1, 2],
            [2, 3]])
     """
     check_number(window, "window", integer=True, low=0, closed="left")
     chromosome = np.asarray(variants["chromosome"]).astype(str)
-    position = _positions(variants["position"], "variants", "position")
+    position = _positions(variants["base_pair_location"], "variants", "base_pair_location")
     starts = np.flatnonzero(np.append(True, chromosome[1:] != chromosome[:-1]))
     if len(set(chromosome[starts])) < len(starts):
         raise ValueError(

@@ -1,0 +1,79 @@
+"""Estimators and steps that only the comparison needs."""
+
+from typing import Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skgenetics.utils._moments import column_moments, reciprocal
+from skgenetics.utils._typing import ArrayLike
+
+
+class TopVariantRegressor(RegressorMixin, BaseEstimator):
+    """Least squares on the one variant that correlates most with the trait in training."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Choose the lead variant and fit its slope."""
+        X, y = validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
+        share = np.full(len(y), 1 / len(y))
+        mean, variance, covariance = column_moments(X, share, y - y.mean())
+        assert covariance is not None  # y was given
+        per_variance = reciprocal(variance)
+        lead = int(np.argmax(np.abs(covariance) * np.sqrt(per_variance)))
+        self.coef_ = np.zeros(X.shape[1])
+        self.coef_[lead] = covariance[lead] * per_variance[lead]
+        self.intercept_ = float(y.mean() - mean[lead] * self.coef_[lead])
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predict the trait."""
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_ + self.intercept_
+
+
+class ScaledTraitsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+    """A regressor on traits of mean 0 and variance 1; NaN is a cell that is not observed."""
+
+    def __init__(self, regressor: BaseEstimator) -> None:
+        self.regressor = regressor
+
+    def fit(self, X: ArrayLike, y: np.ndarray) -> Self:
+        """Scale the traits and fit the regressor."""
+        sd = np.nanstd(y, axis=0)
+        self.mean_, self.scale_ = np.nanmean(y, axis=0), np.where(sd > 0, sd, 1.0)
+        self.regressor_ = clone(self.regressor).fit(X, (y - self.mean_) / self.scale_)
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predict the traits in their own units."""
+        return self.regressor_.predict(X) * self.scale_ + self.mean_
+
+
+def variant_and_covariate_scaler(n_variants: int) -> ColumnTransformer:
+    """Return a scaler of the variants and the covariates after them.
+
+    Genotypes are divided by the root of their number, so that the penalty that suits their sum
+    leaves the covariates nearly free.
+    """
+    shrink = FunctionTransformer(_multiply, kw_args={"factor": n_variants**-0.5})
+    variants = make_pipeline(StandardScaler(), shrink), slice(0, n_variants)
+    return make_column_transformer(variants, remainder=StandardScaler())
+
+
+def single_precision() -> FunctionTransformer:
+    """Return a step that converts X to float32."""
+    return FunctionTransformer(_convert, kw_args={"dtype": "float32"})
+
+
+def _multiply(X, factor):
+    """Return X times a constant."""
+    return X * factor
+
+
+def _convert(X, dtype):
+    """Return X in another type."""
+    return X.astype(dtype)

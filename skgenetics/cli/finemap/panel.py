@@ -1,0 +1,75 @@
+"""Where the LD of fine-mapping comes from: genotypes of a panel, or correlations."""
+
+import argparse
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skgenetics.io import Genotypes, read_ld, read_plink, read_plink2, read_sexes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass
+class Panel:
+    """Where the LD comes from: genotypes, or correlations.
+
+    `variants` has `VARIANT_COLUMNS`; effect_allele is the one that is counted.
+    """
+
+    variants: "pd.DataFrame"
+    source: str
+    genotypes: Genotypes | None = None
+    ld: np.ndarray | None = None  # (variants, variants)
+    copies_of_x: np.ndarray | None = None  # (people,) 1, 2, or 0 where unknown
+    stamp: tuple[int, int] | None = None  # size and time of the file of genotypes
+
+    def select(self, columns: np.ndarray) -> "Genotypes | pd.DataFrame":
+        """Return what `harmonize` takes as the panel of some variants."""
+        if self.genotypes is not None:
+            return self.genotypes.select(columns=columns)
+        return self.variants.iloc[columns].reset_index(drop=True)
+
+    def describe(self) -> str:
+        """Return a line on its size."""
+        people = f"{self.genotypes.shape[0]:,} people, " if self.genotypes is not None else ""
+        return f"{self.source}: {people}{len(self.variants):,} variants"
+
+
+def read_panel(arguments: argparse.Namespace) -> Panel:
+    """Open the genotypes of --bfile or --pfile, or read --ld."""
+    if arguments.ld:
+        return _read_correlations(arguments.ld, arguments.ld_variants)
+    if arguments.bfile:
+        genotypes, samples = read_plink(arguments.bfile), Path(f"{arguments.bfile}.fam")
+    else:
+        genotypes, samples = read_plink2(arguments.pfile), Path(f"{arguments.pfile}.psam")
+    copies_of_x = read_sexes(samples)
+    if len(copies_of_x) != genotypes.shape[0]:
+        copies_of_x = np.zeros(genotypes.shape[0], dtype=int)
+    file = Path(genotypes.values.path).stat()
+    return Panel(
+        genotypes.variants,
+        genotypes.source,
+        genotypes,
+        copies_of_x=copies_of_x,
+        stamp=(file.st_size, file.st_mtime_ns),
+    )
+
+
+def _read_correlations(path: str, variants_path: str | None) -> Panel:
+    """Read the LD, and warn of what was left out of it."""
+    ld, variants = read_ld(path, variants=variants_path)
+    name = Path(path).name
+    if variants is None or (variants["effect_allele"] == "").all():
+        raise ValueError(
+            f"{name} does not say which alleles its variants count: give --ld-variants, such "
+            "as the .bim of the genotypes it was made from."
+        )
+    for note in variants.attrs["notes"]:
+        warnings.warn(note, stacklevel=2)
+    return Panel(variants, name, ld=ld)

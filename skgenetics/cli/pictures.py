@@ -1,0 +1,25 @@
+"""Pictures in files."""
+
+from pathlib import Path
+from typing import Any
+
+from skgenetics.utils._optional import import_optional
+
+
+def without_pictures() -> list[str]:
+    """Return a note on why there are no pictures, or nothing if they can be drawn."""
+    try:
+        import_optional("matplotlib.pyplot", extra="plots")
+    except ImportError as error:
+        return [f"No pictures: {error}"]
+    return []
+
+
+def draw_into(path: Path, display: Any) -> None:
+    """Draw a display of `skgenetics.inspection` into a file."""
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("agg")
+    figure = display.plot().figure_
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    pyplot.close(figure)

@@ -1,0 +1,16 @@
+"""Names in sentences."""
+
+from collections.abc import Sequence
+
+
+def join_names(names: Sequence[object]) -> str:
+    """Return ``a, b and c``."""
+    words = [str(name) for name in names]
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def first_names(names: Sequence[object], limit: int = 5) -> str:
+    """Return the first `limit` names, and how many there are besides: ``a, b and 3 more``."""
+    n_more = len(names) - limit
+    text = ", ".join(str(name)[:60] for name in names[:limit])
+    return f"{text} and {n_more:,} more" if n_more > 0 else text
