@@ -5,8 +5,9 @@ from skgenetics.io._dosages import read_genotypes, write_genotypes
 from skgenetics.io._expression import read_expression
 from skgenetics.io._gene_sets import read_gene_sets
 from skgenetics.io._genotypes import VARIANT_COLUMNS, Genotypes, sample_index
-from skgenetics.io._harmonize import harmonize, is_low_n, place_by_id
+from skgenetics.io._harmonize import harmonize, is_low_n
 from skgenetics.io._ld import read_ld
+from skgenetics.io._match_variants import place_by_id
 from skgenetics.io._matching import match_samples
 from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2

@@ -1,10 +1,12 @@
 """NumPy's files."""
 
+from pathlib import Path
+
 import numpy as np
 from scipy import sparse
 
 
-def load_arrays(path):
+def load_arrays(path: Path) -> np.ndarray | dict[str, np.ndarray]:
     """Return the array of an .npy or of a sparse .npz, or {name: array} of another .npz."""
     try:
         with open(path, "rb") as file:  # np.load leaves damaged files open

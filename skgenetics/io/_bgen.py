@@ -3,12 +3,22 @@
 import struct
 import zlib
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.io._genotypes import Genotypes, sample_index, variants_frame
+from skgenetics.io._genotypes import (
+    Genotypes,
+    VariantFields,
+    sample_index,
+    variants_frame,
+)
 from skgenetics.io._tables import read_lines
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _UNCOMPRESSED, _ZLIB, _ZSTD = range(3)
 
@@ -20,11 +30,11 @@ class _Bgen:
     bytes they have. `path` is absolute: a worker process may stand in another folder.
     """
 
-    def __init__(self, path, n_samples, blocks, compression):
+    def __init__(self, path: str, n_samples: int, blocks: np.ndarray, compression: int) -> None:
         self.path, self.blocks, self.compression = path, blocks, compression
         self.shape = n_samples, len(blocks)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         rows, columns = (np.ravel(index) for index in key)
         values = np.empty((len(rows), len(columns)), dtype=np.float32, order="F")
         with open(self.path, "rb") as file:
@@ -41,7 +51,9 @@ class _Bgen:
         return values
 
 
-def read_bgen(path, *, sample=None, build=None):
+def read_bgen(
+    path: PathLike, *, sample: PathLike | None = None, build: str | None = None
+) -> Genotypes:
     """Open a BGEN file of version 1.2 or 1.3.
 
     Parameters
@@ -83,25 +95,29 @@ def read_bgen(path, *, sample=None, build=None):
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
-    n_samples, compression, own_ids, blocks, frame = _read_index(path)
+    index = _read_index(path)
     if sample is None and path.with_suffix(".sample").is_file():
         sample = path.with_suffix(".sample")
-    if sample is None and own_ids is None:
+    family_ids = None
+    if sample is not None:
+        family_ids, sample_ids = _read_sample(Path(sample))
+    elif index.sample_ids is not None:
+        sample_ids = index.sample_ids
+    else:
         raise ValueError(
             f"{path.name} does not name its people: give the .sample file that belongs to it."
         )
-    family_ids, sample_ids = (None, own_ids) if sample is None else _read_sample(Path(sample))
-    if len(sample_ids) != n_samples:
+    if len(sample_ids) != index.n_samples:
         raise ValueError(
-            f"{path.name} holds {n_samples} people, but {Path(sample or path).name} names "
+            f"{path.name} holds {index.n_samples} people, but {Path(sample or path).name} names "
             f"{len(sample_ids)}: they are not of one set."
         )
-    if compression == _ZSTD:
+    if index.compression == _ZSTD:
         import_optional("zstandard", extra="bgen")
     return Genotypes(
-        _Bgen(str(path.absolute()), n_samples, blocks, compression),
+        _Bgen(str(path.absolute()), index.n_samples, index.blocks, index.compression),
         sample_index(family_ids, sample_ids),
-        frame,
+        index.variants,
         counted_allele=f"second allele of {path.name}",
         source=path.name,
         build=build,
@@ -111,32 +127,42 @@ def read_bgen(path, *, sample=None, build=None):
 class _File:
     """A file that raises EOFError rather than return too little."""
 
-    def __init__(self, file):
+    def __init__(self, file: IO[bytes]) -> None:
         self.file, self.size = file, file.seek(0, 2)
         file.seek(0)
 
-    def seek(self, position):
+    def seek(self, position: int) -> None:
         if not 0 <= position <= self.size:
             raise EOFError
         self.file.seek(position)
 
-    def read(self, size):
+    def read(self, size: int) -> bytes:
         data = self.file.read(size)
         if len(data) < size:
             raise EOFError
         return data
 
-    def numbers(self, form):
+    def numbers(self, form: str) -> tuple:
         return struct.unpack(form, self.read(struct.calcsize(form)))
 
-    def text(self, form):
+    def text(self, form: str) -> str:
         return self.read(*self.numbers(form)).decode()
 
 
-def _read_index(path):
-    """Return numbers of people, compression, IDs or None, places of variants, and their frame."""
+class _Index(NamedTuple):
+    """What a BGEN says outside of its probabilities."""
+
+    n_samples: int
+    compression: int
+    sample_ids: list[str] | None
+    blocks: np.ndarray  # (n_variants, 2) first byte and number of bytes of each
+    variants: "pd.DataFrame"
+
+
+def _read_index(path: Path) -> _Index:
+    """Visit every variant of a file without decoding it."""
     with open(path, "rb") as opened:
-        file, blocks, columns = _File(opened), [], []
+        file, blocks, variants = _File(opened), [], []
         try:
             start, header_size, n_variants, n_samples, magic = file.numbers("<IIII4s")
             if magic not in (b"bgen", b"\0\0\0\0"):
@@ -162,7 +188,7 @@ def _read_index(path):
                 blocks.append((opened.tell(), size))
                 file.seek(opened.tell() + size)
                 name = name if rsid in ("", ".") else rsid
-                columns.append((chromosome, position, name, ",".join(others), first))
+                variants.append(VariantFields(chromosome, position, name, ",".join(others), first))
         except EOFError:
             raise ValueError(
                 f"{path.name} is damaged: it ends after {len(blocks)} variants."
@@ -171,11 +197,16 @@ def _read_index(path):
             raise ValueError(f"{path.name} is damaged: {error.reason} in a name.") from error
     if not blocks:
         raise ValueError(f"{path.name} holds no variant.")
-    frame = variants_frame(*zip(*columns), path.name)
-    return n_samples, compression, sample_ids, np.array(blocks, dtype=np.int64), frame
+    return _Index(
+        n_samples,
+        compression,
+        sample_ids,
+        np.array(blocks, dtype=np.int64),
+        variants_frame(variants, path.name),
+    )
 
 
-def _unpacked(block, compression):
+def _unpacked(block: bytes, compression: int) -> bytes:
     """Return a variant's bytes as they were before compression."""
     if compression == _UNCOMPRESSED:
         return block
@@ -193,7 +224,7 @@ def _unpacked(block, compression):
     return data
 
 
-def _dosages(data, n_samples):
+def _dosages(data: bytes, n_samples: int) -> np.ndarray:
     """Return how many second alleles are expected, per two chromosomes, or raise ValueError.
 
     For two alleles, each person has as many numbers as chromosomes: unphased the probabilities of
@@ -217,7 +248,7 @@ def _dosages(data, n_samples):
     return np.where(missing, np.nan, dosages)
 
 
-def _numbers(packed, count, bits):
+def _numbers(packed: bytes, count: int, bits: int) -> np.ndarray:
     """Return `count` probabilities of `bits` bits each, packed from the lowest bit on."""
     if not 1 <= bits <= 32 or len(packed) != -(-count * bits // 8):
         raise ValueError(f"is damaged: it is not {count} probabilities of {bits} bits")
@@ -229,7 +260,7 @@ def _numbers(packed, count, bits):
     return numbers / (2**bits - 1)
 
 
-def _read_sample(path):
+def _read_sample(path: Path) -> tuple[list[str] | None, list[str]]:
     """Return the IDs of families, or None, and of people in an Oxford .sample file."""
     rows = [line.split() for line in read_lines(path) if line.strip()]
     if len(rows) < 3 or set(rows[1]) - set("0DCBP"):

@@ -1,5 +1,6 @@
 """Genotypes from any file: the readers by name, dosages in .npz and in text."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,12 +18,17 @@ from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
 from skgenetics.io._tables import parse_numbers, read_rows
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import ArrayLike, PathLike
 from skgenetics.utils._writing import atomic_path
 
-_READERS = {".bed": read_plink, ".pgen": read_plink2, ".bgen": read_bgen}
+_READERS: dict[str, Callable[..., Genotypes]] = {
+    ".bed": read_plink,
+    ".pgen": read_plink2,
+    ".bgen": read_bgen,
+}
 
 
-def read_genotypes(path, *, build=None):
+def read_genotypes(path: PathLike, *, build: str | None = None) -> Genotypes:
     """Open genotypes of any format that is read here, told by the ending of the name.
 
     Parameters
@@ -36,7 +42,7 @@ def read_genotypes(path, *, build=None):
           ``effect_allele``, ``other_allele``, ``build`` and ``counted_allele``: what
           `write_genotypes` writes.
         * ``.csv``, ``.tsv`` or ``.txt`` (also gzipped): a header, sample IDs in the first column,
-          then one column a variant, named chr_pos_ref_alt or anything else; empty, NA and -9 are
+          then one column per variant, named chr_pos_ref_alt or anything else; empty, NA and -9 are
           missing.
     build : str, optional
         Genome build of the positions, such as "GRCh37"; by default what an .npz says, else unknown.
@@ -57,14 +63,12 @@ def read_genotypes(path, *, build=None):
     path = Path(path)
     if path.suffix in _READERS:
         return _READERS[path.suffix](path, build=build)
-    found = (
-        [] if path.is_file() else [e for e in _READERS if path.with_name(path.name + e).is_file()]
-    )
-    if len(found) > 1:
-        names = " and ".join(path.name + ending for ending in found)
+    endings = [] if path.is_file() else _endings_of(path)
+    if len(endings) > 1:
+        names = " and ".join(path.name + ending for ending in endings)
         raise ValueError(f"There are {names}: give the whole name of one.")
-    if found:
-        return _READERS[found[0]](path.with_name(path.name + found[0]), build=build)
+    if endings:
+        return _READERS[endings[0]](path.with_name(path.name + endings[0]), build=build)
     if not path.exists():
         raise FileNotFoundError(f"There is no file {path}.")
     if path.suffix == ".npz":
@@ -74,11 +78,21 @@ def read_genotypes(path, *, build=None):
             f"Cannot read genotypes from {path.name}: expected .bed, .pgen, .bgen, .npz, .csv or "
             ".tsv."
         )
+    return _read_text(path, build)
+
+
+def _endings_of(path: Path) -> list[str]:
+    """Return the endings of files whose names begin with `path`."""
+    return [ending for ending in _READERS if path.with_name(path.name + ending).is_file()]
+
+
+def _read_text(path: Path, build: str | None) -> Genotypes:
+    """Read a table of dosages, one row per person."""
     header, rows = read_rows(path)
     names = header[1:]
     if not names:
         raise ValueError(
-            f"{path.name} has one column only; expected sample IDs, then one column a variant."
+            f"{path.name} has one column only; expected sample IDs, then one column per variant."
         )
     sample_ids = [row[0] for row in rows]
     values = parse_numbers([row[1:] for row in rows], sample_ids, names, path.name)
@@ -92,7 +106,7 @@ def read_genotypes(path, *, build=None):
     )
 
 
-def _read_npz(path, build):
+def _read_npz(path: Path, build: str | None) -> Genotypes:
     """Read the .npz that `write_genotypes` documents."""
     pd = import_optional("pandas", extra="dataframe")
     arrays = load_arrays(path)
@@ -138,7 +152,7 @@ def _read_npz(path, build):
     )
 
 
-def write_genotypes(path, genotypes):
+def write_genotypes(path: PathLike, genotypes: Genotypes) -> None:
     """Write `genotypes` to an .npz that `read_genotypes` reads back.
 
     Parameters
@@ -165,10 +179,12 @@ def write_genotypes(path, genotypes):
         for key in ("chromosome", "effect_allele", "other_allele"):
             arrays[key] = np.array(variants[key], dtype=str)
     with atomic_path(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, allow_pickle=False, **arrays)
 
 
-def _check_dosages(values, sample_ids, names, source):
+def _check_dosages(
+    values: np.ndarray, sample_ids: ArrayLike, names: ArrayLike, source: str
+) -> np.ndarray:
     """Return int8 (missing -127) or floating (missing NaN) dosages, all within 0..2."""
     missing = np.isnan(values) | (values == -9) | (values == MISSING)
     wrong = ~missing & ~((values >= 0) & (values <= 2))

@@ -1,8 +1,9 @@
 """Expression of genes: GTEx and QTLtools BED, GCT, parquet and text; one tissue or several."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -18,6 +19,7 @@ from skgenetics.io._tables import (
     split_lines,
 )
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import PathLike
 
 _GENE_HEADERS = frozenset(
     ("gene", "genes", "gene_id", "geneid", "gene_name", "phenotype_id", "ensembl_id")
@@ -25,7 +27,13 @@ _GENE_HEADERS = frozenset(
 _GENE_COLUMNS = ("gene_id", "symbol", "chromosome", "start", "end", "strand")
 
 
-def read_expression(path, *, genes=None, genes_in_rows=None, individual_of=None):
+def read_expression(
+    path: PathLike | Mapping[str, PathLike],
+    *,
+    genes: Sequence[str] | None = None,
+    genes_in_rows: bool | None = None,
+    individual_of: str | Mapping[str, str] | None = None,
+) -> Bunch:
     """Read expression (or other molecular phenotypes) of people, in one tissue or in several.
 
     Parameters
@@ -72,14 +80,14 @@ def read_expression(path, *, genes=None, genes_in_rows=None, individual_of=None)
     if not files:
         raise ValueError("path is an empty dict; expected at least one tissue.")
     wanted = None if genes is None else list(dict.fromkeys(genes))
-    tissues = [
+    tables = [
         _read_tissue(Path(file), wanted, genes_in_rows, individual_of) for file in files.values()
     ]
-    people = list(dict.fromkeys(chain.from_iterable(names for names, _, _ in tissues)))
-    known = {}
-    for _, rows, _ in reversed(tissues):  # what the first file says of a gene holds
-        known |= rows
-    found = list(dict.fromkeys(chain.from_iterable(rows for _, rows, _ in tissues)))
+    people = list(dict.fromkeys(chain.from_iterable(table.people for table in tables)))
+    known: dict[str, dict] = {}
+    for table in reversed(tables):  # what the first file says of a gene holds
+        known |= table.genes
+    chosen = list(dict.fromkeys(chain.from_iterable(table.genes for table in tables)))
     if wanted is not None:
         missing = [gene for gene in wanted if gene not in known]
         if missing:
@@ -88,15 +96,16 @@ def read_expression(path, *, genes=None, genes_in_rows=None, individual_of=None)
                 "the files: write genes as they do, with the version (ENSG00000134243.10) where "
                 "they have it."
             )
-        found = wanted
+        chosen = wanted
     row_of = {name: k for k, name in enumerate(people)}
-    column_of = {gene: k for k, gene in enumerate(found)}
-    values = np.full((len(people), len(found), len(tissues)), np.nan)
-    for t, (names, rows, table) in enumerate(tissues):
-        place = np.ix_([row_of[name] for name in names], [column_of[gene] for gene in rows], [t])
-        values[place] = table.T[:, :, None]
+    column_of = {gene: k for k, gene in enumerate(chosen)}
+    values = np.full((len(people), len(chosen), len(tables)), np.nan)
+    for t, table in enumerate(tables):
+        rows = [row_of[name] for name in table.people]
+        columns = [column_of[gene] for gene in table.genes]
+        values[np.ix_(rows, columns, [t])] = table.values.T[:, :, None]
     pd = import_optional("pandas", extra="dataframe")
-    frame = pd.DataFrame([known[gene] for gene in found], columns=list(_GENE_COLUMNS))
+    frame = pd.DataFrame([known[gene] for gene in chosen], columns=list(_GENE_COLUMNS))
     several = isinstance(path, Mapping)
     return Bunch(
         data=values if several else values[:, :, 0],
@@ -106,36 +115,57 @@ def read_expression(path, *, genes=None, genes_in_rows=None, individual_of=None)
     )
 
 
-def _read_tissue(path, wanted, genes_in_rows, individual_of):
-    """Return names of people, {gene: its row of the frame}, and values (genes, people)."""
+class _Tissue(NamedTuple):
+    """Expression in one tissue."""
+
+    people: list[str]
+    genes: dict[str, dict]  # what is known of each
+    values: np.ndarray  # (genes, people)
+
+
+class _Table(NamedTuple):
+    """A file of expression."""
+
+    samples: list[str]
+    genes: list[dict]  # `_GENE_COLUMNS`, as far as known
+    values: np.ndarray  # (genes, samples)
+
+
+def _read_tissue(
+    path: Path,
+    wanted: list[str] | None,
+    genes_in_rows: bool | None,
+    individual_of: str | Mapping[str, str] | None,
+) -> _Tissue:
+    """Read the file of one tissue."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     name, endings = path.name, set(path.suffixes)
     only = None if wanted is None else set(wanted)
     if ".bed" in endings:
-        samples, genes, table = _read_bed(path, only)
+        table = _read_bed(path, only)
     elif ".gct" in endings:
-        samples, genes, table = _read_gct(path, only)
+        table = _read_gct(path, only)
     elif ".parquet" in endings:
-        samples, genes, table = _read_parquet(path, genes_in_rows)
+        table = _read_parquet(path, genes_in_rows)
     elif endings & {".csv", ".tsv", ".txt"}:
-        samples, genes, table = _read_text(path, genes_in_rows)
+        table = _read_text(path, genes_in_rows)
     else:
         raise ValueError(
             f"Cannot read expression from {name}: expected .bed, .gct, .parquet, .csv, .tsv or "
             ".txt."
         )
-    if not samples or not (genes or only):
-        raise ValueError(f"{name} has {len(samples)} people and {len(genes)} genes.")
-    people = [_individual(sample, individual_of, name) for sample in samples]
-    names = [gene["gene_id"] for gene in genes]
-    for what, ids in (("person", samples), ("individual", people), ("gene", names)):
-        _check_once(what, ids, name)
-    kept = [k for k, gene in enumerate(names) if only is None or gene in only]
-    return people, {names[k]: genes[k] for k in kept}, table[kept]
+    if not table.samples or not (table.genes or only):
+        raise ValueError(f"{name} has {len(table.samples)} people and {len(table.genes)} genes.")
+    people = [_individual(sample, individual_of, name) for sample in table.samples]
+    genes = [gene["gene_id"] for gene in table.genes]
+    for noun, ids in (("person", table.samples), ("individual", people), ("gene", genes)):
+        _check_once(noun, ids, name)
+    rows = [k for k, gene in enumerate(genes) if only is None or gene in only]
+    return _Tissue(people, {genes[k]: table.genes[k] for k in rows}, table.values[rows])
 
 
-def _individual(sample, individual_of, source):
+def _individual(sample: str, individual_of: str | Mapping[str, str] | None, source: str) -> str:
     """Return whose a sample is."""
     if individual_of is None:
         return sample
@@ -148,19 +178,19 @@ def _individual(sample, individual_of, source):
     return str(individual_of[sample])
 
 
-def _check_once(what, names, source):
+def _check_once(noun: str, names: list[str], source: str) -> None:
     """Raise ValueError where a name is missing or comes twice."""
     seen = set()
     for name in names:
         if name in ("", "NA"):
-            raise ValueError(f"{source} has a {what} without a name.")
+            raise ValueError(f"{source} has a {noun} without a name.")
         if name in seen:
-            raise ValueError(f"{source}: {what} {name[:60]} comes more than once.")
+            raise ValueError(f"{source}: {noun} {name[:60]} comes more than once.")
         seen.add(name)
 
 
-def _read_bed(path, only):
-    """Read phenotypes in BED; return samples, genes and values (genes, samples)."""
+def _read_bed(path: Path, only: set[str] | None) -> _Table:
+    """Read phenotypes in BED."""
     name = path.name
     lines = (line for line in iterate_lines(path) if line.strip() and not line.startswith("##"))
     header = [field.strip() for field in next(lines, "").split("\t")]
@@ -181,11 +211,11 @@ def _read_bed(path, only):
                 )
         place = {"chromosome": chromosome, "start": int(start) + 1, "end": int(end)}
         genes.append({"gene_id": gene, "strand": others[-1] if others else None} | place)
-    return header[n_fixed:], genes, values
+    return _Table(header[n_fixed:], genes, values)
 
 
-def _read_gct(path, only):
-    """Read GCT 1.2; return samples, genes and values (genes, samples)."""
+def _read_gct(path: Path, only: set[str] | None) -> _Table:
+    """Read GCT 1.2."""
     name = path.name
     lines = (line for line in iterate_lines(path) if line.strip())
     version, sizes = next(lines, "").strip(), next(lines, "").split()
@@ -204,13 +234,22 @@ def _read_gct(path, only):
             f"says {' and '.join(sizes[:2])[:60]}: it is damaged."
         )
     genes = [{"gene_id": row[gene], "symbol": row[symbol]} for row in rows]
-    return header[n_fixed:], genes, values
+    return _Table(header[n_fixed:], genes, values)
 
 
-def _read_genes(lines, header, n_fixed, id_column, only, name):
+def _read_genes(
+    lines: Iterable[str],
+    header: list[str],
+    n_fixed: int,
+    id_column: int,
+    only: set[str] | None,
+    name: str,
+) -> tuple[int, list[list[str]], np.ndarray]:
     """Return the number of rows, and of those of `only` the first fields and the values."""
     check_header(header, name)
-    fixed, values, number = [], [], 0
+    fixed: list[list[str]] = []
+    values: list[np.ndarray] = []
+    number = 0
     for number, line in enumerate(lines, start=1):
         (row,) = split_lines([line], "\t", name)
         if len(row) != len(header):
@@ -229,8 +268,8 @@ def _read_genes(lines, header, n_fixed, id_column, only, name):
     return number, fixed, np.array(values).reshape(len(fixed), len(header) - n_fixed)
 
 
-def _read_text(path, genes_in_rows):
-    """Read a text table; return samples, genes and values (genes, samples)."""
+def _read_text(path: Path, genes_in_rows: bool | None) -> _Table:
+    """Read a text table."""
     header, rows = read_rows(path)
     if genes_in_rows is None:
         genes_in_rows = header[0].lstrip("#").lower() in _GENE_HEADERS
@@ -247,8 +286,8 @@ def _read_text(path, genes_in_rows):
     return _oriented(names, [header[k] for k in columns], values, genes_in_rows)
 
 
-def _read_parquet(path, genes_in_rows):
-    """Read a parquet table; return samples, genes and values (genes, samples)."""
+def _read_parquet(path: Path, genes_in_rows: bool | None) -> _Table:
+    """Read a parquet table."""
     pd = import_optional("pandas", extra="dataframe")
     import_optional("pyarrow", extra="parquet")
     try:
@@ -269,8 +308,10 @@ def _read_parquet(path, genes_in_rows):
     return _oriented([*map(str, frame.index)], [*map(str, frame.columns)], values, genes_in_rows)
 
 
-def _oriented(rows, columns, values, genes_in_rows):
-    """Return samples, genes and values (genes, samples) of a table either way round."""
+def _oriented(
+    rows: list[str], columns: list[str], values: np.ndarray, genes_in_rows: bool
+) -> _Table:
+    """Return a table that is either way round."""
     samples, genes = (columns, rows) if genes_in_rows else (rows, columns)
-    table = values if genes_in_rows else values.T
-    return samples, [{"gene_id": gene} for gene in genes], table
+    by_gene = values if genes_in_rows else values.T
+    return _Table(samples, [{"gene_id": gene} for gene in genes], by_gene)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from skgenetics.io._tables import read_lines
+from skgenetics.utils._typing import PathLike
 
 
-def read_gene_sets(path):
-    """Read gene sets in GMT: one set a line, of name, description and genes, separated by TAB.
+def read_gene_sets(path: PathLike) -> dict[str, list[str]]:
+    """Read gene sets in GMT: one set per line, of name, description and genes, separated by TAB.
 
     Parameters
     ----------
@@ -28,7 +29,8 @@ def read_gene_sets(path):
     ----------
     Subramanian et al. (2005), PNAS 102:15545; Liberzon et al. (2015), Cell Systems 1:417 (MSigDB).
     """
-    source, gene_sets = Path(path).name, {}
+    source = Path(path).name
+    gene_sets: dict[str, list[str]] = {}
     for number, line in enumerate(read_lines(path), start=1):
         if not line.strip():
             continue
@@ -43,5 +45,5 @@ def read_gene_sets(path):
             raise ValueError(f"{source}, line {number}: there is another set {name[:60]!r}.")
         gene_sets[name] = genes
     if not gene_sets:
-        raise ValueError(f"{source} is empty; expected one gene set a line.")
+        raise ValueError(f"{source} is empty; expected one gene set per line.")
     return gene_sets

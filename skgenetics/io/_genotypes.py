@@ -1,13 +1,14 @@
 """The one shape that every genotype reader returns."""
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from skgenetics.io._tables import is_position
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,16 @@ class Genotypes:
     can open the file itself. ``np.asarray(genotypes, dtype=float)`` reads all, missing NaN.
     """
 
-    def __init__(self, values, samples, variants, *, counted_allele, source, build=None):
+    def __init__(
+        self,
+        values: Any,
+        samples: "pd.MultiIndex",
+        variants: "pd.DataFrame",
+        *,
+        counted_allele: str,
+        source: str,
+        build: str | None = None,
+    ) -> None:
         if values.shape != (len(samples), len(variants)):
             raise ValueError(
                 f"{source} holds genotypes of shape {values.shape}, but names {len(samples)} "
@@ -66,17 +76,17 @@ class Genotypes:
         self._columns = np.arange(values.shape[1])
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, int]:
         """Numbers of samples and of variants."""
         return len(self._rows), len(self._columns)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
         rows = np.atleast_1d(self._rows[rows])
         columns = np.atleast_1d(self._columns[columns])
         return self.values[np.ix_(rows, columns)]
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         values = self[:, :]
         if dtype is None or values.dtype != np.int8 or np.issubdtype(dtype, np.integer):
             return np.asarray(values, dtype=dtype)
@@ -84,14 +94,14 @@ class Genotypes:
         result[values == MISSING] = np.nan  # not the code, which would pass for a dosage
         return result
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         n_samples, n_variants = self.shape
         return (
             f"<Genotypes of {self.source}: {n_samples:,} samples x {n_variants:,} variants, "
             f"{self.counted_allele} counted>"
         )
 
-    def select(self, rows=slice(None), columns=slice(None)):
+    def select(self, rows: Any = slice(None), columns: Any = slice(None)) -> "Genotypes":
         """Return the same genotypes narrowed to `rows` and `columns`, without reading them."""
         narrowed = object.__new__(type(self))
         narrowed.__dict__.update(self.__dict__)
@@ -102,16 +112,14 @@ class Genotypes:
         return narrowed
 
 
-def sample_index(
-    family_ids: Sequence[object] | None, sample_ids: Sequence[object]
-) -> "pd.MultiIndex":
+def sample_index(family_ids: ArrayLike | None, sample_ids: ArrayLike) -> "pd.MultiIndex":
     """Return how people are indexed throughout: by family and ID, as text.
 
     Parameters
     ----------
-    family_ids : sequence of length n_people, or None
+    family_ids : array-like of length n_people, or None
         None: everyone is of the family "0".
-    sample_ids : sequence of length n_people
+    sample_ids : array-like of length n_people
 
     Returns
     -------
@@ -125,37 +133,50 @@ def sample_index(
     return pd.MultiIndex.from_arrays(arrays, names=["FID", "IID"])
 
 
-def variants_from_names(names):
+class VariantFields(NamedTuple):
+    """What a file says of a variant, as text: the `VARIANT_COLUMNS`."""
+
+    chromosome: str
+    base_pair_location: str  # empty if unknown
+    variant_id: str  # empty or "." if unknown
+    effect_allele: str
+    other_allele: str
+
+
+def variants_from_names(names: Iterable[str]) -> "pd.DataFrame":
     """Return the variants frame of column names; chr_pos_ref_alt is taken apart, alt is counted."""
     pd = import_optional("pandas", extra="dataframe")
     rows = []
     for name in names:
         match = _VARIANT_NAME.match(name)
-        known = match is not None and is_position(match[2])
-        chromosome, position, ref, alt = match.groups() if known else ("", None, "", "")
+        if match is not None and is_position(match[2]):
+            chromosome, position, ref, alt = match.groups()
+        else:
+            chromosome, position, ref, alt = "", None, "", ""
         rows.append((chromosome, position, name, alt, ref))
     variants = pd.DataFrame(rows, columns=list(VARIANT_COLUMNS))
     return variants.astype({"base_pair_location": "Int64"})
 
 
-def variants_frame(chromosome, position, variant_id, effect_allele, other_allele, source):
-    """Return the variants frame of columns of text; without an ID, it is chr_pos_other_effect.
+def variants_frame(variants: Sequence[VariantFields], source: str) -> "pd.DataFrame":
+    """Return the variants frame; without an ID, it is chr_pos_other_effect.
 
     An empty position is NA.
     """
     pd = import_optional("pandas", extra="dataframe")
     positions, names = [], []
-    for row, value in enumerate(position):
-        value, known = str(value), variant_id[row] not in ("", ".")
-        if value and not is_position(value):
-            who = variant_id[row] if known else f"variant {row + 1}"
+    for number, variant in enumerate(variants, start=1):
+        text, has_id = str(variant.base_pair_location), variant.variant_id not in ("", ".")
+        if text and not is_position(text):
+            who = variant.variant_id if has_id else f"variant {number}"
             raise ValueError(
-                f"{source}: the position of {who} is {value[:40]!r}; expected a whole number of "
+                f"{source}: the position of {who} is {text[:40]!r}; expected a whole number of "
                 "base pairs."
             )
-        place = (chromosome[row], value, other_allele[row], effect_allele[row])
-        names.append(variant_id[row] if known else "_".join(place))
-        positions.append(int(value) if value else pd.NA)
+        place = (variant.chromosome, text, variant.other_allele, variant.effect_allele)
+        names.append(variant.variant_id if has_id else "_".join(place))
+        positions.append(int(text) if text else pd.NA)
+    chromosome, _, _, effect_allele, other_allele = zip(*variants, strict=True)
     return pd.DataFrame(
         {
             "chromosome": pd.Series(chromosome, dtype="str"),

@@ -1,21 +1,27 @@
 """Matrices of linkage disequilibrium: correlations of dosages."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skgenetics.io._arrays import load_arrays
-from skgenetics.io._genotypes import variants_frame, variants_from_names
+from skgenetics.io._genotypes import VariantFields, variants_frame, variants_from_names
 from skgenetics.io._plink2 import read_pvar
 from skgenetics.io._tables import (
     find_delimiter,
     iterate_lines,
-    listed,
     read_lines,
     split_lines,
     split_rows,
 )
+from skgenetics.utils._text import first_names
+from skgenetics.utils._typing import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TOLERANCE = 5e-3  # text holds few digits
 _ROWS_AT_ONCE = 1024
@@ -28,7 +34,9 @@ _NAMES = {
 }
 
 
-def read_ld(path, *, variants=None):
+def read_ld(
+    path: PathLike, *, variants: PathLike | None = None
+) -> tuple[np.ndarray, "pd.DataFrame | None"]:
     """Read a square matrix of correlations r between the dosages of variants.
 
     Parameters
@@ -91,15 +99,15 @@ def read_ld(path, *, variants=None):
         raise FileNotFoundError(f"There is no file {path}.")
     if ".vcor2" in path.suffixes:
         raise ValueError(f"{path.name} holds r2, which has lost the sign of r: use --r-unphased.")
-    own, given = _read_variants(_beside(path)), _read_variants(variants)
-    known = own if own is not None else given
+    beside, listed = _read_variants(_beside(path)), _read_variants(variants)
+    known = beside if beside is not None else listed
     if path.suffix in (".npz", ".npy"):
-        ld, named = _read_numpy(path)
+        ld, inside = _read_numpy(path)
     elif path.suffix == ".bin":
-        ld, named = _read_binary(path, None if known is None else len(known)), None
+        ld, inside = _read_binary(path, None if known is None else len(known)), None
     else:
-        ld, named = _read_text(path)
-    frame = _looked_up(own if own is not None else named, given, path.name)
+        ld, inside = _read_text(path)
+    frame = _looked_up(beside if beside is not None else inside, listed, path.name)
     if ld.ndim != 2 or ld.shape[0] != ld.shape[1] or not len(ld):
         raise ValueError(f"{path.name} has shape {ld.shape}; expected a square matrix.")
     if frame is not None and len(frame) != len(ld):
@@ -115,7 +123,7 @@ def read_ld(path, *, variants=None):
     return ld, frame
 
 
-def _read_numpy(path):
+def _read_numpy(path: Path) -> "tuple[np.ndarray, pd.DataFrame | None]":
     """Return the matrix in an .npy or .npz, dense or sparse, and its variants or None."""
     arrays = load_arrays(path)
     if isinstance(arrays, np.ndarray):
@@ -131,10 +139,10 @@ def _read_numpy(path):
     return ld, _variants_of(columns, path.name) if columns else None
 
 
-def _read_binary(path, n_variants):
+def _read_binary(path: Path, n_variants: int | None) -> np.ndarray:
     """Return the matrix in a .bin of PLINK: square or triangle, 8 or 4 bytes a number."""
     size = path.stat().st_size
-    found = []
+    candidates = []
     for dtype in (np.dtype("<f8"), np.dtype("<f4")):
         count, rest = divmod(size, dtype.itemsize)
         square, triangle = round(count**0.5), round(((8 * count + 1) ** 0.5 - 1) / 2)
@@ -143,50 +151,29 @@ def _read_binary(path, n_variants):
                 values = np.fromfile(path, dtype=dtype)
                 ld = values.reshape(p, p) if expected == p * p else _from_triangle(values, p)
                 if np.allclose(np.diag(ld), 1, atol=_TOLERANCE, equal_nan=True):
-                    found.append(ld)
-    if len(found) != 1:
+                    candidates.append(ld)
+    if len(candidates) != 1:
+        verb = "may be more than one" if candidates else "is no"
         whose = "" if n_variants is None else f" of {n_variants} variants"
         raise ValueError(
-            f"{path.name} has {size} bytes, which {'may be more than one' if found else 'is no'} "
-            f"square or triangle of correlations{whose} in 8 or 4 bytes: it is damaged, or the "
-            "variants are not its own (PLINK 2 writes them beside it, in .vars)."
+            f"{path.name} has {size} bytes, which {verb} square or triangle of correlations{whose} "
+            "in 8 or 4 bytes: it is damaged, or the variants are not its own (PLINK 2 writes them "
+            "beside it, in .vars)."
         )
-    return found[0]
+    return candidates[0]
 
 
-def _from_triangle(values, p):
+def _from_triangle(values: np.ndarray, p: int) -> np.ndarray:
     """Return the matrix whose lower triangle, with its diagonal, is `values` row by row."""
     ld = np.zeros((p, p), dtype=values.dtype)
     ld[np.tril_indices(p)] = values
     return ld
 
 
-def _read_text(path):
+def _read_text(path: Path) -> "tuple[np.ndarray, pd.DataFrame | None]":
     """Return the matrix in a text, square or lower triangle, and its variants or None."""
     name = path.name
-    lines = (line for line in iterate_lines(path) if line.strip())
-    first = next(lines, None)
-    if first is None:
-        raise ValueError(f"{name} is empty; expected a matrix of correlations.")
-
-    def fields(line):
-        line = line.rstrip()  # PLINK 1 ends lines with a TAB
-        return [field.strip() for field in split_lines([line], find_delimiter(line), name)[0]]
-
-    header, rows, named_rows = fields(first), [], False
-    if any(field.startswith(("ID_A", "SNP_A")) for field in header):
-        raise ValueError(
-            f"{name} is a table of pairs, from which PLINK left out small correlations: make a "
-            "matrix with --r-unphased square."
-        )
-    if all(_is_float(field) for field in header):
-        rows.append(_numbers(header, 1, name))
-        header = None
-    for number, line in enumerate(lines, start=len(rows) + 1):
-        row = fields(line)
-        if number == 1:
-            named_rows = not _is_float(row[0])
-        rows.append(_numbers(row[named_rows:], number, name))
+    header, rows = _rows_of_numbers(path)
     if not rows:
         raise ValueError(f"{name} has one line of names only; expected a matrix of correlations.")
     lengths, p = [len(row) for row in rows], len(rows)
@@ -202,7 +189,37 @@ def _read_text(path):
     return np.array(rows), frame
 
 
-def _is_float(text):
+def _rows_of_numbers(path: Path) -> tuple[list[str] | None, list[np.ndarray]]:
+    """Return the names in the first line, if there are any, and the rows without their names."""
+    name = path.name
+    lines = (line for line in iterate_lines(path) if line.strip())
+    first = next(lines, None)
+    if first is None:
+        raise ValueError(f"{name} is empty; expected a matrix of correlations.")
+    header = _fields(first, name)
+    if any(field.startswith(("ID_A", "SNP_A")) for field in header):
+        raise ValueError(
+            f"{name} is a table of pairs, from which PLINK left out small correlations: make a "
+            "matrix with --r-unphased square."
+        )
+    has_header = not all(_is_float(field) for field in header)
+    rows = [] if has_header else [_numbers(header, 1, name)]
+    named_rows = False
+    for number, line in enumerate(lines, start=len(rows) + 1):
+        row = _fields(line, name)
+        if number == 1:
+            named_rows = not _is_float(row[0])
+        rows.append(_numbers(row[named_rows:], number, name))
+    return (header if has_header else None), rows
+
+
+def _fields(line: str, name: str) -> list[str]:
+    """Return the fields of a line."""
+    line = line.rstrip()  # PLINK 1 ends lines with a TAB
+    return [field.strip() for field in split_lines([line], find_delimiter(line), name)[0]]
+
+
+def _is_float(text: str) -> bool:
     """Whether `text` is a number or NaN."""
     try:
         float(text.replace("NA", "nan"))
@@ -211,7 +228,7 @@ def _is_float(text):
     return True
 
 
-def _numbers(fields, number, name):
+def _numbers(fields: list[str], number: int, name: str) -> np.ndarray:
     """Return a row of text as float64."""
     for field in fields:
         if not _is_float(field):
@@ -219,7 +236,7 @@ def _numbers(fields, number, name):
     return np.array([float(field.replace("NA", "nan")) for field in fields])
 
 
-def _completed(ld, name):
+def _completed(ld: np.ndarray, name: str) -> np.ndarray:
     """Return a symmetric matrix, from one that is symmetric already or one triangle of it."""
     if ld.dtype not in (np.float32, np.float64):
         ld = ld.astype(np.float64)
@@ -247,31 +264,33 @@ def _completed(ld, name):
     return ld
 
 
-def _of_varying(ld, frame, name):
+def _of_varying(
+    ld: np.ndarray, frame: "pd.DataFrame | None", name: str
+) -> "tuple[np.ndarray, pd.DataFrame | None]":
     """Return the LD and the frame of the variants that have r."""
     undefined = np.isnan(ld)
     if not undefined.any():
         return ld, frame
     # r of one that does not vary is NaN with all others, whatever its diagonal says
-    kept = undefined.sum(axis=1) < max(len(ld) - 1, 1)
-    first = int(np.argmin(kept)) if not kept.all() else int(np.argmax(undefined.any(axis=1)))
-    if frame is None or not kept.any() or undefined[np.ix_(kept, kept)].any():
+    varies = undefined.sum(axis=1) < max(len(ld) - 1, 1)
+    first = int(np.argmin(varies)) if not varies.all() else int(np.argmax(undefined.any(axis=1)))
+    if frame is None or not varies.any() or undefined[np.ix_(varies, varies)].any():
         who = f"variant {first + 1}" if frame is None else frame["variant_id"].iloc[first]
         raise ValueError(
             f"{name} holds NaN (first: {who}): variants that do not vary have no r. Make the LD "
             "without them (PLINK: --mac 1), or name its variants, so that they can be left out."
         )
-    frame = frame[kept].reset_index(drop=True)
+    frame = frame[varies].reset_index(drop=True)
     frame.attrs["notes"] = [
-        f"{name}: {(~kept).sum():,} variants that do not vary were left out of the LD."
+        f"{name}: {(~varies).sum():,} variants that do not vary were left out of the LD."
     ]
-    return ld[np.ix_(kept, kept)], frame
+    return ld[np.ix_(varies, varies)], frame
 
 
-def _check_values(ld, frame, name):
-    """Raise ValueError unless the numbers are correlations; warn where they look like r2."""
+def _check_values(ld: np.ndarray, frame: "pd.DataFrame | None", name: str) -> None:
+    """Raise ValueError unless the numbers are correlations; warn if they look like r2."""
 
-    def variant(row):
+    def variant(row: int) -> str:
         return f"variant {row + 1}" if frame is None else frame["variant_id"].iloc[row]
 
     wrong = np.flatnonzero(np.abs(np.diag(ld) - 1) > _TOLERANCE)
@@ -293,7 +312,7 @@ def _check_values(ld, frame, name):
         )
 
 
-def _beside(path):
+def _beside(path: Path) -> Path | None:
     """Return the file beside LD that names its variants, or None."""
     names = [path.name + ".vars"]
     if path.suffix in (".zst", ".gz"):
@@ -303,14 +322,14 @@ def _beside(path):
     return next((path.with_name(name) for name in names if path.with_name(name).is_file()), None)
 
 
-def _read_variants(path):
-    """Return the frame of the variants in a file, or None where there is none."""
+def _read_variants(path: PathLike | None) -> "pd.DataFrame | None":
+    """Return the frame of the variants in a file, or None if there is none."""
     if path is None:
         return None
     path = Path(path)
     name, endings = path.name, path.suffixes
     if ".pvar" in endings:
-        return read_pvar(path)[-1]
+        return read_pvar(path).frame
     lines = [line for line in read_lines(path) if line.strip()]
     if not lines:
         raise ValueError(f"{name} is empty; expected one variant a line.")
@@ -322,43 +341,45 @@ def _read_variants(path):
     return _variants_of(dict(zip(header, zip(*rows))), name)
 
 
-def _looked_up(own, given, name):
-    """Return the rows of `given` that the LD names, in its order."""
-    if own is None or given is None:
-        frame = own if given is None else given
-    else:
-        place = {variant: row for row, variant in enumerate(given["variant_id"])}
-        missing = [variant for variant in own["variant_id"] if variant not in place]
+def _looked_up(
+    named: "pd.DataFrame | None", listed: "pd.DataFrame | None", name: str
+) -> "pd.DataFrame | None":
+    """Return the variants that the LD names, in its order, as the file of variants lists them."""
+    frame = named if listed is None else listed
+    if named is not None and listed is not None:
+        row_of = {variant: row for row, variant in enumerate(listed["variant_id"])}
+        missing = [variant for variant in named["variant_id"] if variant not in row_of]
         if missing:
             raise ValueError(
-                f"{len(missing)} of the {len(own)} variants of {name} (first: {missing[0][:60]}) "
+                f"{len(missing)} of the {len(named)} variants of {name} (first: {missing[0][:60]}) "
                 "are not in the file of variants: they are looked up by ID."
             )
-        repeated = given["variant_id"][given["variant_id"].duplicated()]
-        repeated = repeated[repeated.isin(own["variant_id"])]
+        repeated = listed["variant_id"][listed["variant_id"].duplicated()]
+        repeated = repeated[repeated.isin(named["variant_id"])]
         if len(repeated):
             raise ValueError(f"{repeated.iloc[0][:60]} is in the file of variants twice.")
-        frame = given.iloc[[place[variant] for variant in own["variant_id"]]]
+        frame = listed.iloc[[row_of[variant] for variant in named["variant_id"]]]
     if frame is not None:
         frame = frame.reset_index(drop=True)
         frame.attrs["notes"] = []
     return frame
 
 
-def _variants_of(columns, name):
+def _variants_of(columns: Mapping[str, ArrayLike], name: str) -> "pd.DataFrame":
     """Return the variants frame of columns under any of their usual names."""
     known = {column.lstrip("#").lower(): values for column, values in columns.items()}
     n_rows = len(next(iter(columns.values())))
-    found = {
+    values_of = {
         column: next((known[other] for other in names if other in known), None)
         for column, names in _NAMES.items()
     }
-    if found["variant_id"] is None and found["base_pair_location"] is None:
+    if values_of["variant_id"] is None and values_of["base_pair_location"] is None:
         raise ValueError(
-            f"{name} has columns {listed([*columns])}; expected rsid, chromosome, position, "
-            "allele1 and allele2, or some of them."
+            f"{name} has columns {first_names([*columns], 8)}; expected rsid, chromosome, "
+            "position, allele1 and allele2, or some of them."
         )
+    texts = [[""] * n_rows if values is None else values for values in values_of.values()]
     return variants_frame(
-        *(found[column] if found[column] is not None else [""] * n_rows for column in _NAMES),
+        [VariantFields(*fields) for fields in zip(*texts, strict=True)],
         name,
     )

@@ -1,11 +1,17 @@
 """Matching people by name, never by order."""
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+if TYPE_CHECKING:
+    import pandas as pd
 
-def match_samples(**sources):
+
+def match_samples(
+    **sources: "pd.MultiIndex",
+) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     """Find the people that every source has, by name.
 
     Parameters
@@ -34,10 +40,9 @@ def match_samples(**sources):
     keys = {
         name: index.get_level_values("IID") if by_iid else index for name, index in sources.items()
     }
-    first, *others = keys
-    common = keys[first]
-    for name in others:
-        common = common[common.isin(keys[name])]
+    common = next(iter(keys.values()))
+    for key in keys.values():
+        common = common[common.isin(key)]
     if not len(common):
         raise ValueError(
             "Nobody is in all of "
@@ -53,12 +58,12 @@ def match_samples(**sources):
     return positions, dropped
 
 
-def _say(key):
+def _say(key: object) -> str:
     """Return an ID in words."""
     return " ".join(key) if isinstance(key, tuple) else str(key)
 
 
-def _check_pairs(sources):
+def _check_pairs(sources: "dict[str, pd.MultiIndex]") -> None:
     """Raise ValueError unless FID and IID together are unique and present in every source."""
     for name, index in sources.items():
         repeated = index[index.duplicated()]
@@ -77,7 +82,7 @@ def _check_pairs(sources):
                 )
 
 
-def _check_families(sources, positions):
+def _check_families(sources: "dict[str, pd.MultiIndex]", positions: dict[str, np.ndarray]) -> None:
     """Raise ValueError where people matched by IID have different families.
 
     A family "0", or one that repeats the IID, says nothing.

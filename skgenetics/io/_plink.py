@@ -1,12 +1,19 @@
 """PLINK 1 binary genotypes, through bed-reader."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from skgenetics.io._genotypes import Genotypes, sample_index, variants_frame
+from skgenetics.io._genotypes import (
+    Genotypes,
+    VariantFields,
+    sample_index,
+    variants_frame,
+)
 from skgenetics.io._tables import read_lines
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import PathLike
 
 _MAGIC = b"\x6c\x1b\x01"
 
@@ -17,10 +24,10 @@ class _Bed:
     `path` is absolute: a worker process may stand in another folder.
     """
 
-    def __init__(self, path, shape, num_threads):
+    def __init__(self, path: str, shape: tuple[int, int], num_threads: int) -> None:
         self.path, self.shape, self.num_threads = path, shape, num_threads
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         rows, columns = (np.ravel(index) for index in key)
         bed_reader = import_optional("bed_reader", extra="plink")
         n_samples, n_variants = self.shape
@@ -39,7 +46,7 @@ _NO_PROPERTIES = dict.fromkeys(
 )
 
 
-def read_plink(prefix, *, num_threads=1, build=None):
+def read_plink(prefix: PathLike, *, num_threads: int = 1, build: str | None = None) -> Genotypes:
     """Open PLINK 1 files: ``prefix.bed``, ``.bim`` and ``.fam``.
 
     Parameters
@@ -79,18 +86,21 @@ def read_plink(prefix, *, num_threads=1, build=None):
     people, variants = _columns(fam), _columns(bim)
     _check_bed(bed, len(people), len(variants))
 
-    chromosome, name, _, position, a1, a2 = zip(*variants, strict=True)
+    fields = [
+        VariantFields(chromosome, position, name, a1, a2)
+        for chromosome, name, _, position, a1, a2 in variants
+    ]
     return Genotypes(
         _Bed(str(bed.absolute()), (len(people), len(variants)), num_threads),
         sample_index([row[0] for row in people], [row[1] for row in people]),
-        variants_frame(chromosome, position, name, a1, a2, bim.name),
+        variants_frame(fields, bim.name),
         counted_allele=f"A1 of {bim.name}",
         source=bed.name,
         build=build,
     )
 
 
-def _columns(path):
+def _columns(path: Path) -> list[list[str]]:
     """Return the rows of a .fam or .bim, each of six fields."""
     rows = [line.split() for line in read_lines(path) if line.strip()]
     if not rows:
@@ -101,7 +111,7 @@ def _columns(path):
     return rows
 
 
-def _check_bed(path, n_samples, n_variants):
+def _check_bed(path: Path, n_samples: int, n_variants: int) -> None:
     """Raise ValueError unless the .bed begins and is as long as it must be."""
     with open(path, "rb") as file:
         magic = file.read(3)

@@ -1,14 +1,27 @@
 """PLINK 2 binary genotypes, through pgenlib."""
 
 import os
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.io._genotypes import MISSING, Genotypes, sample_index, variants_frame
-from skgenetics.io._tables import iterate_lines, listed, read_lines
+from skgenetics.io._genotypes import (
+    MISSING,
+    Genotypes,
+    VariantFields,
+    sample_index,
+    variants_frame,
+)
+from skgenetics.io._tables import iterate_lines, read_lines
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import first_names
+from skgenetics.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class _Pgen:
@@ -18,12 +31,12 @@ class _Pgen:
     worker process may stand in another folder.
     """
 
-    def __init__(self, path, n_samples, variants, alleles, offsets, dtype):
-        self.path, self.offsets, self.dtype = path, offsets, dtype
-        self.variants, self.alleles = variants, alleles
-        self.shape = n_samples, len(variants)
+    def __init__(self, path: str, n_samples: int, named: "PlinkVariants", dtype: np.dtype) -> None:
+        self.path, self.offsets, self.dtype = path, named.offsets, dtype
+        self.variants, self.alleles = named.variants, named.alleles
+        self.shape = n_samples, len(named.variants)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> np.ndarray:
         rows, columns = (np.ravel(index) for index in key)
         values = np.empty((len(rows), len(columns)), dtype=self.dtype, order="F")
         buffer = np.empty(self.shape[0], dtype=self.dtype)
@@ -42,7 +55,7 @@ class _Pgen:
         return values
 
 
-def read_plink2(prefix, *, build=None):
+def read_plink2(prefix: PathLike, *, build: str | None = None) -> Genotypes:
     """Open PLINK 2 files: ``prefix.pgen``, ``.pvar`` (or ``.pvar.zst``, ``.bim``), ``.psam``.
 
     Parameters
@@ -80,13 +93,13 @@ def read_plink2(prefix, *, build=None):
     pvar = _existing(prefix, ".pvar", ".pvar.zst", ".bim")
     psam = _existing(prefix, ".psam", ".fam")
     family_ids, sample_ids = _read_psam(psam)
-    variants, alleles, offsets, n_variants, frame = read_pvar(pvar)
-    with _open(pgen, allele_idx_offsets=offsets) as reader:
+    named = read_pvar(pvar)
+    with _open(pgen, allele_idx_offsets=named.offsets) as reader:
         n_samples, n_stored = reader.get_raw_sample_ct(), reader.get_variant_ct()
-    if (n_samples, n_stored) != (len(sample_ids), n_variants):
+    if (n_samples, n_stored) != (len(sample_ids), named.n_variants):
         raise ValueError(
             f"{pgen.name} holds {n_samples} people and {n_stored} variants, but {psam.name} names "
-            f"{len(sample_ids)} and {pvar.name} {n_variants}: they are not of one set."
+            f"{len(sample_ids)} and {pvar.name} {named.n_variants}: they are not of one set."
         )
     with open(pgen, "rb") as file:
         header = file.read(12)
@@ -94,16 +107,16 @@ def read_plink2(prefix, *, build=None):
     plain = header[2] == 0x10 and header[11] & 15 < 4
     dtype = np.dtype(np.int8 if plain else np.float32)
     return Genotypes(
-        _Pgen(str(pgen.absolute()), n_samples, variants, alleles, offsets, dtype),
+        _Pgen(str(pgen.absolute()), n_samples, named, dtype),
         sample_index(family_ids, sample_ids),
-        frame,
+        named.frame,
         counted_allele=f"alternate allele of {pvar.name}",
         source=pgen.name,
         build=build,
     )
 
 
-def _existing(prefix, *endings):
+def _existing(prefix: Path, *endings: str) -> Path:
     """Return the first file that exists, or raise FileNotFoundError."""
     for ending in endings:
         path = prefix.with_name(prefix.name + ending)
@@ -115,24 +128,36 @@ def _existing(prefix, *endings):
     )
 
 
-def _open(path, **options):
+def _open(path: str | Path, **arguments: Any) -> Any:
     """Return pgenlib's reader of a .pgen."""
     pgenlib = import_optional("pgenlib", extra="plink")
     try:
-        return pgenlib.PgenReader(os.fsencode(path), **options)
+        return pgenlib.PgenReader(os.fsencode(path), **arguments)
     except RuntimeError as error:
         raise ValueError(f"{Path(path).name} is not a readable .pgen: {_said(error)}") from error
 
 
-def _said(error):
+def _said(error: Exception) -> str:
     """Return pgenlib's words."""
     words = error.args[0] if error.args else ""
     return (words.decode(errors="replace") if isinstance(words, bytes) else str(words)).strip()
 
 
-def read_pvar(path):
-    """Return the file's variant and allele of each column, offsets of alleles, and the frame."""
-    lines = (line for line in iterate_lines(path) if line.strip() and not line.startswith("##"))
+class PlinkVariants(NamedTuple):
+    """The variants of a .pvar: a column for each alternate allele of each."""
+
+    variants: np.ndarray  # (n_columns,) number of the file's variant
+    alleles: np.ndarray  # (n_columns,) number of its allele
+    offsets: np.ndarray | None  # (n_variants + 1,) of alleles; None if each variant has two
+    n_variants: int  # of the file
+    frame: "pd.DataFrame"  # one row per column
+
+
+def read_pvar(path: Path) -> PlinkVariants:
+    """Read a .pvar, or a .bim."""
+    lines: Iterator[str] = (
+        line for line in iterate_lines(path) if line.strip() and not line.startswith("##")
+    )
     first = next(lines, None)
     if first is None:
         raise ValueError(f"{path.name} is empty.")
@@ -146,10 +171,10 @@ def read_pvar(path):
     wanted = ("CHROM", "POS", "ID", "ALT", "REF")
     if not set(wanted) <= set(header):
         raise ValueError(
-            f"{path.name} has columns {listed(header)}; expected #{', '.join(wanted)}."
+            f"{path.name} has columns {first_names(header, 8)}; expected #{', '.join(wanted)}."
         )
     places = [header.index(column) for column in wanted]
-    columns, variants, alleles, n_variants = [], [], [], 0
+    fields_of_columns, variants, alleles, n_variants = [], [], [], 0
     for n_variants, line in enumerate(lines, start=1):
         fields = line.split(None, len(header))
         if len(fields) != len(header):
@@ -158,19 +183,24 @@ def read_pvar(path):
             )
         chromosome, position, name, alt, ref = (fields[k] for k in places)
         for allele, effect in enumerate(alt.split(","), start=1):
-            columns.append((chromosome, position, name, effect, ref))
+            fields_of_columns.append(VariantFields(chromosome, position, name, effect, ref))
             variants.append(n_variants - 1)
             alleles.append(allele)
-    if not columns:
+    if not fields_of_columns:
         raise ValueError(f"{path.name} names no variant.")
     offsets = None
-    if len(columns) > n_variants:
+    if len(fields_of_columns) > n_variants:
         offsets = np.cumsum([0, *(1 + np.bincount(variants))]).astype(np.uintp)
-    variants, alleles = np.array([variants, alleles], dtype=np.uint32)
-    return variants, alleles, offsets, n_variants, variants_frame(*zip(*columns), path.name)
+    return PlinkVariants(
+        np.array(variants, dtype=np.uint32),
+        np.array(alleles, dtype=np.uint32),
+        offsets,
+        n_variants,
+        variants_frame(fields_of_columns, path.name),
+    )
 
 
-def _read_psam(path):
+def _read_psam(path: Path) -> tuple[list[str] | None, list[str]]:
     """Return the IDs of families, or None, and of people in a .psam or .fam."""
     rows = [line.split() for line in read_lines(path) if line.strip()]
     rows = [row for row in rows if not row[0].startswith("##")]

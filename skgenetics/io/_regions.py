@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from scipy.stats import norm
@@ -10,7 +10,11 @@ from scipy.stats import norm
 from skgenetics.io._sumstats import unify_chromosomes
 from skgenetics.io._tables import is_position, read_lines
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import PathLike
 from skgenetics.utils._writing import file_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _SHRINK = 0.8  # of the window, where a merged region is too wide
 
@@ -47,7 +51,7 @@ class Region(NamedTuple):
 MHC = Region("6", 25_000_000, 34_000_000)
 
 
-def read_regions(path):
+def read_regions(path: PathLike) -> list[Region]:
     """Read regions from a BED file.
 
     Parameters
@@ -89,7 +93,13 @@ def read_regions(path):
     return regions
 
 
-def find_regions(sumstats, *, p_value=5e-8, window=500_000, max_width=6_000_000):
+def find_regions(
+    sumstats: "pd.DataFrame",
+    *,
+    p_value: float = 5e-8,
+    window: int = 500_000,
+    max_width: int = 6_000_000,
+) -> list[Region]:
     """Find the regions around the lead variants of a scan.
 
     Parameters
@@ -122,18 +132,18 @@ def find_regions(sumstats, *, p_value=5e-8, window=500_000, max_width=6_000_000)
     position = sumstats["base_pair_location"].iloc[strong].to_numpy(dtype=np.int64)
     regions = []
     for name in sorted(set(chromosome), key=_order):
-        here = chromosome == name
-        leads = _leads(position[here], z[strong][here], window)
+        on_it = chromosome == name
+        leads = _leads(position[on_it], z[strong][on_it], window)
         regions += _windows(name, leads, window, max_width)
     return regions
 
 
-def _order(chromosome):
+def _order(chromosome: str) -> tuple[int, int, str]:
     """Return the sort key of a chromosome: numbers first."""
     return (0, int(chromosome), "") if chromosome.isdecimal() else (1, 0, chromosome)
 
 
-def _leads(position, z, window):
+def _leads(position: np.ndarray, z: np.ndarray, window: int) -> list[int]:
     """Return positions, sorted, of variants that have no stronger lead within `window`."""
     order = np.lexsort((position, -z))
     position, leads = position[order], []
@@ -143,7 +153,7 @@ def _leads(position, z, window):
     return sorted(leads)
 
 
-def _windows(chromosome, leads, window, max_width):
+def _windows(chromosome: str, leads: list[int], window: int, max_width: int) -> list[Region]:
     """Return merged windows around `leads`, sorted positions, none wider than `max_width`."""
     groups = [leads[:1]]
     for lead in leads[1:]:

@@ -1,5 +1,11 @@
-"""Which columns of which program's summary statistics mean what."""
+"""Which columns of which program's summary statistics mean what.
 
+A new format is one more `Format` in `FORMATS`, and nothing else: the reader, its errors and the
+words of the command take what they need from that list. Put it above those whose `needs` it meets
+too, since the first format that fits a header is taken, and give its header to the test of formats.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MEANINGS = (
@@ -35,13 +41,13 @@ class Format:
     """
 
     name: str
-    needs: tuple
-    columns: dict
+    needs: tuple[tuple[str, ...], ...]
+    columns: dict[str, tuple[str, ...]]
     mixed_model: bool = False
     test: str | None = "ADD"
 
 
-FORMATS = (
+FORMATS: tuple[Format, ...] = (
     Format(
         "GWAS-SSF",
         (("chromosome",), ("base_pair_location",), ("effect_allele",), ("other_allele",)),
@@ -176,15 +182,15 @@ FORMATS = (
 )
 
 
-def recognize(header):
+def recognize(header: Sequence[str]) -> tuple[Format | None, dict[str, str]]:
     """Return the format of a header and {meaning: column}, or None and {} where it is of none."""
     known = {name.lstrip("#").lower(): name for name in header}
 
-    def first(names):
+    def first(names: Sequence[str]) -> str | None:
         return next((known[name.lower()] for name in names if name.lower() in known), None)
 
     for form in FORMATS:
         if all(first(names) for names in form.needs):
-            found = {meaning: first(names) for meaning, names in form.columns.items()}
-            return form, {meaning: name for meaning, name in found.items() if name}
+            columns = {meaning: first(names) for meaning, names in form.columns.items()}
+            return form, {meaning: name for meaning, name in columns.items() if name}
     return None, {}

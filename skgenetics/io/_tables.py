@@ -4,27 +4,33 @@ import csv
 import gzip
 import re
 import zlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_option
-from skgenetics.utils._typing import PathLike
+from skgenetics.utils._text import first_names
+from skgenetics.utils._typing import ArrayLike, PathLike
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "na", "."))
 _COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)
 
 
-def iterate_lines(path):
+def iterate_lines(path: PathLike) -> Iterator[str]:
     """Yield lines of text, packed by gzip or zstd or not, without byte-order mark and line end."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as file:
         magic = file.read(4)
-    opened = open
-    damage = (gzip.BadGzipFile, EOFError, zlib.error)
+    opened: Any = open
+    damage: tuple = (gzip.BadGzipFile, EOFError, zlib.error)
     if magic[:2] == b"\x1f\x8b":
         opened = gzip.open
     elif magic == b"\x28\xb5\x2f\xfd":
@@ -42,17 +48,17 @@ def iterate_lines(path):
         raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
 
 
-def read_lines(path):
+def read_lines(path: PathLike) -> list[str]:
     """Return the lines of a text file as a list."""
     return list(iterate_lines(path))
 
 
-def find_delimiter(line):
+def find_delimiter(line: str) -> str | None:
     """Return what separates the fields of a header: TAB, a comma, or None for any spaces."""
     return next((mark for mark in "\t," if mark in line), None)
 
 
-def split_lines(lines, delimiter, name):
+def split_lines(lines: Sequence[str], delimiter: str | None, name: str) -> list[list[str]]:
     """Return lists of fields; quoted fields may hold the delimiter, but not an end of line."""
     if delimiter is None:
         return [line.split() for line in lines]
@@ -66,7 +72,7 @@ def split_lines(lines, delimiter, name):
     return rows
 
 
-def check_header(header, name):
+def check_header(header: list[str], name: str) -> None:
     """Raise ValueError where two columns have one name, or a name is too long to be one."""
     if len(set(header)) < len(header):
         repeated = next(column for column in header if header.count(column) > 1)
@@ -79,7 +85,7 @@ def check_header(header, name):
         )
 
 
-def split_rows(lines, name):
+def split_rows(lines: list[str], name: str) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of lines that are not blank, all of as many fields as the header."""
     header, *rows = [
         [field.strip() for field in row]
@@ -97,12 +103,12 @@ def split_rows(lines, name):
     return header, rows
 
 
-def _is_content(line):
+def _is_content(line: str) -> bool:
     """Whether a line of a table is neither blank nor a comment."""
     return bool(line.strip()) and not line.startswith("##")
 
 
-def read_rows(path):
+def read_rows(path: PathLike) -> tuple[list[str], list[list[str]]]:
     """Return the header and the rows of a table, each a list of as many fields as the header."""
     name = Path(path).name
     lines = [line for line in read_lines(path) if _is_content(line)]
@@ -126,7 +132,14 @@ def read_header(path: PathLike) -> list[str]:
     return [field.strip() for field in split_lines([first], find_delimiter(first), name)[0]]
 
 
-def parse_numbers(rows, row_names, column_names, source, *, missing_code=-9):
+def parse_numbers(
+    rows: Sequence[Sequence[str]],
+    row_names: ArrayLike,
+    column_names: Sequence[str],
+    source: str,
+    *,
+    missing_code: float | None = -9,
+) -> np.ndarray:
     """Return rows of text as float64; words for missing and `missing_code` become NaN."""
     values = np.empty((len(rows), len(column_names)))
     for k, row in enumerate(rows):
@@ -134,7 +147,7 @@ def parse_numbers(rows, row_names, column_names, source, *, missing_code=-9):
             values[k] = [float(text) for text in row]
         except ValueError:
             values[k] = [to_number(text) for text in row]
-        for j in np.flatnonzero(~np.isfinite(values[k])):
+        for j in np.flatnonzero(~np.isfinite(values[k])).tolist():
             if row[j] not in MISSING_WORDS:
                 raise ValueError(
                     f"{source}: column {column_names[j]!r} of {row_names[k][:60]} is "
@@ -145,12 +158,12 @@ def parse_numbers(rows, row_names, column_names, source, *, missing_code=-9):
     return values
 
 
-def is_position(text):
+def is_position(text: str) -> bool:
     """Whether a text is a whole number of base pairs."""
     return text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**31
 
 
-def to_number(text):
+def to_number(text: str) -> float:
     """Return a text as a float, NaN where it is none."""
     try:
         return float(text)
@@ -158,7 +171,14 @@ def to_number(text):
         return np.nan
 
 
-def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), samples=None):
+def read_table(
+    path: PathLike,
+    *,
+    kind: str = "phenotypes",
+    columns: Sequence[str] | None = None,
+    text_columns: Sequence[str] = (),
+    samples: "pd.MultiIndex | None" = None,
+) -> "pd.DataFrame":
     """Read phenotypes or covariates of people, or a list of people.
 
     Parameters
@@ -198,7 +218,7 @@ def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), sample
     if kind == "covariates" and _is_transposed(header, rows, samples):
         header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
     ids = id_columns(header)
-    _check_header(header, name)
+    _check_has_header(header, name)
     index = _index([[row[i] for i in ids] for row in rows], name)
 
     available = [column for column in header if header.index(column) not in ids]
@@ -206,24 +226,22 @@ def read_table(path, *, kind="phenotypes", columns=None, text_columns=(), sample
     for column in (*wanted, *text_columns):
         if column not in available:
             raise ValueError(
-                f"{name} has no column {column!r}; it has {listed(available)} (besides the IDs)."
+                f"{name} has no column {column!r}; it has {first_names(available, 8)} (besides the "
+                "IDs)."
             )
     numeric = [column for column in wanted if column not in text_columns]
     if not numeric and not text_columns:
         raise ValueError(f"{name} has IDs only; expected at least one more column.")
     positions = [header.index(column) for column in numeric]
     cells = [[row[i] for i in positions] for row in rows]
-    table = pd.DataFrame(
-        parse_numbers(cells, index.get_level_values("IID"), numeric, name),
-        index=index,
-        columns=numeric,
-    )
+    values = parse_numbers(cells, index.get_level_values("IID"), numeric, name)
+    table = pd.DataFrame(values, index=index, columns=numeric)
     for column in text_columns:
         table[column] = [row[header.index(column)] for row in rows]
     return table
 
 
-def read_list(path):
+def read_list(path: PathLike) -> list[str]:
     """Read the first word of every line, such as variant IDs to keep.
 
     Parameters
@@ -238,11 +256,11 @@ def read_list(path):
     """
     names = [line.split()[0] for line in read_lines(path) if line.strip()]
     if not names:
-        raise ValueError(f"{Path(path).name} is empty; expected one name a line.")
+        raise ValueError(f"{Path(path).name} is empty; expected one name per line.")
     return names
 
 
-def _people(path, name):
+def _people(path: PathLike, name: str) -> "pd.MultiIndex":
     """Return the index of a list of people, with or without a header."""
     rows = [re.split(r"[\s,]+", line.strip()) for line in read_lines(path) if line.strip()]
     if rows and rows[0][0] in ("#FID", "FID", "#IID", "IID"):
@@ -257,7 +275,7 @@ def _people(path, name):
     return _index([[row[i] for i in ids] for row in rows], name)
 
 
-def id_columns(header):
+def id_columns(header: list[str]) -> tuple[int, ...]:
     """Return where FID and IID, or the IDs alone, stand in a header."""
     names = [column.lstrip("#").upper() for column in header]
     if names[:2] == ["FID", "IID"]:
@@ -265,24 +283,26 @@ def id_columns(header):
     return (names.index("IID"),) if "IID" in names else (0,)
 
 
-def _index(ids, name):
+def _index(ids: list[list[str]], name: str) -> "pd.MultiIndex":
     """Return the MultiIndex (FID, IID), or raise where a person comes twice or has no name."""
     pd = import_optional("pandas", extra="dataframe")
     pairs = [("0", row[0]) if len(row) == 1 else tuple(row) for row in ids]
-    seen = set()
+    seen: set[tuple[str, ...]] = set()
     for number, pair in enumerate(pairs, start=1):
         if pair[1] in ("", "NA"):
             raise ValueError(f"{name}: row {number} has no ID.")
         if pair in seen:
             raise ValueError(
                 f"{name}: ID {pair[1]} comes more than once (again in row {number}); "
-                "expected one row a person."
+                "expected one row per person."
             )
         seen.add(pair)
     return pd.MultiIndex.from_tuples(pairs, names=["FID", "IID"])
 
 
-def _is_transposed(header, rows, samples):
+def _is_transposed(
+    header: list[str], rows: list[list[str]], samples: "pd.MultiIndex | None"
+) -> bool:
     """Whether rows are covariates and columns are people."""
     first_column = [row[0] for row in rows]
     if samples is not None:
@@ -294,7 +314,7 @@ def _is_transposed(header, rows, samples):
     return header[0].lower() in ("", "id", "sampleid", "covariate") and any(named)
 
 
-def _check_header(header, name):
+def _check_has_header(header: list[str], name: str) -> None:
     """Raise ValueError where the first line looks like data: it names no IID, and holds numbers."""
     numbers = [column for column in header[1:] if np.isfinite(to_number(column))]
     if numbers and "IID" not in [column.lstrip("#").upper() for column in header]:
@@ -302,10 +322,3 @@ def _check_header(header, name):
             f"{name} has no header: its first line holds {numbers[0]!r} where the name of a column "
             "is expected (#FID IID name ..., or IID name ...)."
         )
-
-
-def listed(names, limit=8):
-    """Return the first names in a sentence."""
-    rest = len(names) - limit
-    first = ", ".join(str(name)[:60] for name in names[:limit])
-    return first + (f" and {rest} more" if rest > 0 else "")

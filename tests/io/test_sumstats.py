@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from skgenetics.io import read_sumstats
+from skgenetics.io._sumstats_formats import FORMATS
 
 pd = pytest.importorskip("pandas")
 
@@ -224,3 +225,8 @@ def test_bad_rows(write, values, message):
 def test_bad_headers(write, text, message):
     with pytest.raises(ValueError, match=message):
         read_sumstats(write(text))
+
+
+def test_every_format_has_a_file_here():
+    """A new format is an entry, and its header above."""
+    assert {form.name for form in FORMATS} == set(FILES)

@@ -3,7 +3,7 @@
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -87,8 +87,9 @@ def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: li
         tables["keep"] = read_table(arguments.keep, kind="people")
     files = {"pheno": arguments.pheno[0], "covar": arguments.covar, "keep": arguments.keep}
     titles = {name: f"{Path(files[name]).name} (--{name})" for name in tables}
-    sources = {genotypes.source: genotypes.samples}
-    sources |= {titles[name]: table.index for name, table in tables.items()}
+    sources: dict[str, Any] = {genotypes.source: genotypes.samples}
+    for name, table in tables.items():
+        sources[titles[name]] = table.index
     positions, dropped = match_samples(**sources)
     rows = positions[genotypes.source]
     lines += [
