@@ -13,12 +13,12 @@ import numba
 import numpy as np
 
 from skgenetics import MMASHRegressor
+from skgenetics.multitrait._covariances import canonical_covariances
 from skgenetics.multitrait._genotype_design import GenotypeDesign
-from skgenetics.multitrait._priors import canonical_covariances, make_prior
+from skgenetics.multitrait._moments import Genotypes
+from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import residual_covariance
-from skgenetics.multitrait.solvers import _coordinate_ascent
-from skgenetics.multitrait.solvers._coordinate_ascent import coordinate_ascent
-from skgenetics.utils._arrays import numpy_namespace
+from skgenetics.multitrait.solvers import SOLVERS, Problem, _coordinate_ascent
 
 SIZES = {"500 x 1000 x 10": (500, 1000, 10, 7), "1000 x 5000 x 20": (1000, 5000, 20, 8),
          "1000 x 1000 x 50": (1000, 1000, 50, 8)}  # fmt: skip
@@ -26,7 +26,7 @@ SIZES = {"500 x 1000 x 10": (500, 1000, 10, 7), "1000 x 5000 x 20": (1000, 5000,
 
 @numba.njit(nogil=True)
 def component_sweep(X, R, B, V, weights, sigma, n_variants):
-    """Update the first variants with J x J factorizations a component: equations (20)-(22)."""
+    """Update the first variants with a J x J factorization per component: equations (20)-(22)."""
     d = X.shape[0] - 1.0
     noise = sigma / d
     log_noise = np.sum(np.log(np.diag(np.linalg.cholesky(noise))))
@@ -55,7 +55,7 @@ def problem(size):
     rng = np.random.default_rng(0)
     X = rng.binomial(2, 0.3, size=(n, p)).astype(np.int8)
     Y = X[:, :10] @ (0.2 * rng.normal(size=(10, n_traits))) + rng.normal(size=(n, n_traits))
-    groups = canonical_covariances(n_traits, map(str, range(n_traits)))
+    groups = canonical_covariances([str(j) for j in range(n_traits)])
     U = np.stack([matrix for group in groups.values() for matrix in group.values()])
     scales = np.geomspace(1e-4, 1, n_scales)
     n_weights = len(U) * n_scales + 1
@@ -64,16 +64,19 @@ def problem(size):
 
 def solver(X, Y, U, scales, weights, sigma, *, learn_weights):
     """Return the generator of sweeps."""
-    design = GenotypeDesign(
-        X, Y, mean=X.mean(axis=0), inverse_sd=1 / X.std(axis=0, ddof=1),
-        squared_norm=np.full(X.shape[1], len(X) - 1.0), weight=None, centered=True,
-        background=None, missing=None, order=None, xp=numpy_namespace, device="cpu",
-    )  # fmt: skip
-    return coordinate_ascent(
-        design, make_prior(U, scales, range(len(U)), has_null=True), weights=weights,
-        learn_weights=learn_weights, covariance=residual_covariance(sigma), covariance_step=None,
-        tol=-np.inf,
-    )  # fmt: skip
+    moments = Genotypes(
+        X.mean(axis=0), 1 / X.std(axis=0, ddof=1), np.full(X.shape[1], len(X) - 1.0)
+    )
+    problem = Problem(
+        prior=make_prior(U, scales, map(str, range(len(U))), has_null=True),
+        weights=weights,
+        learn_weights=learn_weights,
+        weight_threshold=0.0,
+        covariance=residual_covariance(sigma),
+        covariance_step=None,
+    )
+    design = GenotypeDesign(X, Y, moments, centered=True)
+    return SOLVERS["coordinate_ascent"].start(design, problem, tol=-np.inf)
 
 
 class Sweep:
@@ -126,7 +129,7 @@ class FullFit:
     def setup(self, size):
         self.X, self.Y, _, scales, weights, _ = problem(size)
         self.uniform = weights
-        names = ["identity", "singletons", "heterogeneous", "shared"]
+        names = ["independent", "singleton", "heterogeneous", "shared"]
         self.model = MMASHRegressor(polygenic=0, covariances=names, scales=scales)
         self.model.fit(self.X[:, :200], self.Y)  # compiles
 

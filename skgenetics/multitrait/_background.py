@@ -5,12 +5,16 @@ the traits: the same updates in the metric Q = H^-1, and log|H| in the bound. Th
 effects follow from the residual, delta X'Q(Y - XB) / P, and join the coefficients.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from skgenetics.utils._arrays import column_blocks, to_numpy
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._genotype_design import GenotypeDesign
+from skgenetics.multitrait._residual_covariance import CovarianceStep, ResidualCovariance
+from skgenetics.utils._arrays import column_blocks, namespace_of, to_numpy
+from skgenetics.utils._typing import Array
 
 LIKELY = (1e-3, 1e3)  # bounds of delta
 MAX_SAMPLES = 5000  # beyond so many, polygenic="auto" leaves the background out
@@ -20,16 +24,20 @@ class Background(NamedTuple):
     """The metric of the rows at one delta."""
 
     delta: float
-    precision: object  # (n, n) W^-1 Q, less the projection on the intercept where there is one
-    host_precision: np.ndarray  # the same on the host
-    diagonal: np.ndarray  # (n,) of Q, for one of the copies of a row that its weight stands for
-    log_det: float  # log|H|
+    precision: Array
+    """(n, n) W^-1 Q, less the projection on the intercept if there is one."""
+    host_precision: np.ndarray
+    """The same on the host."""
+    diagonal: np.ndarray
+    """(n,) of Q, for one of the copies of a row that its weight stands for."""
+    log_det: float
+    """log|H|."""
 
 
 class Relationship:
     """The relationship K = XX'/P of the samples, decomposed once for every delta.
 
-    With S = delta K (I + delta WK)^-1, the rows of weights W have W^-1 Q = I - SW.
+    With S = delta K (I + delta WK)^-1, rows of weights W have W^-1 Q = I - SW.
 
     Parameters
     ----------
@@ -37,7 +45,7 @@ class Relationship:
         Without a background.
     """
 
-    def __init__(self, design):
+    def __init__(self, design: GenotypeDesign) -> None:
         xp = design.xp
         self.design = design
         n = design.host_weight.shape[0]
@@ -51,7 +59,9 @@ class Relationship:
         values, vectors = xp.linalg.eigh(kinship)
         self.values, self.vectors = xp.clip(values, min=0.0), vectors
 
-    def likeliest(self, covariance, covariance_step):
+    def likeliest(
+        self, covariance: ResidualCovariance, covariance_step: CovarianceStep | None
+    ) -> tuple[float, ResidualCovariance]:
         """Return delta of the best likelihood without a mixture, and Sigma there.
 
         Missing cells count as their trait's mean.
@@ -60,7 +70,7 @@ class Relationship:
         rotated = to_numpy(self.vectors.T @ (self.root_weight[:, None] * design.Y))
         values = to_numpy(self.values)
 
-        def noise(log_delta):
+        def loss_and_noise(log_delta: float) -> tuple[float, ResidualCovariance]:
             total = 1 + np.exp(log_delta) * values
             moment = rotated.T @ (rotated / total[:, None]) / design.n_samples
             sigma = covariance
@@ -70,10 +80,12 @@ class Relationship:
             loss = design.n_samples * fit + len(moment) * np.sum(np.log(total))
             return loss + 2 * sigma.penalty, sigma
 
-        found = minimize_scalar(lambda x: noise(x)[0], bounds=np.log(LIKELY), method="bounded")
-        return float(np.exp(found.x)), noise(found.x)[1]
+        best = minimize_scalar(
+            lambda log_delta: loss_and_noise(log_delta)[0], bounds=np.log(LIKELY), method="bounded"
+        ).x
+        return float(np.exp(best)), loss_and_noise(best)[1]
 
-    def background(self, delta):
+    def background(self, delta: float) -> Background | None:
         """Return the `Background` at delta; None at 0."""
         if delta == 0:
             return None
@@ -90,7 +102,7 @@ class Relationship:
         return Background(delta, precision, to_numpy(precision), diagonal, log_det)
 
 
-def background_effects(design):
+def background_effects(design: GenotypeDesign) -> np.ndarray:
     """Return the posterior means (P, J) of the effects of a design's background, standardized."""
     effects = np.zeros((design.squared_norm.shape[0], design.Y.shape[1]))
     for block in design.blocks:
@@ -101,23 +113,28 @@ def background_effects(design):
 class TrainingBackground(NamedTuple):
     """What the variance of the background's predictions needs of the training data."""
 
-    X: object  # (n, P)
-    mean: object  # (P,)
-    inverse_sd: object  # (P,)
-    metric: object  # (n, n) Q, less the projection on the intercept where there is one
-    level: float  # delta / P, the prior variance of an effect in units of the noise
+    X: Array
+    """(n, P)."""
+    mean: Array
+    """(P,)."""
+    inverse_sd: Array
+    """(P,)."""
+    metric: Array
+    """(n, n) Q, less the projection on the intercept if there is one."""
+    level: float
+    """delta / P, the prior variance of an effect in units of the noise."""
 
 
-def training_background(design):
+def training_background(design: Design) -> TrainingBackground | None:
     """Return the `TrainingBackground` of a design, or None."""
-    if design.background is None:
+    if not isinstance(design, GenotypeDesign) or design.background is None:
         return None
     metric, level = design.weigh(design.precision), design.background.delta / max(design.n_used, 1)
     return TrainingBackground(design.X, design.mean, design.inverse_sd, metric, level)
 
 
-def background_deviations(background, X, xp):
-    """Return what is left of new samples given the training data.
+def background_deviations(background: TrainingBackground, X: Array) -> tuple[Array, Array]:
+    """Return the background's error in new samples given the training data.
 
     The background of a sample x is A (Y - XB) besides an error, with A = x'X' Q delta / P, so that
     B reaches the prediction through x' - A X alone.
@@ -134,12 +151,14 @@ def background_deviations(background, X, xp):
     weights : array (m, n)
         A.
     """
-    across, own = 0.0, 0.0
+    xp = namespace_of(X)
+    across: Any = 0.0
+    prior_variance: Any = 0.0
     for columns, new in column_blocks(X, xp, background.mean.dtype):
         mean, inverse_sd = background.mean[columns], background.inverse_sd[columns]
         old = xp.astype(background.X[:, columns], mean.dtype)
         new, old = (new - mean) * inverse_sd, (old - mean) * inverse_sd
         across = across + background.level * (new @ old.T)
-        own = own + background.level * xp.sum(new**2, axis=1)
+        prior_variance = prior_variance + background.level * xp.sum(new**2, axis=1)
     weights = across @ background.metric
-    return xp.clip(own - xp.sum(weights * across, axis=1), min=0.0), weights
+    return xp.clip(prior_variance - xp.sum(weights * across, axis=1), min=0.0), weights

@@ -1,14 +1,18 @@
 """The order of the updates, and the background with the best bound."""
 
 from collections import deque
+from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from skgenetics.multitrait._background import MAX_SAMPLES, Relationship
-from skgenetics.multitrait._problem import Problem, revived
-from skgenetics.multitrait.solvers._coordinate_ascent import coordinate_ascent, evidence_order
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._genotype_design import GenotypeDesign
+from skgenetics.multitrait._problem import revived
+from skgenetics.multitrait.solvers import Problem, Solver, State
 
 SEARCH_SWEEPS = 30  # at most so many for each delta that polygenic="auto" tries
 SEARCH_TOL = 0.05
@@ -19,80 +23,93 @@ class Candidate(NamedTuple):
 
     bound: float
     delta: float
-    design: object
+    design: Design
     problem: Problem
 
 
-def solve(options, design, problem, *, tol):
-    """Return the generator of coordinate ascent."""
-    return coordinate_ascent(
-        design,
-        problem.prior,
-        weights=problem.weights,
-        learn_weights=options.weights is None,
-        covariance=problem.covariance,
-        covariance_step=problem.covariance_step,
-        tol=tol,
-        effects=problem.effects,
-        weight_threshold=options.weight_threshold,
-    )
+def update_order(model: Any, solver: Solver, design: Design, problem: Problem) -> np.ndarray | None:
+    """Return the order (P,) that the parameter `update_order` asks for; None: by column."""
+    if not solver.uses_order or model.update_order == "sequential":
+        return None
+    if model.update_order == "random":
+        return check_random_state(model.random_state).permutation(len(design.squared_norm))
+    return np.argsort(-solver.log_evidence(design, problem), kind="stable")
 
 
-def choose_design(options, make_design, design, problem):
-    """Choose the order and the background; return the design, delta and where to start."""
-    order = None
-    if options.update_order == "random":
-        order = check_random_state(options.random_state).permutation(len(design.squared_norm))
-    elif options.update_order == "evidence":
-        components = problem.prior.whitened(problem.covariance)
-        order = evidence_order(design, components, problem.weights, problem.covariance)
+def choose_design(
+    model: Any,
+    solver: Solver,
+    design: Design,
+    problem: Problem,
+    *,
+    delta_before: float | None,
+) -> tuple[Design, float, Problem]:
+    """Return the design in its order with its background, delta, and where to start.
+
+    delta_before : float or None
+        The background of the fit that warm_start goes on from.
+    """
+    order = update_order(model, solver, design, problem)
     if order is not None:
-        design = make_design(background=None, order=order)
-    if not design.rows_known and options.polygenic not in ("auto", 0):
-        raise ValueError(
-            f"polygenic={options.polygenic} needs the samples, which summary statistics do not "
-            "hold. Use polygenic=0 or 'auto', which is 0 here."
-        )
-    if not design.rows_known:
+        design = design.arranged(order=order)
+    if not isinstance(design, GenotypeDesign):
+        if model.polygenic not in ("auto", 0):
+            raise ValueError(
+                f"polygenic={model.polygenic} needs the samples, which summary statistics do not "
+                "hold. Use polygenic=0 or 'auto', which is 0 here."
+            )
         return design, 0.0, problem
-    if not isinstance(options.polygenic, str):
-        if options.polygenic == 0:
-            return design, 0.0, problem
-        background = Relationship(design).background(options.polygenic)
-        design = make_design(background=background, order=order)
-        return design, float(options.polygenic), problem
-    if len(design.host_weight) > MAX_SAMPLES or design.n_used == 0:
+    if model.polygenic == 0:
         return design, 0.0, problem
-    relationship = Relationship(design)
+    if model.polygenic != "auto":
+        background = Relationship(design).background(model.polygenic)
+        return design.arranged(order=order, background=background), float(model.polygenic), problem
+    if len(design.host_weight) > MAX_SAMPLES or design.n_used == 0 or delta_before == 0:
+        return design, 0.0, problem
+    search = BackgroundSearch(solver, design, order)
+    best = search.start(problem) if delta_before is None else search.go_on(problem, delta_before)
+    return best.design, best.delta, best.problem
 
-    def candidate(delta, problem, design):
-        if design is None:
-            design = make_design(background=relationship.background(delta), order=order)
-        states = islice(solve(options, design, problem, tol=SEARCH_TOL), SEARCH_SWEEPS)
-        state = deque(states, maxlen=1).pop()
+
+class BackgroundSearch:
+    """The search of delta on the bound, from the likeliest one without a mixture."""
+
+    def __init__(self, solver: Solver, design: GenotypeDesign, order: np.ndarray | None) -> None:
+        self.solver, self.design, self.order = solver, design, order
+        self.relationship = Relationship(design)
+
+    def start(self, problem: Problem) -> Candidate:
+        """Return the best candidate near the likeliest delta, or that without a background."""
+        delta, covariance = self.relationship.likeliest(problem.covariance, problem.covariance_step)
+        plain = self.reached(0.0, self.design, problem)
+        best = self.go_on(problem._replace(covariance=covariance), delta)
+        return plain if plain.bound > best.bound else best
+
+    def go_on(self, problem: Problem, delta: float) -> Candidate:
+        """Halve or double delta while that raises the bound."""
+        best = self.candidate(delta, problem)
+        for factor in (0.5, 2.0):
+            tried = self.candidate(factor * best.delta, best.problem)
+            while tried.bound > best.bound + SEARCH_TOL:
+                best = tried
+                tried = self.candidate(factor * best.delta, best.problem)
+            if best.delta != delta:
+                break
+        return best
+
+    def candidate(self, delta: float, problem: Problem) -> Candidate:
+        """Return what a background of `delta` reaches."""
+        background = self.relationship.background(delta)
+        design = self.design.arranged(order=self.order, background=background)
+        return self.reached(delta, design, problem)
+
+    def reached(self, delta: float, design: Design, problem: Problem) -> Candidate:
+        """Return what some sweeps reach."""
+        states: Iterator[State] = self.solver.start(design, problem, tol=SEARCH_TOL)
+        state = deque(islice(states, SEARCH_SWEEPS), maxlen=1).pop()
         # what vanished may be needed at another delta
-        weights = state.weights if options.weights is not None else revived(state.weights)
+        weights = revived(state.weights) if problem.learn_weights else state.weights
         reached = problem._replace(
-            weights=weights, covariance=state.covariance, effects=state.posterior.effects
+            weights=weights, covariance=state.covariance, effects=state.effects
         )
         return Candidate(state.bound, delta, design, reached)
-
-    if problem.effects is not None:  # warm_start
-        if options.polygenic_ == 0:
-            return design, 0.0, problem
-        delta, plain = options.polygenic_, None
-    else:
-        delta, covariance = relationship.likeliest(problem.covariance, problem.covariance_step)
-        plain = candidate(0.0, problem, design)
-        problem = problem._replace(covariance=covariance)
-    best = candidate(delta, problem, None)
-    for factor in (0.5, 2.0):
-        tried = candidate(factor * best.delta, best.problem, None)
-        while tried.bound > best.bound + SEARCH_TOL:
-            best = tried
-            tried = candidate(factor * best.delta, best.problem, None)
-        if best.delta != delta:
-            break
-    if plain is not None and plain.bound > best.bound:
-        best = plain
-    return best.design, best.delta, best.problem

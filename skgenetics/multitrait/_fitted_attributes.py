@@ -1,87 +1,155 @@
 """From the solver's last state to the fitted attributes, in units of y and per counted allele."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
 from skgenetics.multitrait._background import background_effects, training_background
-from skgenetics.multitrait._genotype_design import intercept
+from skgenetics.multitrait._data import Data
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._genotype_design import GenotypeDesign, intercept
 from skgenetics.multitrait._posterior import deviations_and_sign_rates
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._problem import FittedUnits
+from skgenetics.multitrait.solvers import State
+from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of
+from skgenetics.utils._typing import Array
 
 PER_TRAIT = {"coef_", "coef_sd_", "lfsr_", "intercept_"}  # without the axis of traits for a 1-D y
 
 
-def fitted_attributes(state, problem, design, genotypes, traits, *, centered):
-    """Return the fitted attributes as host arrays (J, P) and so on, and what methods need.
+@dataclass(frozen=True)
+class FittedAttributes:
+    """Turns a state into the fitted attributes, as host arrays.
 
     Traits that do not vary are not in the model: they have no effects and no noise.
     """
-    kept, unit, prior = problem.kept, problem.unit, problem.prior
-    varies = traits.sd[kept] > 0
-    scale = np.where(varies, unit, 0.0)
-    noise_scale = np.where(varies, problem.noise_unit, 0.0)
-    n_traits, n_variants = len(traits.mean), len(genotypes.mean)
-    posterior, inverse_sd = state.posterior, genotypes.inverse_sd
-    per_trait = np.zeros(n_traits)
-    per_trait[kept] = scale
 
-    def embed(values, *, fill=0.0):
-        full = np.full((n_traits, n_variants), fill)
-        full[kept] = values.T
+    prior: Prior
+    design: Design
+    """In the order and with the background of the fit."""
+    data: Data
+    centered: bool
+    polygenic: float
+    """delta."""
+
+    def __call__(self, state: State) -> dict[str, Any]:
+        """Return the attributes, those that methods need included, by name."""
+        design, effects = self.design, state.effects
+        if isinstance(design, GenotypeDesign) and design.background is not None:
+            effects = effects + background_effects(design)
+        coef = self.per_allele(effects)
+        center = self.center(state)
+        attributes = {
+            **self.noise(state, self.unit**2 * design.fitted_variance(effects)),
+            "intercept_": center - coef @ self.data.genotypes.mean,
+            "weights_": state.weights,
+            "covariances_": self.covariances(),
+            "scales_": self.prior.scales,
+            "polygenic_": self.polygenic,
+            "_X_mean": self.data.genotypes.mean,
+            "_background": training_background(design),
+            "_prior": self.prior,
+            "_posterior": state.variant_posterior(design),
+            "_units": FittedUnits(self.data.genotypes.inverse_sd, self.unit, self.data.modeled),
+        }
+        del effects
+        return attributes | {"coef_": coef} | self.probabilities(state)
+
+    @property
+    def unit(self) -> np.ndarray:
+        """Units (J',) of the effects on the traits in the model, 0 for those that do not vary."""
+        return np.where(
+            self.data.traits.sd[self.data.modeled.columns] > 0, self.data.modeled.unit, 0.0
+        )
+
+    @property
+    def noise_unit(self) -> np.ndarray:
+        """Likewise of their noise."""
+        return np.where(
+            self.data.traits.sd[self.data.modeled.columns] > 0, self.data.modeled.noise_unit, 0.0
+        )
+
+    def embedded(self, values: np.ndarray, *, fill: float = 0.0) -> np.ndarray:
+        """Return (J, P) of all traits from (P, J')."""
+        full = np.full((len(self.data.traits.mean), len(values)), fill)
+        full[self.data.modeled.columns] = values.T
         return full
 
-    def per_allele(values):
-        full = embed(values)
-        full *= per_trait[:, None]
-        full *= inverse_sd
+    def per_allele(self, values: np.ndarray) -> np.ndarray:
+        """Return internal effects (P, J') as effects (J, P) per allele in units of y."""
+        unit = np.zeros(len(self.data.traits.mean))
+        unit[self.data.modeled.columns] = self.unit
+        full = self.embedded(values)
+        full *= unit[:, None]
+        full *= self.data.genotypes.inverse_sd
         return full
 
-    effects = posterior.effects
-    if design.background is not None:
-        effects = effects + background_effects(design)
-    explained = np.zeros(n_traits)
-    explained[kept] = scale**2 * design.fitted_variance(effects)
-    center = traits.mean.copy()
-    if centered and design.missing is not None:
-        center[kept] += scale * intercept(design, posterior.effects)
-    noise = np.zeros((n_traits, n_traits))
-    noise[np.ix_(kept, kept)] = state.covariance.matrix * np.outer(noise_scale, noise_scale)
-    total = explained + np.diag(noise)
+    def center(self, state: State) -> np.ndarray:
+        """Return the means (J,) of the traits at the means of the variants."""
+        center, design = self.data.traits.mean.copy(), self.design
+        if self.centered and isinstance(design, GenotypeDesign) and design.missing is not None:
+            center[self.data.modeled.columns] += self.unit * intercept(design, state.effects)
+        return center
 
-    responsibilities = state.take_responsibilities()
-    sd, lfsr = deviations_and_sign_rates(state, responsibilities, prior, design.squared_norm)
-    null = (np.arange(prior.n_weights) == 0).astype(float)
-    responsibilities[~design.used] = null if prior.has_null else state.weights
-    pip = np.where(design.used, 1 - responsibilities @ prior.silent, 0.0)
-    lfsr[~design.used] = 1.0
-    lfsr[:, scale == 0] = 1.0
-    lfsr = embed(lfsr, fill=1.0)  # one after the other: each replaces what it is made of
-    sd = per_allele(sd)
-    coef = per_allele(effects)
-    covariances = np.zeros((len(prior.names), n_traits, n_traits))
-    for covariance, factor in zip(covariances, prior.factors, strict=True):
-        root = unit[:, None] * factor
-        covariance[np.ix_(kept, kept)] = root @ root.T
-    found = {
-        "coef_": coef,
-        "coef_sd_": sd,
-        "lfsr_": lfsr,
-        "pip_": np.clip(pip, 0.0, 1.0),
-        "intercept_": center - coef @ genotypes.mean,
-        "weights_": state.weights,
-        "covariances_": covariances,
-        "scales_": prior.scales,
-        "responsibilities_": responsibilities,
-        "residual_covariance_": noise,
-        "pve_": explained / np.where(total > 0, total, 1.0),
-        "_X_mean": genotypes.mean,
-        "_background": training_background(design),
-        "_prior": prior,
-        "_posterior": (posterior, design.squared_norm, state.covariance),
-        "_units": (inverse_sd, scale, kept, n_traits),
-    }
-    if state.covariance.factors is not None:
-        factors = np.zeros((n_traits, state.covariance.factors.shape[1]))
-        factors[kept] = state.covariance.factors * noise_scale[:, None]
-        found["residual_factors_"] = factors
-        found["residual_noise_"] = float(state.covariance.noise * problem.noise_unit[0] ** 2)
-        found["n_components_"] = factors.shape[1]
-    return found
+    def noise(self, state: State, explained_variance: np.ndarray) -> dict[str, Any]:
+        """Return Sigma, its factors if it has some, and the share of variance explained."""
+        covariance, columns = state.covariance, self.data.modeled.columns
+        noise = self.data.modeled.embedded_matrix(covariance.matrix, self.noise_unit)
+        explained = np.zeros(len(noise))
+        explained[columns] = explained_variance
+        total = explained + np.diag(noise)
+        pve = explained / np.where(total > 0, total, 1.0)
+        attributes = {"residual_covariance_": noise, "pve_": pve}
+        if covariance.factors is None or covariance.noise is None:
+            return attributes
+        factors = np.zeros((len(noise), covariance.factors.shape[1]))
+        factors[columns] = covariance.factors * self.noise_unit[:, None]
+        return attributes | {
+            "residual_factors_": factors,
+            "residual_noise_": float(covariance.noise * self.data.modeled.noise_unit[0] ** 2),
+            "n_components_": factors.shape[1],
+        }
+
+    def covariances(self) -> np.ndarray:
+        """Return U (K, J, J) in squared units of y."""
+        unit = self.data.modeled.unit
+        return np.stack(
+            [self.data.modeled.embedded_matrix(F @ F.T, unit) for F in self.prior.factors]
+        )
+
+    def probabilities(self, state: State) -> dict[str, np.ndarray]:
+        """Return responsibilities, PIPs, deviations and local false sign rates.
+
+        One after the other: each replaces what it is made of.
+        """
+        used, prior = self.design.used, self.prior
+        responsibilities = state.take_responsibilities()
+        posterior = state.variant_posterior(self.design)
+        sd, lfsr = deviations_and_sign_rates(posterior, responsibilities, prior)
+        null = (np.arange(prior.n_weights) == 0).astype(float)
+        responsibilities[~used] = null if prior.has_null else state.weights
+        pip = np.where(used, 1 - responsibilities @ prior.silent, 0.0)
+        lfsr[~used] = 1.0
+        lfsr[:, self.unit == 0] = 1.0
+        lfsr = self.embedded(lfsr, fill=1.0)
+        return {
+            "responsibilities_": responsibilities,
+            "pip_": np.clip(pip, 0.0, 1.0),
+            "lfsr_": lfsr,
+            "coef_sd_": self.per_allele(sd),
+        }
+
+
+def beside(X: Array, attributes: dict[str, Any], *, one_trait: bool) -> dict[str, Any]:
+    """Return fitted attributes in the namespace of X, those of a 1-D y without traits' axis."""
+    xp, device = namespace_of(X), device_of(X)
+    dtype = float_dtype(X, xp)
+    for name, value in attributes.items():
+        if isinstance(value, np.ndarray):
+            value = value[0] if one_trait and name in PER_TRAIT else value
+            attributes[name] = move_to(value, xp, device, dtype)
+    if one_trait:
+        attributes["intercept_"] = float(attributes["intercept_"])
+    return attributes

@@ -1,39 +1,41 @@
-"""The data as coordinate ascent sees them: blocks of variants and the residual they move.
+"""Genotypes and traits as solvers see them: products with X, done where X is."""
 
-With E = Y - XB and Q the inverse of the rows' covariance (frequency weights counted), a block needs
-its Gram matrix X_B'QX_B and score X_B'QE: products with X, done where X is. Both then go to the
-host. Summary statistics give the same two from X'X and X'Y.
-"""
+from typing import Any
 
 import numpy as np
 
-from skgenetics.utils._arrays import is_numpy, move_to, to_numpy
+from skgenetics.multitrait._design import BLOCK_SIZE, Block, Design, blocks_of, gram_parts
+from skgenetics.multitrait._missing_cells import MissingCells
+from skgenetics.multitrait._moments import Genotypes
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
+from skgenetics.utils._typing import Array
 
-BLOCK = 96  # variants updated between two products with X
-WIDE_BLOCK = 256  # likewise where a product with an n x n matrix comes on top
+BACKGROUND_BLOCK_SIZE = 256  # likewise if a product with an n x n matrix comes on top
 UNPACKED = 10**6  # multiplications up to which OpenBLAS does not copy the factors of a product
-SHORTEST = 64  # samples; with so many traits that fewer would be left, copying costs less
+LEAST_ROWS = 64  # with so many traits that fewer samples would be multiplied, copying costs less
+
+Columns = tuple[Array, Array, Array]
+"""Columns of a block (n, b) as they are, their means (b,) and inverse deviations (b,)."""
 
 
-class GenotypeDesign:
+class GenotypeDesign(Design):
     """Genotypes X (n, P), kept in their dtype, and traits Y (n, J).
 
     Parameters
     ----------
     X : array (n, P)
-    Y : array (n, J), on the host
-        Traits, centered where X is; missing cells hold any number.
-    mean, inverse_sd : array (P,), on the host
-        Taken from and multiplied with the columns of X; inverse_sd is 0 where they do not vary.
-    squared_norm : array (P,)
-        d_p = x_p'Wx_p without a background.
-    weight : array (n,) or None
+    Y : array (n, J)
+        Traits, centered if X is; missing cells hold any number.
+    genotypes : Genotypes
+        Moments of the columns of X.
+    weight : array (n,) or None, on the host
         Positive frequency weights.
     centered : bool
         Whether an intercept is fitted: X and Y have the weighted mean 0.
+    missing : MissingCells or None
     background : Background or None
         Covariance of the rows other than I.
-    missing : MissingCells or None
     order : array (P,) of int, or None
         Order of the updates; None: that of the columns.
     """
@@ -41,48 +43,72 @@ class GenotypeDesign:
     rows_known = True
 
     def __init__(
-        self, X, Y, *, mean, inverse_sd, squared_norm, weight, centered, background, missing, order,
-        xp, device,
-    ):  # fmt: skip
-        self.X, self.xp, self.device = X, xp, device
-        self.centered, self.background, self.missing = centered, background, missing
-        self.mean, self.inverse_sd = self.array(mean), self.array(inverse_sd)
+        self,
+        X: Array,
+        Y: Array,
+        genotypes: Genotypes,
+        *,
+        weight: np.ndarray | None = None,
+        centered: bool = False,
+        missing: MissingCells | None = None,
+        background: Any = None,
+        order: np.ndarray | None = None,
+    ) -> None:
+        self.X, self.xp, self.device = X, namespace_of(X), device_of(X)
+        self.genotypes, self.centered = genotypes, centered
+        self.background, self.missing = background, missing
+        self.mean, self.inverse_sd = self.array(genotypes.mean), self.array(genotypes.inverse_sd)
         self.host_weight = np.ones(Y.shape[0]) if weight is None else weight
         self.row_weight = self.array(self.host_weight)
         self.weight = None if weight is None else self.row_weight[:, None]
-        self.Y = self.array(Y)
+        self.Y, self.n_traits = self.array(Y), Y.shape[1]
         self.n_samples = float(self.host_weight.sum())
-        self.used = inverse_sd > 0
+        self.used = genotypes.inverse_sd > 0
         self.n_used = int(self.used.sum())
         self.precision = None if background is None else self.array(background.precision)
+        block_size = BLOCK_SIZE if background is None else BACKGROUND_BLOCK_SIZE
         order = np.arange(X.shape[1]) if order is None else order
-        order = order[self.used[order]]
-        width = BLOCK if background is None else WIDE_BLOCK
-        self.blocks = [
-            contiguous(order[start : start + width]) for start in range(0, len(order), width)
-        ]
-        height = UNPACKED // (width * Y.shape[1])
-        if height < SHORTEST or not is_numpy(xp):
-            height = Y.shape[0]
-        self.rows = [slice(start, start + height) for start in range(0, Y.shape[0], height)]
-        self.squared_norm, self.grams = squared_norm, []
-        if background is not None:
-            self.squared_norm = squared_norm.copy()
+        self.blocks = blocks_of(order[self.used[order]], block_size)
+        n_rows = UNPACKED // (block_size * self.n_traits)
+        if n_rows < LEAST_ROWS or not is_numpy(self.xp):
+            n_rows = Y.shape[0]
+        self.rows = [slice(start, start + n_rows) for start in range(0, Y.shape[0], n_rows)]
+        log_det = 0.0 if background is None else background.log_det
+        self.log_normalizer = -self.n_traits * (self.n_samples * np.log(2 * np.pi) + log_det) / 2
+        self._multiply_blocks()
+
+    def _multiply_blocks(self) -> None:
+        """Set the Gram matrices of the blocks, and the squared norms."""
+        self.squared_norm, self.grams = self.genotypes.squared_norm, []
+        if self.background is not None:
+            self.squared_norm = self.squared_norm.copy()
         for block in self.blocks:
             columns = self.standardized(block)
             gram = to_numpy(columns.T @ self.weigh(self.precise(columns)))
-            if background is not None:
+            if self.background is not None:
                 self.squared_norm[block] = np.diag(gram)
-            self.grams.append(packed(gram))
-        log_det = 0.0 if background is None else background.log_det
-        n_traits = Y.shape[1]
-        self.log_normalizer = -n_traits * (self.n_samples * np.log(2 * np.pi) + log_det) / 2
+            self.grams.append(gram_parts(gram))
 
-    def array(self, values):
+    def arranged(
+        self, *, order: np.ndarray | None = None, background: Any = None
+    ) -> "GenotypeDesign":
+        """Return the same data with another order of the updates and another background."""
+        return GenotypeDesign(
+            self.X,
+            self.Y,
+            self.genotypes,
+            weight=None if self.weight is None else self.host_weight,
+            centered=self.centered,
+            missing=self.missing,
+            background=background,
+            order=order,
+        )
+
+    def array(self, values: Any) -> Array:
         """Return host `values` beside X, in double precision."""
         return move_to(values, self.xp, self.device, self.xp.float64)
 
-    def columns(self, block):
+    def columns(self, block: Block) -> Columns:
         """Return the columns of a block (n, b) as they are, their means and inverse deviations."""
         if isinstance(block, slice):
             chosen, mean, inverse_sd = self.X[:, block], self.mean[block], self.inverse_sd[block]
@@ -92,28 +118,28 @@ class GenotypeDesign:
             mean, inverse_sd = self.xp.take(self.mean, index), self.xp.take(self.inverse_sd, index)
         return self.xp.astype(chosen, self.xp.float64, copy=False), mean, inverse_sd
 
-    def standardized(self, block):
+    def standardized(self, block: Block) -> Array:
         """Return the standardized columns of a block (n, b)."""
         chosen, mean, inverse_sd = self.columns(block)
         chosen = chosen - mean
         chosen *= inverse_sd
         return chosen
 
-    def times(self, block, effects):
+    def times(self, block: Block, effects: np.ndarray) -> Array:
         """Return X_B effects (n, J) of the block, from all effects (P, J)."""
         chosen, mean, inverse_sd = self.columns(block)
         scaled = inverse_sd[:, None] * self.array(effects[block])
         return chosen @ scaled - mean @ scaled
 
-    def weigh(self, values):
+    def weigh(self, values: Array) -> Array:
         """Return W values (n, ...)."""
         return values if self.weight is None else self.weight * values
 
-    def precise(self, values):
-        """Return W^-1 Q values (n, ...), of values of the weighted mean 0 where centered."""
+    def precise(self, values: Array) -> Array:
+        """Return W^-1 Q values (n, ...), of values of the weighted mean 0 if centered."""
         return values if self.precision is None else self.precision @ values
 
-    def start(self, effects):
+    def start(self, effects: np.ndarray) -> None:
         """Set the residual that belongs to `effects` (P, J)."""
         self.residual = self.Y + 0.0
         if np.any(effects):
@@ -122,7 +148,7 @@ class GenotypeDesign:
             self.settle()
         self.refined = self.precise(self.residual)
 
-    def score(self, columns):
+    def score(self, columns: Columns) -> np.ndarray:
         """Return X_B'QE on the host; standardizing the product spares standardizing X_B."""
         chosen, mean, inverse_sd = columns
         weighed = self.weigh(self.refined)
@@ -131,59 +157,63 @@ class GenotypeDesign:
         score *= inverse_sd[:, None]
         return to_numpy(score)
 
-    def subtract(self, columns, effects):
-        """Take X_B effects (b, J) of a block from the residual, which is right but for its mean.
+    def subtract(self, columns: Columns, effects: np.ndarray) -> None:
+        """Take X_B effects (b, J) of a block from the residual, whose mean is then not 0.
 
-        Scores do not depend on the mean, where X is centered; `settle` sets it right.
+        Scores do not depend on the mean if X is centered; `settle` removes it.
         """
         chosen, _, inverse_sd = columns
         scaled = inverse_sd[:, None] * self.array(effects)
         for rows in self.rows:
             self.residual[rows, :] -= chosen[rows, :] @ scaled
 
-    def move(self, columns, change):
+    def move(self, columns: Columns, change: np.ndarray) -> None:
         """Change the effects of a block by `change` (b, J)."""
         self.subtract(columns, change)
         self.refined = self.precise(self.residual)
 
-    def settle(self):
-        """Give the residual its mean of 0 again after a sweep, where X is centered."""
+    def settle(self) -> None:
+        """Give the residual its mean of 0 again after a sweep, if X is centered."""
         if self.centered:
             self.residual -= self.row_weight @ self.residual / self.n_samples
         if self.precision is None:
             self.refined = self.residual
 
-    def square(self):
+    def square(self) -> np.ndarray:
         """Return E'QE (J, J) on the host."""
         square = to_numpy(self.residual.T @ self.weigh(self.refined))
         return (square + square.T) / 2
 
-    def impute(self, covariance):
+    def impute(self, covariance: ResidualCovariance) -> tuple[np.ndarray | float, float]:
         """Fill the missing cells; return their covariance, summed, and their part of the bound."""
         if self.missing is None:
-            return 0.0, 0.0
-        residual, refined, *result = self.missing.impute(
-            to_numpy(self.residual), to_numpy(self.refined), covariance.matrix, self
+            return super().impute(covariance)
+        filled = self.missing.impute(
+            to_numpy(self.residual),
+            to_numpy(self.refined),
+            covariance.matrix,
+            background=self.background,
+            centered=self.centered,
         )
-        self.residual, self.refined = self.array(residual), self.array(refined)
-        return result
+        self.residual, self.refined = self.array(filled.residual), self.array(filled.refined)
+        return filled.covariance, filled.log_volume
 
-    def fitted(self, effects):
+    def fitted(self, effects: np.ndarray) -> Array:
         """Return X effects (n, J), of all effects (P, J)."""
         fitted = 0.0 * self.Y
         for block in self.blocks:
             fitted += self.times(block, effects)
         return fitted
 
-    def fitted_variance(self, effects):
+    def fitted_variance(self, effects: np.ndarray) -> np.ndarray:
         """Return the variance (J,) of X effects; X has mean 0 where centered."""
         return self.host_weight @ to_numpy(self.fitted(effects)) ** 2 / self.n_samples
 
-    def save(self):
-        """Return what `restore` needs beside the effects: with missing cells the residual."""
+    def save(self) -> Array | None:
+        """Return what `restore` needs besides the effects: with missing cells the residual."""
         return None if self.missing is None else self.residual + 0.0
 
-    def restore(self, effects, saved):
+    def restore(self, effects: np.ndarray, saved: Array | None) -> None:
         """Undo what happened since `save`, of `effects` (P, J)."""
         if saved is None:
             self.start(effects)
@@ -191,47 +221,13 @@ class GenotypeDesign:
             self.residual, self.refined = saved, self.precise(saved)
 
 
-def packed(gram):
-    """Return what updates need of a Gram matrix: of `BLOCK` variants at a time, and those after.
-
-    Returns
-    -------
-    parts : list of tuple
-        The variants (slice), the products with earlier ones of the part, row after row of the lower
-        triangle, and the later variants' with them, (later, part).
-    """
-    parts = []
-    for start in range(0, len(gram), BLOCK):
-        part = slice(start, min(start + BLOCK, len(gram)))
-        rows, columns = np.tril_indices(part.stop - start, -1)
-        parts.append((part, gram[part, part][rows, columns], gram[part.stop :, part].copy()))
-    return parts
-
-
-def contiguous(indices):
-    """Return `indices` as a slice where they are consecutive, else as they are."""
-    first, last = int(indices[0]), int(indices[-1])
-    if np.all(np.diff(indices) == 1):
-        return slice(first, last + 1)
-    return indices
-
-
-def marginal_scores(design):
-    """Return X'QY (P, J) on the host; the design starts anew."""
-    scores = np.zeros((design.squared_norm.shape[0], design.Y.shape[1]))
-    design.start(scores)
-    for block in design.blocks:
-        scores[block] = design.score(design.columns(block))
-    return scores
-
-
-def intercept(design, effects):
+def intercept(design: GenotypeDesign, effects: np.ndarray) -> np.ndarray:
     """Return the intercept (J,) of a design with missing cells, relative to `design.Y`.
 
-    On the observed cells Y - XB - E is the shift of the intercept so far; what is left in E
-    follows by generalized least squares, which is its mean where X is centered.
+    On the observed cells Y - XB - E is the shift of the intercept so far. The remaining shift in E
+    follows by generalized least squares, which is its mean if X is centered.
     """
-    rest = to_numpy(design.Y - design.residual - design.fitted(effects))
+    shift = to_numpy(design.Y - design.residual - design.fitted(effects))
     weight = design.host_weight[:, None] * design.missing.observed
-    left = design.host_weight @ to_numpy(design.residual) / design.n_samples
-    return np.sum(weight * rest, axis=0) / np.sum(weight, axis=0) + left
+    remaining = design.host_weight @ to_numpy(design.residual) / design.n_samples
+    return np.sum(weight * shift, axis=0) / np.sum(weight, axis=0) + remaining

@@ -1,8 +1,34 @@
 """Traits of which some cells are not observed: the cells join the posterior."""
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from skgenetics.utils._numba import kernel
+
+
+class Pattern(NamedTuple):
+    """Rows of Y that miss the same traits."""
+
+    rows: np.ndarray
+    missing: np.ndarray
+    """Traits without a cell."""
+    observed: np.ndarray
+    """Traits with one."""
+    total_weight: float
+
+
+class Filled(NamedTuple):
+    """The residual with its missing cells filled, and what the bound and Sigma need of them."""
+
+    residual: np.ndarray
+    """(n, J) E."""
+    refined: np.ndarray
+    """(n, J) F."""
+    covariance: np.ndarray
+    """(J, J) sum_i Q_ii Cov_i."""
+    log_volume: float
+    """sum_i [log|Cov_i| + m_i log 2 pi] / 2, the cells' part of the bound."""
 
 
 @kernel
@@ -52,28 +78,34 @@ class MissingCells:
         Frequency weights.
     """
 
-    def __init__(self, observed, weight):
+    def __init__(self, observed: np.ndarray, weight: np.ndarray) -> None:
         self.observed = observed
         patterns, index = np.unique(observed, axis=0, return_inverse=True)
-        self.index, self.patterns = index.reshape(-1), []
+        self.pattern_of_row = index.reshape(-1)
+        self.patterns: list[Pattern] = []
         for number, pattern in enumerate(patterns):
-            rows = np.flatnonzero(self.index == number)
+            rows = np.flatnonzero(self.pattern_of_row == number)
             total = float(weight[rows].sum())
-            self.patterns.append((rows, np.flatnonzero(~pattern), np.flatnonzero(pattern), total))
+            self.patterns.append(
+                Pattern(rows, np.flatnonzero(~pattern), np.flatnonzero(pattern), total)
+            )
         self.n_missing = np.sum(~observed, axis=1)
         self.weight = weight
 
-    def impute(self, residual, refined, sigma, design):
-        """Fill the missing cells of the residual.
+    def impute(
+        self,
+        residual: np.ndarray,
+        refined: np.ndarray,
+        sigma: np.ndarray,
+        *,
+        background: Any,
+        centered: bool,
+    ) -> Filled:
+        """Return the residual E and F = QE (n, J) with their missing cells filled.
 
-        Returns
-        -------
-        residual, refined : array (n, J)
-            E and F, changed.
-        covariance : array (J, J)
-            sum_i Q_ii Cov_i.
-        log_volume : float
-            sum_i [log|Cov_i| + m_i log 2 pi] / 2, the cells' part of the bound.
+        background : Background or None
+        centered : bool
+            Whether E has the weighted mean 0.
         """
         covariance, log_volume, slopes = np.zeros_like(sigma), 0.0, []
         residual, refined = residual.copy(), refined.copy()
@@ -83,20 +115,20 @@ class MissingCells:
             conditional = sigma[np.ix_(missing, missing)] - across.T @ slope
             covariance[np.ix_(missing, missing)] += total * conditional
             log_volume += total * np.linalg.slogdet(conditional)[1] / 2
-            if design.background is None:
+            if background is None:
                 residual[np.ix_(rows, missing)] = residual[np.ix_(rows, observed)] @ slope
             else:
                 slopes.append(np.zeros_like(sigma))
                 slopes[-1][np.ix_(observed, missing)] = slope
         log_volume += float(self.weight @ self.n_missing) * np.log(2 * np.pi) / 2
-        if design.background is None:
-            if design.centered:
-                residual -= self.weight @ residual / design.n_samples
-            return residual, residual, covariance, log_volume
+        if background is None:
+            if centered:
+                residual -= self.weight @ residual / self.weight.sum()
+            return Filled(residual, residual, covariance, log_volume)
         fill_rows(
-            np.flatnonzero(self.n_missing), self.index, self.observed,
-            self.weight, np.stack(slopes), design.background.host_precision, residual, refined,
+            np.flatnonzero(self.n_missing), self.pattern_of_row, self.observed,
+            self.weight, np.stack(slopes), background.host_precision, residual, refined,
         )  # fmt: skip
-        diagonal = design.background.diagonal
-        log_volume -= float((self.weight * self.n_missing) @ np.log(diagonal)) / 2
-        return residual, refined, covariance, log_volume
+        log_diagonal = np.log(background.diagonal)
+        log_volume -= float((self.weight * self.n_missing) @ log_diagonal) / 2
+        return Filled(residual, refined, covariance, log_volume)

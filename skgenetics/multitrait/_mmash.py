@@ -1,37 +1,51 @@
 """The MMASHRegressor estimator."""
 
-from functools import partial
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
+from skgenetics.loci._summary import validate_summary
 from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._background import background_deviations
-from skgenetics.multitrait._background_search import choose_design, solve
-from skgenetics.multitrait._fitted_attributes import PER_TRAIT, fitted_attributes
-from skgenetics.multitrait._genotype_design import GenotypeDesign, marginal_scores
-from skgenetics.multitrait._missing_cells import MissingCells
-from skgenetics.multitrait._moments import Genotypes, Traits, genotype_moments, trait_moments
-from skgenetics.multitrait._problem import (
-    check_parameters,
-    effects_before,
-    is_low_rank,
-    make_problem,
-)
-from skgenetics.multitrait._summary_design import SummaryDesign, summary_names, validate_summary
+from skgenetics.multitrait._background_search import choose_design
+from skgenetics.multitrait._data import Data, data_of_samples, data_of_summary, names_or_numbers
+from skgenetics.multitrait._fitted_attributes import FittedAttributes, beside
+from skgenetics.multitrait._problem import is_low_rank, make_problem, warm_start_of
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
+from skgenetics.multitrait.solvers import SOLVERS, State
 from skgenetics.utils._arrays import (
     check_same_namespace,
     column_blocks,
-    float_dtype,
-    get_namespace_and_device,
-    move_to,
+    namespace_of,
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._frames import column_labels
+from skgenetics.utils._parameters import (
+    Anything,
+    Constraints,
+    Flag,
+    Integer,
+    Number,
+    Option,
+    Seed,
+    check_parameters,
+)
+from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
+
+
+class Arrays(Anything):
+    """An array or a list, checked where its shape is known; no single word."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` was given and is no word."""
+        return super().fits(value) and not isinstance(value, str)
 
 
 class MMASHRegressor(
@@ -42,40 +56,41 @@ class MMASHRegressor(
     Multivariate multiple regression with adaptive shrinkage (the model of mr.mash): the effects of
     a variant on all traits are drawn from sum_t pi_t N(0, omega_l U_k), whose covariances U_k say
     how effects are shared between traits and whose scales omega_l say how large they are. The
-    weights pi and the covariance of the noise are learned, and a polygenic background takes what
-    is spread over the genome. Prediction, effect sizes, and local false sign rates.
+    weights pi and the covariance of the noise are learned, and a polygenic background takes the
+    small effects that are spread over the genome. The model gives predictions, effect sizes, and
+    local false sign rates.
 
     Parameters
     ----------
     covariances : str, list of str or array-like of shape (K, J, J), default="canonical"
-        U. "canonical": independent, on one trait alone, of correlation .25, .5 and .75, and the
-        same for all traits, in units of the traits' deviations. "data_driven": extreme
-        deconvolution of the strongest marginal effects. "both". A list names some of "identity",
-        "singletons", "heterogeneous", "shared" and "data_driven". An array is given in squared
-        units of y, per standardized variant where `standardize`.
+        U. "canonical": effects independent between traits, on one trait alone, of correlation .25,
+        .5 and .75, and the same for all traits, in units of the traits' deviations.
+        "data_driven": extreme deconvolution of the strongest marginal effects. "both". A list names
+        some of "independent", "singleton", "heterogeneous", "shared" and "data_driven". An array is
+        given in squared units of y, per standardized variant if `standardize`.
     scales : None or array-like of shape (L,), default=None
         omega, factors of the covariances; component t = (k, l) is scales[l] * covariances[k].
         None: a grid from the marginal effects; an array of covariances is then divided by its
         largest variance first, in units of the traits' deviations.
     weights : None or array-like of shape (T,), default=None
-        pi, held at these: the null first where `include_null`, then one a covariance and scale,
+        pi, held at these: the null first if `include_null`, then one per covariance and scale,
         scales varying fastest. None: learned.
     weights_init : None or array-like of shape (T,), default=None
-        Where learning starts. None: .9 on the null, the others alike.
+        Where learning starts. None: .9 on the null, the rest shared evenly.
     residual_covariance : {"full", "diagonal", "low_rank"} or array-like of shape (J, J), \
             default="full"
         Form of Sigma, the covariance of the traits' noise, or Sigma itself, which is then held.
     n_components : None or int, default=None
         Number of factors of "low_rank", at most J - 1. None: the number of the best bound, less
-        log(n) / 2 a parameter.
+        log(n) / 2 per parameter.
     polygenic : "auto" or float, default="auto"
         delta >= 0, the variance of the background relative to the noise: the samples are
         correlated as I + delta XX' / P with X standardized. 0: none. "auto", up to 5,000 samples:
         the likeliest delta without a mixture, halved or doubled while that raises the bound, or 0
-        where that has the better bound; beyond, 0.
+        if that has the better bound; beyond, 0.
     identity_share : float, default=0.0
         Covariances U of rank 1 become (1 - share) U + share tr(U) / J I. Rank 1 ties the signs of
-        all traits' effects, which makes `lfsr_` too small where it is not exactly true.
+        all traits' effects, which makes `lfsr_` too small if it is not exactly true.
     standardize : bool, default=True
         Whether the prior is on effects per standard deviation of the variant (divisor N - 1).
     fit_intercept : bool, default=True
@@ -91,7 +106,7 @@ class MMASHRegressor(
         Stop when a sweep raises the bound by less.
     warm_start : bool, default=False
         Whether `fit` starts from the effects, weights, noise and background of the fit before,
-        with its scales where `scales` is None.
+        with its scales if `scales` is None.
     random_state : None, int or RandomState, default=None
         Of update_order="random".
 
@@ -114,6 +129,8 @@ class MMASHRegressor(
     covariances_ : array of shape (K, n_traits, n_traits)
         U as used, in squared units of y.
     covariance_names_ : list of str
+        "independent", "singleton_<trait>", "heterogeneous_<correlation>", "shared",
+        "data_driven_<number>", or "covariance_<number>" of given ones.
     scales_ : array of shape (L,)
     responsibilities_ : array of shape (n_variants, T)
         Posterior probabilities of the components.
@@ -132,10 +149,12 @@ class MMASHRegressor(
     elbo_path_ : list of float
         Lower bound on the log evidence of y after each sweep, for the weights and Sigma that the
         sweep used. It never falls.
+    trait_names_ : list of str
+        Columns of y if it is a data frame, else y0, y1, ...
     n_iter_, n_features_in_ : int
     converged_ : bool
     feature_names_in_ : ndarray of str
-        Where X has columns with names.
+        If X has columns with names.
 
     Notes
     -----
@@ -168,27 +187,53 @@ class MMASHRegressor(
     (4, 100)
     """
 
+    _constraints: ClassVar[Constraints] = {
+        "covariances": [
+            Option("canonical", "data_driven", "both"),
+            Arrays("a list of names or an array (K, J, J)"),
+        ],
+        "scales": [None, Anything("an array (L,)")],
+        "weights": [None, Anything("an array (T,)")],
+        "weights_init": [None, Anything("an array (T,)")],
+        "residual_covariance": [
+            Option("full", "diagonal", "low_rank"),
+            Arrays("an array (J, J)"),
+        ],
+        "n_components": [None, Integer(low=0)],
+        "polygenic": [Option("auto"), Number(low=0, closed="left")],
+        "identity_share": [Number(low=0, high=1, closed="both")],
+        "standardize": [Flag()],
+        "fit_intercept": [Flag()],
+        "include_null": [Flag()],
+        "weight_threshold": [Number(low=0, high=1, closed="left")],
+        "update_order": [Option("sequential", "random", "evidence")],
+        "max_iter": [Integer(low=1)],
+        "tol": [Number(low=0, closed="left")],
+        "warm_start": [Flag()],
+        "random_state": [Seed()],
+    }
+
     def __init__(
         self,
         *,
-        covariances="canonical",
-        scales=None,
-        weights=None,
-        weights_init=None,
-        residual_covariance="full",
-        n_components=None,
-        polygenic="auto",
-        identity_share=0.0,
-        standardize=True,
-        fit_intercept=True,
-        include_null=True,
-        weight_threshold=1e-8,
-        update_order="sequential",
-        max_iter=1000,
-        tol=1e-2,
-        warm_start=False,
-        random_state=None,
-    ):
+        covariances: str | list[str] | ArrayLike = "canonical",
+        scales: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        weights_init: ArrayLike | None = None,
+        residual_covariance: str | ArrayLike = "full",
+        n_components: int | None = None,
+        polygenic: str | float = "auto",
+        identity_share: float = 0.0,
+        standardize: bool = True,
+        fit_intercept: bool = True,
+        include_null: bool = True,
+        weight_threshold: float = 1e-8,
+        update_order: str = "sequential",
+        max_iter: int = 1000,
+        tol: float = 1e-2,
+        warm_start: bool = False,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.covariances = covariances
         self.scales = scales
         self.weights = weights
@@ -207,14 +252,16 @@ class MMASHRegressor(
         self.warm_start = warm_start
         self.random_state = random_state
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """Declare array API support and NaN in y, which means not observed."""
         tags = super().__sklearn_tags__()
         tags.array_api_support = True
         return tags
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> "MMASHRegressor":
         """Fit the traits y on the variants X.
 
         Parameters
@@ -230,72 +277,35 @@ class MMASHRegressor(
         -------
         self : MMASHRegressor
         """
-        names = getattr(y, "columns", None)
         check_parameters(self)
+        labels = column_labels(y)
         X, y, xp, device = validate_fit_data(
             self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
         )
         Y = to_numpy(y).astype(np.float64, copy=False).reshape(X.shape[0], -1)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
-        seen = ~np.all(np.isnan(Y), axis=1)
-        if weight is not None:
-            seen &= to_numpy(weight) > 0
-        if not seen.all():
-            index = move_to(np.flatnonzero(seen), xp, device)
-            X, Y = xp.take(X, index, axis=0), Y[seen]
-            weight = None if weight is None else xp.take(weight, index)
-        host_weight = np.ones(len(Y)) if weight is None else to_numpy(weight)
-        if host_weight.sum() <= 1:
-            raise ValueError(
-                "The samples with an observed trait and a positive weight sum to "
-                f"{host_weight.sum():.3g}; a model needs more than one. sample_weight are "
-                "frequencies: do not scale them to sum to 1."
-            )
-        centered = self.fit_intercept
-        genotypes = genotype_moments(
-            X, weight, centered=centered, standardize=self.standardize, xp=xp
-        )
-        traits = trait_moments(Y, host_weight, centered=centered)
-        kept = np.flatnonzero(traits.sd > 0)
-        kept = np.arange(Y.shape[1]) if len(kept) == 0 else kept
-        sd = np.where(traits.sd > 0, traits.sd, 1.0)[kept]
-        unit = np.full(len(kept), np.sqrt(np.mean(sd**2))) if is_low_rank(self) else sd
-        observed = traits.observed[:, kept]
-        make_design = partial(
-            GenotypeDesign,
+        data = data_of_samples(
             X,
-            np.take(traits.values, kept, axis=1) / unit,  # C order
-            mean=genotypes.mean,
-            inverse_sd=genotypes.inverse_sd,
-            squared_norm=genotypes.squared_norm,
-            weight=None if weight is None else host_weight,
-            centered=centered,
-            missing=None if observed.all() else MissingCells(observed, host_weight),
-            xp=xp,
-            device=device,
+            Y,
+            weight,
+            names_or_numbers(labels, Y.shape[1]),
+            centered=self.fit_intercept,
+            standardize=self.standardize,
+            common_unit=is_low_rank(self.residual_covariance),
         )
-        design = make_design(background=None, order=None)
-        n_observed = traits.n_observed[kept]
-        share = n_observed / host_weight.sum()
-        norm = np.where(design.used, genotypes.squared_norm, 1.0)
-        problem = make_problem(
-            self,
-            effects=marginal_scores(design) / norm[:, None] / share * unit / sd,
-            error=1 / np.sqrt(n_observed),
-            moment=traits.covariance[np.ix_(kept, kept)],
-            sd=sd,
-            unit=unit,
-            noise_unit=unit,
-            kept=kept,
-            trait_names=names if names is not None else [f"y{j}" for j in range(Y.shape[1])],
-            n_samples=host_weight.sum(),
-            varies=bool(np.any(traits.sd > 0)),
-        )
-        traits = traits._replace(values=None, observed=None)  # the design has them
-        return self._run(make_design, design, problem, genotypes, traits, X, y)
+        return self._run(data, X, y)
 
     @with_callbacks
-    def fit_summary(self, bhat=None, shat=None, *, z=None, ld, n_samples, trait_correlation=None):
+    def fit_summary(
+        self,
+        z: ArrayLike | None = None,
+        ld: ArrayLike | None = None,
+        *,
+        n_samples: ArrayLike,
+        beta: ArrayLike | None = None,
+        se: ArrayLike | None = None,
+        trait_correlation: ArrayLike | None = None,
+    ) -> "MMASHRegressor":
         """Fit from summary statistics: effects per standard deviation of variants, in those of y.
 
         With z of the same samples as `ld`, the posterior is that of :meth:`fit` with polygenic=0
@@ -303,62 +313,44 @@ class MMASHRegressor(
 
         Parameters
         ----------
-        bhat, shat : array-like of shape (n_variants, n_traits), optional
-            Effects and standard errors of the single-variant regressions; z = bhat / shat.
         z : array-like of shape (n_variants, n_traits) or (n_variants,), optional
-            Their t statistics.
+            t statistics of the single-variant regressions. Left out: beta / se.
         ld : array-like of shape (n_variants, n_variants)
             Correlations of the variants, counting the same alleles.
         n_samples : float or array-like of shape (n_traits,)
-            People in the scan. Where traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD)
-            with the residual correlations of `trait_correlation`: an approximation, as variants
-            still share one number of people a trait, and the bound is that of the z scores.
+            People in the scan. If traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD) with
+            the residual correlations of `trait_correlation`. This is an approximation: all
+            variants of a trait share one number of people, and the bound is that of the z scores.
+        beta, se : array-like of the shape of z, optional
+            Effects and standard errors of the single-variant regressions, in place of z.
         trait_correlation : array-like of shape (n_traits, n_traits), optional
-            Correlations that z of the traits has without effects: those of the traits where they
+            Correlations that z of the traits has without effects: those of the traits if these
             share all their people. None: those of z over variants with abs(z) < 2 in every trait.
 
         Returns
         -------
         self : MMASHRegressor
+
+        Raises
+        ------
+        ValueError
+            If statistics or LD are missing, not of their shape or range, or do not fit each other.
         """
         check_parameters(self)
         if not self.standardize:
             raise ValueError("fit_summary knows standardized variants only: standardize=True.")
-        names, trait_names = summary_names(bhat if z is None else z, ld)
-        xp, device = get_namespace_and_device(z, bhat, ld)
-        ld, correlation, moment, n_samples = validate_summary(
-            bhat, shat, z, ld, n_samples, trait_correlation, xp=xp, device=device
+        statistics = validate_summary(
+            z, ld, n_samples=n_samples, beta=beta, se=se, several_traits=True
         )
-        n_variants, n_traits = correlation.shape
-        vars(self).pop("feature_names_in_", None)
-        if names is not None:
-            self.feature_names_in_ = names
-        self.n_features_in_ = n_variants
-        ones, zeros, largest = np.ones(n_traits), np.zeros(n_variants), n_samples.max()
-        unit = np.sqrt(largest / n_samples)
-        genotypes = Genotypes(zeros, zeros + 1, zeros + largest - 1)
-        traits = Traits(None, None, n_samples, 0 * ones, ones, moment)
-        make_design = partial(
-            SummaryDesign, ld, correlation / unit, moment, n_samples=largest, xp=xp, device=device
-        )
-        problem = make_problem(
-            self,
-            effects=correlation * np.sqrt(n_samples / (n_samples - 1)),
-            error=1 / np.sqrt(n_samples),
-            moment=moment,
-            sd=ones,
-            unit=unit,
-            noise_unit=ones,
-            kept=np.arange(n_traits),
-            trait_names=trait_names,
-            n_samples=largest,
-            varies=True,
-        )
-        design = make_design(background=None, order=None)
-        flat = bhat if z is None else z
-        return self._run(make_design, design, problem, genotypes, traits, ld, flat)
+        self.__dict__.pop("feature_names_in_", None)
+        if statistics.variant_names is not None:
+            self.feature_names_in_ = statistics.variant_names
+        self.n_features_in_ = statistics.z.shape[0]
+        data = data_of_summary(statistics, trait_correlation)
+        reported = beta if z is None else z
+        return self._run(data, statistics.z, reported)
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Predict the traits as their posterior means.
 
         Parameters
@@ -378,27 +370,34 @@ class MMASHRegressor(
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = as_genotypes(self, X, reset=False)
-        coef, sd = (a if a.ndim == 1 else a.T for a in (self.coef_, self.coef_sd_))
+        coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T
         blocks = column_blocks(X, xp, coef.dtype)
         y_mean = sum(block @ coef[columns, ...] for columns, block in blocks) + self.intercept_
         if not return_std:
             return y_mean
-        noise = xp.linalg.diagonal(self.residual_covariance_)
-        noise = noise[0] if coef.ndim == 1 else noise
-        variance, background = noise + 0 * y_mean, self._background
-        if background is not None:
-            left, weights = background_deviations(background, X, xp)
-            left, weights = (xp.astype(a, coef.dtype) for a in (left, weights))
-            variance = variance + (left if coef.ndim == 1 else left[:, None]) * noise
-        for columns, block in column_blocks(X, xp, coef.dtype):
-            reached = block - self._X_mean[columns]
-            if background is not None:
-                old = xp.astype(background.X[:, columns], coef.dtype)
-                reached = reached - weights @ (old - self._X_mean[columns])
-            variance = variance + (reached**2) @ sd[columns, ...] ** 2
-        return y_mean, xp.sqrt(variance)
+        return y_mean, xp.sqrt(self._predictive_variance(X, 0 * y_mean))
 
-    def score(self, X, y, sample_weight=None):
+    def _predictive_variance(self, X: Array, zeros: Array) -> Array:
+        """Return the variances of predictions for X, in the shape of `zeros`."""
+        xp, dtype = namespace_of(X), zeros.dtype
+        one_trait, background = zeros.ndim == 1, self._background
+        effect_variance = (self.coef_sd_ if one_trait else self.coef_sd_.T) ** 2
+        noise = xp.linalg.diagonal(self.residual_covariance_)
+        noise = noise[0] if one_trait else noise
+        variance = noise + zeros
+        if background is not None:
+            errors, weights = background_deviations(background, X)
+            errors, weights = (xp.astype(array, dtype) for array in (errors, weights))
+            variance = variance + (errors if one_trait else errors[:, None]) * noise
+        for columns, block in column_blocks(X, xp, dtype):
+            deviations = block - self._X_mean[columns]
+            if background is not None:  # which has taken its part of the training data
+                training = xp.astype(background.X[:, columns], dtype)
+                deviations = deviations - weights @ (training - self._X_mean[columns])
+            variance = variance + deviations**2 @ effect_variance[columns, ...]
+        return variance
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Return the mean R2 over traits, on the observed cells of y.
 
         Parameters
@@ -413,44 +412,44 @@ class MMASHRegressor(
         """
         return masked_r2_score(y, self.predict(X), sample_weight=sample_weight)
 
-    def _run(self, make_design, design, problem, genotypes, traits, X, y):
-        """Run the solver, set the fitted attributes and return self."""
-        xp, device = get_namespace_and_device(X)
-        problem = problem._replace(effects=effects_before(self, genotypes.inverse_sd, problem))
-        design, delta, problem = choose_design(self, make_design, design, problem)
-        bounds = []
-
-        def traced():
-            for state in solve(self, design, problem, tol=self.tol):
-                bounds.append(
-                    state.bound
-                    - float(traits.n_observed[problem.kept] @ np.log(problem.noise_unit))
-                )
-                yield state
-
-        result = partial(move_to, xp=xp, device=device, dtype=float_dtype(X, xp))
-
-        def attributes(state):
-            found = fitted_attributes(
-                state, problem, design, genotypes, traits, centered=self.fit_intercept
-            )
-            for name, value in found.items():
-                if isinstance(value, np.ndarray):
-                    flat = np.ndim(y) == 1 and name in PER_TRAIT
-                    found[name] = result(value[0] if flat else value)
-            if np.ndim(y) == 1:
-                found["intercept_"] = float(found["intercept_"])
-            return found | {"polygenic_": delta}
-
+    def _run(self, data: Data, X: Array, y: ArrayLike) -> "MMASHRegressor":
+        """Run the solver, set the fitted attributes beside X and return self."""
+        solver, one_trait = SOLVERS["coordinate_ascent"], np.ndim(y) == 1
+        start = warm_start_of(self, data)
+        problem = make_problem(self, data, start)
+        design, delta, problem = choose_design(
+            self,
+            solver,
+            data.design,
+            problem,
+            delta_before=None if start is None else start.polygenic,
+        )
+        fitted = FittedAttributes(problem.prior, design, data, self.fit_intercept, delta)
         for name in ("residual_factors_", "residual_noise_", "n_components_"):
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
+        bounds: list[float] = []
+        modeled = data.modeled
+        log_units = float(data.traits.n_observed[modeled.columns] @ np.log(modeled.noise_unit))
         state, self.n_iter_ = run_solver(
-            self, traced(), max_iter=self.max_iter, X=X, y=y, attributes=attributes
+            self,
+            recorded(solver.start(design, problem, tol=self.tol), bounds, log_units),
+            max_iter=self.max_iter,
+            X=X,
+            y=y,
+            attributes=lambda state: beside(X, fitted(state), one_trait=one_trait),
         )
         design.grams.clear()  # the sweeps are over: room for the results
-        vars(self).update(attributes(state))
+        self.__dict__.update(beside(X, fitted(state), one_trait=one_trait))
         self.converged_ = bool(state.converged)
         self.elbo_path_ = bounds
         self.covariance_names_ = list(problem.prior.names)
         self.component_names_ = problem.prior.component_names
+        self.trait_names_ = list(modeled.names)
         return self
+
+
+def recorded(states: Iterator[State], bounds: list[float], log_units: float) -> Iterator[State]:
+    """Yield the states and append their bounds, in units of y, to `bounds`."""
+    for state in states:
+        bounds.append(state.bound - log_units)
+        yield state

@@ -1,62 +1,72 @@
-"""What the data say before a model is fitted: moments of genotypes and traits."""
+"""What the data say before a model is fitted: moments of genotypes and of traits."""
 
 import warnings
 from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._arrays import column_blocks, to_numpy
+from skgenetics.utils._arrays import device_of, namespace_of, to_numpy
+from skgenetics.utils._moments import column_moments, is_constant, reciprocal
+from skgenetics.utils._typing import Array
+
+BLOCK_BYTES = 2**18  # of genotypes converted at a time: they stay in the cache
 
 
 class Genotypes(NamedTuple):
     """Moments of the variants, on the host."""
 
-    mean: np.ndarray  # (P,) what is taken from the columns; 0 without an intercept
-    inverse_sd: np.ndarray  # (P,) what they are multiplied with; 0 where a variant is left out
-    squared_norm: np.ndarray  # (P,) d_p = x_p'Wx_p after both
+    mean: np.ndarray
+    """(P,) what is subtracted from the columns; 0 without an intercept."""
+    inverse_sd: np.ndarray
+    """(P,) what they are multiplied by; 0 for a variant that is left out."""
+    squared_norm: np.ndarray
+    """(P,) d_p = x_p'Wx_p after both."""
 
 
-def genotype_moments(X, weight, *, centered, standardize, xp):
+def genotype_moments(
+    X: Array, weight: Array | None, *, centered: bool, standardize: bool
+) -> Genotypes:
     """Return the `Genotypes` of X (n, P) under frequency weights (n,), or None.
 
     Deviations have the divisor N - 1. Variants that do not vary are left out; without an intercept
     only those that are 0 throughout, and constants are not divided by anything.
     """
-    n_samples = float(X.shape[0] if weight is None else xp.sum(weight))
-    means, squares = [], []
-    for _, block in column_blocks(X, xp, xp.float64, max_bytes=2**18):
-        mean = xp.mean(block, axis=0) if weight is None else weight @ block / n_samples
-        largest = xp.max(xp.abs(block), axis=0)
-        block = block - mean
-        block *= block
-        square = xp.sum(block, axis=0) if weight is None else weight @ block
-        noise = n_samples * (1e-14 * largest) ** 2
-        means.append(to_numpy(mean))
-        squares.append(to_numpy(xp.where(square > noise, square, 0.0)))
-    mean, square = np.concatenate(means), np.concatenate(squares)
-    sd = np.sqrt(square / (n_samples - 1))
-    total = square if centered else square + n_samples * mean**2
-    used, divided = total > 0, (sd > 0) & standardize
-    inverse_sd = np.where(used, 1 / np.where(divided, sd, 1.0), 0.0)
-    norm = total * inverse_sd**2
+    xp = namespace_of(X)
+    if weight is None:
+        weight = xp.ones((X.shape[0],), dtype=xp.float64, device=device_of(X))
+    n_samples = float(xp.sum(weight))
+    moments = column_moments(X, weight / n_samples, max_bytes=BLOCK_BYTES)
+    mean, variance = to_numpy(moments[0]), to_numpy(moments[1])
+    sd = np.sqrt(variance * n_samples / (n_samples - 1))
+    norm = n_samples * (variance if centered else variance + mean**2)
+    used = norm > 0
+    inverse_sd = used / np.where((sd > 0) & standardize, sd, 1.0)
+    norm = norm * inverse_sd**2
     if centered and standardize:
         norm = np.where(used, n_samples - 1, 0.0)  # the same for all, exactly
     return Genotypes(mean if centered else np.zeros_like(mean), inverse_sd, norm)
 
 
 class Traits(NamedTuple):
-    """Traits Y (n, J) with the moments of their observed cells, on the host."""
+    """Moments of the observed cells of the traits, on the host."""
 
-    values: np.ndarray  # (n, J) centered where an intercept is fitted; missing cells are 0
-    observed: np.ndarray  # (n, J)
-    n_observed: np.ndarray  # (J,) sum of weights
-    mean: np.ndarray  # (J,) what was taken; 0 for a trait without observations
-    sd: np.ndarray  # (J,) 0 where a trait does not vary
-    covariance: np.ndarray  # (J, J) with missing cells; variances alone
+    n_observed: np.ndarray
+    """(J,) sum of weights."""
+    mean: np.ndarray
+    """(J,) what was subtracted; 0 for a trait without observations."""
+    sd: np.ndarray
+    """(J,) 0 for a trait that does not vary."""
+    covariance: np.ndarray
+    """(J, J); with missing cells the variances alone."""
 
 
-def trait_moments(Y, weight, *, centered):
-    """Return the `Traits` of Y (n, J), NaN = missing, under frequency weights (n,)."""
+def trait_moments(
+    Y: np.ndarray, weight: np.ndarray, *, centered: bool
+) -> tuple[Traits, np.ndarray]:
+    """Return the `Traits` of Y (n, J), NaN = missing, under frequency weights (n,).
+
+    Y comes back without the means that were subtracted, and with missing cells of 0.
+    """
     observed = ~np.isnan(Y)
     n_observed = weight @ observed
     empty = np.flatnonzero(n_observed == 0)
@@ -65,18 +75,64 @@ def trait_moments(Y, weight, *, centered):
             f"No cell of y's column {', '.join(map(str, empty))} is observed: the trait is "
             "predicted by 0.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
-    first = np.argmax(observed, axis=0)
-    origin = np.where(n_observed > 0, Y[first, np.arange(Y.shape[1])], 0.0) if centered else 0.0
-    values = np.where(observed, Y - origin, 0.0)  # constants then deviate by exactly 0
-    divisor = np.where(n_observed > 0, n_observed, 1.0)
-    mean = weight @ values / divisor if centered else np.zeros(Y.shape[1])
+    origin = np.zeros(Y.shape[1])
+    if centered:  # constants then deviate by exactly 0
+        first_observed = Y[np.argmax(observed, axis=0), np.arange(Y.shape[1])]
+        origin = np.where(n_observed > 0, first_observed, 0.0)
+    values = np.where(observed, Y - origin, 0.0)
+    mean = weight @ values * reciprocal(n_observed) if centered else 0 * origin
     values = np.where(observed, values - mean, 0.0)
-    variance = weight @ values**2 / divisor
-    noise = (1e-14 * np.max(np.abs(np.where(observed, Y, 0.0)), axis=0)) ** 2
-    variance = np.where(variance > noise, variance, 0.0)
+    variance = weight @ values**2 * reciprocal(n_observed)
+    variance = np.where(is_constant(variance, mean + origin), 0.0, variance)
     covariance = np.diag(variance)
     if observed.all():
         covariance = values.T @ (weight[:, None] * values) / weight.sum()
-    return Traits(values, observed, n_observed, mean + origin, np.sqrt(variance), covariance)
+    return Traits(n_observed, mean + origin, np.sqrt(variance), covariance), values
+
+
+class ModeledTraits(NamedTuple):
+    """The traits that vary, J' of J, and the internal units that the solver has them in."""
+
+    columns: np.ndarray
+    """(J',) of y; all of them if none varies."""
+    sd: np.ndarray
+    """(J',) 1 if none varies."""
+    unit: np.ndarray
+    """(J',) what the solver's effects are multiplied by."""
+    noise_unit: np.ndarray
+    """(J',) likewise of the noise; another one if traits differ in sample size."""
+    names: list[str]
+    """Of all J traits."""
+    varies: bool
+    """Whether any trait does."""
+
+    def embedded_matrix(self, matrix: np.ndarray, unit: np.ndarray) -> np.ndarray:
+        """Return a covariance (J', J') in units `unit` as one of all traits (J, J)."""
+        full = np.zeros((len(self.names), len(self.names)))
+        full[np.ix_(self.columns, self.columns)] = matrix * np.outer(unit, unit)
+        return full
+
+
+def modeled_traits(traits: Traits, names: list[str], *, common_unit: bool) -> ModeledTraits:
+    """Return the traits that vary, each in units of its deviation, or all in a common one."""
+    columns = np.flatnonzero(traits.sd > 0)
+    varies = len(columns) > 0
+    if not varies:
+        columns = np.arange(len(traits.sd))
+    sd = np.where(traits.sd > 0, traits.sd, 1.0)[columns]
+    unit = np.full(len(columns), np.sqrt(np.mean(sd**2))) if common_unit else sd
+    return ModeledTraits(columns, sd, unit, unit, names, varies)
+
+
+class MarginalStatistics(NamedTuple):
+    """What single-variant regressions and the traits say, of which the prior is made."""
+
+    effects: np.ndarray
+    """(P, J') of standardized variants, in trait deviations."""
+    errors: np.ndarray
+    """(J',) their standard errors."""
+    moment: np.ndarray
+    """(J', J') covariance of the traits."""
+    n_samples: float

@@ -5,23 +5,25 @@ from itertools import pairwise
 
 import numpy as np
 
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait.solvers import VariantPosterior
 from skgenetics.utils._numba import kernel
 
-CHUNK = 256  # variants whose moments are held at once
+ROWS = 256  # variants whose moments are held at once
+NEGLIGIBLE = 1e-12  # a smaller responsibility counts as 0
 
 
 @kernel
-def summarize(own, squared_norm, alpha, basis, back, values, first, scales, reaches, has_null,
-              second, low, high):  # fmt: skip
+def summarize(scores, squared_norm, alpha, components, back, reaches, second, low, high):
     """Add the variants' second moments and P(beta <= 0), P(beta >= 0) per trait.
 
     Parameters
     ----------
-    own : array (P, J)
+    scores : array (P, J)
         g, whitened.
     squared_norm, alpha : array (P,), (P, T)
-    basis, values, first, scales, has_null :
-        See `skgenetics.multitrait._priors.Components`.
+    components : tuple
+        The fields of `skgenetics.multitrait._priors.Components`.
     back : array (M, J)
         The basis in the traits' units, Q Sigma^1/2.
     reaches : array (K, J) of bool
@@ -29,16 +31,16 @@ def summarize(own, squared_norm, alpha, basis, back, values, first, scales, reac
     second, low, high : array (P, J)
         Added to. The point mass at 0 counts in both low and high.
     """
-    n_traits = own.shape[1]
-    n_scales = scales.shape[0]
+    basis, values, first, _, scales, has_null = components
+    n_traits, n_scales = scores.shape[1], scales.shape[0]
     start = 1 if has_null else 0
     z = np.empty(values.shape[0])
-    for p in range(own.shape[0]):
+    for p in range(scores.shape[0]):
         d = squared_norm[p]
         for m in range(values.shape[0]):
             z[m] = 0.0
             for j in range(n_traits):
-                z[m] += basis[m, j] * own[p, j]
+                z[m] += basis[m, j] * scores[p, j]
         if has_null:
             for j in range(n_traits):
                 low[p, j] += alpha[p, 0]
@@ -46,7 +48,7 @@ def summarize(own, squared_norm, alpha, basis, back, values, first, scales, reac
         for k in range(first.shape[0] - 1):
             for c in range(n_scales):
                 share = alpha[p, start + k * n_scales + c]
-                if share < 1e-12:
+                if share < NEGLIGIBLE:
                     continue
                 for j in range(n_traits):
                     if not reaches[k, j]:
@@ -65,43 +67,55 @@ def summarize(own, squared_norm, alpha, basis, back, values, first, scales, reac
                     high[p, j] += share * (1.0 - below)
 
 
-def deviations_and_sign_rates(state, responsibilities, prior, squared_norm):
+def deviations_and_sign_rates(
+    posterior: VariantPosterior, responsibilities: np.ndarray, prior: Prior
+) -> tuple[np.ndarray, np.ndarray]:
     """Return posterior SDs (P, J) of effects on standardized variants, and lfsr (P, J)."""
-    posterior, covariance = state.posterior, state.covariance
-    parts = prior.whitened(covariance)
-    back, reaches = parts.basis @ covariance.root, reached_traits(prior)
-    sd, lfsr = np.empty_like(posterior.own), np.empty_like(posterior.own)
-    for start in range(0, len(sd), CHUNK):
-        rows = slice(start, start + CHUNK)
+    covariance = posterior.covariance
+    components = prior.whitened(covariance)
+    back, reaches = components.basis @ covariance.root, reached_traits(prior)
+    sd, lfsr = np.empty_like(posterior.effects), np.empty_like(posterior.effects)
+    for start in range(0, len(sd), ROWS):
+        rows = slice(start, start + ROWS)
         second, low, high = (np.zeros_like(sd[rows]) for _ in range(3))
         summarize(
-            posterior.own[rows] @ covariance.whitener, squared_norm[rows], responsibilities[rows],
-            parts.basis, back, parts.values, parts.first, parts.scales, reaches, parts.has_null,
-            second, low, high,
-        )  # fmt: skip
+            posterior.partial_scores[rows] @ covariance.whitener,
+            posterior.squared_norm[rows],
+            responsibilities[rows],
+            tuple(components),
+            back,
+            reaches,
+            second,
+            low,
+            high,
+        )
         sd[rows] = np.sqrt(np.maximum(second - posterior.effects[rows] ** 2, 0.0))
         lfsr[rows] = np.minimum(np.minimum(low, high), 1.0)
     return sd, lfsr
 
 
-def reached_traits(prior):
+def reached_traits(prior: Prior) -> np.ndarray:
     """Return (K, J): which traits' effects differ from 0 under each covariance."""
     variances = np.stack([np.sum(factor**2, axis=1) for factor in prior.factors])
     return variances > 1e-12 * variances.max(axis=1, keepdims=True)
 
 
-def component_moments(own, squared_norm, components, covariance):
-    """Return mu_t (T, J) and S_t (T, J, J) of one variant with score `own` (J,)."""
-    basis, values, first, _, scales, has_null = components
-    back, z = basis @ covariance.root, basis @ (covariance.whitener @ own)
-    n_traits, means, variances = own.shape[0], [], []
+def component_moments(
+    posterior: VariantPosterior, variant: int, prior: Prior
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mu_pt (T, J) and S_pt (T, J, J) of a variant p."""
+    covariance, d = posterior.covariance, posterior.squared_norm[variant]
+    basis, values, first, _, scales, has_null = prior.whitened(covariance)
+    z = basis @ (covariance.whitener @ posterior.partial_scores[variant])
+    back, n_traits = basis @ covariance.root, basis.shape[1]
+    means, variances = [], []
     if has_null:
         means.append(np.zeros(n_traits))
         variances.append(np.zeros((n_traits, n_traits)))
     for low, high in pairwise(first):
         vectors = back[low:high]
         for scale in scales:
-            shrink = scale * values[low:high] / (1 + squared_norm * scale * values[low:high])
+            shrink = scale * values[low:high] / (1 + d * scale * values[low:high])
             means.append((shrink * z[low:high]) @ vectors)
             variances.append((vectors.T * shrink) @ vectors)
     return np.stack(means), np.stack(variances)

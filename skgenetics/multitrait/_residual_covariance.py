@@ -5,6 +5,7 @@ XB)] being the expected residual covariance, with the posterior covariance of B 
 cells. Eigenvalues stay above `FLOOR`, in units of the traits' variances, for collinear traits.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,17 @@ class ResidualCovariance(NamedTuple):
     penalty: float  # taken from the bound for the parameters of a rank that is learned
 
 
-def residual_covariance(matrix, *, factors=None, noise=None, penalty=0.0):
+CovarianceStep = Callable[[np.ndarray, float], ResidualCovariance]
+"""C (J, J) and N -> the Sigma of a form that maximizes the bound."""
+
+
+def residual_covariance(
+    matrix: np.ndarray,
+    *,
+    factors: np.ndarray | None = None,
+    noise: float | None = None,
+    penalty: float = 0.0,
+) -> ResidualCovariance:
     """Return the `ResidualCovariance` of a symmetric positive definite matrix (J, J)."""
     values, vectors = np.linalg.eigh(matrix)
     root = (vectors * np.sqrt(values)) @ vectors.T
@@ -35,7 +46,7 @@ def residual_covariance(matrix, *, factors=None, noise=None, penalty=0.0):
     return ResidualCovariance(matrix, root, whitener, inverse, log_det, factors, noise, penalty)
 
 
-def full_step(moment, n_samples):
+def full_step(moment: np.ndarray, n_samples: float) -> ResidualCovariance:
     """Return Sigma = C."""
     values, vectors = np.linalg.eigh(moment)
     if values[0] < FLOOR:
@@ -43,22 +54,22 @@ def full_step(moment, n_samples):
     return residual_covariance(moment)
 
 
-def diagonal_step(moment, n_samples):
+def diagonal_step(moment: np.ndarray, n_samples: float) -> ResidualCovariance:
     """Return Sigma = diag(C)."""
     return residual_covariance(np.diag(np.maximum(np.diag(moment), FLOOR)))
 
 
-def low_rank_step(moment, n_samples, *, rank):
-    """Return Sigma = sigma^2 I + WW' of so many factors; None: the rank of the best BIC.
+def low_rank_step(moment: np.ndarray, n_samples: float, *, rank: int | None) -> ResidualCovariance:
+    """Return Sigma = sigma^2 I + WW' with `rank` factors; None: the rank of the best BIC.
 
     With C = U L U', sigma^2 is the mean of the J - rank smallest eigenvalues and
-    W = U_q (L_q - sigma^2)^1/2 (Tipping and Bishop 1999). A rank that is learned costs log(N) / 2 a
-    free parameter, which is taken from the bound.
+    W = U_q (L_q - sigma^2)^1/2 (Tipping and Bishop 1999). A rank that is learned costs log(N) / 2
+    per free parameter, which is taken from the bound.
     """
     n_traits = moment.shape[0]
     values, vectors = np.linalg.eigh(moment)
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-    best = None
+    best = -np.inf, 0, FLOOR, 0.0
     for q in range(max(n_traits, 1)) if rank is None else [rank]:
         noise = max(float(np.mean(values[q:])), FLOOR)
         leading = np.maximum(values[:q], noise)
@@ -67,7 +78,7 @@ def low_rank_step(moment, n_samples, *, rank):
         n_parameters = n_traits * q - q * (q - 1) / 2 + 1
         penalty = 0.0 if rank is not None else n_parameters * np.log(n_samples) / 2
         objective = -n_samples * loss / 2 - penalty
-        if best is None or objective > best[0]:
+        if objective > best[0]:
             best = objective, q, noise, penalty
     _, q, noise, penalty = best
     factors = vectors[:, :q] * np.sqrt(np.maximum(values[:q] - noise, 0.0))

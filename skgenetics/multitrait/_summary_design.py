@@ -1,21 +1,28 @@
-"""Summary statistics in place of data: X'X from LD, X'Y from z."""
+"""Summary statistics as solvers see them: X'X from LD, X'Y from z."""
+
+from typing import Any
 
 import numpy as np
 
-from skgenetics.multitrait._genotype_design import BLOCK, contiguous, packed
-from skgenetics.multitrait._priors import check_psd
-from skgenetics.utils._arrays import move_to, to_numpy
+from skgenetics.loci._summary import SummaryStatistics
+from skgenetics.multitrait._covariances import check_psd
+from skgenetics.multitrait._design import BLOCK_SIZE, Block, Design, blocks_of, gram_parts
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._typing import Array, ArrayLike
 
 NULL_Z = 2.0  # variants whose abs(z) stays below it in every trait tell how the noise correlates
 
+Rows = tuple[Array, Block]
+"""Rows of LD (b, P) of a block, and the block."""
 
-class SummaryDesign:
+
+class SummaryDesign(Design):
     """X'X, X'Y and Y'Y of samples that are not known; traits and variants are standardized.
 
     Parameters
     ----------
     ld : array (P, P)
-        Correlations of the variants.
+        Correlations of the variants, in double precision.
     correlation : array (P, J), on the host
         Of variants and traits.
     trait_correlation : array (J, J), on the host
@@ -23,56 +30,72 @@ class SummaryDesign:
     order : array (P,) of int, or None
     """
 
-    background, missing, rows_known = None, None, False
+    rows_known = False
 
     def __init__(
-        self, ld, correlation, trait_correlation, *, n_samples, background, order, xp, device
-    ):
-        n_variants, n_traits = correlation.shape
-        self.ld, self.xp, self.device = ld, xp, device
+        self,
+        ld: Array,
+        correlation: np.ndarray,
+        trait_correlation: np.ndarray,
+        *,
+        n_samples: float,
+        order: np.ndarray | None = None,
+    ) -> None:
+        n_variants, self.n_traits = correlation.shape
+        self.ld, self.correlation, self.trait_correlation = ld, correlation, trait_correlation
         self.n_samples, self.norm = float(n_samples), float(n_samples) - 1
         self.squared_norm = np.full(n_variants, self.norm)
         self.used, self.n_used = np.ones(n_variants, dtype=bool), n_variants
-        order = np.arange(n_variants) if order is None else order
-        self.blocks = [
-            contiguous(order[start : start + BLOCK]) for start in range(0, n_variants, BLOCK)
-        ]
+        self.blocks = blocks_of(np.arange(n_variants) if order is None else order, BLOCK_SIZE)
         self.grams = [
-            packed(self.norm * to_numpy(self.columns(block)[0])[:, block]) for block in self.blocks
+            gram_parts(self.norm * to_numpy(self.columns(block)[0])[:, block])
+            for block in self.blocks
         ]
-        self.Y = np.sqrt(self.norm * self.n_samples) * correlation  # X'Y
-        self.total = self.n_samples * trait_correlation
-        self.log_normalizer = -n_traits * self.n_samples * np.log(2 * np.pi) / 2
+        self.cross_products = np.sqrt(self.norm * self.n_samples) * correlation  # X'Y
+        self.total = self.n_samples * trait_correlation  # Y'Y
+        self.log_normalizer = -self.n_traits * self.n_samples * np.log(2 * np.pi) / 2
 
-    def columns(self, block):
+    def arranged(
+        self, *, order: np.ndarray | None = None, background: Any = None
+    ) -> "SummaryDesign":
+        """Return the same data with another order of the updates; a background there is none."""
+        return SummaryDesign(
+            self.ld,
+            self.correlation,
+            self.trait_correlation,
+            n_samples=self.n_samples,
+            order=order,
+        )
+
+    def beside(self, values: Array) -> Array:
+        """Return host `values` beside the LD."""
+        return move_to(values, namespace_of(self.ld), device_of(self.ld))
+
+    def columns(self, block: Block) -> Rows:
         """Return the rows of LD (b, P) of a block, and the block."""
         if isinstance(block, slice):
             return self.ld[block, :], block
-        return self.xp.take(self.ld, move_to(block, self.xp, self.device), axis=0), block
+        return namespace_of(self.ld).take(self.ld, self.beside(block), axis=0), block
 
-    def start(self, effects):
+    def start(self, effects: np.ndarray) -> None:
         """Set X'(Y - XB) that belongs to `effects` (P, J)."""
-        self.effects, self.scores = np.zeros_like(effects), self.Y.copy()
+        self.effects, self.scores = np.zeros_like(effects), self.cross_products.copy()
         for block in self.blocks:
             self.move(self.columns(block), effects[block])
 
-    def score(self, columns):
+    def score(self, columns: Rows) -> np.ndarray:
         """Return X_B'(Y - XB)."""
         return self.scores[columns[1]]
 
-    def move(self, columns, change):
+    def move(self, columns: Rows, change: np.ndarray) -> None:
         """Change the effects of a block by `change` (b, J)."""
         rows, block = columns
         self.effects[block] += change
-        change = move_to(change, self.xp, self.device, self.xp.float64)
-        self.scores = self.scores - self.norm * to_numpy(rows.T @ change)
+        self.scores = self.scores - self.norm * to_numpy(rows.T @ self.beside(change))
 
-    def settle(self):
-        """Nothing is left to do after a sweep."""
-
-    def square(self):
+    def square(self) -> np.ndarray:
         """Return (Y - XB)'(Y - XB)."""
-        square = self.total - self.effects.T @ (self.Y + self.scores)
+        square = self.total - self.effects.T @ (self.cross_products + self.scores)
         if not np.all(np.diag(square) > 0):
             raise ValueError(
                 "The effects explain more than the variance of the traits: z does not fit ld. Is "
@@ -81,57 +104,23 @@ class SummaryDesign:
             )
         return (square + square.T) / 2
 
-    def impute(self, covariance):
-        """Nothing is missing."""
-        return 0.0, 0.0
-
-    def save(self):
-        """`restore` needs the effects alone."""
-
-    def restore(self, effects, saved):
+    def restore(self, effects: np.ndarray, saved: None) -> None:
         """Undo what happened since `save`, of `effects` (P, J)."""
         self.start(effects)
 
-    def fitted_variance(self, effects):
+    def fitted_variance(self, effects: np.ndarray) -> np.ndarray:
         """Return the variance (J,) of X effects."""
-        moved = np.zeros_like(effects)
+        product = np.zeros_like(effects)
         for block in self.blocks:
-            rows = move_to(effects[block], self.xp, self.device, self.xp.float64)
-            moved += to_numpy(self.columns(block)[0].T @ rows)
-        return np.sum(effects * moved, axis=0) * self.norm / self.n_samples
+            product += to_numpy(self.columns(block)[0].T @ self.beside(effects[block]))
+        return np.sum(effects * product, axis=0) * self.norm / self.n_samples
 
 
-def validate_summary(bhat, shat, z, ld, n_samples, trait_correlation, *, xp, device):
-    """Return ld (P, P), and on the host correlations with the traits, of the traits, and n (J,)."""
-    if z is None:
-        if bhat is None or shat is None:
-            raise ValueError("fit_summary needs z, or bhat and shat.")
-        bhat, shat = to_numpy(bhat).astype(float), to_numpy(shat).astype(float)
-        if bhat.shape != shat.shape or not np.all(shat > 0):
-            raise ValueError("bhat and shat must have one shape, and shat be positive.")
-        z = bhat / shat
-    elif bhat is not None or shat is not None:
-        raise ValueError("Give z, or bhat and shat, not both.")
-    z = to_numpy(z).astype(float)
-    z = z[:, None] if z.ndim == 1 else z
-    if z.ndim != 2 or not np.all(np.isfinite(z)):
-        raise ValueError("z must be finite, of shape (n_variants, n_traits) or (n_variants,).")
-    n = to_numpy(n_samples).astype(float)
-    if n.ndim == 0:
-        n = np.full(z.shape[1], float(n))
-    if n.shape != (z.shape[1],) or not np.all(np.isfinite(n) & (n > 2)):
-        raise ValueError(
-            f"n_samples must be one number above 2, or {z.shape[1]}, one a trait; got {n_samples}."
-        )
-    ld = move_to(ld, xp, device, xp.float64)
-    if tuple(ld.shape) != (len(z), len(z)):
-        raise ValueError(
-            f"ld must have shape ({len(z)}, {len(z)}), a row a variant of z; got {tuple(ld.shape)}."
-        )
-    if not float(xp.max(xp.abs(ld - ld.T))) < 1e-6:
-        raise ValueError("ld must be finite and symmetric; pass (ld + ld.T) / 2.")
-    if not float(xp.max(xp.abs(xp.linalg.diagonal(ld) - 1))) < 1e-4:
-        raise ValueError("ld must be correlations, with a diagonal of 1.")
+def trait_correlations(z: np.ndarray, trait_correlation: ArrayLike | None) -> np.ndarray:
+    """Return the correlations (J, J) of z (P, J) between traits without effects.
+
+    None: those of z over the variants with abs(z) < `NULL_Z` in every trait.
+    """
     n_traits = z.shape[1]
     if trait_correlation is None and n_traits == 1:
         trait_correlation = np.eye(1)
@@ -143,34 +132,16 @@ def validate_summary(bhat, shat, z, ld, n_samples, trait_correlation, *, xp, dev
                 "estimate how the traits correlate: give trait_correlation."
             )
         trait_correlation = np.corrcoef(null.T)
-    traits = to_numpy(trait_correlation).astype(float)
-    if traits.shape != (n_traits, n_traits) or not np.allclose(np.diag(traits), 1):
+    correlations = to_numpy(trait_correlation).astype(float)
+    if correlations.shape != (n_traits, n_traits) or not np.allclose(np.diag(correlations), 1):
         raise ValueError(
             f"trait_correlation must have shape ({n_traits}, {n_traits}) and a diagonal of 1."
         )
-    check_psd(traits, "trait_correlation")
-    return ld, z / np.sqrt(z**2 + n - 2), traits, n
+    check_psd(correlations, "trait_correlation")
+    return correlations
 
 
-def summary_names(effects, ld):
-    """Return the names of variants (P,) or None, and of traits, from data frames.
-
-    Raises
-    ------
-    ValueError
-        Where the rows of the effects, or of ld, are named otherwise than the columns of ld.
-    """
-    columns = getattr(effects, "columns", None)
-    n_traits = np.shape(effects)[1] if np.ndim(effects) == 2 else 1
-    traits = list(columns) if columns is not None else [f"y{j}" for j in range(n_traits)]
-    if not hasattr(ld, "columns"):
-        return None, traits
-    names = [*ld.columns]
-    for table, name in ((ld, "ld"), (effects, "z, or bhat")):
-        rows = getattr(table, "index", None)
-        if hasattr(rows, "tolist") and rows.tolist() != names:
-            raise ValueError(
-                f"The rows of {name} are not the variants of the columns of ld, in their order: "
-                "reindex one to the other."
-            )
-    return np.asarray(names, dtype=object) if isinstance(names[0], str) else None, traits
+def variant_trait_correlations(statistics: SummaryStatistics) -> np.ndarray:
+    """Return cor(x_p, y_j) (P, J) = z / sqrt(z^2 + n - 2) of Wald statistics z, on the host."""
+    z, n_samples = (to_numpy(a).astype(float) for a in (statistics.z, statistics.n_samples))
+    return z / np.sqrt(z**2 + n_samples - 2)

@@ -1,17 +1,67 @@
-"""What a fitted model says of one variant, and of how effects are shared."""
+"""What a fitted model says of its variants, and of how effects are shared."""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.multitrait._posterior import component_moments
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._problem import FittedUnits
+from skgenetics.multitrait.solvers import VariantPosterior
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
+from skgenetics.utils._typing import Array
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 class VariantEffectsMixin:
-    """Methods of a fitted :class:`skgenetics.MMASHRegressor` beside predictions."""
+    """Methods of a fitted :class:`skgenetics.MMASHRegressor` besides predictions."""
 
-    def sharing(self, variant=None):
+    n_features_in_: int
+    weights_: Array
+    responsibilities_: Array
+    covariance_names_: list[str]
+    trait_names_: list[str]
+    coef_: Array
+    coef_sd_: Array
+    lfsr_: Array
+    pip_: Array
+    _prior: Prior
+    _posterior: VariantPosterior
+    _units: FittedUnits
+
+    def to_frame(self) -> "DataFrame":
+        """Return a pandas data frame with one row per variant.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Columns variant_id, pip and, of each trait, posterior_mean_<trait>,
+            posterior_sd_<trait> and lfsr_<trait>: `coef_`, `coef_sd_` and `lfsr_`. The names of the
+            traits are `trait_names_`; they are left out if y was 1-D.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed; the error names the extra.
+        """
+        check_is_fitted(self)
+        pandas = import_optional("pandas", extra="dataframe")
+        unnamed = [f"x{i}" for i in range(self.n_features_in_)]
+        columns = {"variant_id": getattr(self, "feature_names_in_", unnamed)}
+        columns["pip"] = to_numpy(self.pip_)
+        arrays = {"posterior_mean": self.coef_, "posterior_sd": self.coef_sd_, "lfsr": self.lfsr_}
+        suffixes = [""] if self.coef_.ndim == 1 else [f"_{name}" for name in self.trait_names_]
+        for j, suffix in enumerate(suffixes):
+            for name, array in arrays.items():
+                columns[name + suffix] = np.atleast_2d(to_numpy(array))[j]
+        return pandas.DataFrame(columns)
+
+    def sharing(self, variant: int | str | None = None) -> dict[str, float]:
         """Return how often each covariance is followed, summed over the scales.
 
         Parameters
@@ -35,8 +85,8 @@ class VariantEffectsMixin:
         shares |= dict(zip(self.covariance_names_, map(float, summed), strict=True))
         return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
-    def component_moments(self, variant):
-        """Return the posterior of a variant's effects, a component at a time.
+    def component_moments(self, variant: int | str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the posterior of a variant's effects under each component.
 
         Parameters
         ----------
@@ -52,18 +102,16 @@ class VariantEffectsMixin:
         """
         check_is_fitted(self)
         p = self._column(variant)
-        posterior, squared_norm, covariance = self._posterior
-        inverse_sd, scale, kept, n_traits = self._units
-        factor = inverse_sd[p] * scale
-        parts = self._prior.whitened(covariance)
-        mu, S = component_moments(posterior.own[p], squared_norm[p], parts, covariance)
+        mu, S = component_moments(self._posterior, p, self._prior)
+        columns, factor = self._units.traits.columns, self._units.inverse_sd[p] * self._units.scale
+        n_traits = len(self.trait_names_)
         means = np.zeros((len(mu), n_traits))
-        means[:, kept] = mu * factor
+        means[:, columns] = mu * factor
         covariances = np.zeros((len(mu), n_traits, n_traits))
-        covariances[np.ix_(range(len(mu)), kept, kept)] = S * np.outer(factor, factor)
+        covariances[np.ix_(np.arange(len(mu)), columns, columns)] = S * np.outer(factor, factor)
         return means, covariances
 
-    def effect_covariance(self, variant):
+    def effect_covariance(self, variant: int | str) -> np.ndarray:
         """Return the posterior covariance (n_traits, n_traits) of a variant's effects.
 
         Parameters
@@ -80,7 +128,7 @@ class VariantEffectsMixin:
         deviations = means - alpha @ means
         return np.einsum("t,tij->ij", alpha, covariances) + (deviations.T * alpha) @ deviations
 
-    def _column(self, variant):
+    def _column(self, variant: int | str) -> int:
         """Return the column of a variant given by number or name."""
         if isinstance(variant, str):
             names = list(getattr(self, "feature_names_in_", []))

@@ -31,7 +31,7 @@ def center(block: Array, share: Array) -> tuple[Array, Array]:
 
 
 def column_moments(
-    X: Array, share: Array, y_centered: Array | None = None
+    X: Array, share: Array, y_centered: Array | None = None, *, max_bytes: int = 2**25
 ) -> tuple[Array, Array, Array | None]:
     """Return mean, variance and covariance with y (p,) of the columns of X (n, p), by blocks.
 
@@ -43,6 +43,8 @@ def column_moments(
         Weights of sum 1.
     y_centered : array of shape (n,), optional
         A target of weighted mean 0.
+    max_bytes : int
+        Largest size of a block.
 
     Returns
     -------
@@ -52,7 +54,7 @@ def column_moments(
     """
     xp = namespace_of(share)
     means, variances, covariances = [], [], []
-    for _, block in column_blocks(X, xp, share.dtype):
+    for _, block in column_blocks(X, xp, share.dtype, max_bytes=max_bytes):
         mean, centered = center(block, share)
         variance = share @ (centered * centered)
         means.append(mean)

@@ -6,7 +6,7 @@ from sklearn.exceptions import NotFittedError
 from skgenetics import MMASHRegressor
 from skgenetics.inspection import SharingDisplay
 
-SHARES = {"null": 0.5, "only ldl": 0.1, "shared": 0.3, "identity": 0.06, "only hdl": 0.04}
+SHARES = {"null": 0.5, "singleton_ldl": 0.1, "shared": 0.3, "independent": 0.06, "singleton_hdl": 0.04}
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +26,7 @@ def test_bars_are_the_shares_largest_on_top():
     display = SharingDisplay.from_predictions(SHARES)
     assert display.plot() is display
     assert list(drawn(display).items()) == [
-        ("shared", 0.3), ("only ldl", 0.1), ("identity", 0.06), ("only hdl", 0.04)
+        ("shared", 0.3), ("singleton_ldl", 0.1), ("independent", 0.06), ("singleton_hdl", 0.04)
     ]  # fmt: skip
     assert [text.get_text() for text in display.ax_.texts] == ["30%", "10%", "6%", "4%"]
     assert display.ax_.get_xlabel() == "Share of variants\n(no effect: 50%)"
@@ -36,7 +36,7 @@ def test_bars_are_the_shares_largest_on_top():
 
 def test_small_shares_are_drawn_as_one():
     bars = drawn(SharingDisplay.from_predictions(SHARES, max_bars=2).plot())
-    assert list(bars) == ["shared", "only ldl", "all others"]
+    assert list(bars) == ["shared", "singleton_ldl", "all others"]
     np.testing.assert_allclose(bars["all others"], 0.1)
 
 
@@ -47,7 +47,7 @@ def test_equal_shares_keep_their_order():
 
 
 def test_shares_that_round_to_nothing():
-    display = SharingDisplay({"null": 1 - 1e-7, "shared": 1e-7, "identity": 0.0}).plot()
+    display = SharingDisplay({"null": 1 - 1e-7, "shared": 1e-7, "independent": 0.0}).plot()
     assert {text.get_text() for text in display.ax_.texts} == {"< 0.1%"}
     assert display.ax_.get_xlabel().endswith("(no effect: 100%)")
 

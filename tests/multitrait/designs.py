@@ -5,10 +5,10 @@ import numpy as np
 from skgenetics.multitrait._background import Relationship
 from skgenetics.multitrait._genotype_design import GenotypeDesign
 from skgenetics.multitrait._missing_cells import MissingCells
+from skgenetics.multitrait._moments import Genotypes
 from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import residual_covariance
-from skgenetics.multitrait.solvers._coordinate_ascent import coordinate_ascent
-from skgenetics.utils._arrays import numpy_namespace as xp
+from skgenetics.multitrait.solvers import SOLVERS, Problem
 
 
 def make_design(X, Y, *, sd=None, weight=None, delta=0.0, centered=False, order=None):
@@ -21,38 +21,37 @@ def make_design(X, Y, *, sd=None, weight=None, delta=0.0, centered=False, order=
     if centered:
         filled = np.where(observed, filled - w @ filled / (w @ observed), 0.0)
     inverse_sd = np.ones(p) if sd is None else 1 / sd
-    options = {
-        "mean": mean,
-        "inverse_sd": inverse_sd,
-        "squared_norm": w @ ((X - mean) * inverse_sd) ** 2,
-        "weight": weight,
-        "centered": centered,
-        "missing": None if observed.all() else MissingCells(observed, w),
-        "order": order,
-        "xp": xp,
-        "device": "cpu",
-    }
-    design = GenotypeDesign(X, filled, background=None, **options)
+    genotypes = Genotypes(mean, inverse_sd, w @ ((X - mean) * inverse_sd) ** 2)
+    design = GenotypeDesign(
+        X,
+        filled,
+        genotypes,
+        weight=weight,
+        centered=centered,
+        missing=None if observed.all() else MissingCells(observed, w),
+        order=order,
+    )
     if delta:
-        background = Relationship(design).background(delta)
-        design = GenotypeDesign(X, filled, background=background, **options)
+        design = design.arranged(order=order, background=Relationship(design).background(delta))
     return design
 
 
-def run(design, covariances, scales, sigma, weights, *, n_sweeps=None, tol=1e-12, **options):
+def run(design, covariances, scales, sigma, weights, *, n_sweeps=None, tol=1e-12, **settings):
     """All states of coordinate ascent, and the bounds of each."""
-    prior = make_prior(covariances, scales, range(len(covariances)), has_null=True)
-    settings = {"learn_weights": False, "covariance_step": None} | options
-    solver = coordinate_ascent(
-        design,
-        prior,
+    problem = Problem(
+        prior=make_prior(covariances, scales, range(len(covariances)), has_null=True),
         weights=weights,
         covariance=residual_covariance(sigma),
-        tol=-np.inf if n_sweeps else tol,
-        **settings,
+        **{
+            "learn_weights": False,
+            "weight_threshold": 0.0,
+            "covariance_step": None,
+        }
+        | settings,
     )
     bounds = []
-    for state in solver:
+    solver = SOLVERS["coordinate_ascent"]
+    for state in solver.start(design, problem, tol=-np.inf if n_sweeps else tol):
         bounds.append(state.bound)
         if len(bounds) == (n_sweeps or 3000):
             break

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skgenetics.multitrait import _genotype_design
 from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import (
     diagonal_step,
@@ -14,6 +15,7 @@ from skgenetics.multitrait._residual_covariance import (
 )
 from skgenetics.multitrait.solvers import _coordinate_ascent
 from skgenetics.multitrait.solvers._variant_updates import update_block
+from skgenetics.multitrait.solvers._weights import updated_weights
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive
 
@@ -55,11 +57,9 @@ def test_sweeps_equal_updates_with_matrices(order, monkeypatch):
     V = naive.all_components(U, scales)
     B, alpha, expected = naive.coordinate_ascent(X, Y, V, weights, sigma, n_sweeps=4, order=order)
     for width, height in ((3, 7), (128, len(X))):  # several blocks of several rows, and one
-        monkeypatch.setattr("skgenetics.multitrait._genotype_design.BLOCK", width)
-        monkeypatch.setattr("skgenetics.multitrait._genotype_design.SHORTEST", height)
-        monkeypatch.setattr(
-            "skgenetics.multitrait._genotype_design.UNPACKED", height * width * Y.shape[1]
-        )
+        monkeypatch.setattr(_genotype_design, "BLOCK_SIZE", width)
+        monkeypatch.setattr(_genotype_design, "LEAST_ROWS", height)
+        monkeypatch.setattr(_genotype_design, "UNPACKED", height * width * Y.shape[1])
         design = make_design(X, Y, order=None if order is None else np.array(order))
         assert len(design.rows) == -(-len(X) // height)
         state, bounds = run(design, U, scales, sigma, weights, n_sweeps=4)
@@ -150,11 +150,8 @@ def test_accelerated_weights_climb_faster_than_em_to_the_same_top():
         steps.append(pi)
     alpha = np.vstack([alpha, np.zeros(4)])  # a variant that does not vary
 
-    class Design:
-        n_used, used = 20, np.arange(21) < 20
-
     def fit(n_cycles):
-        plain, accelerated = _coordinate_ascent.updated_weights(alpha, weights, Design, n_cycles)
+        plain, accelerated = updated_weights(alpha, weights, np.arange(21) < 20, n_cycles)
         np.testing.assert_allclose(plain, steps[0], rtol=1e-12)
         return accelerated
 
@@ -174,7 +171,7 @@ def test_small_weights_leave_the_model():
     state, pruned = run(*problem, n_sweeps=60, learn_weights=True, weight_threshold=0.03)
     gone = state.weights == 0
     assert gone.sum() >= 2
-    assert len(state.places) < len(weights)
+    assert len(state.indices) < len(weights)
     responsibilities = state.take_responsibilities()
     assert np.all(responsibilities[:, gone] == 0)
     np.testing.assert_allclose(responsibilities.sum(axis=1), 1)

@@ -134,7 +134,7 @@ def test_weights_equal_repetition(traits, missing):
     rng = np.random.default_rng(1)
     Y[rng.random(Y.shape) < missing] = np.nan
     repeats = rng.integers(0, 3, size=len(X))
-    options = {"polygenic": 0.1, "covariances": ["identity", "data_driven"], "tol": 1e-6}
+    options = {"polygenic": 0.1, "covariances": ["independent", "data_driven"], "tol": 1e-6}
     weighted = MMASHRegressor(**options).fit(X, Y, sample_weight=repeats)
     rows = np.repeat(np.arange(len(X)), repeats)
     repeated = MMASHRegressor(**options).fit(X[rows], Y[rows])
@@ -165,8 +165,8 @@ def test_traits_that_say_nothing_are_left_out(traits):
     extra = np.column_stack([Y, np.full(len(Y), np.nan), np.full(len(Y), 0.1), Y[:, 0]])
     extra[1:, 5] = np.nan
     with pytest.warns(UserWarning, match="column 3 is observed"):
-        model = MMASHRegressor(covariances=["identity", "shared"]).fit(X, extra)
-    few = MMASHRegressor(covariances=["identity", "shared"]).fit(X, Y)
+        model = MMASHRegressor(covariances=["independent", "shared"]).fit(X, extra)
+    few = MMASHRegressor(covariances=["independent", "shared"]).fit(X, Y)
     np.testing.assert_allclose(model.coef_[:3], few.coef_, atol=1e-3)
     assert np.all(model.coef_[3:] == 0)
     assert np.all(model.lfsr_[3:] == 1)
@@ -204,7 +204,7 @@ def test_background_predicts_what_is_spread_over_the_genome():
     X = rng.binomial(2, 0.4, size=(300, 200)).astype(np.int8)
     U = X @ rng.normal(size=(200, 3))
     Y = U / U.std(axis=0) + rng.normal(size=(300, 3))
-    options = {"weights": [1.0, 0.0], "covariances": ["identity"], "scales": [1.0]}
+    options = {"weights": [1.0, 0.0], "covariances": ["independent"], "scales": [1.0]}
     model = MMASHRegressor(**options).fit(X[:200], Y[:200])
     assert 0.3 <= model.polygenic_ <= 3
     # without a mixture this is the best linear prediction, trait by trait
@@ -262,7 +262,7 @@ def test_warm_start(traits):
     with pytest.raises(ValueError, match="this one has 60 and 2"):
         model.fit(X, Y[:, :2])
     with pytest.raises(ValueError, match="components"):
-        model.set_params(covariances=["identity"]).fit(X, Y)
+        model.set_params(covariances=["independent"]).fit(X, Y)
 
 
 @settings(max_examples=25, deadline=None)
@@ -275,7 +275,7 @@ def test_warm_start(traits):
     options=st.fixed_dictionaries(
         {
             "covariances": st.sampled_from(
-                ["canonical", "both", "data_driven", ["shared", "identity"]]
+                ["canonical", "both", "data_driven", ["shared", "independent"]]
             ),
             "residual_covariance": st.sampled_from(["full", "diagonal", "low_rank"]),
             "polygenic": st.sampled_from(["auto", 0, 0.5]),
@@ -366,11 +366,46 @@ def test_names(traits):
     X, Y = traits()
     X = pandas.DataFrame(X, columns=[f"rs{i}" for i in range(30)])
     model = MMASHRegressor().fit(X, pandas.DataFrame(Y, columns=["ldl", "hdl", "tg"]))
-    assert "only hdl" in model.covariance_names_
+    assert "singleton_hdl" in model.covariance_names_
     assert len(model.component_names_) == len(model.weights_)
     np.testing.assert_array_equal(model.effect_covariance("rs4"), model.effect_covariance(4))
     with pytest.raises(ValueError, match="rs99"):
         model.effect_covariance("rs99")
+
+
+def test_table_with_a_row_per_variant(traits):
+    pandas = pytest.importorskip("pandas")
+    X, Y = traits()
+    named = pandas.DataFrame(X, columns=[f"rs{i}" for i in range(30)])
+    model = MMASHRegressor().fit(named, pandas.DataFrame(Y, columns=["ldl", "hdl", "tg"]))
+    assert model.trait_names_ == ["ldl", "hdl", "tg"]
+    frame = model.to_frame()
+    statistics = ["posterior_mean", "posterior_sd", "lfsr"]
+    by_trait = [f"{name}_{trait}" for trait in model.trait_names_ for name in statistics]
+    assert list(frame.columns) == ["variant_id", "pip", *by_trait]
+    assert frame["variant_id"].tolist() == list(named.columns)
+    np.testing.assert_array_equal(frame["pip"], model.pip_)
+    np.testing.assert_array_equal(frame["posterior_mean_hdl"], model.coef_[1])
+    np.testing.assert_array_equal(frame["posterior_sd_tg"], model.coef_sd_[2])
+    np.testing.assert_array_equal(frame["lfsr_ldl"], model.lfsr_[0])
+    plain = MMASHRegressor(polygenic=0).fit(X, Y[:, 0])
+    frame = plain.to_frame()
+    assert list(frame.columns) == ["variant_id", "pip", *statistics]
+    assert frame["variant_id"].tolist() == [f"x{i}" for i in range(30)]
+    np.testing.assert_array_equal(frame["posterior_mean"], plain.coef_)
+
+
+@pytest.mark.parametrize("name", sorted(MMASHRegressor().get_params()))
+def test_none_only_where_it_means_something(traits, name):
+    X, Y = traits(n=30, p=12)
+    model = MMASHRegressor(max_iter=3).set_params(**{name: None})
+    if name in {"scales", "weights", "weights_init", "n_components", "random_state"}:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, Y)
+    else:
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            model.fit(X, Y)
 
 
 def test_among_the_tools_of_scikit_learn(traits):
@@ -391,21 +426,21 @@ def test_among_the_tools_of_scikit_learn(traits):
     ("options", "message"),
     [
         ({"covariances": "canonica"}, "'canonical', 'data_driven', 'both'"),
-        ({"covariances": ["identiti"]}, "'identity', 'singletons'"),
+        ({"covariances": ["independen"]}, "'independent', 'singleton'"),
         ({"covariances": np.eye(2)[None]}, r"shape \(K, 3, 3\)"),
         ({"covariances": [np.eye(3), np.eye(2)]}, r"shape \(K, 3, 3\)"),
-        ({"covariances": None}, r"shape \(K, 3, 3\)"),
+        ({"covariances": None}, "covariances must be one of 'canonical'"),
         ({"covariances": np.tri(3)[None]}, "not symmetric"),
         ({"covariances": -np.eye(3)[None]}, "not positive semidefinite"),
         ({"covariances": np.full((1, 3, 3), np.inf)}, "infinity"),
         ({"scales": [0.1, 0.0]}, "scales must be positive"),
         ({"scales": [0.1], "weights": [0.5, 0.5]}, "weights must have shape"),
         (
-            {"scales": [0.1], "covariances": ["identity"], "weights": [0.5, 0.6]},
+            {"scales": [0.1], "covariances": ["independent"], "weights": [0.5, 0.6]},
             "sum to 1; they sum to 1.1",
         ),
         (
-            {"scales": [0.1], "covariances": ["identity"], "weights": [-0.5, 1.5]},
+            {"scales": [0.1], "covariances": ["independent"], "weights": [-0.5, 1.5]},
             r"probabilities; got one of -0\.5",
         ),
         ({"residual_covariance": "ful"}, "'full', 'diagonal', 'low_rank'"),
@@ -477,7 +512,7 @@ def test_summary_statistics_give_the_posterior_of_the_data(traits, options):
     np.testing.assert_allclose(summary.pve_, model.pve_, atol=1e-8)
     np.testing.assert_allclose(summary.elbo_path_, model.elbo_path_, rtol=1e-8)
     again = MMASHRegressor(polygenic=0, **options).fit_summary(
-        3 * z, 3 + 0 * z, ld=np.corrcoef(X.T), n_samples=len(X),
+        ld=np.corrcoef(X.T), n_samples=len(X), beta=3 * z, se=3 + 0 * z,
         trait_correlation=np.corrcoef(Y.T),
     )  # fmt: skip
     np.testing.assert_allclose(again.coef_, summary.coef_, atol=1e-10)
@@ -495,9 +530,9 @@ def test_mr_mash_rss(shared):
         tol=1e-8,
         max_iter=5000,
     ).fit_summary(
-        case["Bhat"],
-        case["Shat"],
         ld=case["R"],
+        beta=case["Bhat"],
+        se=case["Shat"],
         n_samples=float(case["n"][0]),
         trait_correlation=case["covY"] / np.sqrt(np.outer(*[np.diag(case["covY"])] * 2)),
     )
@@ -539,12 +574,12 @@ def test_names_of_summary_statistics(traits):
     ld = pandas.DataFrame(np.corrcoef(X.T), index=names, columns=names)
     rest = {"n_samples": 200, "trait_correlation": np.eye(3)}
     model = MMASHRegressor().fit_summary(z=z, ld=ld, **rest)
-    assert "only hdl" in model.covariance_names_
+    assert "singleton_hdl" in model.covariance_names_
     assert list(model.feature_names_in_) == names
     np.testing.assert_array_equal(model.effect_covariance("rs4"), model.effect_covariance(4))
-    with pytest.raises(ValueError, match="reindex"):
+    with pytest.raises(ValueError, match="z and the columns of ld name different variants"):
         MMASHRegressor().fit_summary(z=z[::-1], ld=ld, **rest)
-    with pytest.raises(ValueError, match="rows of ld"):
+    with pytest.raises(ValueError, match="the rows of ld name different variants"):
         MMASHRegressor().fit_summary(z=z, ld=ld[::-1], **rest)
     one = MMASHRegressor().fit_summary(z=z["ldl"], ld=ld, n_samples=200)
     assert one.coef_.shape == (30,)
@@ -555,13 +590,14 @@ def test_bad_summary_statistics(traits):
     z, R = t_statistics(X, Y), np.corrcoef(X.T)
     good = {"z": z, "ld": R, "n_samples": 200, "trait_correlation": np.eye(3)}
     for change, message in [
-        ({"z": None}, "needs z, or bhat and shat"),
-        ({"bhat": z, "shat": z}, "not both"),
-        ({"ld": R[:5, :5]}, "ld must have shape"),
+        ({"z": None}, "needs either z, or both beta and se"),
+        ({"beta": z, "se": z}, "needs either z, or both beta and se"),
+        ({"ld": None}, "needs ld"),
+        ({"ld": R[:5, :5]}, "ld must be a square matrix"),
         ({"ld": np.tri(30)}, "symmetric"),
-        ({"ld": 2 * R}, "diagonal of 1"),
+        ({"ld": 2 * R}, "correlations r between -1 and 1"),
         ({"n_samples": 2}, "n_samples"),
-        ({"n_samples": [200, 200]}, "or 3, one a trait"),
+        ({"n_samples": [200, 200]}, "each of the 3 traits"),
         ({"n_samples": [200, 200, np.inf]}, "n_samples"),
         ({"trait_correlation": np.eye(2)}, "trait_correlation must have shape"),
         ({"trait_correlation": None}, "give trait_correlation"),
@@ -581,7 +617,7 @@ def test_sharing_of_a_variant(traits):
     X, Y = traits()
     model = MMASHRegressor(polygenic=0).fit(X, Y)
     shares = model.sharing(9)  # acts on the first trait alone
-    assert next(iter(shares)) == "only y0"
+    assert next(iter(shares)) == "singleton_y0"
     np.testing.assert_allclose(sum(shares.values()), 1)
     np.testing.assert_allclose(shares["null"], 1 - model.pip_[9], atol=1e-12)
 

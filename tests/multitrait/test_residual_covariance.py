@@ -111,7 +111,9 @@ def test_moment_counts_the_uncertainty_of_the_effects(ranks):
     expected = R.T @ R
     for j in range(X.shape[1]):
         d = X[:, j] @ X[:, j]
-        alpha, means, variances, _ = naive.variant_posterior(posterior.own[j], d, V, weights, sigma)
+        alpha, means, variances, _ = naive.variant_posterior(
+            posterior.partial_scores[j], d, V, weights, sigma
+        )
         second = np.einsum("t,tij->ij", alpha, variances)
         second += np.einsum("t,ti,tj->ij", alpha, means, means)
         expected += d * (second - np.outer(alpha @ means, alpha @ means))

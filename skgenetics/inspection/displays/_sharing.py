@@ -48,10 +48,10 @@ class SharingDisplay(Display):
     Examples
     --------
     >>> from skgenetics.inspection import SharingDisplay
-    >>> shares = {"null": 0.9, "shared": 0.06, "only ldl": 0.04}
+    >>> shares = {"null": 0.9, "shared": 0.06, "singleton_ldl": 0.04}
     >>> display = SharingDisplay.from_predictions(shares).plot()
     >>> [label.get_text() for label in display.ax_.get_yticklabels()]
-    ['only ldl', 'shared']
+    ['singleton_ldl', 'shared']
     """
 
     def __init__(

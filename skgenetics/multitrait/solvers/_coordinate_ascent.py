@@ -7,269 +7,292 @@ was multiplied by Sigma^-1/2, so that the noise has the covariance I: there the 
 eigenvectors. Scores and effects stay in the traits' units.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._priors import Components, Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait.solvers._contract import Problem, Solver, VariantPosterior
 from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
+from skgenetics.multitrait.solvers._weights import updated_weights
 
 CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
 GROWTH = 1.5  # of their number from sweep to sweep
-STEP_GAIN = 1e-8  # least gain of log likelihood by a step of EM that is worth another cycle
-CHUNK = 256  # variants whose responsibilities are moved at a time
+MOVED_ROWS = 256  # variants whose responsibilities are moved at a time
 
 
-@dataclass
 class Posterior:
-    """q(B), which sweeps change; rows of variants that do not vary stay as they were made."""
+    """q(B), which sweeps change; rows of variants that do not vary stay as they were made.
 
-    effects: np.ndarray  # (P, J) r, posterior means
-    room: np.ndarray | None  # (P T,), whose beginning holds alpha; None: taken
-    own: np.ndarray  # (P, J) g = x_p'R_(-p), which q(beta_p) was made of
-    evidence: np.ndarray  # (P,) log sum_t pi_t BF_pt
+    Attributes
+    ----------
+    effects : array (P, J)
+        r, posterior means.
+    partial_scores : array (P, J)
+        g = x_p'Q R_(-p), which q(beta_p) was made of.
+    log_evidence : array (P,)
+        log sum_t pi_t BF_pt.
+    """
 
-    def alpha(self, n_weights):
-        """Return the responsibilities (P, n_weights) of the components in the model."""
-        return self.room[: len(self.own) * n_weights].reshape(-1, n_weights)
+    def __init__(self, effects: np.ndarray) -> None:
+        self.effects = effects
+        self.partial_scores = np.zeros_like(effects)
+        self.log_evidence = np.zeros(len(effects))
+        self._buffer: np.ndarray | None = None  # (P T,), whose beginning holds alpha
 
+    def reserve(self, n_weights: int) -> None:
+        """Make room for the responsibilities of all components, if they were taken."""
+        if self._buffer is None:
+            self._buffer = np.empty(len(self.effects) * n_weights)
 
-class State(NamedTuple):
-    """After a sweep: the posterior and the parameters that the sweep used, with their bound."""
+    def responsibilities(self, n_weights: int) -> np.ndarray:
+        """Return alpha (P, n_weights) of the components in the model."""
+        if self._buffer is None:
+            raise RuntimeError("The responsibilities were taken before another sweep.")
+        return self._buffer[: len(self.effects) * n_weights].reshape(-1, n_weights)
 
-    posterior: Posterior
-    places: np.ndarray  # (T',) which of the T components are in the model
-    weights: np.ndarray  # (T,) pi
-    covariance: ResidualCovariance  # Sigma
-    bound: float
-    converged: bool
-
-    def take_responsibilities(self):
-        """Return the alpha (P, T) of all components, once: the next sweep makes them anew."""
-        alpha = self.posterior.alpha(len(self.places))
-        spread = self.posterior.alpha(len(self.weights))
-        for last in range(len(alpha), 0, -CHUNK):  # a row moves to the right, the last one first
-            rows = slice(max(last - CHUNK, 0), last)
+    def take_responsibilities(self, components: np.ndarray, n_weights: int) -> np.ndarray:
+        """Return alpha (P, n_weights) of all components, from those of `components` in place."""
+        alpha = self.responsibilities(len(components))
+        spread = self.responsibilities(n_weights)
+        for end in range(len(alpha), 0, -MOVED_ROWS):  # a row moves to the right, the last first
+            rows = slice(max(end - MOVED_ROWS, 0), end)
             moved = alpha[rows].copy()
             spread[rows] = 0.0
-            spread[rows, self.places] = moved
-        self.posterior.room = None
+            spread[rows, components] = moved
+        self._buffer = None
         return spread
 
 
-def ahead_and_back(components, covariance):
-    """Return (J, M) twice: from traits to whitened eigenvectors, and from these to traits."""
-    ahead, back = components.basis @ covariance.whitener, components.basis @ covariance.root
-    return np.ascontiguousarray(ahead.T), np.ascontiguousarray(back.T)
+@dataclass(frozen=True)
+class Model:
+    """The components that have weight, and Sigma."""
+
+    prior: Prior
+    indices: np.ndarray
+    """(T',) which of the T components these are."""
+    covariance: ResidualCovariance
+
+    @cached_property
+    def components(self) -> Components:
+        """The eigenbasis of the whitened covariances."""
+        return self.prior.whitened(self.covariance)
+
+    def with_covariance(self, covariance: ResidualCovariance) -> "Model":
+        """Return the model with another Sigma."""
+        return self if covariance is self.covariance else replace(self, covariance=covariance)
+
+    def without_empty(self, weights: np.ndarray) -> tuple["Model", np.ndarray]:
+        """Return the model and pi without covariances and scales of no weight."""
+        prior, retained = self.prior.without_empty(weights)
+        if prior is self.prior:
+            return self, weights
+        return replace(self, prior=prior, indices=self.indices[retained]), weights[retained]
 
 
-def make_mixture(components, weights, covariance):
-    ahead, back = ahead_and_back(components, covariance)
+@dataclass(frozen=True)
+class SweepState:
+    """After a sweep: the posterior and the parameters that the sweep used, with their bound."""
+
+    posterior: Posterior
+    indices: np.ndarray
+    """(T',) which of the T components are in the model."""
+    weights: np.ndarray
+    """(T,) pi."""
+    covariance: ResidualCovariance
+    bound: float
+    converged: bool
+
+    @property
+    def effects(self) -> np.ndarray:
+        """Return posterior means (P, J)."""
+        return self.posterior.effects
+
+    def variant_posterior(self, design: Design) -> VariantPosterior:
+        """Return what the posterior of each variant follows from."""
+        return VariantPosterior(
+            self.posterior.effects,
+            self.posterior.partial_scores,
+            design.squared_norm,
+            self.covariance,
+        )
+
+    def take_responsibilities(self) -> np.ndarray:
+        """Return the alpha (P, T) of all components, once: the next sweep makes them anew."""
+        return self.posterior.take_responsibilities(self.indices, len(self.weights))
+
+
+class CoordinateAscent(Solver):
+    """Updates of one variant after the other; see the module."""
+
+    uses_order = True
+
+    def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[SweepState]:
+        """Return the generator of sweeps."""
+        return coordinate_ascent(design, problem, tol=tol)
+
+    def log_evidence(self, design: Design, problem: Problem) -> np.ndarray:
+        """Return log sum_t pi_t BF_pt (P,) of each variant alone."""
+        components = problem.prior.whitened(problem.covariance)
+        mixture = make_mixture(components, problem.weights, problem.covariance)
+        log_evidence = np.full(len(design.squared_norm), -np.inf)
+        design.start(np.zeros((len(log_evidence), design.n_traits)))
+        design.impute(problem.covariance)
+        for block in design.blocks:
+            score, d = design.score(design.columns(block)), design.squared_norm[block]
+            orthogonal = np.zeros(len(d) * (len(d) - 1) // 2)
+            evidence, scratch = np.empty_like(d), [np.zeros_like(score) for _ in range(3)]
+            effects, change, partial_scores = scratch
+            alpha = np.empty((len(d), len(problem.weights)))
+            update_block(
+                (orthogonal, score, d),
+                tuple(mixture),
+                (effects, change, alpha, partial_scores, evidence),
+                False,
+                np.empty((0, 0)),
+            )
+            log_evidence[block] = evidence
+        return log_evidence
+
+
+def coordinate_ascent(design: Design, problem: Problem, *, tol: float) -> Iterator[SweepState]:
+    """Yield a `SweepState` per sweep, of a bound that never falls.
+
+    The weights are learned by several cycles of EM between sweeps, more from sweep to sweep. If
+    the bound is lower after them, they are undone with the components that they removed, and
+    replaced by one step of EM, which cannot lower it.
+    """
+    n_variants, n_traits = len(design.squared_norm), design.n_traits
+    start = np.zeros((n_variants, n_traits)) if problem.effects is None else problem.effects.copy()
+    posterior, n_weights = Posterior(start), len(problem.weights)
+    design.start(posterior.effects)
+    model, weights = Model(problem.prior, np.arange(n_weights), problem.covariance), problem.weights
+    learn_covariance = problem.covariance_step is not None
+    bound, undo, n_cycles = -np.inf, None, float(CYCLES[0])
+    while True:
+        if undo is not None:
+            saved = posterior.effects.copy(), design.save()
+        posterior.reserve(n_weights)
+        reached, moment = sweep(design, model, weights, posterior, learn_covariance)
+        if undo is not None and reached < bound:
+            posterior.effects[:] = saved[0]
+            design.restore(*saved)
+            weights, model = undo[0], undo[1].with_covariance(model.covariance)
+            n_cycles = float(CYCLES[0])
+            reached, moment = sweep(design, model, weights, posterior, learn_covariance)
+        converged, bound = reached - bound < tol, reached
+        all_weights = np.zeros(n_weights)
+        all_weights[model.indices] = weights
+        state = SweepState(
+            posterior, model.indices, all_weights, model.covariance, bound, converged
+        )
+        if converged:
+            yield state
+            return
+        if problem.covariance_step is not None:
+            covariance = problem.covariance_step(moment, design.n_samples)
+            model = model.with_covariance(covariance)
+        if problem.learn_weights:
+            alpha = posterior.responsibilities(len(weights))
+            plain, weights = updated_weights(alpha, weights, design.used, int(n_cycles))
+            undo = plain, model
+            n_cycles = min(GROWTH * n_cycles, float(CYCLES[1]))
+            lowest = min(problem.weight_threshold, weights.max())
+            weights = np.where(weights < lowest, 0.0, weights)
+            model, weights = model.without_empty(weights / weights.sum())
+        yield state
+
+
+def sweep(
+    design: Design,
+    model: Model,
+    weights: np.ndarray,
+    posterior: Posterior,
+    learn_covariance: bool,
+) -> tuple[float, np.ndarray]:
+    """Update every variant once; return the bound and C, the expected residual covariance.
+
+    ELBO = log_normalizer - [N log|Sigma| + tr(Sigma^-1 E'QE)] / 2
+    + sum_p [log sum_t pi_t BF_pt - g_p.r_p + d_p |r_p|^2 / 2] + the missing cells' part, with g
+    and r whitened, and C = [E'QE + sum_p d_p Var_q(beta_p) + the missing cells' covariance] / N.
+    """
+    covariance = model.covariance
+    imputed, log_imputed = design.impute(covariance)
+    mixture = make_mixture(model.components, weights, covariance)
+    moments = update_blocks(design, mixture, posterior, learn_covariance)
+    effects, d = posterior.effects, design.squared_norm[:, None]
+    square_of_means, cross = effects.T @ (d * effects), effects.T @ posterior.partial_scores
+    gain = np.sum(posterior.log_evidence)
+    gain += np.sum(covariance.inverse * (square_of_means / 2 - cross))
+    square = design.square()
+    fit = design.n_samples * covariance.log_det + np.sum(square * covariance.inverse)
+    bound = design.log_normalizer - fit / 2 + gain + log_imputed - covariance.penalty
+    moment = square + imputed
+    if learn_covariance:
+        variance = second_moments(mixture, moments) - square_of_means
+        moment = moment + (variance + variance.T) / 2
+    return float(bound), moment / design.n_samples
+
+
+def make_mixture(
+    components: Components, weights: np.ndarray, covariance: ResidualCovariance
+) -> Mixture:
+    """Return the prior as the compiled loop takes it."""
+    to_eigenbasis = np.ascontiguousarray((components.basis @ covariance.whitener).T)
+    from_eigenbasis = np.ascontiguousarray((components.basis @ covariance.root).T)
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights)
-    return Mixture(log_weights, ahead, back, *components[1:])
+    return Mixture(log_weights, to_eigenbasis, from_eigenbasis, *components[1:])
 
 
-def sweep(design, components, weights, covariance, posterior, *, learn_covariance):
-    """Update every variant of `posterior` and `design` once; return the bound's terms.
+def update_blocks(
+    design: Design, mixture: Mixture, posterior: Posterior, learn_covariance: bool
+) -> np.ndarray:
+    """Update every variant of `posterior` and `design` once; return the moments if needed.
 
-    Returns
-    -------
-    gain : float
-        sum_p [log sum_t pi_t BF_pt - g_p.r_p + d_p |r_p|^2 / 2], g and r whitened.
-    spread : array (J, J) or None
-        sum_p d_p Var_q(beta_p), where learn_covariance.
+    The moments are those of `update_block`, sum_p d_p E_q[...] per covariance in the eigenbasis.
     """
-    mixture = make_mixture(components, weights, covariance)
-    first, back = mixture.first, mixture.from_eigenbasis
-    moments = np.zeros((np.max(np.diff(first)), back.shape[1]) if learn_covariance else (0, 0))
-    effects, own, evidence = posterior.effects, posterior.own, posterior.evidence
-    alpha = posterior.alpha(len(weights))
+    n_vectors, largest_rank = len(mixture.values), np.max(np.diff(mixture.first))
+    moments = np.zeros((largest_rank, n_vectors) if learn_covariance else (0, 0))
+    alpha = posterior.responsibilities(len(mixture.log_weights))
     alpha[~design.used] = 0.0
+    effects, partial_scores = posterior.effects, posterior.partial_scores
+    log_evidence, mixture_arrays = posterior.log_evidence, tuple(mixture)
     for block, gram in zip(design.blocks, design.grams, strict=True):
         columns = design.columns(block)
         score, d = design.score(columns), design.squared_norm[block]
         change = np.empty_like(score)
-        parts = effects[block], change, alpha[block], own[block], evidence[block]
-        for part, triangle, below in gram:
+        written = effects[block], change, alpha[block], partial_scores[block], log_evidence[block]
+        for part in gram:
+            variants = part.variants
             update_block(
-                (triangle, score[part], d[part]),
-                tuple(mixture),
-                tuple(array[part] for array in parts),
+                (part.triangle, score[variants], d[variants]),
+                mixture_arrays,
+                tuple(array[variants] for array in written),
                 learn_covariance,
                 moments,
             )
-            if len(below):
-                score[part.stop :] -= below @ change[part]
+            if len(part.later):
+                score[variants.stop :] -= part.later @ change[variants]
         design.move(columns, change)
-        if not isinstance(block, slice):  # else the parts are views
-            effects[block], _, alpha[block], own[block], evidence[block] = parts
+        if not isinstance(block, slice):  # else the arrays are views
+            effects[block], _, alpha[block], partial_scores[block], log_evidence[block] = written
         del columns  # before the next ones are made
     design.settle()
-    square, cross = effects.T @ (design.squared_norm[:, None] * effects), effects.T @ own
-    gain = float(np.sum(evidence) + np.sum(covariance.inverse * (square / 2 - cross)))
-    if not learn_covariance:
-        return gain, None
-    spread = -square
-    for low, high in pairwise(first):
+    return moments
+
+
+def second_moments(mixture: Mixture, moments: np.ndarray) -> np.ndarray:
+    """Return sum_p d_p E_q[beta_p beta_p'] (J, J) from the moments of each covariance."""
+    back = mixture.from_eigenbasis
+    total = np.zeros((len(back), len(back)))
+    for low, high in pairwise(mixture.first):
         inner = moments[: high - low, low:high]
         inner = inner + np.tril(inner, -1).T
-        spread += back[:, low:high] @ inner @ back[:, low:high].T
-    return gain, spread
-
-
-def updated_weights(alpha, weights, design, n_cycles):
-    """Return pi after one EM step, and after `n_cycles` of SQUAREM at fixed likelihoods.
-
-    A cycle extrapolates two EM steps, unless that lowers the likelihood, and adds one (Varadhan and
-    Roland 2008). They end where a step of EM gains next to nothing, as leaps from there would
-    magnify rounding. The likelihoods alpha / pi are never formed: with rho = pi_new / pi, a step
-    multiplies rho by mean_p alpha_pt / (pi_t sum_s alpha_ps rho_s).
-    """
-    if design.n_used == 0:
-        return weights, weights
-    present = weights > 1e-290
-    inverse = present / np.where(present, weights, 1.0)
-
-    def step(rho):
-        """Return rho after a step, and the log likelihood before it."""
-        total = alpha @ rho
-        total[~design.used] = 1.0
-        return rho * (alpha.T @ (1 / total)) * (inverse / design.n_used), np.sum(np.log(total))
-
-    plain = alpha.T @ design.used / design.n_used
-    rho, ahead, before = present.astype(float), inverse * plain, 0.0
-    for _ in range(n_cycles):
-        second, level = step(ahead)
-        if level - before < STEP_GAIN:
-            break
-        first, turn = weights * (ahead - rho), weights * (second - 2 * ahead + rho)
-        length = max(1.0, np.sqrt(first @ first / max(turn @ turn, 1e-300)))
-        leap = weights * rho + length * (2 * first + length * turn)
-        leap = np.maximum(leap, weights * second / 10)
-        leap = inverse * leap / leap.sum()
-        after, reached = step(leap)
-        rho, ahead, before = (leap, after, reached) if reached >= level else (ahead, second, level)
-    new = weights * ahead
-    return plain / plain.sum(), new / new.sum()
-
-
-def coordinate_ascent(
-    design, prior: Prior, *, weights, learn_weights, covariance, covariance_step, tol,
-    effects=None, weight_threshold=0.0,
-):  # fmt: skip
-    """Yield a `State` a sweep, of a bound that never falls.
-
-    Parameters
-    ----------
-    design : GenotypeDesign or SummaryDesign
-        The data; it holds the residual, which the sweeps update.
-    prior : Prior
-        Covariances and scales of the mixture.
-    weights : array (T,)
-        pi to start from, or to hold.
-    learn_weights : bool
-        Accelerated EM: several cycles between sweeps, more from sweep to sweep. Where the bound is
-        lower after them, they are undone and replaced by one step of EM, which cannot lower it.
-    covariance : ResidualCovariance
-        Sigma to start from, or to hold.
-    covariance_step : None or callable
-        C (J, J), N -> `ResidualCovariance` that maximizes the bound given C.
-    tol : float
-        Stop when the bound rises by less.
-    effects : array (P, J), optional
-        Posterior means to start from; 0 where left out.
-    weight_threshold : float
-        Weights learned to be smaller become 0; covariances and scales without weight leave the
-        model. An accelerated step that lowers the bound is undone with what it removed.
-    """
-    n_variants, n_traits = design.squared_norm.shape[0], covariance.matrix.shape[0]
-    posterior = Posterior(
-        np.zeros((n_variants, n_traits)) if effects is None else effects.copy(),
-        None,
-        np.zeros((n_variants, n_traits)),
-        np.zeros(n_variants),
-    )
-    design.start(posterior.effects)
-    n_weights, index = len(weights), np.arange(len(weights))
-    components = prior.whitened(covariance)
-    constant = design.log_normalizer
-
-    def step():
-        """Sweep once; return the bound and C."""
-        if posterior.room is None:
-            posterior.room = np.empty(n_variants * n_weights)
-        imputed, log_imputed = design.impute(covariance)
-        gain, spread = sweep(
-            design, components, weights, covariance, posterior,
-            learn_covariance=covariance_step is not None,
-        )  # fmt: skip
-        square = design.square()
-        bound = (
-            constant
-            - (design.n_samples * covariance.log_det + np.sum(square * covariance.inverse)) / 2
-        )
-        bound += gain + log_imputed - covariance.penalty
-        spread = 0.0 if spread is None else (spread + spread.T) / 2
-        return float(bound), (square + spread + imputed) / design.n_samples
-
-    bound, fallback, n_cycles = -np.inf, None, float(CYCLES[0])
-    while True:
-        if fallback is not None:
-            saved = posterior.effects.copy(), design.save()
-        value, moment = step()
-        if fallback is not None and value < bound:
-            posterior.effects[:] = saved[0]
-            design.restore(*saved)
-            weights, prior, index = fallback
-            components, n_cycles = prior.whitened(covariance), float(CYCLES[0])
-            value, moment = step()
-        converged = value - bound < tol
-        bound = value
-        full = np.zeros(n_weights)
-        full[index] = weights
-        state, swept = State(posterior, index, full, covariance, bound, converged), prior
-        if converged:
-            yield state
-            return
-        if covariance_step is not None:
-            covariance = covariance_step(moment, design.n_samples)
-        if learn_weights:
-            plain, weights = updated_weights(
-                posterior.alpha(len(weights)), weights, design, int(n_cycles)
-            )
-            fallback = plain, prior, index
-            n_cycles = min(GROWTH * n_cycles, float(CYCLES[1]))
-            lowest = min(weight_threshold, weights.max())
-            weights = np.where(weights < lowest, 0.0, weights)
-            weights /= weights.sum()
-            prior, kept = prior.without_empty(weights)
-            weights, index = weights[kept], index[kept]
-        if prior is not swept or covariance_step is not None:
-            components = prior.whitened(covariance)
-        yield state
-
-
-def evidence_order(design, components, weights, covariance):
-    """Return the variants by their evidence alone, log sum_t pi_t BF_pt, strongest first."""
-    mixture = make_mixture(components, weights, covariance)
-    evidence = np.full(design.squared_norm.shape[0], -np.inf)
-    design.start(np.zeros((len(evidence), covariance.matrix.shape[0])))
-    design.impute(covariance)
-    for block in design.blocks:
-        score, d = design.score(design.columns(block)), design.squared_norm[block]
-        n_block, found = len(d), np.empty_like(d)
-        update_block(
-            (np.zeros(n_block * (n_block - 1) // 2), score, d),
-            tuple(mixture),
-            (
-                np.zeros_like(score), np.empty_like(score), np.empty((n_block, len(weights))),
-                np.empty_like(score), found,
-            ),
-            False, np.empty((0, 0)),
-        )  # fmt: skip
-        evidence[block] = found
-    return np.argsort(-evidence, kind="stable")
+        total += back[:, low:high] @ inner @ back[:, low:high].T
+    return total

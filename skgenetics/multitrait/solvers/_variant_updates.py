@@ -29,7 +29,7 @@ SMALLEST_LOG = -700.0  # exp of less is 0
 NEGLIGIBLE = 1e-13  # a smaller responsibility adds nothing to the second moments
 
 
-class Block(NamedTuple):
+class BlockData(NamedTuple):
     """What the data say of the variants of a block."""
 
     gram: np.ndarray  # (b (b - 1) / 2,) lower triangle of X_B'QX_B, row after row
@@ -70,14 +70,14 @@ def update_block(block_arrays, mixture_arrays, posterior_arrays, learn_covarianc
     Parameters
     ----------
     block_arrays, mixture_arrays, posterior_arrays : tuple
-        The fields of a `Block`, a `Mixture` and a `BlockPosterior`, which is written.
+        The fields of a `BlockData`, a `Mixture` and a `BlockPosterior`, which is written.
     learn_covariance : bool
         Whether `moments` are needed.
     moments : array (largest rank, M)
         Covariance k has its columns first[k] : first[k + 1] and as many rows. To its lower triangle
         is added sum_p d_p sum_l alpha_pkl (mu_pkl mu_pkl' + diag a_l), in the eigenbasis.
     """
-    block, mixture = Block(*block_arrays), Mixture(*mixture_arrays)
+    block, mixture = BlockData(*block_arrays), Mixture(*mixture_arrays)
     posterior = BlockPosterior(*posterior_arrays)
     gram, effects, change = block.gram, posterior.effects, posterior.change
     n_block, n_traits = effects.shape

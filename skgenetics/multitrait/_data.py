@@ -1,0 +1,146 @@
+"""Data of samples, and summary statistics, as one `Data`: the two ways to begin a fit."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skgenetics.loci._summary import SummaryStatistics
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._genotype_design import GenotypeDesign
+from skgenetics.multitrait._missing_cells import MissingCells
+from skgenetics.multitrait._moments import (
+    Genotypes,
+    MarginalStatistics,
+    ModeledTraits,
+    Traits,
+    genotype_moments,
+    modeled_traits,
+    trait_moments,
+)
+from skgenetics.multitrait._summary_design import (
+    SummaryDesign,
+    trait_correlations,
+    variant_trait_correlations,
+)
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._typing import Array, ArrayLike
+
+
+class Data(NamedTuple):
+    """What a fit knows of the data."""
+
+    design: Design
+    genotypes: Genotypes
+    traits: Traits
+    modeled: ModeledTraits
+    marginal: MarginalStatistics
+
+
+def data_of_samples(
+    X: Array,
+    Y: np.ndarray,
+    weight: Array | None,
+    trait_names: list[str],
+    *,
+    centered: bool,
+    standardize: bool,
+    common_unit: bool,
+) -> Data:
+    """Return the data of genotypes X (n, P) and traits Y (n, J), NaN = missing.
+
+    Parameters
+    ----------
+    X, Y : array (n, P), array (n, J) on the host
+    weight : array (n,) beside X, or None
+        Frequency weights.
+    trait_names : list (J,) of str
+    centered : bool
+        Whether an intercept is fitted.
+    standardize : bool
+        Whether the prior is on effects per standard deviation of the variant.
+    common_unit : bool
+        Whether the internal unit of all traits is the same, as for low-rank noise.
+    """
+    X, Y, weight = informative_samples(X, Y, weight)
+    host_weight = np.ones(len(Y)) if weight is None else to_numpy(weight)
+    genotypes = genotype_moments(X, weight, centered=centered, standardize=standardize)
+    traits, values = trait_moments(Y, host_weight, centered=centered)
+    modeled = modeled_traits(traits, trait_names, common_unit=common_unit)
+    columns = modeled.columns
+    observed = ~np.isnan(Y[:, columns])
+    design = GenotypeDesign(
+        X,
+        np.take(values, columns, axis=1) / modeled.unit,  # C order
+        genotypes,
+        weight=None if weight is None else host_weight,
+        centered=centered,
+        missing=None if observed.all() else MissingCells(observed, host_weight),
+    )
+    n_observed = traits.n_observed[columns]
+    norm = np.where(design.used, genotypes.squared_norm, 1.0)
+    to_deviations = modeled.unit / modeled.sd * design.n_samples / n_observed
+    marginal = MarginalStatistics(
+        effects=design.marginal_scores() / norm[:, None] * to_deviations,
+        errors=1 / np.sqrt(n_observed),
+        moment=traits.covariance[np.ix_(columns, columns)],
+        n_samples=design.n_samples,
+    )
+    return Data(design, genotypes, traits, modeled, marginal)
+
+
+def informative_samples(
+    X: Array, Y: np.ndarray, weight: Array | None
+) -> tuple[Array, np.ndarray, Array | None]:
+    """Return the samples with an observed trait and a positive weight."""
+    informative = ~np.all(np.isnan(Y), axis=1)
+    if weight is not None:
+        informative &= to_numpy(weight) > 0
+    if not informative.all():
+        xp = namespace_of(X)
+        index = move_to(np.flatnonzero(informative), xp, device_of(X))
+        X, Y = xp.take(X, index, axis=0), Y[informative]
+        weight = None if weight is None else xp.take(weight, index)
+    total = len(Y) if weight is None else float(to_numpy(weight).sum())
+    if total <= 1:
+        raise ValueError(
+            f"The samples with an observed trait and a positive weight sum to {total:.3g}; a model "
+            "needs more than one. sample_weight are frequencies: do not scale them to sum to 1."
+        )
+    return X, Y, weight
+
+
+def data_of_summary(statistics: SummaryStatistics, trait_correlation: ArrayLike | None) -> Data:
+    """Return the data of Wald statistics and LD; variants and traits are standardized."""
+    n_variants, n_traits = statistics.z.shape
+    moment = trait_correlations(to_numpy(statistics.z).astype(float), trait_correlation)
+    correlation = variant_trait_correlations(statistics)
+    people = to_numpy(statistics.n_samples).astype(float)
+    ones, zeros, largest = np.ones(n_traits), np.zeros(n_variants), people.max()
+    modeled = ModeledTraits(
+        np.arange(n_traits),
+        sd=ones,
+        unit=np.sqrt(largest / people),
+        noise_unit=ones,
+        names=names_or_numbers(statistics.trait_names, n_traits),
+        varies=True,
+    )
+    ld = statistics.ld.dense().matrix
+    xp = namespace_of(ld)
+    ld = xp.astype(ld, xp.float64, copy=False)
+    return Data(
+        SummaryDesign(ld, correlation / modeled.unit, moment, n_samples=largest),
+        Genotypes(zeros, zeros + 1, zeros + largest - 1),
+        Traits(people, 0 * ones, ones, moment),
+        modeled,
+        MarginalStatistics(
+            effects=correlation * np.sqrt(people / (people - 1)),
+            errors=1 / np.sqrt(people),
+            moment=moment,
+            n_samples=largest,
+        ),
+    )
+
+
+def names_or_numbers(labels: np.ndarray | None, n_traits: int) -> list[str]:
+    """Return the names of the traits, y0, y1, ... if they have none."""
+    return [f"y{j}" for j in range(n_traits)] if labels is None else [str(name) for name in labels]

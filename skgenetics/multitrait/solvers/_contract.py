@@ -1,0 +1,94 @@
+"""The contract between MMASHRegressor and its solvers.
+
+MMASHRegressor makes a `Design` of the data and a `Problem` of the parameters, runs the generator of
+states that the solver starts, and asks the last state what it says of the effects. It knows no
+solver by its name: what it must know beforehand, a solver declares by flags.
+
+A new solver is a file with a subclass of `Solver` and its line in ``solvers/__init__.py``. Traits
+are in internal units, divided by `ModeledTraits.unit`, and variants standardized.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._residual_covariance import CovarianceStep, ResidualCovariance
+
+
+class Problem(NamedTuple):
+    """What a solver is asked, besides the data."""
+
+    prior: Prior
+    """Covariances U_k and scales omega_l of the mixture."""
+    weights: np.ndarray
+    """(T,) pi to start from, or to hold."""
+    learn_weights: bool
+    weight_threshold: float
+    """Weights learned to be smaller become 0."""
+    covariance: ResidualCovariance
+    """Sigma to start from, or to hold."""
+    covariance_step: CovarianceStep | None
+    """C (J, J), N -> the Sigma that maximizes the bound given C; None: Sigma is held."""
+    effects: np.ndarray | None = None
+    """(P, J) posterior means to start from; None: 0."""
+
+
+class VariantPosterior(NamedTuple):
+    """What the posterior of each variant's effects follows from, given the prior."""
+
+    effects: np.ndarray
+    """(P, J) posterior means."""
+    partial_scores: np.ndarray
+    """(P, J) g = x_p'Q R_(-p), with the residual of all other variants' effects."""
+    squared_norm: np.ndarray
+    """(P,) d = x_p'Q x_p."""
+    covariance: ResidualCovariance
+
+
+class State(Protocol):
+    """What a solver yields once per iteration; the next iteration may change it."""
+
+    @property
+    def bound(self) -> float:
+        """Lower bound on the log evidence for the weights and Sigma of this state."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether no further iteration is needed; the generator ends after such a state."""
+
+    @property
+    def weights(self) -> np.ndarray:
+        """Return pi (T,)."""
+
+    @property
+    def covariance(self) -> ResidualCovariance:
+        """Return Sigma."""
+
+    @property
+    def effects(self) -> np.ndarray:
+        """Return posterior means (P, J); 0 for variants that do not vary."""
+
+    def variant_posterior(self, design: Design) -> VariantPosterior:
+        """Return what the posterior of each variant follows from."""
+
+    def take_responsibilities(self) -> np.ndarray:
+        """Return alpha (P, T) of all components, once per state: they are large."""
+
+
+class Solver:
+    """Base of the solvers, which keep no state of a fit."""
+
+    uses_order: ClassVar[bool] = False
+    """Whether it updates the variants in the order of the design's blocks, so that `update_order`
+    applies; it must then define `log_evidence`."""
+
+    def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[State]:
+        """Return the generator of states, which ends when the bound rises by less than `tol`."""
+        raise NotImplementedError
+
+    def log_evidence(self, design: Design, problem: Problem) -> np.ndarray:
+        """Return log sum_t pi_t BF_pt (P,) of each variant alone; -inf where it does not vary."""
+        raise NotImplementedError
