@@ -6,7 +6,13 @@ from sklearn.exceptions import NotFittedError
 from skgenetics import MMASHRegressor
 from skgenetics.inspection import SharingDisplay
 
-SHARES = {"null": 0.5, "singleton_ldl": 0.1, "shared": 0.3, "independent": 0.06, "singleton_hdl": 0.04}
+SHARES = {
+    "null": 0.5,
+    "singleton_ldl": 0.1,
+    "shared": 0.3,
+    "independent": 0.06,
+    "singleton_hdl": 0.04,
+}
 
 
 @pytest.fixture(autouse=True)
