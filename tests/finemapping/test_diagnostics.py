@@ -35,9 +35,13 @@ def host(ld):
 
 def locus(p=40, n=2000, seed=0):
     """Return an LD matrix of full rank, and a generator."""
-    rng = np.random.default_rng(seed)
+    return full_rank_ld(p, n, seed).copy(), np.random.default_rng(seed)
+
+
+@cache
+def full_rank_ld(p, n, seed):
     X = make_genotypes(n, p, n_founders=60, random_state=seed).data
-    return 0.99 * np.corrcoef(X.T) + 0.01 * np.eye(p), rng
+    return 0.99 * np.corrcoef(X.T) + 0.01 * np.eye(p)
 
 
 def covariance(ld, s, g):
@@ -179,6 +183,7 @@ def test_flips_are_found_and_undone():
         np.testing.assert_allclose(report.corrected_estimate, ld_mismatch(z, ld, N).estimate)
 
 
+@pytest.mark.slow
 def test_matched_loci_raise_no_alarm_and_mismatched_ones_do():
     alarms = {None: 0, 500: 0, 40: 0}
     for seed in range(20):

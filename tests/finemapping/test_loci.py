@@ -188,6 +188,7 @@ def test_what_is_known_of_variants_and_region():
     assert locus == keys
 
 
+@pytest.mark.slow
 def test_22_windows_of_real_genotypes(shared):
     pytest.importorskip("bed_reader")
     prefix = shared / "data" / "kg1000_windows" / "kg489"
