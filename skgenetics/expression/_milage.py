@@ -64,18 +64,18 @@ class MILAGERegressor(
     n_components : int, default=40
         Number of factors, T. 0: no trans part.
     trans_model : {"linear", "sigmoid", "tensor"}, default="linear"
-        How factors act: linear in the genotypes with their own effect in each gene and tissue (the
-        paper's ML); the same through a sigmoid (NN); or with an effect of the gene times one of
-        the tissue (TM).
+        How factors act. "linear": factors are linear in the genotypes and have one effect per gene
+        and tissue (the paper's ML). "sigmoid": the same through a sigmoid (NN). "tensor": linear,
+        and the effect is one of the gene times one of the tissue (TM).
     cis_windows : None, array-like of int of shape (n_genes, 2) or list of lists of str
-        Columns of X around each gene: first and one after the last, or names of variants, resolved
-        by the column names of X (names X lacks are passed over). None: no cis part. See
-        :func:`~skgenetics.expression.cis_windows_from_positions`.
+        Columns of X around each gene: the first and the one after the last, or names of variants,
+        looked up among the column names of X (names that X lacks are ignored). None: no cis part.
+        :func:`~skgenetics.expression.cis_windows_from_positions` makes them.
     n_variants : None or int, default=None
         Number of columns that integers in `cis_windows` and `candidate_variants` were made for.
         Another X raises.
     cis_penalty : {"group_lasso", "lasso", "ridge"}, default="group_lasso"
-        "group_lasso" selects a variant for all tissues of a gene or none.
+        "group_lasso" selects a variant for all tissues of a gene or for none.
     cis_alpha : None or float, default=None
         Strength, as `alpha` of :class:`sklearn.linear_model.MultiTaskLasso` on standardized
         expression. None: one strength for all genes, from 5-fold cross-validation by individual.
@@ -90,50 +90,50 @@ class MILAGERegressor(
         the effect of a variant on a factor is a quarter of that on its score, the slope at its
         steepest: strengths that suit "linear" suit it too, and weaker ones let it bend more.
     variant_penalty, loading_penalty, tissue_penalty : {"l2", "l1"}, default="l2"
-        "l1" gives exact zeros: variants without effect on a factor, genes it does not act on, and
-        ("tensor") tissues it is not active in.
+        "l1" gives exact zeros: variants without effect on a factor, genes that a factor does not
+        act on, and ("tensor") tissues in which a factor is not active.
     candidate_variants : {"all", "cis"} or array-like of int or str, default="all"
         Variants that the staged start may use for the factors: all, those in the cis windows of the
-        genes a factor acts on, or a list. The fit itself uses all, as does the start of a factor
-        that none of them tells of.
+        genes a factor acts on, or a list. The fit itself uses all variants, as does the start of a
+        factor that no candidate explains.
     polygenic : bool, default=False
-        Whether to add a kernel ridge regression of what is left of each gene and tissue on all
-        variants, its strength chosen by leaving out one individual. `predict` then needs the
-        training genotypes.
+        Whether to add a kernel ridge regression of the residual of each gene and tissue on all
+        variants. Leaving out one individual at a time chooses its strength. `predict` then needs
+        the training genotypes.
     standardize_expression : bool, default=True
         Whether to scale each gene to standard deviation 1 over all its training cells.
     init : {"staged", "random"}, default="staged"
         "staged": the paper's, from principal components of the residuals of the cis stage.
     n_refits : int, default=0
-        How often the cis part is fitted again to what the factors leave, with the same strength,
-        and then the factors to what the cis part leaves. Worth most where factors explain much. 0:
-        the two stages of the paper.
+        How often the cis part is fitted again to the residual of the factors, with the same
+        strength, and then the factors to the residual of the cis part. This helps most if factors
+        explain much. 0: the two stages of the paper.
     solver : {"auto", "varpro", "als", "gd", "proximal"}, default="auto"
         "varpro": L-BFGS on the factors with the loadings at their minimum ("linear", "sigmoid";
         L2 only). "als": alternating Gauss-Newton and exact steps (L2 only). "gd": the paper's
         alternating gradient descent (L2 only), on the individuals' kernel. "proximal": alternating
-        with proximal steps for L1. "auto" takes "proximal" for L1, else "als" for "tensor" and
+        with proximal steps for L1. "auto" takes "proximal" for L1, else "als" for "tensor", else
         "varpro".
     max_iter : int, default=500
         Largest number of iterations of the trans stage, those after refits included.
     tol : float, default=1e-6
-        The trans stage stops where an iteration lowers the objective by less than this share.
+        The trans stage stops if an iteration lowers the objective by less than this share.
     early_stopping : bool, default=False
-        Whether to hold out individuals from the cis and trans stages and keep the iteration that
-        predicts them best; stops after 10 iterations without a better one.
+        Whether to hold out individuals from the cis and trans stages and use the iteration that
+        predicts them best. The fit stops after 10 iterations without a better one.
     validation_fraction : float, default=0.1
         Share of the individuals held out.
     n_jobs : None or int, default=None
-        Genes of the cis stage run in parallel.
+        Number of jobs that share the genes of the cis stage.
     random_state : None, int or RandomState, default=None
-        Of the folds, the held-out individuals and the random start.
+        Source of the folds, the held-out individuals and the random start.
 
     Attributes
     ----------
     cis_coef_ : array of shape (n_tissues, n_cis)
         Effects other than 0 per counted allele, gene after gene, in standardized expression.
     cis_variants_ : int array of shape (n_cis,)
-        Column of X of each.
+        Column of X of each effect.
     cis_indptr_ : int array of shape (n_genes + 1,)
         Gene j has the columns ``cis_indptr_[j]:cis_indptr_[j + 1]`` of the two above.
     cis_intercept_ : array of shape (n_tissues, n_genes)
@@ -162,19 +162,19 @@ class MILAGERegressor(
     expression_mean_, expression_scale_ : arrays of shape (n_genes,)
         Standardized expression is (y - mean) / scale.
     tissue_mean_ : array of shape (n_tissues, n_genes)
-        Training means of y: the null model of `score`. A gene never observed in a tissue has its
-        mean over the others.
+        Training means of y: the null model of `score`. If a gene is never observed in a tissue, its
+        mean over all other tissues.
     variance_explained_ : dict
-        Of the training cells, "within" gene and tissue and in "total": what "tissue_means", "cis",
-        "trans" and "polygenic" explain, each beyond those before it. Training fit proves nothing
-        where there are more variants than individuals.
+        Share of the variance of the training cells, "within" gene and tissue and in "total", that
+        "tissue_means", "cis", "trans" and "polygenic" explain, each beyond those before it.
+        Training fit proves nothing if there are more variants than individuals.
     train_scores_ : list of float
         R2 within gene and tissue of the cis and trans parts after each iteration.
     validation_scores_ : list of float
         The same for individuals held out; only with `early_stopping`.
     loss_curve_ : list of float
-        Objective of the trans stage after each iteration. A refit may raise it, as its targets are
-        then others.
+        Objective of the trans stage after each iteration. A refit may raise it, because it changes
+        the targets.
     n_components_ : int
         Number of factors, at most one less than individuals and the number of genes x tissues.
     n_effective_components_ : int
@@ -184,7 +184,7 @@ class MILAGERegressor(
     converged_ : bool
     n_features_in_ : int
     feature_names_in_ : ndarray of str
-        Where X has columns with names.
+        If X has columns with names.
 
     References
     ----------

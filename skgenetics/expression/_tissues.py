@@ -26,7 +26,7 @@ def tissue_clustering(
     model : MILAGERegressor
         Fitted, with three or more tissues that are not excluded.
     exclude : sequence of int, default=()
-        Tissues left out, such as outliers that squeeze the others together.
+        Tissues to leave out, such as outliers that crowd all other tissues together.
     metric : str, default="correlation"
         Distance between the loadings of two tissues, as in `scipy.spatial.distance.pdist`.
     n_dimensions : int, default=2

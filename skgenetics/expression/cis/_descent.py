@@ -21,9 +21,7 @@ from skgenetics.utils._moments import center, is_constant
 from skgenetics.utils._numba import kernel
 
 MAX_SWEEPS = 1000
-CANCELLATION = (
-    1e-6  # share of a sum of squares below which what remains about the mean is imprecise
-)
+CANCELLATION = 1e-6  # share of a sum of squares under which that about the mean is computed anew
 
 
 class GeneDesign(NamedTuple):
@@ -52,7 +50,7 @@ def gene_design(genotypes: np.ndarray, weight: np.ndarray) -> GeneDesign:
 
 
 @kernel
-def norm_of_effects(linear, sum_of_squares, strength):
+def norm_of_effects(linear: np.ndarray, sum_of_squares: np.ndarray, strength: float) -> float:
     """Return the norm t of the effects of a variant under the group lasso, by Newton's method."""
     t = 0.0
     for _ in range(50):
@@ -69,7 +67,13 @@ def norm_of_effects(linear, sum_of_squares, strength):
 
 
 @kernel
-def best_effects(linear, sum_of_squares, strength, grouped, effects):
+def best_effects(
+    linear: np.ndarray,
+    sum_of_squares: np.ndarray,
+    strength: float,
+    grouped: bool,
+    effects: np.ndarray,
+) -> None:
     """Write the effects (K,) of a variant that minimize the objective given the others."""
     norm = 0.0
     for k in range(linear.size):
@@ -92,7 +96,15 @@ def best_effects(linear, sum_of_squares, strength, grouped, effects):
 
 
 @kernel
-def descend(design, residual, coef, strength, grouped, tol, max_sweeps):
+def descend(
+    design: GeneDesign,
+    residual: np.ndarray,
+    coef: np.ndarray,
+    strength: float,
+    grouped: bool,
+    tol: float,
+    max_sweeps: int,
+) -> int:
     """Sweep over the variants of a gene; write coef and residual, and return the sweeps taken.
 
     After a full sweep only variants with an effect are visited until they no longer move.

@@ -13,7 +13,7 @@ every tissue this is `MultiTaskLasso`, `Lasso`, and `Ridge` with alpha times n. 
 the initialization of Yang, Pe'er, Pe'er, on observed cells.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,7 +182,7 @@ class GeneChunk(NamedTuple):
             yield gene_data(self.genotypes, y, self.weight, window, self.settings.impute), window
 
 
-class GeneChunks:
+class GeneChunks(Sequence):
     """The units of work: chunks of genes with their variants, made when asked for."""
 
     def __init__(self, X, y, weight, windows, settings, folds=None):
@@ -193,8 +193,8 @@ class GeneChunks:
         """Return the number of chunks."""
         return -(-len(self.windows) // CHUNK_GENES)
 
-    def __getitem__(self, index: int) -> GeneChunk:
-        """Return a chunk."""
+    def __getitem__(self, index: Any) -> Any:
+        """Return a `GeneChunk`."""
         if index >= len(self):
             raise IndexError(index)
         genes = slice(CHUNK_GENES * index, CHUNK_GENES * (index + 1))

@@ -46,7 +46,7 @@ class Targets(NamedTuple):
 
 
 class GeneGroup(NamedTuple):
-    """Genes whose cells are kept together."""
+    """Genes that share their blocks."""
 
     genes: slice  # of the genes in the order of `Targets`
     same_cells: bool  # whether all are observed in the same cells
@@ -68,7 +68,7 @@ class _BlockMaker:
         self.weight, self.xp, self.device = weight, xp, device
         self.shared: dict[bytes, Sampled] = {}
 
-    def array(self, values):
+    def array(self, values: np.ndarray) -> Array:
         """Return an array on the device."""
         return move_to(values, self.xp, self.device)
 
@@ -84,15 +84,25 @@ class _BlockMaker:
             )
         return self.shared[key]
 
-    def block(self, tissue, genes, rows, seen, y, mean):
+    def block(
+        self,
+        tissue: int,
+        genes: slice,
+        rows: np.ndarray,
+        seen: np.ndarray,
+        y: np.ndarray,
+        mean: np.ndarray,
+    ) -> tuple[Block, float, int]:
         """Return a `Block`, the weight N of its cells and the number of its observed genes."""
         weight = self.weight[rows]
+        total: Any
+        mask: Any = None
         if seen.all():
-            total, mask = float(weight.sum()), None
+            total = float(weight.sum())
             n_cells, n_targets = total * y.shape[1], y.shape[1]
         else:
             by_gene = weight @ seen
-            n_cells, n_targets = by_gene.sum(), np.count_nonzero(by_gene)
+            n_cells, n_targets = float(by_gene.sum()), np.count_nonzero(by_gene)
             mask = seen[:1] if np.all(seen == seen.any(axis=0)) else seen
             total, mask = self.array(by_gene), self.array(mask)
         sampled, y, mean = self.individuals(rows), self.array(y), self.array(mean)
@@ -314,10 +324,10 @@ def per_gene(gram: Array, linear: Array, block: Block) -> tuple[Array, Array]:
     xp = namespace_of(linear)
     if is_masked(block):
         return gram, linear
-    here = 1 + 0 * linear[0, 0, :]
+    observed = 1 + 0 * linear[0, 0, :]
     if block.seen is not None:
-        here = here * xp.astype(block.seen[0, :], here.dtype)
-    return here[:, None, None] * gram, stacked(linear[0, ...], here.shape[0])
+        observed = observed * xp.astype(block.seen[0, :], observed.dtype)
+    return observed[:, None, None] * gram, stacked(linear[0, ...], observed.shape[0])
 
 
 def stacked(values: Array, g: int) -> Array:

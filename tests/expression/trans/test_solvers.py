@@ -20,7 +20,7 @@ from skgenetics.expression.trans._objective import (
     activate,
     objective,
 )
-from skgenetics.expression.trans._solvers import alternate, gradient_descent, varpro
+from skgenetics.expression.trans._solvers import SOLVERS, alternate, gradient_descent, varpro
 from skgenetics.expression.trans._targets import compress, make_targets
 from tests.oracles.expression_naive import naive_objective, naive_prediction
 
@@ -368,3 +368,19 @@ def test_the_projected_objective_is_that_of_ridge_regressions(tensor, rank):
         step[index] = 1e-5
         slope = (expected(factors + step) - expected(factors - step))[0] / 2e-5
         np.testing.assert_allclose(d_factors[index], slope, rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_every_solver_minimizes_what_it_says(tensor, name):
+    """The flags of the registry, which the estimator's checks read."""
+    solver = SOLVERS[name]
+    kinds = [("l2", "l2", "l2"), ("l1", "l1", "l1")] if solver.l1 else [("l2", "l2", "l2")]
+    for model in ("linear", "sigmoid", "tensor") if solver.tensor else ("linear", "sigmoid"):
+        *_, targets, design, params = problem(tensor, model)
+        if not solver.has_layers:
+            params = {"coef": params["coef"]}
+        for kind in kinds:
+            whole = TransProblem(targets, design, Penalties(0.003, 0.03, 0.03, *kind), model)
+            values = [state.value for state, _ in zip(solver.run(params, whole, tol=0.0), range(5))]
+            assert np.all(np.diff(values) <= 1e-12)
+            assert values[-1] < values[0]
