@@ -110,20 +110,10 @@ members[["cs", "variant_id", "z", "pip"]].sort_values(["cs", "pip"], ascending=[
 
 from skgenetics.inspection import LocusDisplay
 
-rows = result.variants
-sets = [
-    {"variants": np.flatnonzero(rows["cs"] == row.cs), **row._asdict()}
-    for row in result.credible_sets.itertuples(index=False)
-]
-X = genotypes[:, fitted["panel_index"]]
-LocusDisplay(
-    rows["base_pair_location"].to_numpy(dtype=int),
-    rows["z"],
-    rows["pip"],
-    credible_sets=sets,
-    r2=np.corrcoef(X, rowvar=False)[rows["z"].abs().argmax()] ** 2,
-    names=rows["variant_id"],
-    chromosome="22",
+LocusDisplay.from_frame(
+    result.variants,
+    result.credible_sets,
+    X=genotypes[:, fitted["panel_index"]],
     build="GRCh37",
     title=regions[0].name,
 ).plot()

@@ -298,6 +298,42 @@ def test_last_step_of_a_pipeline_is_drawn(X, positions):
     np.testing.assert_array_equal(display.pip, pipeline[-1].pip_)
 
 
+@pytest.mark.parametrize("source", ["X", "ld"])
+def test_tables_of_a_locus_are_drawn_as_their_estimator(estimator, positions, X, source):
+    cs = np.zeros(20, dtype=int)
+    for number, credible_set in enumerate(estimator.credible_sets_, start=1):
+        cs[credible_set["variants"]] = number
+    rsid = pd.array([f"rs{i}" if i != 4 else None for i in range(20)], dtype="string")
+    variants = pd.DataFrame(
+        {
+            "chromosome": "22",
+            "base_pair_location": pd.array(positions, dtype="Int64"),
+            "variant_id": [f"22_{position}_A_G" for position in positions],
+            "rsid": rsid,
+            "z": estimator.z_,
+            "pip": estimator.pip_,
+            "cs": cs,
+        }
+    )
+    sets = pd.DataFrame(
+        {"cs": [1, 2, 3], "coverage": [0.953, 0.97, 0.9], "min_abs_r": [0.82, 1, 1]}
+    )
+    given = {"X": X} if source == "X" else {"ld": np.corrcoef(X, rowvar=False)}
+    display = LocusDisplay.from_frame(variants, sets, **given, build="GRCh38")
+    expected = LocusDisplay.from_estimator(estimator, positions=positions, X=X)
+    for name in ("positions", "z", "pip", "r2"):
+        np.testing.assert_allclose(getattr(display, name), getattr(expected, name), atol=1e-12)
+    assert len(display.credible_sets) == 2  # the third has no variant among these
+    for one, other in zip(display.credible_sets, expected.credible_sets):
+        assert set(one["variants"]) == set(other["variants"])
+        assert one["min_abs_r"] == other["min_abs_r"]
+    upper = display.plot().axes_[0]
+    assert upper.texts[0].get_text() == "22_30016000_A_G"
+    assert display.axes_[1].get_xlabel() == "Position on chromosome 22 (Mb, GRCh38)"
+    with pytest.raises(ValueError, match="X or ld, not both"):
+        LocusDisplay.from_frame(variants, sets, X=X, ld=np.eye(20))
+
+
 def test_estimators_that_cannot_be_drawn(positions, X):
     with pytest.raises(NotFittedError):
         LocusDisplay.from_estimator(FittedMapper(), positions=positions)

@@ -240,32 +240,12 @@ def _draw(_: Any, picture: Picture, seed: int) -> None:
     key = ["base_pair_location", "effect_allele", "other_allele"]
     index = data["variants"].set_index(key).index
     rows = picture.variants.set_index(key).index.get_indexer(index)  # of the table, for each z
-    variants = picture.variants.iloc[rows]
-    credible_sets = []
-    for _, row in picture.sets.iterrows():
-        members = np.flatnonzero(variants["cs"].to_numpy() == row["cs"])
-        if len(members):
-            credible_sets.append({"variants": members, **row[["coverage", "min_abs_r"]]})
-    display = LocusDisplay(
-        variants["base_pair_location"].to_numpy(dtype=np.int64),
-        data["z"],
-        variants["pip"].to_numpy(),
-        credible_sets=credible_sets,
-        r2=_r2_with_lead(data["z"], data["ld"]),
-        names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
-        chromosome=variants["chromosome"].iloc[0],
+    ld = data["ld"]  # correlations, or dosages of the panel
+    display = LocusDisplay.from_frame(
+        picture.variants.iloc[rows],
+        picture.sets,
+        **{"ld" if ld.shape[0] == ld.shape[1] else "X": ld},
         build=picture.build,
         title=picture.title,
     )
     draw_into(picture.path, display)
-
-
-def _r2_with_lead(z: np.ndarray, ld: np.ndarray) -> np.ndarray:
-    """Return r2 of each variant with that of the largest abs(z); `ld` is r, or dosages."""
-    lead = int(np.argmax(np.abs(z)))
-    if ld.shape[0] == ld.shape[1]:
-        r = ld[lead]
-    else:
-        X = ld - ld.mean(axis=0)
-        r = X[:, lead] @ X / np.sqrt((X**2).sum(axis=0) * (X[:, lead] @ X[:, lead]))
-    return np.minimum(r**2, 1.0)

@@ -10,6 +10,20 @@ from skgenetics.utils._moments import is_constant
 from skgenetics.utils._typing import ArrayLike
 
 
+def lead_of(z: np.ndarray) -> int:
+    """Return the index of the lead variant, whose absolute z-score is the largest."""
+    return int(np.argmax(np.abs(z)))
+
+
+def r2_with_lead(z: np.ndarray, X: ArrayLike | None, ld: ArrayLike | None) -> np.ndarray | None:
+    """Return r2 (n_variants,) from dosages or from LD, of which one may be given."""
+    if X is not None and ld is not None:
+        raise ValueError("Give X or ld, not both: each gives the LD with the lead variant.")
+    if X is not None:
+        return r2_from_dosages(X, lead_of(z), len(z))
+    return None if ld is None else r2_from_ld(ld, lead_of(z), len(z))
+
+
 def r2_from_dosages(X: ArrayLike, lead: int, n_variants: int) -> np.ndarray:
     """Return r2 (n_variants,) of every column of X with column `lead`; 0 if either is constant.
 

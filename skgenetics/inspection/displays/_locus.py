@@ -18,7 +18,7 @@ from skgenetics.inspection.displays._genes import (
     lay_out_genes,
     plot_genes,
 )
-from skgenetics.inspection.displays._lead_ld import r2_from_dosages, r2_from_ld
+from skgenetics.inspection.displays._lead_ld import lead_of, r2_with_lead
 from skgenetics.inspection.displays._style import (
     INK,
     NEUTRAL,
@@ -210,22 +210,69 @@ class LocusDisplay(Display):
                 f"LocusDisplay needs a fitted FinemapMiXeR; {type(estimator).__name__} has no "
                 f"{', '.join(missing)}."
             )
-        if X is not None and ld is not None:
-            raise ValueError("Give X or ld, not both: each gives the LD with the lead variant.")
-        z, r2 = to_numpy(estimator.z_), None
-        if X is not None:
-            r2 = r2_from_dosages(X, lead_of(z), len(z))
-        elif ld is not None:
-            r2 = r2_from_ld(ld, lead_of(z), len(z))
+        z = to_numpy(estimator.z_)
         return cls(
             positions,
             z,
             estimator.pip_,
             credible_sets=estimator.credible_sets_,
-            r2=r2,
+            r2=r2_with_lead(z, X, ld),
             names=getattr(estimator, "feature_names_in_", None),
             genes=genes,
             chromosome=chromosome,
+            build=build,
+            title=title,
+        )
+
+    @classmethod
+    def from_frame(
+        cls,
+        variants: Any,
+        credible_sets: Any,
+        *,
+        X: ArrayLike | None = None,
+        ld: ArrayLike | None = None,
+        genes: Gene | Sequence[Gene] | None = None,
+        build: str | None = None,
+        title: str | None = None,
+    ) -> Self:
+        """Make the display from tables of one locus, as of `finemap_loci`.
+
+        Parameters
+        ----------
+        variants : pandas DataFrame
+            Columns chromosome, base_pair_location, variant_id, rsid, z, pip and cs (the number of
+            the credible set); one row per variant, in the order of the columns of `X` or `ld`.
+        credible_sets : pandas DataFrame
+            Columns cs, coverage and min_abs_r; one row per credible set.
+        X, ld, genes, build, title
+            As for `from_estimator`.
+
+        Returns
+        -------
+        display : LocusDisplay
+            The display, not drawn yet.
+
+        Raises
+        ------
+        ValueError
+            If both `X` and `ld` are given, and as for the class.
+        """
+        z, cs = variants["z"].to_numpy(dtype=float), variants["cs"].to_numpy()
+        reported = [
+            {"variants": np.flatnonzero(cs == row["cs"]), **row[["coverage", "min_abs_r"]]}
+            for _, row in credible_sets.iterrows()
+            if (cs == row["cs"]).any()
+        ]
+        return cls(
+            variants["base_pair_location"].to_numpy(dtype=np.int64),
+            z,
+            variants["pip"].to_numpy(dtype=float),
+            credible_sets=reported,
+            r2=r2_with_lead(z, X, ld),
+            names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
+            genes=genes,
+            chromosome=variants["chromosome"].iloc[0],
             build=build,
             title=title,
         )
@@ -425,11 +472,6 @@ def set_label(number: int, reported: Mapping[str, Any]) -> str:
         f"{number}: {size} variant{'s' if size > 1 else ''}\n"
         f"coverage {reported['coverage']:.2f}, min |r| {reported['min_abs_r']:.2f}"
     )
-
-
-def lead_of(z: np.ndarray) -> int:
-    """Return the index of the lead variant, whose absolute z-score is the largest."""
-    return int(np.argmax(np.abs(z)))
 
 
 def minus_log10_p(z: np.ndarray) -> np.ndarray:
