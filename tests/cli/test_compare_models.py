@@ -83,10 +83,12 @@ def test_help_of_the_list_as_it_is(capsys):
     assert build_parser().parse_args(["compare"]).models is None
 
 
-@pytest.mark.parametrize("entry", MODELS, ids=lambda entry: entry.word)
-def test_the_guide_has_every_model(entry):
-    rows = re.findall(r"^(\S.*?)  +\S", GUIDE.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    assert entry.name in rows
+def test_the_guide_takes_its_tables_from_the_list():
+    """The directives of doc/_extensions/registries.py draw each table from the entries."""
+    text = GUIDE.read_text(encoding="utf-8")
+    assert text.count(".. models-of-compare::") == 2
+    assert text.count("   :joint:") == 1
+    assert not re.search(rf"^({'|'.join(entry.name for entry in MODELS)})  ", text, re.MULTILINE)
 
 
 def test_no_other_file_names_a_model():
