@@ -1,6 +1,5 @@
 """Checks of data, with errors that say what was got, what was expected, and what to do."""
 
-import inspect
 from numbers import Real
 from typing import Any
 
@@ -13,14 +12,6 @@ from skgenetics.utils._frames import int8_columns
 from skgenetics.utils._typing import Array, ArrayLike
 
 CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
-
-
-def check_flags(estimator: Any) -> None:
-    """Raise TypeError where a parameter whose default is True or False is neither."""
-    for name, parameter in inspect.signature(type(estimator)).parameters.items():
-        value = getattr(estimator, name)
-        if isinstance(parameter.default, bool) and not isinstance(value, bool | np.bool):
-            raise TypeError(f"{name} must be True or False; got {value!r}.")
 
 
 def check_missing_codes(X: Array, xp: Any) -> None:
