@@ -16,7 +16,7 @@ from skgenetics.utils._typing import Array
 
 BLOCK_WEIGHTS = 2**18  # weights of a layer that are worked on at a time, to stay in the cache
 COPY_ROWS = 20  # rows multiplied with a weight in the time that copying it takes
-DENSE_INPUTS = 0.75  # share of inputs that receive relevance from which on all are computed
+DENSE_INPUTS = 0.75  # all inputs are computed if at least this share receives relevance
 
 
 class Explanation(NamedTuple):
@@ -97,8 +97,8 @@ def inverse_of_total(share: Share, weight: Array) -> Array:
 def hand_down(ratio: Array, term: Term, weight: Array) -> Array:
     """Return gain_nj sum_k ratio_nmk effect(w_jk), (n, h, inputs), for ratio (n, h, outputs).
 
-    If many units have nothing to hand on, as with ReLU, each sample does without its own ones. If
-    also few inputs receive anything, as with genotypes of rare alleles, it does without the others.
+    If many units of a sample have no relevance, as with ReLU, its product omits them. If also few
+    inputs receive any, as with genotypes of rare alleles, its product omits the other inputs too.
     """
     xp, h = namespace_of(ratio), ratio.shape[1]
     live = xp.any(ratio != 0, axis=1)

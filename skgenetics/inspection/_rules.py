@@ -5,9 +5,10 @@ q_jk, so that input j receives
 
     R_j = sum_k q_jk / (sum_j' q_j'k + q_bk) R_k.
 
-The bias b_k is one more input, of value 1, with the contribution q_bk. The rules differ in q. Their
-names are those of Montavon et al., "Layer-wise relevance propagation: an overview" (2019); LRP-0 is
-from Bach et al., PLoS ONE 2015, w^2 and z^B are from Montavon et al., Pattern Recognition 2017.
+The bias b_k is one more input, of value 1, with the contribution q_bk. The rules differ in q. A new
+rule is a function and its name in `RULES`. Sources: Bach et al., PLoS ONE 2015 (LRP-0 and
+LRP-epsilon); Montavon et al., Pattern Recognition 2017 (w^2, z^B); Montavon et al., "Layer-wise
+relevance propagation: an overview", 2019 (LRP-gamma, and the names).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +43,7 @@ class Share(NamedTuple):
     terms: list[Term]  # q_jk is their sum
     bias: Array  # q_bk (outputs,)
     known: Array  # part of the sum of contributions, (n, outputs) or (outputs,)
-    rest: list[Term]  # the other part, which are fewer or cheaper than all `terms`
+    rest: list[Term]  # the other part, which is cheaper to sum than `terms`
     units: Array | None = None  # (n, outputs), boolean; None: the share holds for all units
     epsilon: float = 0.0  # added to the size of the sum
 
