@@ -266,7 +266,7 @@ def _read_sample(path: Path) -> tuple[list[str] | None, list[str]]:
     if len(rows) < 3 or set(rows[1]) - set("0DCBP"):
         raise ValueError(
             f"{path.name} is not a .sample file: expected a header, a line of types (0 0 0 D ...), "
-            "and one row a person."
+            "and one row per person."
         )
     header, _, *people = rows
     for number, row in enumerate(people, start=1):

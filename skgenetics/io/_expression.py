@@ -42,7 +42,7 @@ def read_expression(
         One file, or ``{tissue: file}``. Formats are told by the ending (also gzipped):
 
         * ``.bed``: phenotypes of GTEx, tensorQTL and QTLtools: ``#chr start end gene_id``, with
-          QTLtools ``gid strand`` too, then one column a person.
+          QTLtools ``gid strand`` too, then one column per person.
         * ``.gct``: version 1.2, as GTEx distributes TPM.
         * ``.parquet``, ``.csv``, ``.tsv``, ``.txt``: a table, whose first column (parquet: or
           index) holds IDs.
@@ -198,7 +198,7 @@ def _read_bed(path: Path, only: set[str] | None) -> _Table:
     if fixed[:1] not in (["chr"], ["chrom"], ["chromosome"]) or fixed[1:3] != ["start", "end"]:
         raise ValueError(
             f"{name} is not a BED of phenotypes: its header must be #chr, start, end, gene_id and "
-            "one column a person, separated by TAB."
+            "one column per person, separated by TAB."
         )
     n_fixed = fixed.index("strand") + 1 if "strand" in fixed[4:] else 4
     _, rows, values = _read_genes(lines, header, n_fixed, 3, only, name)

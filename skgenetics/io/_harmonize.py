@@ -242,15 +242,15 @@ def _flags(
         frequency[both_known & ~ambiguous], panel_frequency[both_known & ~ambiguous]
     )
     maf = np.fmax(_minor(frequency), _minor(panel_frequency))
-    told = both_known & (maf < MAX_AMBIGUOUS_MAF)
-    differ = told & (np.abs(frequency - panel_frequency) >= MAX_FREQUENCY_DIFFERENCE)
+    settled = both_known & (maf < MAX_AMBIGUOUS_MAF)
+    differ = settled & (np.abs(frequency - panel_frequency) >= MAX_FREQUENCY_DIFFERENCE)
     low_n = np.zeros(len(result), dtype=bool)
     if min_n_fraction is not None and "n" in result:
         low_n = is_low_n(result["n"].to_numpy(dtype=float, na_value=np.nan), min_n_fraction)
     report.ambiguous = int(ambiguous.sum())
-    report.ambiguous_kept = int((ambiguous & told & ~differ).sum())
+    report.ambiguous_kept = int((ambiguous & settled & ~differ).sum())
     text = pd.Series("", index=result.index, dtype=object)
-    flags = {"AMBIGUOUS": ambiguous & ~told, "STRAND": ambiguous & differ, "LOW_N": low_n}
+    flags = {"AMBIGUOUS": ambiguous & ~settled, "STRAND": ambiguous & differ, "LOW_N": low_n}
     for name, flagged in flags.items():
         report[name] = int(flagged.sum())
         text[flagged] += ";" + name
@@ -280,8 +280,8 @@ def _panel_frequencies(
         return frequency[result["panel_index"]]
     frequency = np.full(len(result), np.nan)
     if "effect_allele_frequency" in result and result["effect_allele_frequency"].notna().any():
-        others = np.flatnonzero(~ambiguous)
-        sample = others[:: max(1, len(others) // _MAX_COMPARED)]
+        unambiguous = np.flatnonzero(~ambiguous)
+        sample = unambiguous[:: max(1, len(unambiguous) // _MAX_COMPARED)]
         needed = np.union1d(np.flatnonzero(ambiguous), sample)
         columns = result["panel_index"].to_numpy()[needed]
         frequency[needed] = allele_frequencies(panel.select(columns=columns))

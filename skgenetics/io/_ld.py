@@ -332,7 +332,7 @@ def _read_variants(path: PathLike | None) -> "pd.DataFrame | None":
         return read_pvar(path).frame
     lines = [line for line in read_lines(path) if line.strip()]
     if not lines:
-        raise ValueError(f"{name} is empty; expected one variant a line.")
+        raise ValueError(f"{name} is empty; expected one variant per line.")
     if ".vars" in endings:
         return variants_from_names([line.split()[0] for line in lines])
     if ".bim" in endings:

@@ -69,7 +69,7 @@ def _check_pairs(sources: "dict[str, pd.MultiIndex]") -> None:
         repeated = index[index.duplicated()]
         if len(repeated):
             raise ValueError(
-                f"{name}: ID {_say(repeated[0])} comes more than once; expected one row a person."
+                f"{name}: ID {_say(repeated[0])} comes more than once; expected one row per person."
             )
     for name, index in sources.items():
         iids = index.get_level_values("IID")

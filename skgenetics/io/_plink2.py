@@ -208,7 +208,7 @@ def _read_psam(path: Path) -> tuple[list[str] | None, list[str]]:
     if rows and rows[0][0] in ("#FID", "#IID"):
         header, *rows = rows
     if not rows:
-        raise ValueError(f"{path.name} names nobody; expected one row a person.")
+        raise ValueError(f"{path.name} names nobody; expected one row per person.")
     iid = 0 if header[0] == "#IID" else 1
     for number, row in enumerate(rows, start=1):
         if len(row) <= iid:

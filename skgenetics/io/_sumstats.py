@@ -455,9 +455,9 @@ def _note_disagreement(
     z_of_ratio: np.ndarray, z_of_p: np.ndarray, notes: list[str], name: str
 ) -> None:
     """Say so if standard errors and p-values tell of different effects."""
-    told = np.isfinite(z_of_ratio) & np.isfinite(z_of_p) & (z_of_p > 1)
-    if told.any():
-        factor = np.median(np.abs(z_of_ratio[told]) / z_of_p[told])
+    both_known = np.isfinite(z_of_ratio) & np.isfinite(z_of_p) & (z_of_p > 1)
+    if both_known.any():
+        factor = np.median(np.abs(z_of_ratio[both_known]) / z_of_p[both_known])
         if not 0.8 < factor < 1.25:
             notes.append(
                 f"{name}: beta / standard_error is in the median {factor:.2g} times the z of "

@@ -187,9 +187,9 @@ def read_table(
         Separated by whitespace, TAB or comma, gzipped or not, with a header: ``#FID IID``,
         ``FID IID``, ``IID``, or any other name for a first column of IDs.
     kind : {"phenotypes", "covariates", "people"}
-        Covariate tables of GTEx, FastQTL and QTLtools (one row a covariate, one column a person)
-        are recognized and transposed. A list of "people" holds FID and IID, or IID alone, and
-        needs no header.
+        Covariate tables of GTEx, FastQTL and QTLtools (one row per covariate, one column per
+        person) are recognized and transposed. A list of "people" holds FID and IID, or IID alone,
+        and needs no header.
     columns : list of str, optional
         The columns to read; by default all.
     text_columns : sequence of str

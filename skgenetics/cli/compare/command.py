@@ -72,7 +72,14 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG.format(models=help_on_models()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    data = parser.add_argument_group("data (none: the bundled extract)")
+    _add_data(parser.add_argument_group("data (none: the bundled extract)"))
+    _add_comparison(parser.add_argument_group("comparison"))
+    _add_output(parser.add_argument_group("output"))
+    parser.set_defaults(run=run_compare, parser=parser)
+
+
+def _add_data(data: Any) -> None:
+    """Add the arguments that name genotypes, traits and people."""
     source = data.add_mutually_exclusive_group()
     source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
     source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
@@ -83,7 +90,7 @@ def add_parser(commands: Any) -> None:
         "--pheno",
         metavar="F",
         nargs="+",
-        help="phenotypes, one column a trait; or BED files of expression, one a tissue",
+        help="phenotypes, one column per trait; or BED files of expression, one per tissue",
     )
     data.add_argument(
         "--pheno-name", metavar="NAME", nargs="+", help="traits or genes to use (all)"
@@ -96,7 +103,7 @@ def add_parser(commands: Any) -> None:
     )
     data.add_argument("--covar", metavar="F", help="covariates, one column each")
     data.add_argument("--keep", metavar="F", help="people to use: FID and IID, or IID, a line")
-    data.add_argument("--extract", metavar="F", help="IDs of the variants to use, one a line")
+    data.add_argument("--extract", metavar="F", help="IDs of the variants to use, one per line")
     data.add_argument(
         "--maf",
         metavar="FREQUENCY",
@@ -110,7 +117,10 @@ def add_parser(commands: Any) -> None:
         metavar="COLUMN",
         help="column of --pheno or --covar, or FID, whose people stay in one fold (families)",
     )
-    work = parser.add_argument_group("comparison")
+
+
+def _add_comparison(work: Any) -> None:
+    """Add the arguments of the comparison itself."""
     work.add_argument(
         "--models", metavar="MODEL", nargs="+", help="models to compare, listed below (all)"
     )
@@ -119,7 +129,10 @@ def add_parser(commands: Any) -> None:
     work.add_argument(
         "--threads", type=at_least(1), metavar="N", help="processes that fit models (all cores)"
     )
-    output = parser.add_argument_group("output")
+
+
+def _add_output(output: Any) -> None:
+    """Add the arguments that say what is written."""
     output.add_argument(
         "--out", metavar="P", default="skgenetics_compare", help="folder (skgenetics_compare)"
     )
@@ -129,7 +142,6 @@ def add_parser(commands: Any) -> None:
         help="fit every model to all people too, and write them here (joblib)",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
-    parser.set_defaults(run=run_compare, parser=parser)
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:

@@ -112,12 +112,15 @@ def tasks_of_genes(
         raise ValueError(
             f"{genotypes.source} has variants without positions, which cis windows need."
         )
-    places = {
+    starts = {
         "chromosome": genes["chromosome"].str.removeprefix("chr"),
         "start": genes["start"],
     }
-    variants = variants.assign(chromosome=variants["chromosome"].str.removeprefix("chr"))
-    windows = cis_windows_from_positions(places, variants, window=window)
+    positions = {
+        "chromosome": variants["chromosome"].str.removeprefix("chr"),
+        "base_pair_location": variants["base_pair_location"],
+    }
+    windows = cis_windows_from_positions(starts, positions, window=window)
     has_variants = windows[:, 1] > windows[:, 0]
     if not has_variants.any():
         raise ValueError(

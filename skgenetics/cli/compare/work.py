@@ -189,18 +189,18 @@ def inner_model(estimator: Any) -> Any:
             return estimator
 
 
-def variants_used(estimator: Any, genotypes: np.ndarray, how: str) -> float | np.ndarray:
+def variants_used(estimator: Any, genotypes: np.ndarray, counted: str) -> float | np.ndarray:
     """Return the number of variants that a fitted model uses, for each trait or for all.
 
     Of a linear model it is the fewest that hold 95% of its squared effects per standard deviation.
-    `how` is `variants_used` of a `ModelEntry`; NaN where it does not say.
+    `counted` is `variants_used` of a `ModelEntry`; NaN if it does not say.
     """
     n_variants = genotypes.shape[1]
-    if how in ("all", "none", "unknown"):
-        return {"all": float(n_variants), "none": 0.0, "unknown": np.nan}[how]
+    if counted in ("all", "none", "unknown"):
+        return {"all": float(n_variants), "none": 0.0, "unknown": np.nan}[counted]
     coef = np.asarray(inner_model(estimator).coef_)
     effects = coef.reshape(-1, coef.shape[-1])[:, :n_variants]  # (traits, variants)
-    if how == "per allele":
+    if counted == "per allele":
         effects = effects * np.nanstd(genotypes, axis=0)
     squares = -np.sort(-(effects**2), axis=1)
     total = squares.sum(axis=1)

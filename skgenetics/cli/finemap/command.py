@@ -31,9 +31,9 @@ skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --out my_
 _DESCRIPTION = """\
 Fine-map the loci of an association study: which variants are likely to have an effect.
 
-From summary statistics and the LD of a panel (PLINK genotypes, or a matrix) it makes credible sets,
-one a signal, each of which holds a variant with an effect with 95% probability, and the posterior
-inclusion probability (PIP) of every variant. Where the answer is not to be trusted, it says so.
+It needs summary statistics and the LD of a panel (PLINK genotypes, or a matrix). It makes credible
+sets, one per signal: each contains a causal variant with 95% probability. It also gives every
+variant its posterior inclusion probability (PIP), and says which results are not to be trusted.
 """
 
 _EPILOG = """\
@@ -77,7 +77,15 @@ def add_parser(commands: Any) -> None:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    data = parser.add_argument_group("data")
+    _add_data(parser.add_argument_group("data"))
+    _add_loci(parser.add_argument_group("loci (around the variants of p < 5e-8)"))
+    _add_work(parser.add_argument_group("fine-mapping"))
+    _add_output(parser.add_argument_group("output"))
+    parser.set_defaults(run=run_finemap, parser=parser)
+
+
+def _add_data(data: Any) -> None:
+    """Add the arguments that name statistics and LD."""
     data.add_argument("--sumstats", metavar="F", help="summary statistics; the format is found out")
     data.add_argument(
         "--columns",
@@ -126,13 +134,19 @@ def add_parser(commands: Any) -> None:
         action="store_true",
         help="a locus of real genotypes (GEUVADIS) with statistics simulated on it",
     )
-    where = parser.add_argument_group("loci (around the variants of p < 5e-8)")
-    where.add_argument("--regions", metavar="F", help="regions: a BED file")
-    where.add_argument("--chr", metavar="CHR", help="one region, with --start and --end")
-    where.add_argument("--start", metavar="BP", type=at_least(1), help="its first base pair")
-    where.add_argument("--end", metavar="BP", type=at_least(1), help="its last base pair")
-    where.add_argument("--include-mhc", action="store_true", help="do not skip the MHC")
-    work = parser.add_argument_group("fine-mapping")
+
+
+def _add_loci(loci: Any) -> None:
+    """Add the arguments that choose the loci."""
+    loci.add_argument("--regions", metavar="F", help="regions: a BED file")
+    loci.add_argument("--chr", metavar="CHR", help="one region, with --start and --end")
+    loci.add_argument("--start", metavar="BP", type=at_least(1), help="its first base pair")
+    loci.add_argument("--end", metavar="BP", type=at_least(1), help="its last base pair")
+    loci.add_argument("--include-mhc", action="store_true", help="do not skip the MHC")
+
+
+def _add_work(work: Any) -> None:
+    """Add the arguments of fine-mapping itself."""
     work.add_argument(
         "--max-num-causal", metavar="L", type=at_least(1), default=10, help="effects at most (10)"
     )
@@ -157,7 +171,10 @@ def add_parser(commands: Any) -> None:
     )
     work.add_argument("--threads", type=at_least(1), metavar="N", help="loci at a time (all cores)")
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(0)")
-    output = parser.add_argument_group("output")
+
+
+def _add_output(output: Any) -> None:
+    """Add the arguments that say what is written."""
     output.add_argument(
         "--out", metavar="P", default="skgenetics_finemap", help="prefix (skgenetics_finemap)"
     )
@@ -168,7 +185,6 @@ def add_parser(commands: Any) -> None:
         help="write the tables of another tool too",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
-    parser.set_defaults(run=run_finemap, parser=parser)
 
 
 def _check_arguments(arguments: argparse.Namespace) -> None:

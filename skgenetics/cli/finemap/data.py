@@ -274,7 +274,7 @@ def _match_lines(arguments: argparse.Namespace, report: Bunch, loci: list[Locus]
         (report.no_alleles, "lack an allele"),
         (report.other_id, "have another rs ID in the panel: positions and alleles decide"),
     ]
-    lines += [f"  {number:>7,} {what}" for number, what in counts if number]
+    lines += [f"  {number:>7,} {words}" for number, words in counts if number]
     if report.matched < 0.5 * report.n_sumstats:
         lines.append(
             "  Note: more than half of the statistics' variants have no LD: a variant with an "

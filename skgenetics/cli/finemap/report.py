@@ -87,14 +87,14 @@ def _mismatch_lines(row: "pd.Series", variants: "pd.DataFrame") -> list[str]:
     """Return which variants do not fit the others, and whether z and LD fit."""
     lines = []
     flags = variants["flag"].fillna("").str.split(";")
-    for flag, what in (
+    for flag, meaning in (
         ("FLIPPED", "whose z fits the others with its sign turned"),
         ("LD_OUTLIER", "whose z does not fit the others"),
     ):
         flagged = variants[[flag in words for words in flags]]
         if len(flagged):
             names = first_names([_id(variant) for _, variant in flagged.iterrows()])
-            lines.append(f"  {flag}: {names}, {what}")
+            lines.append(f"  {flag}: {names}, {meaning}")
     if str(row["ld_mismatch"]) == "False":
         lines.append("  No mismatch of z and LD was found")
     elif str(row["ld_mismatch"]) != "True":

@@ -211,13 +211,13 @@ def _prior(weights: np.ndarray) -> np.ndarray:
 def _doubled(dosages: np.ndarray, haploid: Haploid) -> np.ndarray:
     """Return dosages that are 0 or 2 of haploid people.
 
-    Theirs of 1 are errors, and missing, unless none has 2: then they are coded 0 and 1.
+    Their dosages of 1 are errors, and missing, unless none has 2: then they are coded 0 and 1.
     """
-    place = np.ix_(haploid.people, haploid.variants)
-    theirs = dosages[place]
-    if theirs.size and theirs.max() <= 1:
-        theirs = np.where(theirs > 0, 2 * theirs, theirs)
+    cells = np.ix_(haploid.people, haploid.variants)
+    haploid_dosages = dosages[cells]
+    if haploid_dosages.size and haploid_dosages.max() <= 1:
+        haploid_dosages = np.where(haploid_dosages > 0, 2 * haploid_dosages, haploid_dosages)
     elif dosages.dtype.kind == "i":
-        theirs = np.where(theirs == 1, -127, theirs)
-    dosages[place] = theirs
+        haploid_dosages = np.where(haploid_dosages == 1, -127, haploid_dosages)
+    dosages[cells] = haploid_dosages
     return dosages
