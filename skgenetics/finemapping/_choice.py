@@ -48,9 +48,10 @@ def solver_of_effects() -> Solver:
 
 
 def described_solvers(indent: str) -> str:
-    """Return the names of the solvers with what their classes say first, for a docstring."""
+    """Return the names and defaults of the solvers and what their classes say first."""
     lines = []
     for name, solver in SOLVERS.items():
         summary = (solver.__doc__ or "").split("\n")[0]
-        lines.append(f'* "{name}": {summary}')
+        defaults = f" (max_iter {solver.default_max_iter:,}, tol {solver.default_tol:g})"
+        lines += [f'* "{name}"{"" if solver.is_sampler else defaults}:', f"  {summary}"]
     return f"\n{indent}".join(lines)

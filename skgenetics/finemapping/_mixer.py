@@ -72,10 +72,10 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         as in the model above, up to 4,096 variants if it forms the LD matrix. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
-        per variant. "susie" takes probabilities relative to each other only.
+        per variant, which a solver without pi_1 takes relative to each other only.
     effect_variance : None, float or array-like of shape (n_variants,), default=None
         sigma_beta^2, the variance of an effect, in trait variances per squared allele. None:
-        learned ("susie": one variance per effect; "gibbs": drawn with the effects).
+        learned.
     residual_variance : None or float, default=1.0
         sigma_0^2, the variance of the noise of z. 1 holds if the locus explains little of the
         trait. None: learned, for a locus of large effects: from the trait itself in :meth:`fit`,
@@ -83,19 +83,18 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     heritability : None or float, default=None
         h^2 of the locus, the share of the trait's variance that its variants explain on average:
         fixes sigma_beta^2 = h^2 / sum_i pi_i H_i. If causal_probability is None, pi_1 is learned
-        under it; "susie", which has no pi_1, then expects one effect.
+        under it; a solver without pi_1 expects one effect.
     annotations : None or array-like of shape (n_variants, n_annotations), default=None
         Of the variants, such as 1 for one in an enhancer: prior odds that depend on them are
         learned by logistic regression on the PIPs, in up to 10 fits, with a normal prior on the
         slopes (variance 1 per standard deviation). In place of causal_probability.
     max_effects : int, default=10
-        Largest number of single effects ("susie").
+        Largest number of effects, if the solver sums single effects.
     max_iter : None or int, default=None
-        Largest number of iterations. None: the solver's own ("susie": 100, "cavi": 500, "adam":
-        10,000). "gibbs" runs as many sweeps as its `n_draws` ask for.
+        Largest number of iterations. None: the solver's own, as listed under `solver`. A sampler
+        runs as many as its draws need.
     tol : None or float, default=None
-        Stop when the bound rises by less, or in "adam" when the PIPs change by less in sum. None:
-        the solver's own (1e-3; "adam": 2.5e-3).
+        Stop when the bound rises by less, or in ``Adam`` when the PIPs change by less in sum. None: the solver's own.
     coverage : float, default=0.95
         Probability that a credible set holds a causal variant.
     min_purity : float, default=0.5

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from skgenetics.finemapping._elbo import NoiseNorm, range_norm
-from skgenetics.finemapping.solvers._susie import fit_single_effect, susie
+from skgenetics.finemapping.solvers._susie import EffectsPrior, fit_single_effect, susie
 from skgenetics.loci._ld import DenseLD
 from tests.oracles.finemapping import single_effect_evidence, two_effect_evidence
 
@@ -120,7 +120,8 @@ def test_variants_of_scale_zero_are_left_out():
 
 def test_compiled_kernel_equals_its_python():
     z, _, scale = random_locus()
-    arguments = (scale * z, scale**2, np.full(7, -np.log(7)), np.ones(7), -8.0, 3.0, 0.0)
+    prior = EffectsPrior(np.full(7, -np.log(7)), np.ones(7), -8.0, 3.0)
+    arguments = (scale * z, scale**2, prior, 0.0)
     compiled = [np.empty(7) for _ in range(3)]
     python = [np.empty(7) for _ in range(3)]
     result = fit_single_effect(*arguments, *compiled)

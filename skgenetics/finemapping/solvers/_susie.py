@@ -127,83 +127,102 @@ class SuSiE(Solver):
         return poisson_binomial(np.append(alpha[:1].sum(axis=1), new.sum(axis=1)))
 
 
+class EffectsPrior(NamedTuple):
+    """Prior of every single effect."""
+
+    log_weights: np.ndarray
+    """Log probabilities (p,) of where it is; -inf leaves a variant out."""
+    variance: np.ndarray
+    """Effect variances (p,), up to the strength."""
+    low: float
+    """Interval of the log strength that is searched; none if low == high."""
+    high: float
+
+
 @kernel
-def fit_single_effect(
-    residual, precision, log_prior, variance, low, high, previous, alpha, mean, second
-):
-    """Fit one effect: write alpha, mean, second (p,), return its strength and log Bayes factor.
+def log_evidence(log_strength, residual, precision, prior, log_bf):
+    """Return log sum_i pi_i BF_i and its first two derivatives in the log strength.
 
     At effect variance w_i = strength * variance_i, the log Bayes factor of variant i is
-    residual_i^2 w_i / (2 (1 + w_i precision_i)) - log(1 + w_i precision_i) / 2.
+    residual_i^2 w_i / (2 (1 + w_i precision_i)) - log(1 + w_i precision_i) / 2. `log_bf` (p,) is
+    written over.
+    """
+    strength, largest = np.exp(log_strength), -np.inf
+    for i in range(residual.shape[0]):
+        w = strength * prior.variance[i]
+        exponent = 0.5 * residual[i] * residual[i] * w / (1.0 + w * precision[i])
+        log_bf[i] = exponent + prior.log_weights[i]
+        largest = max(largest, log_bf[i])
+    total, slope, curvature = 0.0, 0.0, 0.0
+    for i in range(residual.shape[0]):
+        w = strength * prior.variance[i]
+        unshrunk = 1.0 / (1.0 + w * precision[i])
+        weight = np.exp(log_bf[i] - largest) * np.sqrt(unshrunk)
+        signal = residual[i] * residual[i] * w * unshrunk * unshrunk
+        first = 0.5 * (signal - w * precision[i] * unshrunk)
+        second = 0.5 * (signal * (2.0 * unshrunk - 1.0) - w * precision[i] * unshrunk * unshrunk)
+        total += weight
+        slope += weight * first
+        curvature += weight * (second + first * first)
+    slope /= total
+    return largest + np.log(total), slope, curvature / total - slope * slope
+
+
+@kernel
+def best_strength(residual, precision, prior, previous, scratch):
+    """Return the strength that maximizes the evidence, and its log: 0 and 0 where none beats 0.
+
+    Newton's steps on the log strength from the `previous` strength, halving the interval where
+    they leave it; the first start is where the strongest variant alone would have it.
+    """
+    low, high = prior.low, prior.high
+    if previous > 0.0:
+        log_strength = np.log(previous)
+    else:
+        strongest = np.argmax(residual * residual * prior.variance + prior.log_weights)
+        effect = residual[strongest] / max(precision[strongest], 1e-300)
+        log_strength = np.log(max(effect**2, 1e-300) / prior.variance[strongest])
+    log_strength = min(max(log_strength, low), high)
+    strength, evidence = 0.0, 0.0
+    while True:
+        value, slope, curvature = log_evidence(log_strength, residual, precision, prior, scratch)
+        if value > evidence:
+            strength, evidence = np.exp(log_strength), value
+        if slope > 0.0:
+            low = log_strength
+        else:
+            high = log_strength
+        step = log_strength - slope / curvature if curvature < 0.0 else low - 1.0
+        if step <= low or step >= high:
+            step = 0.5 * (low + high)
+        if abs(step - log_strength) < 1e-4:
+            return strength, evidence
+        log_strength = step
+
+
+@kernel
+def fit_single_effect(residual, precision, prior, previous, alpha, mean, second):
+    """Fit one effect: write alpha, mean, second (p,), return its strength and log Bayes factor.
 
     Parameters
     ----------
     residual, precision : array (p,)
         linear - G b over the other effects, and the diagonal of G, both divided by s0^2.
-    log_prior : array (p,)
-        Log prior weights, whose exponentials sum to 1; -inf leaves a variant out.
-    variance : array (p,)
-        Effect variances, up to the strength.
-    low, high : float
-        Interval of the log strength that is searched; none where low == high.
+    prior : EffectsPrior
     previous : float
-        Strength of the last sweep, from which the search starts: kept where it finds no better.
+        Strength of the last sweep, from which the search starts and which it does not fall below
+        in evidence.
     """
-    p = residual.shape[0]
-
-    def evidence(log_strength):
-        # the log evidence and its first two derivatives in log strength
-        strength, largest = np.exp(log_strength), -np.inf
-        for i in range(p):
-            w = strength * variance[i]
-            mean[i] = 0.5 * residual[i] * residual[i] * w / (1.0 + w * precision[i]) + log_prior[i]
-            largest = max(largest, mean[i])
-        total, slope, curvature = 0.0, 0.0, 0.0
-        for i in range(p):
-            w = strength * variance[i]
-            kept = 1.0 / (1.0 + w * precision[i])
-            weight = np.exp(mean[i] - largest) * np.sqrt(kept)
-            signal = residual[i] * residual[i] * w * kept * kept
-            first = 0.5 * (signal - w * precision[i] * kept)
-            second = 0.5 * (signal * (2.0 * kept - 1.0) - w * precision[i] * kept * kept)
-            total += weight
-            slope += weight * first
-            curvature += weight * (second + first * first)
-        slope /= total
-        return largest + np.log(total), slope, curvature / total - slope * slope
-
-    if low == high:
-        strength = np.exp(low)
-        log_bf = evidence(low)[0]
+    if prior.low == prior.high:
+        strength = np.exp(prior.low)
+        log_bf = log_evidence(prior.low, residual, precision, prior, mean)[0]
     else:
-        strength, log_bf = 0.0, 0.0
-        if previous > 0.0:
-            log_strength = np.log(previous)
-        else:  # where the strongest variant alone would have it
-            strongest = np.argmax(residual * residual * variance + log_prior)
-            log_strength = np.log(
-                max((residual[strongest] / max(precision[strongest], 1e-300)) ** 2, 1e-300)
-                / variance[strongest]
-            )
-        log_strength = min(max(log_strength, low), high)
-        while True:  # Newton's steps, halving the interval where they leave it
-            value, slope, curvature = evidence(log_strength)
-            if value > log_bf:
-                strength, log_bf = np.exp(log_strength), value
-            if slope > 0.0:
-                low = log_strength
-            else:
-                high = log_strength
-            step = log_strength - slope / curvature if curvature < 0.0 else low - 1.0
-            if step <= low or step >= high:
-                step = 0.5 * (low + high)
-            if abs(step - log_strength) < 1e-4:
-                break
-            log_strength = step
-    for i in range(p):
-        w = strength * variance[i]
+        strength, log_bf = best_strength(residual, precision, prior, previous, mean)
+    for i in range(residual.shape[0]):
+        w = strength * prior.variance[i]
         shrunk = w / (1.0 + w * precision[i])
-        log_weight = 0.5 * residual[i] * residual[i] * shrunk + log_prior[i] - log_bf
+        exponent = 0.5 * residual[i] * residual[i] * shrunk
+        log_weight = exponent + prior.log_weights[i] - log_bf
         alpha[i] = np.exp(log_weight) / np.sqrt(1.0 + w * precision[i])
         mean[i] = residual[i] * shrunk
         second[i] = mean[i] * mean[i] + shrunk
@@ -262,18 +281,6 @@ def susie(
         yield SusieState(*parts, noise, bound, converged)
 
 
-class EffectsPrior(NamedTuple):
-    """Prior of every single effect."""
-
-    log_weights: np.ndarray
-    """Log probabilities (p,) of where it is; -inf leaves a variant out."""
-    variance: np.ndarray
-    """Effect variances (p,), up to the strength."""
-    low: float
-    """Interval of the log strength that is searched; none if low == high."""
-    high: float
-
-
 class EffectsFit:
     """The arrays of L single effects that a sweep updates, as in `SusieState`."""
 
@@ -309,7 +316,7 @@ def update_effect(
     fit.total -= fit.moved[k]
     residual, precision = (linear - fit.total) / noise, scale**2 / noise
     fit.strength[k], fit.log_bf[k] = fit_single_effect(
-        residual, precision, *prior, fit.strength[k], fit.alpha[k], fit.mean[k], fit.second[k]
+        residual, precision, prior, fit.strength[k], fit.alpha[k], fit.mean[k], fit.second[k]
     )
     effect = fit.alpha[k] * fit.mean[k]
     carriers = np.flatnonzero(np.abs(scale * effect) > NEGLIGIBLE)
