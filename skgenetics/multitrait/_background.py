@@ -1,8 +1,8 @@
 """A polygenic background: a small effect of every variant on top of the mixture.
 
 Y = XB + Zg + E has rows of covariance H = I + delta XX'/P, X standardized, and the noise Sigma of
-the traits: the same updates in the metric Q = H^-1, and log|H| in the bound. The background's own
-effects follow from the residual, delta X'Q(Y - XB) / P, and join the coefficients.
+the traits: the same updates in the metric Q = H^-1, and log|H| in the bound. The effects of the
+background follow from the residual, delta X'Q(Y - XB) / P, and join the coefficients.
 """
 
 from typing import Any, NamedTuple
@@ -91,11 +91,12 @@ class Relationship:
             return None
         design, xp = self.design, self.design.xp
         share = delta * self.values / (1 + delta * self.values)
-        left, right = self.vectors, self.vectors.T
+        vectors, transposed = self.vectors, self.vectors.T
         if design.weight is not None:
-            left, right = left / self.root_weight[:, None], right * self.root_weight
-        diagonal = 1 - to_numpy(left**2 @ share)
-        precision = (left * (1 - share)) @ right
+            vectors = vectors / self.root_weight[:, None]
+            transposed = transposed * self.root_weight
+        diagonal = 1 - to_numpy(vectors**2 @ share)
+        precision = (vectors * (1 - share)) @ transposed
         if design.centered:
             precision -= self.root_weight**2 / design.n_samples
         log_det = float(xp.sum(xp.log1p(delta * self.values)))

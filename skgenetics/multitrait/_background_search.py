@@ -19,7 +19,7 @@ SEARCH_TOL = 0.05
 
 
 class Candidate(NamedTuple):
-    """A background, what it reached, and where to go on from."""
+    """A background, the bound it reached, and where to go on from."""
 
     bound: float
     delta: float
@@ -98,16 +98,16 @@ class BackgroundSearch:
         return best
 
     def candidate(self, delta: float, problem: Problem) -> Candidate:
-        """Return what a background of `delta` reaches."""
+        """Return the candidate of a background of `delta`."""
         background = self.relationship.background(delta)
         design = self.design.arranged(order=self.order, background=background)
         return self.reached(delta, design, problem)
 
     def reached(self, delta: float, design: Design, problem: Problem) -> Candidate:
-        """Return what some sweeps reach."""
+        """Return the candidate that some sweeps reach."""
         states: Iterator[State] = self.solver.start(design, problem, tol=SEARCH_TOL)
         state = deque(islice(states, SEARCH_SWEEPS), maxlen=1).pop()
-        # what vanished may be needed at another delta
+        # a component without weight may be needed at another delta
         weights = revived(state.weights) if problem.learn_weights else state.weights
         reached = problem._replace(
             weights=weights, covariance=state.covariance, effects=state.effects

@@ -133,7 +133,7 @@ def data_driven_covariances(
 
 
 def check_covariances(covariances: ArrayLike, n_traits: int) -> np.ndarray:
-    """Return prior covariances (K, J, J) as floats; refuse what is none."""
+    """Return prior covariances (K, J, J) as floats; raise ValueError if they are not."""
     try:
         matrices = np.asarray(covariances, dtype=float)
     except (TypeError, ValueError):  # of several shapes, or not numbers

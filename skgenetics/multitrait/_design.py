@@ -87,7 +87,7 @@ class Design(ABC):
         """Return the variance (J,) of X effects."""
 
     def settle(self) -> None:  # noqa: B027
-        """Do what is due after a sweep over all blocks."""
+        """Finish a sweep over all blocks."""
 
     def impute(self, covariance: ResidualCovariance) -> tuple[np.ndarray | float, float]:
         """Fill the missing cells; return their covariance, summed, and their part of the bound."""

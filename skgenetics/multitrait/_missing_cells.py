@@ -32,7 +32,16 @@ class Filled(NamedTuple):
 
 
 @kernel
-def fill_rows(rows, patterns, observed, weight, slopes, precision, residual, refined):
+def fill_rows(
+    rows: np.ndarray,
+    patterns: np.ndarray,
+    observed: np.ndarray,
+    weight: np.ndarray,
+    slopes: np.ndarray,
+    precision: np.ndarray,
+    residual: np.ndarray,
+    refined: np.ndarray,
+) -> None:
     """Fill the missing cells of `rows`, one after the other: the background correlates them.
 
     Parameters

@@ -14,7 +14,17 @@ NEGLIGIBLE = 1e-12  # a smaller responsibility counts as 0
 
 
 @kernel
-def summarize(scores, squared_norm, alpha, components, back, reaches, second, low, high):
+def summarize(
+    scores: np.ndarray,
+    squared_norm: np.ndarray,
+    alpha: np.ndarray,
+    components: tuple,
+    back: np.ndarray,
+    reaches: np.ndarray,
+    second: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+) -> None:
     """Add the variants' second moments and P(beta <= 0), P(beta >= 0) per trait.
 
     Parameters

@@ -112,9 +112,9 @@ def test_likeliest_background(learned, weighted):  # repeated rows would learn a
     expected = minimize_scalar(loss, bounds=(-6, 6), method="bounded").x
     relationship = Relationship(make_design(X, Y, weight=weight.astype(float)))
     step = full_step if learned else None
-    delta, found = relationship.likeliest(residual_covariance(sigma), step)
+    delta, learned_sigma = relationship.likeliest(residual_covariance(sigma), step)
     np.testing.assert_allclose(np.log(delta), expected, atol=1e-3)
-    np.testing.assert_allclose(found.matrix, noise(expected), rtol=1e-3)
+    np.testing.assert_allclose(learned_sigma.matrix, noise(expected), rtol=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["sparse", "polygenic", "both"])

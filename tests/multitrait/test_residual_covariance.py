@@ -49,26 +49,26 @@ def test_steps_maximize_the_likelihood(step):
 @pytest.mark.parametrize("rank", [0, 1, 2, 4])
 def test_low_rank_step_is_the_fixed_point_of_em(rank):
     C = random_moment()
-    found = low_rank_step(C, 10, rank=rank)
+    sigma = low_rank_step(C, 10, rank=rank)
     np.testing.assert_allclose(
-        found.matrix, found.noise * np.eye(5) + found.factors @ found.factors.T, atol=1e-14
+        sigma.matrix, sigma.noise * np.eye(5) + sigma.factors @ sigma.factors.T, atol=1e-14
     )
-    assert found.factors.shape == (5, rank)
+    assert sigma.factors.shape == (5, rank)
     if rank == 0:
-        np.testing.assert_allclose(found.matrix, np.trace(C) / 5 * np.eye(5))
+        np.testing.assert_allclose(sigma.matrix, np.trace(C) / 5 * np.eye(5))
     else:
-        np.testing.assert_allclose(found.matrix, naive.probabilistic_pca(C, rank), atol=1e-6)
+        np.testing.assert_allclose(sigma.matrix, naive.probabilistic_pca(C, rank), atol=1e-6)
 
 
 def test_rank_is_learned():
     rng = np.random.default_rng(0)
     W = rng.normal(size=(8, 2))
     Y = rng.normal(size=(2000, 2)) @ W.T + 0.5 * rng.normal(size=(2000, 8))
-    found = low_rank_step(np.cov(Y.T), 2000, rank=None)
-    assert found.factors.shape == (8, 2)
-    np.testing.assert_allclose(found.matrix, W @ W.T + 0.25 * np.eye(8), atol=0.3)
+    sigma = low_rank_step(np.cov(Y.T), 2000, rank=None)
+    assert sigma.factors.shape == (8, 2)
+    np.testing.assert_allclose(sigma.matrix, W @ W.T + 0.25 * np.eye(8), atol=0.3)
     # 8 * 2 - 1 loadings up to rotation, and the noise
-    np.testing.assert_allclose(found.penalty, 16 * np.log(2000) / 2)
+    np.testing.assert_allclose(sigma.penalty, 16 * np.log(2000) / 2)
 
 
 @pytest.mark.parametrize("step", [full_step, diagonal_step])

@@ -61,7 +61,13 @@ class BlockPosterior(NamedTuple):
 
 
 @kernel(fastmath=SUMS)
-def update_block(block_arrays, mixture_arrays, posterior_arrays, learn_covariance, moments):
+def update_block(
+    block_arrays: tuple,
+    mixture_arrays: tuple,
+    posterior_arrays: tuple,
+    learn_covariance: bool,
+    moments: np.ndarray,
+) -> None:
     """Update the variants of a block one after the other.
 
     The arguments are plain tuples: numba takes 10 us to recognize a named one in Python. Arrays
@@ -131,7 +137,9 @@ def update_block(block_arrays, mixture_arrays, posterior_arrays, learn_covarianc
 
 
 @kernel(fastmath=SUMS)
-def shrink_eigenvalues(d, mixture, shrinkage, log_prior_kl):
+def shrink_eigenvalues(
+    d: float, mixture: Mixture, shrinkage: np.ndarray, log_prior_kl: np.ndarray
+) -> None:
     """Write a_lm (L, M) and log pi_kl - sum_{m in k} log(1 + d w_l lam_m) / 2 (L, K)."""
     values, first, scales = mixture.values, mixture.first, mixture.scales
     start = 1 if mixture.has_null else 0
@@ -151,7 +159,7 @@ def shrink_eigenvalues(d, mixture, shrinkage, log_prior_kl):
 
 
 @kernel(fastmath=SUMS)
-def remove_earlier_changes(gram, change, i, g):
+def remove_earlier_changes(gram: np.ndarray, change: np.ndarray, i: int, g: np.ndarray) -> None:
     """Take from g, row i of X_B'QR before the block, what the variants before i have changed."""
     q, row = 0, i * (i - 1) // 2
     while q + 4 <= i:
@@ -169,7 +177,7 @@ def remove_earlier_changes(gram, change, i, g):
 
 
 @kernel(fastmath=SUMS)
-def multiply_rows(vector, matrix, product):
+def multiply_rows(vector: np.ndarray, matrix: np.ndarray, product: np.ndarray) -> None:
     """Write vector' matrix, four rows at a time."""
     j, n_rows = 0, len(vector)
     product[:] = 0.0
@@ -187,7 +195,7 @@ def multiply_rows(vector, matrix, product):
 
 
 @kernel(fastmath=SUMS)
-def multiply_columns(matrix, vector, product):
+def multiply_columns(matrix: np.ndarray, vector: np.ndarray, product: np.ndarray) -> None:
     """Write matrix vector, four rows at a time."""
     j, n_rows = 0, len(product)
     while j + 4 <= n_rows:
@@ -208,7 +216,13 @@ def multiply_columns(matrix, vector, product):
 
 
 @kernel(fastmath=SUMS)
-def log_odds_of_slabs(runs, shrinkage, half_squares, log_prior_kl, log_odds_kl):
+def log_odds_of_slabs(
+    runs: np.ndarray,
+    shrinkage: np.ndarray,
+    half_squares: np.ndarray,
+    log_prior_kl: np.ndarray,
+    log_odds_kl: np.ndarray,
+) -> None:
     """Write log pi_kl BF_kl (L, K)."""
     n_scales = len(shrinkage)
     for run in range(len(runs)):
@@ -243,7 +257,13 @@ def log_odds_of_slabs(runs, shrinkage, half_squares, log_prior_kl, log_odds_kl):
 
 
 @kernel(fastmath=SUMS)
-def exponentiate(log_odds, powers, power_bits, odds, odds_bits):
+def exponentiate(
+    log_odds: np.ndarray,
+    powers: np.ndarray,
+    power_bits: np.ndarray,
+    odds: np.ndarray,
+    odds_bits: np.ndarray,
+) -> tuple[float, float]:
     """Write exp(log_odds - largest) into odds (T,); return the largest and the sum of odds.
 
     exp(v) = 2^k exp(r) with |r| <= log(2) / 2 and a polynomial for exp(r), in error by 2e-16 of
@@ -293,7 +313,9 @@ def exponentiate(log_odds, powers, power_bits, odds, odds_bits):
 
 
 @kernel(fastmath=SUMS)
-def mean_shrinkage(runs, shrinkage, odds_kl, s):
+def mean_shrinkage(
+    runs: np.ndarray, shrinkage: np.ndarray, odds_kl: np.ndarray, s: np.ndarray
+) -> None:
     """Write sum_l odds_kl a_lm (M,) of the covariance k that eigenvector m belongs to."""
     s[:] = 0.0
     for run in range(len(runs)):
@@ -310,7 +332,16 @@ def mean_shrinkage(runs, shrinkage, odds_kl, s):
 
 
 @kernel(fastmath=SUMS)
-def add_moments(d, factor, runs, shrinkage, odds_kl, z, mu, moments):
+def add_moments(
+    d: float,
+    factor: float,
+    runs: np.ndarray,
+    shrinkage: np.ndarray,
+    odds_kl: np.ndarray,
+    z: np.ndarray,
+    mu: np.ndarray,
+    moments: np.ndarray,
+) -> None:
     """Add d sum_l alpha_kl (mu_kl mu_kl' + diag a_l), mu_kl = a_l z, to each covariance's moments.
 
     d alpha_kl is factor odds_kl; `mu` is scratch (M,).
