@@ -107,7 +107,7 @@ class Design(ABC):
 
 
 def blocks_of(order: np.ndarray, block_size: int) -> list[Block]:
-    """Return the variants `order` in blocks, as slices where they are consecutive."""
+    """Return the variants `order` in blocks, as slices if they are consecutive."""
     return [
         contiguous(order[start : start + block_size]) for start in range(0, len(order), block_size)
     ]

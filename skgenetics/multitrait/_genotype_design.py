@@ -206,7 +206,7 @@ class GenotypeDesign(Design):
         return fitted
 
     def fitted_variance(self, effects: np.ndarray) -> np.ndarray:
-        """Return the variance (J,) of X effects; X has mean 0 where centered."""
+        """Return the variance (J,) of X effects; X has mean 0 if centered."""
         return self.host_weight @ to_numpy(self.fitted(effects)) ** 2 / self.n_samples
 
     def save(self) -> Array | None:

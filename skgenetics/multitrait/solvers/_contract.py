@@ -90,5 +90,5 @@ class Solver:
         raise NotImplementedError
 
     def log_evidence(self, design: Design, problem: Problem) -> np.ndarray:
-        """Return log sum_t pi_t BF_pt (P,) of each variant alone; -inf where it does not vary."""
+        """Return log sum_t pi_t BF_pt (P,) of each variant alone; -inf if it does not vary."""
         raise NotImplementedError
