@@ -32,13 +32,6 @@ def slices(count: int, width: int) -> list[slice]:
     return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
-def scattered(variants: np.ndarray, values: np.ndarray, n_variants: int) -> np.ndarray:
-    """Return a vector (n_variants,) of `values` at `variants`, else 0."""
-    full = np.zeros(n_variants)
-    full[variants] = values
-    return full
-
-
 class LD(ABC):
     """LD of p variants: their correlations R (p, p), in whatever form they are known.
 
@@ -48,6 +41,8 @@ class LD(ABC):
 
     xp: Any
     device: Any
+    dtype: Any
+    n_variants: int
 
     @abstractmethod
     def dense(self) -> "DenseLD":
@@ -57,9 +52,24 @@ class LD(ABC):
     def rows(self, variants: np.ndarray) -> Array:
         """Return R[variants, :] (k, p) for indices `variants` (k,)."""
 
-    @abstractmethod
     def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return R[:, variants] values (p,), on the host, for indices and values (k,)."""
+        """Return R[:, variants] values (p,), on the host, for indices and values (k,).
+
+        Many variants are multiplied in one `product` of all.
+        """
+        if len(variants) > self.n_variants // 4:
+            full = np.zeros(self.n_variants)
+            full[variants] = values
+            return to_numpy(self.product(move_to(full, self.xp, self.device, self.dtype)))
+        values = move_to(values, self.xp, self.device, self.dtype)
+        return to_numpy(self.product_of_few(variants, values))
+
+    def product_of_few(self, variants: np.ndarray, values: Array) -> Array:
+        """Return R[:, variants] values (p,), in O(p k); rows are copied piece by piece."""
+        total = self.xp.zeros((self.n_variants,), dtype=self.dtype, device=self.device)
+        for piece in slices(len(variants), self.n_variants):
+            total = total + values[piece] @ self.rows(variants[piece])
+        return total
 
     @abstractmethod
     def product(self, effects: Array) -> Array:
@@ -82,6 +92,7 @@ class DenseLD(LD):
 
     def __init__(self, matrix: Array):
         self.matrix, self.xp, self.device = matrix, namespace_of(matrix), device_of(matrix)
+        self.dtype, self.n_variants = matrix.dtype, matrix.shape[0]
 
     def dense(self) -> "DenseLD":
         """Return itself."""
@@ -90,21 +101,6 @@ class DenseLD(LD):
     def rows(self, variants: np.ndarray) -> Array:
         """Return R[variants, :] (k, p), for host integers `variants`."""
         return self.xp.take(self.matrix, move_to(variants, self.xp, self.device), axis=0)
-
-    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return R[:, variants] values (p,) on the host, for host arrays: O(p k).
-
-        Few rows are copied, piece by piece; where they are many, all are multiplied in place.
-        """
-        p = self.matrix.shape[0]
-        if len(variants) > p // 4:
-            full = scattered(variants, values, p)
-            return to_numpy(self.product(move_to(full, self.xp, self.device, self.matrix.dtype)))
-        values = move_to(values, self.xp, self.device, self.matrix.dtype)
-        total = self.xp.zeros((p,), dtype=values.dtype, device=self.device)
-        for piece in slices(len(variants), p):
-            total = total + values[piece] @ self.rows(variants[piece])
-        return to_numpy(total)
 
     def product(self, effects: Array) -> Array:
         """Return R effects for effects (..., p)."""
@@ -146,6 +142,7 @@ class GenotypeLD(LD):
     ):
         self.X, self.mean, self.inverse_sd, self.root_weight = X, mean, inverse_sd, root_weight
         self.xp, self.device, self.n_people = namespace_of(X), device_of(X), n_people
+        self.dtype, self.n_variants = mean.dtype, mean.shape[0]
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield column slices and the blocks Z[:, slice]."""
@@ -155,8 +152,8 @@ class GenotypeLD(LD):
 
     def dense(self) -> DenseLD:
         """Return Z'Z (p, p) by blocks, as a DenseLD."""
-        p = self.mean.shape[0]
-        matrix = self.xp.empty((p, p), dtype=self.mean.dtype, device=self.device)
+        p = self.n_variants
+        matrix = self.xp.empty((p, p), dtype=self.dtype, device=self.device)
         for rows, Z_rows in self.blocks():
             for columns, Z_columns in self.blocks():
                 if columns.start >= rows.start:
@@ -186,17 +183,12 @@ class GenotypeLD(LD):
         """Return R[variants, :] (k, p), for host integers `variants`."""
         return self.project(self.standardized(variants).T)
 
-    def sparse_product(self, variants: np.ndarray, values: np.ndarray) -> np.ndarray:
-        """Return R[:, variants] values (p,) on the host, for host arrays."""
-        p = self.mean.shape[0]
-        if len(variants) > p // 4:
-            full = scattered(variants, values, p)
-            return to_numpy(self.product(move_to(full, self.xp, self.device, self.mean.dtype)))
-        values = move_to(values, self.xp, self.device, self.mean.dtype)
+    def product_of_few(self, variants: np.ndarray, values: Array) -> Array:
+        """Return R[:, variants] values (p,): Z'(Z[:, variants] values)."""
         scores = self.xp.zeros_like(self.root_weight)
         for piece in slices(len(variants), scores.shape[0]):
             scores = scores + self.standardized(variants[piece]) @ values[piece]
-        return to_numpy(self.project(scores))
+        return self.project(scores)
 
     def product(self, effects: Array) -> Array:
         """Return R effects for effects (..., p): two products with Z."""
@@ -232,6 +224,7 @@ class SparseLD(LD):
 
     def __init__(self, matrix: Any):
         self.matrix = scipy.sparse.csr_array(matrix)
+        self.dtype, self.n_variants = self.matrix.dtype, self.matrix.shape[0]
 
     def dense(self) -> DenseLD:
         """Return the LD as a DenseLD."""
@@ -263,6 +256,7 @@ class ShrunkLD(LD):
 
     def __init__(self, ld: LD, share: float):
         self.ld, self.share, self.xp, self.device = ld, share, ld.xp, ld.device
+        self.dtype, self.n_variants = ld.dtype, ld.n_variants
 
     def dense(self) -> DenseLD:
         """Return the LD as a DenseLD."""
