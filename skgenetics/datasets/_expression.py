@@ -142,7 +142,7 @@ def make_expression_tensor(
             Mean of `complete_target`.
         cis_values, trans_values : ndarray of shape (n_individuals, J, K)
             The two genetic parts, not centered.
-        noise_variance : float
+        residual_variance : float
             Variance of the noise, the same in all genes and tissues.
 
     Raises
@@ -191,12 +191,12 @@ def make_expression_tensor(
         factors.values, n_genes, gene_share, trans_h2, trans_model, effect_root, rng
     )
 
-    noise_variance = 1 - cis_h2 - trans_h2
+    residual_variance = 1 - cis_h2 - trans_h2
     tissue_mean = rng.normal(scale=tissue_mean_sd, size=(n_tissues, n_genes))
     intercept = tissue_mean - cis.values.mean(axis=0).T - trans.values.mean(axis=0).T
     complete = cis.values + trans.values + intercept.T
     for j in range(n_genes):
-        complete[:, j] += draw_noise(n_individuals, noise_root, noise_variance, rng)
+        complete[:, j] += draw_noise(n_individuals, noise_root, residual_variance, rng)
     observed = np.ones((n_individuals, n_tissues), dtype=bool)
     for tissue, rate in zip(observed.T, missing_rates):
         tissue[draw_missing(n_individuals, rate, rng)] = False
@@ -218,7 +218,7 @@ def make_expression_tensor(
         tissue_mean=tissue_mean,
         cis_values=cis.values,
         trans_values=trans.values,
-        noise_variance=noise_variance,
+        residual_variance=residual_variance,
     )
 
 

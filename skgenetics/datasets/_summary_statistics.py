@@ -65,7 +65,7 @@ def make_summary_statistics(
             Indices of the variants whose effect is not zero (from LD only).
         expected_z : ndarray of shape (n_variants,)
             sqrt(n) R b (from LD only).
-        heritability : float
+        h2 : float
             b'Rb, the share of the variance of the trait explained (from LD only).
 
     Raises
@@ -132,10 +132,10 @@ def _from_ld(
         )
     if not np.all((size > 0) & np.isfinite(size)):
         raise ValueError(f"n_samples must be positive and finite, got {n_samples}.")
-    heritability = float(coef @ ld @ coef)
-    if heritability >= 1:
+    h2 = float(coef @ ld @ coef)
+    if h2 >= 1:
         raise ValueError(
-            f"The effects explain {heritability:.3g} of the variance of the trait, but must "
+            f"The effects explain {h2:.3g} of the variance of the trait, but must "
             "explain less than 1. They are in SD of the trait per SD of the dosage."
         )
     values, vectors = np.linalg.eigh(ld)
@@ -152,7 +152,7 @@ def _from_ld(
         coef=coef,
         causal=np.flatnonzero(coef),
         expected_z=expected,
-        heritability=heritability,
+        h2=h2,
     )
 
 

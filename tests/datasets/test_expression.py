@@ -21,7 +21,7 @@ def test_expression_follows_the_equation(dosages, trans_model):
         assert fitted[i, j, k] == pytest.approx(expected, abs=1e-9)
     noise = made.complete_target - fitted
     np.testing.assert_allclose(noise.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(np.var(noise, axis=0), made.noise_variance, rtol=1e-10)
+    np.testing.assert_allclose(np.var(noise, axis=0), made.residual_variance, rtol=1e-10)
     np.testing.assert_allclose(made.complete_target.mean(axis=0).T, made.tissue_mean, atol=1e-10)
     design = np.column_stack([np.ones(358), made.factors])
     assert np.linalg.matrix_rank(design) == 4

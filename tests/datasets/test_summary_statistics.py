@@ -47,7 +47,7 @@ def test_truth_from_ld():
     ld = np.array([[1, 0.5], [0.5, 1]])
     made = make_summary_statistics(ld=ld, effects=[0.2, -0.1], n_samples=400, random_state=0)
     np.testing.assert_allclose(made.expected_z, [3.0, 0.0], atol=1e-12)
-    assert made.heritability == pytest.approx(0.04 + 0.01 - 2 * 0.5 * 0.02)
+    assert made.h2 == pytest.approx(0.04 + 0.01 - 2 * 0.5 * 0.02)
     assert made.causal.tolist() == [0, 1]
     assert made.n_samples == 400
     again = make_summary_statistics(ld=ld, effects=[0.2, -0.1], n_samples=400, random_state=0)
@@ -68,7 +68,7 @@ def test_both_forms_agree(dosages):
         h2 = np.var(trait.genetic_values) / 0.05
     drawn = make_summary_statistics(ld=ld, effects=effects / np.sqrt(h2), n_samples=358)
     np.testing.assert_allclose(np.mean(z, axis=0), drawn.expected_z, atol=0.1)  # SE .026
-    assert drawn.heritability == pytest.approx(0.05, rel=1e-9)
+    assert drawn.h2 == pytest.approx(0.05, rel=1e-9)
 
 
 GOOD = {"ld": np.eye(3), "effects": np.zeros(3), "n_samples": 100}
