@@ -87,7 +87,7 @@ def _minor_allele_frequencies(genotypes: Genotypes) -> tuple[np.ndarray, np.ndar
     """Return for each variant its minor allele frequency, -1 if it does not vary, and any call."""
     n_variants = genotypes.shape[1]
     maf, has_call = np.zeros(n_variants), np.zeros(n_variants, dtype=bool)
-    for columns, block in column_blocks(genotypes, np, np.float64):
+    for columns, block in column_blocks(genotypes, np.float64):
         called = block >= 0
         count = called.sum(axis=0)
         has_call[columns] = count > 0

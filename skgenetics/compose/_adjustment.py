@@ -141,7 +141,7 @@ def _blocks(features: Sequence[Array]) -> Iterator[tuple[slice, Array]]:
     offset = 0
     for matrix in features:
         xp = namespace_of(matrix)
-        for columns, block in column_blocks(matrix, xp, xp.float64):
+        for columns, block in column_blocks(matrix, xp.float64):
             yield slice(offset + columns.start, offset + columns.stop), block
         offset += matrix.shape[1]
 

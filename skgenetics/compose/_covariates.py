@@ -180,7 +180,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         self.covariates_ = self._resolve_covariates(n_samples=X.shape[0])
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
         Y = xp.reshape(y, (y.shape[0], -1))
-        Y = xp.astype(Y, float_dtype(Y, xp), copy=False)
+        Y = xp.astype(Y, float_dtype(Y), copy=False)
         self.target_mean_ = xp.reshape(observed_means(Y, weight), tuple(y.shape[1:]))
         if self.covariates_:
             covariates, features = self._split(X, xp, device)
@@ -216,7 +216,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         covariates, features = self._split(X, xp, device)
         C = self._center(covariates)
         prediction = self.regressor_.predict(self._adjust_features(X, C, features))
-        dtype = float_dtype(prediction, xp)
+        dtype = float_dtype(prediction)
         return prediction + self._covariate_part(C, prediction.shape, dtype)
 
     def adjust(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
@@ -248,7 +248,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
             C = self._center(covariates)
             X = self._adjust_features(X, C, features)
             if y is not None:
-                y = xp.astype(y, float_dtype(y, xp), copy=False)
+                y = xp.astype(y, float_dtype(y), copy=False)
                 y = y - self._covariate_part(C, y.shape, y.dtype)
         return X if y is None else (X, y)
 
@@ -335,7 +335,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         if self.adjust_features:
             genotypes = X.select_dtypes("int8").to_numpy() if hasattr(X, "iloc") else X
             if genotypes.shape[1]:
-                check_missing_codes(genotypes, xp)
+                check_missing_codes(genotypes)
         if hasattr(X, "iloc"):
             C = check_array(X.iloc[:, self.covariates_], ensure_all_finite="allow-nan")
             features = [X.iloc[:, self._feature_positions()]]
@@ -345,7 +345,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
             C = xp.take(X, xp.asarray(self.covariates_, device=device), axis=1)
             bounds = [-1, *sorted(self.covariates_), self.n_features_in_]
             features = [X[:, a + 1 : b] for a, b in pairwise(bounds) if a + 1 < b]
-        C = xp.astype(C, float_dtype(C, xp))
+        C = xp.astype(C, float_dtype(C))
         missing = to_numpy(xp.any(xp.isnan(C), axis=0))
         if missing.any():
             raise ValueError(
@@ -399,7 +399,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
     def _fit_features(self, C: Array, features: list[Array], weight: Array | None) -> None:
         """Regress each of the other columns on the covariates."""
         xp = namespace_of(C)
-        fit = regress_features(C, weight, features, float_dtype(features[0], xp))
+        fit = regress_features(C, weight, features, float_dtype(features[0]))
         self.feature_coef_, self.feature_intercept_, self.feature_kept_ = fit
         missing = to_numpy(xp.isnan(self.feature_intercept_))
         if missing.any():

@@ -58,7 +58,7 @@ def fit_data(
     """Return the `FitData` of validated X and y; results have the dtype of X, or else that of y."""
     xp = namespace_of(X)
     single = y.dtype == xp.float32 and xp.isdtype(X.dtype, "integral")
-    placement = Placement(xp, device_of(X), xp.float32 if single else float_dtype(X, xp))
+    placement = Placement(xp, device_of(X), xp.float32 if single else float_dtype(X))
     weight = validate_sample_weight(sample_weight, X.shape[0], np, "cpu", np.float64)
     weight = np.ones(X.shape[0]) if weight is None else weight
     expression = _three_dimensional(to_numpy(y))

@@ -256,7 +256,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """
         self._check_parameters()
         X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
-        y = xp.astype(y, float_dtype(X, xp), copy=False)
+        y = xp.astype(y, float_dtype(X), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
         moments = data_moments(X, y, weight)
         if self.trait == "binary":
@@ -369,7 +369,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = as_genotypes(self, X, reset=False)
-        y_mean = matvec(X, self.coef_, xp) + self.intercept_
+        y_mean = matvec(X, self.coef_) + self.intercept_
         if self.trait == "binary":
             y_mean = xp.exp(log_sigmoid(y_mean)[0])
         if not return_std:

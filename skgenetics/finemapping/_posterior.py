@@ -45,7 +45,7 @@ def predictive_variance(X: Array, X_mean: Array, covariance: Covariance, noise: 
     """Return the variance (n,) of predictions at X (n, p): of the effects and of the noise."""
     xp = namespace_of(covariance.spread)
     variance, common = noise, 0.0
-    for columns, block in column_blocks(X, xp, covariance.spread.dtype):
+    for columns, block in column_blocks(X, covariance.spread.dtype):
         centered = block - X_mean[columns]
         variance = variance + (centered * centered) @ covariance.spread[columns]
         common = common + centered @ covariance.factors[:, columns].T

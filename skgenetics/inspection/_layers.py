@@ -128,7 +128,7 @@ def place_beside(
     if isinstance(source, list | tuple):
         xp, device = get_namespace_and_device(X)
         X = check_array(X, input_name=name)
-        check_missing_codes(X, xp)
+        check_missing_codes(X)
     else:
         X, xp, device = as_genotypes(source, X, reset=False)
     n_inputs = layers[0].weight.shape[0]
@@ -137,7 +137,7 @@ def place_beside(
             f"{name} must have {n_inputs} columns, one for each input of the network; got "
             f"{X.shape[1]}."
         )
-    dtype = float_dtype(X, xp)
+    dtype = float_dtype(X)
     moved = []
     for number, (weight, bias, slope) in enumerate(layers):
         layer = Layer(move_to(weight, xp, device, dtype), move_to(bias, xp, device, dtype), slope)

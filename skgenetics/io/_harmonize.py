@@ -200,7 +200,7 @@ def is_low_n(n: ArrayLike, min_fraction: float) -> np.ndarray:
 def allele_frequencies(genotypes: Genotypes) -> np.ndarray:
     """Return the frequency of the counted allele of each variant, NaN if it is unknown."""
     result = np.full(genotypes.shape[1], np.nan)
-    for columns, block in column_blocks(genotypes, np, np.float64):
+    for columns, block in column_blocks(genotypes, np.float64):
         called = block >= 0  # not for NaN, nor for codes of missing calls
         count = called.sum(axis=0)
         total = np.where(called, block, 0).sum(axis=0)

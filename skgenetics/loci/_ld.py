@@ -146,7 +146,7 @@ class GenotypeLD(LD):
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield column slices and the blocks Z[:, slice]."""
-        for columns, block in column_blocks(self.X, self.xp, self.mean.dtype):
+        for columns, block in column_blocks(self.X, self.mean.dtype):
             centered = (block - self.mean[columns]) * self.inverse_sd[columns]
             yield columns, centered * self.root_weight[:, None]
 
@@ -175,7 +175,7 @@ class GenotypeLD(LD):
         total = self.xp.sum(weighted, axis=-1, keepdims=True)
         products = [
             (weighted @ block - total * self.mean[columns]) * self.inverse_sd[columns]
-            for columns, block in column_blocks(self.X, self.xp, self.mean.dtype)
+            for columns, block in column_blocks(self.X, self.mean.dtype)
         ]
         return self.xp.concat(products, axis=-1)
 
@@ -292,7 +292,7 @@ class ShrunkLD(LD):
 def panel_ld(X: Array) -> GenotypeLD:
     """Return the LD of a reference panel's genotypes X (n, p)."""
     xp = namespace_of(X)
-    share = xp.full((X.shape[0],), 1 / X.shape[0], dtype=float_dtype(X, xp), device=device_of(X))
+    share = xp.full((X.shape[0],), 1 / X.shape[0], dtype=float_dtype(X), device=device_of(X))
     mean, variance, _ = column_moments(X, share)
     constant = np.flatnonzero(to_numpy(variance) == 0)
     if constant.size:
@@ -329,7 +329,7 @@ def make_ld(ld: Any, n_variants: int) -> LD:
         if not bool(xp.all(xp.isfinite(ld))):
             raise ValueError("ld holds NaN or infinity: impute the panel's genotypes first.")
         if ld.shape[1] == n_variants:
-            check_missing_codes(ld, xp)
+            check_missing_codes(ld)
             return panel_ld(ld)
         if ld.shape[0] == n_variants:
             return factor_ld(ld)

@@ -187,7 +187,7 @@ def beside(z: ArrayLike, ld: Any) -> tuple[Array, Any]:
         return move_to(z, numpy_namespace, "cpu", np.float64), ld
     xp, device = get_namespace_and_device(ld)
     ld = move_to(ld, xp, device)
-    return move_to(z, xp, device, float_dtype(ld, xp)), ld
+    return move_to(z, xp, device, float_dtype(ld)), ld
 
 
 def check_statistics(z: Array, several_traits: bool) -> None:

@@ -26,7 +26,7 @@ def _floating(name: str, values: ArrayLike, xp: Any, device: Any) -> Array:
     values = move_to(values, xp, device)
     if not xp.isdtype(values.dtype, ("bool", "integral", "real floating")):
         raise ValueError(f"{name} must be numeric, got dtype {values.dtype}.")
-    return xp.astype(values, float_dtype(values, xp), copy=False)
+    return xp.astype(values, float_dtype(values), copy=False)
 
 
 def _sum(values: Array, axis: int | None) -> Array:

@@ -155,7 +155,7 @@ def background_deviations(background: TrainingBackground, X: Array) -> tuple[Arr
     xp = namespace_of(X)
     across: Any = 0.0
     prior_variance: Any = 0.0
-    for columns, new in column_blocks(X, xp, background.mean.dtype):
+    for columns, new in column_blocks(X, background.mean.dtype):
         mean, inverse_sd = background.mean[columns], background.inverse_sd[columns]
         old = xp.astype(background.X[:, columns], mean.dtype)
         new, old = (new - mean) * inverse_sd, (old - mean) * inverse_sd

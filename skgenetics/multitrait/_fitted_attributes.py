@@ -145,7 +145,7 @@ class FittedAttributes:
 def beside(X: Array, attributes: dict[str, Any], *, one_trait: bool) -> dict[str, Any]:
     """Return fitted attributes in the namespace of X, those of a 1-D y without traits' axis."""
     xp, device = namespace_of(X), device_of(X)
-    dtype = float_dtype(X, xp)
+    dtype = float_dtype(X)
     for name, value in attributes.items():
         if isinstance(value, np.ndarray):
             value = value[0] if one_trait and name in PER_TRAIT else value

@@ -371,7 +371,7 @@ class MMASHRegressor(
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = as_genotypes(self, X, reset=False)
         coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T
-        blocks = column_blocks(X, xp, coef.dtype)
+        blocks = column_blocks(X, coef.dtype)
         y_mean = sum(block @ coef[columns, ...] for columns, block in blocks) + self.intercept_
         if not return_std:
             return y_mean
@@ -389,7 +389,7 @@ class MMASHRegressor(
             errors, weights = background_deviations(background, X)
             errors, weights = (xp.astype(array, dtype) for array in (errors, weights))
             variance = variance + (errors if one_trait else errors[:, None]) * noise
-        for columns, block in column_blocks(X, xp, dtype):
+        for columns, block in column_blocks(X, dtype):
             deviations = block - self._X_mean[columns]
             if background is not None:  # which has taken its part of the training data
                 training = xp.astype(background.X[:, columns], dtype)

@@ -84,7 +84,7 @@ class FittedNetwork(BaseEstimator):
         """Raise ValueError if X holds missing calls."""
         values = X.data if sparse.issparse(X) else X
         xp = namespace_of(values)
-        check_missing_codes(values, xp)
+        check_missing_codes(values)
         if xp.isdtype(values.dtype, "real floating") and bool(xp.any(xp.isnan(values))):
             raise ValueError(
                 f"X contains NaN, which {type(self).__name__} does not accept. Put "

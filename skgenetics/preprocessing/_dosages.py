@@ -64,7 +64,7 @@ def observed_blocks(
     """
     xp = namespace_of(X)
     signed = xp.isdtype(X.dtype, "signed integer")
-    for columns, block in column_blocks(X, xp, dtype):
+    for columns, block in column_blocks(X, dtype):
         observed = block >= 0 if signed else ~xp.isnan(block)
         for code in codes:
             observed = observed & (block != code)

@@ -105,7 +105,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             )
         X, xp, _ = validate_dosages(self, X, reset=True)
         summary = summarize_dosages(X, codes=self.missing_codes)
-        self.mean_ = xp.astype(summary.mean, float_dtype(X, xp))
+        self.mean_ = xp.astype(summary.mean, float_dtype(X))
         unseen = to_numpy(summary.n_observed) == 0
         if unseen.any():
             names = [str(name) for name in self.get_feature_names_out()[unseen]]
@@ -135,7 +135,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="mean_", method="transform")
         X, xp, device = validate_dosages(self, X, reset=False)
-        dtype = float_dtype(X, xp)
+        dtype = float_dtype(X)
         mean = xp.astype(self.mean_, dtype, copy=False)
         imputed = xp.empty(X.shape, dtype=dtype, device=device)
         for columns, block, observed in observed_blocks(X, dtype, codes=self.missing_codes):

@@ -253,7 +253,7 @@ def correlated_pairs(
 def unit_columns(X: Array, mean: Array, inverse_norm: Array, chosen: slice) -> Array:
     """Return columns of X of mean 0 and length 1, missing dosages at the mean, in X's dtype."""
     xp = namespace_of(X)
-    dtype = float_dtype(X, xp)
+    dtype = float_dtype(X)
     blocks = []
     for columns, block, observed in observed_blocks(X[:, chosen], xp.float64):
         centered = xp.where(observed, block - mean[chosen][columns], 0.0)

@@ -103,6 +103,6 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
                 f"No variant has a minor allele frequency of {self.threshold} or more; the largest "
                 f"of {X.shape[1]} is {float(xp.max(maf)):.4g}. Lower the threshold."
             )
-        self.maf_ = xp.astype(maf, float_dtype(X, xp))
+        self.maf_ = xp.astype(maf, float_dtype(X))
         self.support_ = support
         return self

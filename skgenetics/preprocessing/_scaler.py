@@ -115,7 +115,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             dosage = are_dosages(summary, self.ploidy)
             scale = xp.where(dosage, xp.sqrt(xp.where(dosage, binomial, 0.0)), scale)
         scale = xp.where(summary.varies(), scale, 0.0)
-        dtype = float_dtype(X, xp)
+        dtype = float_dtype(X)
         self.mean_ = xp.astype(summary.mean, dtype)
         self.scale_ = xp.astype(scale, dtype)
         return self
@@ -136,7 +136,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="mean_", method="transform")
         X, xp, _ = as_genotypes(self, X, reset=False, allow_nan=True)
-        scaled = xp.astype(X, float_dtype(X, xp), copy=True)
+        scaled = xp.astype(X, float_dtype(X), copy=True)
         scaled -= xp.astype(self.mean_, scaled.dtype, copy=False)
         scaled *= xp.astype(reciprocal(self.scale_), scaled.dtype, copy=False)
         return scaled
@@ -168,7 +168,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"X has {X.shape[1]} variants, but GenotypeScaler was fitted with "
                 f"{self.n_features_in_}."
             )
-        dosages = xp.astype(X, float_dtype(X, xp), copy=True)
+        dosages = xp.astype(X, float_dtype(X), copy=True)
         dosages *= xp.astype(self.scale_, dosages.dtype, copy=False)
         dosages += xp.astype(self.mean_, dosages.dtype, copy=False)
         return dosages

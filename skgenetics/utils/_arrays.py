@@ -75,28 +75,29 @@ def move_to(array: Any, xp: Any, device: Any, dtype: Any = None) -> Array:
     return xp.asarray(to_numpy(array), dtype=dtype, device=device)
 
 
-def float_dtype(array: Array, xp: Any) -> Any:
+def float_dtype(array: Array) -> Any:
     """Return the floating dtype of results computed from `array`: its own, float64 for integers."""
+    xp = namespace_of(array)
     return array.dtype if xp.isdtype(array.dtype, "real floating") else xp.float64
 
 
-def column_blocks(
-    X: Array, xp: Any, dtype: Any, *, max_bytes: int = 2**25
-) -> Iterator[tuple[slice, Array]]:
+def column_blocks(X: Any, dtype: Any, *, max_bytes: int = 2**25) -> Iterator[tuple[slice, Array]]:
     """Yield ``(slice, X[:, slice] as dtype)`` so that no float copy of an integer X is made.
 
-    A block holds at most `max_bytes`. Where X already has `dtype`, the blocks are views.
+    X is an array, or anything whose slices of columns are arrays. A block holds at most
+    `max_bytes`. If X already has `dtype`, the blocks are views.
     """
     n_samples, n_columns = X.shape
     width = max(1, int(max_bytes // (8 * max(n_samples, 1))))
     for start in range(0, n_columns, width):
         columns = slice(start, min(start + width, n_columns))
-        yield columns, xp.astype(X[:, columns], dtype, copy=False)
+        block = X[:, columns]
+        yield columns, namespace_of(block).astype(block, dtype, copy=False)
 
 
-def matvec(X: Array, vector: Array, xp: Any) -> Array:
+def matvec(X: Array, vector: Array) -> Array:
     """Return X vector for X (n, p) of any real dtype and a floating vector (p,), by blocks."""
-    return sum(block @ vector[columns] for columns, block in column_blocks(X, xp, vector.dtype))
+    return sum(block @ vector[columns] for columns, block in column_blocks(X, vector.dtype))
 
 
 def check_same_namespace(estimator: Any, X: Any, *, attribute: str, method: str) -> None:

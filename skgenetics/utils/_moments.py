@@ -54,7 +54,7 @@ def column_moments(
     """
     xp = namespace_of(share)
     means, variances, covariances = [], [], []
-    for _, block in column_blocks(X, xp, share.dtype, max_bytes=max_bytes):
+    for _, block in column_blocks(X, share.dtype, max_bytes=max_bytes):
         mean, centered = center(block, share)
         variance = share @ (centered * centered)
         means.append(mean)

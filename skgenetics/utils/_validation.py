@@ -7,18 +7,19 @@ import numpy as np
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skgenetics.utils._arrays import get_namespace_and_device, move_to
+from skgenetics.utils._arrays import get_namespace_and_device, move_to, namespace_of
 from skgenetics.utils._frames import int8_columns
 from skgenetics.utils._typing import Array, ArrayLike
 
 CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
 
 
-def check_missing_codes(X: Array, xp: Any) -> None:
-    """Raise ValueError where X holds codes for missing calls.
+def check_missing_codes(X: Array) -> None:
+    """Raise ValueError if X holds codes for missing calls.
 
     These are negative numbers in int8, and -9 or -127 in any dtype where all else is 0 to 2.
     """
+    xp = namespace_of(X)
     if 0 in X.shape or not xp.isdtype(X.dtype, ("integral", "real floating")):
         return
     lowest = float(xp.min(X))
@@ -38,7 +39,7 @@ def check_missing_codes(X: Array, xp: Any) -> None:
 def check_frame_codes(X: Any) -> None:
     """Check the int8 columns of a data frame, which other columns would turn into floats."""
     for column in int8_columns(X):
-        check_missing_codes(column, np)
+        check_missing_codes(column)
 
 
 def as_genotypes(
@@ -62,7 +63,7 @@ def as_genotypes(
         ensure_all_finite="allow-nan" if allow_nan else True,
         ensure_min_samples=min_samples,
     )
-    check_missing_codes(X, xp)
+    check_missing_codes(X)
     return X, xp, device
 
 
@@ -93,7 +94,7 @@ def validate_fit_data(
         y,
         validate_separately=({"ensure_min_samples": min_samples}, target_params),
     )
-    check_missing_codes(X, xp)
+    check_missing_codes(X)
     if max(ndims) == 1:
         y = column_or_1d(y, warn=True)
     if y.ndim not in ndims:

@@ -65,19 +65,19 @@ def test_to_numpy_does_not_copy_numpy():
     ("dtype", "expected"), [("int8", "float64"), ("float32", "float32"), ("float64", "float64")]
 )
 def test_float_dtype_keeps_floats(dtype, expected):
-    assert float_dtype(np.ones(2, dtype=dtype), numpy_namespace) == np.dtype(expected)
+    assert float_dtype(np.ones(2, dtype=dtype)) == np.dtype(expected)
 
 
 def test_column_blocks_cover_and_convert_without_a_copy_of_floats():
     X = np.arange(20, dtype=np.int8).reshape(4, 5)
-    blocks = list(column_blocks(X, numpy_namespace, np.float64, max_bytes=2 * 8 * 4))
+    blocks = list(column_blocks(X, np.float64, max_bytes=2 * 8 * 4))
     assert [(columns.start, columns.stop) for columns, _ in blocks] == [(0, 2), (2, 4), (4, 5)]
     np.testing.assert_array_equal(np.hstack([block for _, block in blocks]), X)
     assert all(block.dtype == np.float64 for _, block in blocks)
     X = X.astype(float)
-    ((_, block),) = column_blocks(X, numpy_namespace, np.float64)
+    ((_, block),) = column_blocks(X, np.float64)
     assert np.shares_memory(block, X)
-    np.testing.assert_allclose(matvec(X, np.arange(5.0), numpy_namespace), X @ np.arange(5))
+    np.testing.assert_allclose(matvec(X, np.arange(5.0)), X @ np.arange(5))
 
 
 def test_check_same_namespace_names_the_method():

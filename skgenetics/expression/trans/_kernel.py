@@ -33,7 +33,7 @@ class CenteredGenotypes:
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield slices of columns with their centered and scaled values."""
         mean, size = self.scale
-        for columns, block in column_blocks(self.X, namespace_of(self.X), mean.dtype):
+        for columns, block in column_blocks(self.X, mean.dtype):
             yield columns, (block - mean[columns]) / size**0.5
 
     def __matmul__(self, coef: Array) -> Array:
@@ -49,7 +49,7 @@ class CenteredGenotypes:
         xp = namespace_of(self.X)
         scaled = move_to(np.ascontiguousarray(values / self.scale.size**0.5), xp, self._device)
         scaled = xp.astype(scaled, xp.float32)
-        for columns, block in column_blocks(self.X, xp, xp.float32):
+        for columns, block in column_blocks(self.X, xp.float32):
             yield columns, to_numpy(block.T @ scaled)
 
     def take(self, columns: np.ndarray) -> np.ndarray:
@@ -108,7 +108,7 @@ def genotype_kernel(X: Array, weight: Array) -> tuple[Array, GenotypeScale]:
     counts = xp.isdtype(X.dtype, "integral") and int(xp.max(X)) <= 2
     share = weight / xp.sum(weight)
     means, kernel = [], 0.0
-    for _, block in column_blocks(X, xp, weight.dtype):
+    for _, block in column_blocks(X, weight.dtype):
         means.append(weight @ block / xp.sum(weight))
         if counts:
             block = xp.astype(block, xp.float32)

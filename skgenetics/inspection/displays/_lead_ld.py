@@ -38,7 +38,7 @@ def r2_from_dosages(X: ArrayLike, lead: int, n_variants: int) -> np.ndarray:
     has_codes = np.issubdtype(X.dtype, np.signedinteger)
     lead_dosage = _center_calls(X[:, [lead]].astype(float), has_codes)
     r2 = np.empty(n_variants)
-    for columns, block in column_blocks(X, np, np.float64):
+    for columns, block in column_blocks(X, np.float64):
         centered = _center_calls(block, has_codes)
         scale = np.sum(centered**2, axis=0) * np.sum(lead_dosage**2)
         covariance = (lead_dosage.T @ centered)[0]
