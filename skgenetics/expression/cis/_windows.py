@@ -1,7 +1,7 @@
 """The variants around each gene."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,9 +12,7 @@ from skgenetics.utils._parameters import check_number
 Columns: TypeAlias = slice | np.ndarray  # of X: a run of them, or integers
 
 
-def cis_windows_from_positions(
-    genes: Mapping[str, Any], variants: Mapping[str, Any], window: int = 1_000_000
-) -> np.ndarray:
+def cis_windows_from_positions(genes: Any, variants: Any, window: int = 1_000_000) -> np.ndarray:
     """Return the columns of X around each gene, for `cis_windows` of `MILAGERegressor`.
 
     Parameters
