@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import skgenetics
+from skgenetics.cli.main import main
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
@@ -158,3 +159,14 @@ def test_the_floors_are_drawn_as_they_are():
     assert len(drawing) == len(rooms)
     for line, names in zip(drawing, rooms):
         assert names <= set(line.split())
+
+
+@pytest.mark.parametrize("command", ["finemap", "compare"])
+def test_every_option_of_a_command_is_in_its_page(command, capsys):
+    pytest.importorskip("pandas")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    option = re.compile(r"--[a-z][a-z-]+")
+    page = {"finemap": "finemap_command.rst", "compare": "compare.rst"}[command]
+    text = (DOC / "guide" / page).read_text(encoding="utf-8")
+    assert set(option.findall(capsys.readouterr().out)) - {"--help"} == set(option.findall(text))
