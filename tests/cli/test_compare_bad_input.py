@@ -229,12 +229,14 @@ def test_warnings_of_fits_are_counted(study, compare, put_in_place):
     class Warns(DummyRegressor):
         def fit(self, X, y):
             warnings.warn("a remark", UserWarning, stacklevel=1)
+            warnings.warn(f"gap: {np.abs(y).sum():.3e}, 2", UserWarning, stacklevel=1)
             return super().fit(X, y)
 
     put_in_place("MLP", Warns())
     status, printed, errors = compare(text=FILES + ",MLP")
     assert status == 0, errors
     assert "Note: MLP, 5 of 5 fits: a remark" in printed
+    assert printed.count("Note: MLP, 5 of 5 fits: gap: ") == 1
     assert errors == ""
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 import textwrap
 from collections import Counter
 from collections.abc import Callable
@@ -279,12 +280,20 @@ def _credible_sets(
 def _summarize(
     word: str, results: "list[Result]", messages_of: "Callable[[Result], list[str]]"
 ) -> list[str]:
-    """Return a line for each message of a model, with how many of its fits gave it."""
-    totals = Counter(result.model for result in results)
-    counts = Counter(
-        (result.model, message) for result in results for message in messages_of(result) if message
-    )
+    """Return a line for each message of a model, with how many of its fits gave it.
+
+    Messages that differ in numbers alone count as one, of which the first is shown.
+    """
+    n_fits = Counter(result.model for result in results)
+    first: dict[tuple[str, str], str] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for result in results:
+        by_text = {re.sub(r"\d[\d.,e+-]*", "0", text): text for text in messages_of(result) if text}
+        for text, message in by_text.items():
+            first.setdefault((result.model, text), message)
+            counts[result.model, text] += 1
     return [
-        f"{word}: {model}, {count} of {totals[model]} fits: {textwrap.shorten(message, 200)}"
-        for (model, message), count in counts.items()
+        f"{word}: {model}, {count} of {n_fits[model]} fits: "
+        f"{textwrap.shorten(first[model, text], 200)}"
+        for (model, text), count in counts.items()
     ]
