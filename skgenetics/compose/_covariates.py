@@ -85,7 +85,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
     target_intercept_ : array of shape target_shape
         Prediction of y at `covariate_mean_`.
     target_mean_ : array of shape target_shape
-        Mean of y over observed training cells; 0 where none is observed.
+        Mean of y over observed training cells; 0 for a target without any.
     feature_coef_ : array of shape (n_covariates, n_features_in_ - n_covariates)
         Change of each other column per unit of each covariate, if the variants are adjusted.
     feature_intercept_ : array of shape (n_features_in_ - n_covariates,)
@@ -195,7 +195,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         return self
 
     def predict(self, X: ArrayLike) -> Array:
-        """Predict y: the covariates' part and that of the regressor on the adjusted variants.
+        """Predict y: the covariates' part plus the regressor's, which sees the adjusted variants.
 
         Parameters
         ----------

@@ -29,7 +29,7 @@ def make_case_control(
     frequency_exponent: float = 0.0,
     random_state: Any = None,
 ) -> Bunch:
-    """Simulate a disease by the liability threshold model, and a case-control study of it.
+    """Simulate a disease by the liability threshold model, and a case-control study of the disease.
 
     Liability is the sum of additive effects, of optional products of pairs of variants, and of
     noise. The people with the highest liability have the disease; the study takes cases and
@@ -200,7 +200,7 @@ def _study_size(
     population_cases: int,
     population_controls: int,
 ) -> list[int]:
-    """Return the numbers of cases and controls of the study, given those of the population."""
+    """Return how many cases and controls the study has, from their numbers in the population."""
     if case_fraction is not None:
         if n_cases is not None or n_controls is not None:
             raise ValueError("Give either case_fraction, or n_cases and n_controls.")

@@ -71,10 +71,10 @@ def make_expression_tensor(
         windows of `cis_window_size` columns evenly over X.
 
     cis_window_size : int, default=50
-        Number of variants in a window when `cis_windows` is None; at most those of X.
+        Number of variants in a window if `cis_windows` is None; at most the number of columns of X.
 
     n_cis_causal : int, default=2
-        Number of causal variants in each window (all of it where it is smaller), the same in all
+        Number of causal variants in each window (all variants of a smaller window), the same in all
         tissues.
 
     n_trans_causal : int, default=10
@@ -112,7 +112,7 @@ def make_expression_tensor(
         data : array-like of shape (n_individuals, n_variants)
             `X` as given.
         target : ndarray of shape (n_individuals, J, K)
-            Expression, NaN where the tissue was not sampled.
+            Expression; NaN if the tissue was not sampled.
         complete_target : ndarray of shape (n_individuals, J, K)
             Expression before any was set to missing.
         observed : bool ndarray of shape (n_individuals, K)

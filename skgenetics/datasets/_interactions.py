@@ -89,7 +89,7 @@ def make_interactions(
     n_features: int | None = None,
     random_state: Any = None,
 ) -> Bunch:
-    """Draw features and one of ten functions of them whose interactions are known.
+    """Draw features, and one of ten functions of the features whose interactions are known.
 
     Parameters
     ----------

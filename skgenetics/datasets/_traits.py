@@ -178,7 +178,7 @@ def make_multitrait(
         data : array-like of shape (n_samples, n_variants)
             `X` as given.
         target : ndarray of shape (n_samples, J)
-            The traits, NaN where missing.
+            The traits; NaN if missing.
         complete_target : ndarray of shape (n_samples, J)
             The traits before cells were set to missing.
         coef : ndarray of shape (J, n_variants)

@@ -53,11 +53,11 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     Parameters
     ----------
     n_components : int, default=1
-        Number of components; at most the number of features, and less than that of samples.
+        Number of components; at most the number of features, and less than the number of samples.
     max_iter : int, default=1000
         Largest number of iterations of EM.
     tol : float, default=1e-7
-        Stop if the log-likelihood rises by less than this share of it.
+        Stop if the log-likelihood rises by less than this share of its value.
 
     Attributes
     ----------

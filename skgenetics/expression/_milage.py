@@ -306,7 +306,7 @@ class MILAGERegressor(
         y : array-like of shape (n_individuals, n_genes, n_tissues), (n_individuals, n_genes) or \
                 (n_individuals,)
             Expression; NaN marks what was not observed. 2-D: one tissue. 1-D: one gene. Results
-            have the dtype of X or, if X holds integers, that of y: float32 takes half the memory.
+            have the dtype of X or, if X holds integers, of y: float32 takes half the memory.
         sample_weight : array-like of shape (n_individuals,), optional
             Frequencies: weights equal repetition, except of held-out individuals and folds.
 
@@ -353,7 +353,7 @@ class MILAGERegressor(
         return TransProblem(targets, design, penalties, self.trans_model), kernel
 
     def _set_data(self, data: FitData) -> None:
-        """Set the fitted attributes that prediction needs of the data; drop those of other fits."""
+        """Set the fitted attributes that prediction needs; drop the attributes of earlier fits."""
         for name in ("validation_scores_", "polygenic_coef_", "polygenic_share_", *LAYERS):
             self.__dict__.pop(name, None)
         moments, put = data.moments, data.placement.put

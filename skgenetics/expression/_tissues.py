@@ -19,7 +19,7 @@ def tissue_clustering(
     metric: str = "correlation",
     n_dimensions: int = 2,
 ) -> Bunch:
-    """Cluster tissues, and place them in the plane, by what the factors do in them.
+    """Cluster tissues, and place them in the plane, by the factors' effects in each tissue.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def choose_solver(solver: str | Solver, *, asks_pi: bool, n_variants: int) -> So
     """Return the solver that `solver` names, or the solver itself.
 
     "auto" is the first calibrated one that needs no LD matrix larger than any other part forms. If
-    a number is asked for that only the spike and slab has, the first of those that has it.
+    the user fixes a number that only the spike and slab has, the first solver with that prior.
     """
     if isinstance(solver, Solver):
         return solver

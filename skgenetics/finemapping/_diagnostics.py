@@ -89,7 +89,7 @@ class UndoneFlips(NamedTuple):
 
 
 def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
-    """Compare each z with what is expected of it by the LD and the other z.
+    """Compare each z with its expectation from the LD and the other z.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
             (estimate - 0.001) max(z^2): the errors of LD count in proportion to the signal. Loci
             below 1.5 seldom give credible sets without an effect. With the LD of 500 other people
             of the same ancestry it is above 1.5 in 0 to 5% of loci whose largest abs(z) is 10, 10
-            to 80% where that is 20 and nearly all where it is 40; with in-sample LD it is 0.
+            to 80% if that is 20 and nearly all if it is 40; with in-sample LD it is 0.
         mismatched : bool
             Whether the impact is above 1.5, and not by chance (a log likelihood ratio above 8), or
             there is an allele flip.

@@ -16,10 +16,10 @@ MIN_RESIDUAL_VARIANCE = 1e-4  # a learned s0^2 goes no lower: the data are then 
 
 
 class NoiseNorm(NamedTuple):
-    """What s0^2 is learned from: numbers, or None where s0^2 is held at its first value."""
+    """What s0^2 is learned from: numbers, or None if s0^2 is held at its first value."""
 
     z_norm: Any = None
-    """z'V^+z with s0^2 V the covariance of the noise of z, or N where the trait is known."""
+    """z'V^+z with s0^2 V the covariance of the noise of z, or N if the trait is known."""
     rank: Any = None
     """Rank of V, or N."""
 
@@ -43,7 +43,7 @@ class Quadratic(NamedTuple):
     diagonal: Array
     """(p,) of G."""
     z_norm: Any
-    """A number; None where it is not needed, since s0^2 is held at its first value."""
+    """A number; None if it is not needed, since s0^2 is held at its first value."""
     rank: Any
 
 
@@ -60,7 +60,7 @@ def quadratic_form(
         The PCA form, equations (36)-(37): R is replaced, in the product G effects alone, by its
         leading eigenvectors, so many of them, or as many as hold this share of the trace.
     norm : NoiseNorm
-        Needed where s0^2 is learned: see `learning_norm`.
+        Needed if s0^2 is learned: see `learning_norm`.
     """
     z, ld, scale = locus.z, locus.ld, locus.scale
     independent = noise == "independent"
@@ -106,7 +106,7 @@ def learning_norm(locus: Locus, noise: str = "ld") -> NoiseNorm:
 
 
 def range_norm(z: Array, values: Array, vectors: Array) -> NoiseNorm:
-    """Return z'R^+z and rank(R); raise ValueError where z leaves the range of R."""
+    """Return z'R^+z and rank(R); raise ValueError if z leaves the range of R."""
     xp = namespace_of(z)
     tolerance = values.shape[0] * float(xp.finfo(values.dtype).eps) * float(values[0])
     keep = values > max(tolerance, 1e-10 * float(values[0]))

@@ -57,7 +57,7 @@ class LocusData:
 
     name: str
     region: Mapping[str, Any]
-    """Of the keys `REGION`; None where it follows from the variants."""
+    """Of the keys `REGION`; None if it follows from the variants."""
     statistics: Mapping[str, Any]
     """Arguments of ``fit_summary``."""
     variants: Any = None
@@ -111,7 +111,7 @@ def finemap_loci(
           The table of variants lists them without a PIP;
         * "params", optional: dict of parameters of `estimator` for this locus, such as
           causal_probability (n_variants,);
-        * "chromosome", "start", "end", optional: the region. By default that of the variants;
+        * "chromosome", "start", "end", optional: the region, by default the span of the variants;
         * "open", optional: callable without arguments that returns a dict of more of these items.
           It runs in the process that fits the locus, so that no data are sent there:
           ``functools.partial(read_locus, path, start)``.
@@ -128,7 +128,7 @@ def finemap_loci(
         goes on; failed loci are tried again. What "open" reads is assumed to be unchanged.
         Workers on other machines must see this folder.
     random_state : int, RandomState instance or None, default=None
-        Source of the seeds. None: that of the estimator.
+        Source of the seeds. None: the `random_state` of the estimator.
     callbacks : sequence of callbacks, default=()
         Of :mod:`sklearn.callback`, such as ``ProgressBar()``. Each locus is one task; when the
         task ends, its row of the table `loci` is the `metadata`. Callbacks set on `estimator`
@@ -227,7 +227,7 @@ def finemap_loci(
 def _tasks(
     loci: Sequence[Mapping[str, Any]], folder: Path | None, *, seeded: bool
 ) -> list[LocusTask]:
-    """Return the tasks of loci, with a file each where there is a folder."""
+    """Return the tasks of loci, with a file each if there is a folder."""
     names = [locus["name"] for locus in loci]
     paths = [folder and folder / f"{file_name(name, among=names)}.json.gz" for name in names]
     return [LocusTask(locus, path, seeded) for locus, path in zip(loci, paths, strict=True)]

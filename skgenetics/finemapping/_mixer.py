@@ -104,7 +104,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "binary": y is 0 or 1, z the score statistic of a logistic regression, and n_samples the
         effective one, 4 / (1 / cases + 1 / controls), which :meth:`fit` computes and
         :meth:`fit_summary` expects. `coef_` are log odds ratios, and `predict` gives the
-        probability of a case. Variances and heritability are those of a study of so many people,
+        probability of a case. Variances and heritability refer to a study of so many people,
         half of them cases, in which a log odds ratio b is an effect b / 2.
     random_state : None, int or RandomState, default=None
         Of everything a solver draws.
@@ -301,7 +301,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             2f(1-f) from the allele frequency f. None: effects are per standard deviation of the
             genotype.
         panel_size : None or float, default=None
-            People that ld was estimated from, if they are not those of the scan: its errors add
+            Number of people that ld was estimated from, if other than the scan's: errors of ld add
             to the noise of z, in proportion to the signal. None: the rows of genotypes given as ld
             if they are fewer than n_samples, else infinity.
         on_mismatch : {"one_effect", "shrink", "raise", "ignore"}, default="one_effect"
@@ -399,7 +399,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return variants_frame(names, *columns, self.credible_sets_)
 
     def _check_parameters(self) -> None:
-        """Raise where a parameter, or two of them together, are not what the docstring says."""
+        """Raise if a parameter, or two parameters together, are not what the docstring says."""
         check_parameters(self)
         if isinstance(self.solver, Solver):
             check_parameters(self.solver)

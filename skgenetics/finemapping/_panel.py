@@ -1,4 +1,4 @@
-"""The noise that LD from other people than those of the scan adds to z."""
+"""The noise that LD from people outside the scan adds to z."""
 
 from itertools import islice
 

@@ -13,18 +13,18 @@ from skgenetics.utils._typing import Array, ArrayLike
 
 
 class Prior(NamedTuple):
-    """The parameters of the prior; None where a solver learns them."""
+    """The parameters of the prior; None if a solver learns them."""
 
     pi: Array | None
     """Prior probabilities (p,) of an effect. A solver without pi_1 takes them as weights."""
     slab: Array | None
     """sigma_beta^2 (p,), the variance of an effect."""
     pi_slab: float | None = None
-    """pi sigma_beta^2, which a given heritability holds where both are learned under it."""
+    """pi sigma_beta^2, which a fixed heritability holds if both parameters are learned."""
 
 
 class FixedPrior(NamedTuple):
-    """What the user fixed of the prior, as it was given; None where nothing."""
+    """What the user fixed of the prior, as passed; None for what is free."""
 
     causal_probability: ArrayLike | None
     effect_variance: ArrayLike | None
@@ -34,12 +34,12 @@ class FixedPrior(NamedTuple):
 
     @property
     def asks_pi(self) -> bool:
-        """Whether a number is asked for that only the spike and slab has."""
+        """Whether the user fixed a number that only the spike and slab has."""
         return isinstance(self.causal_probability, Real) or self.heritability is not None
 
 
 def known_prior(fixed: FixedPrior, locus: Locus, *, has_pi: bool) -> Prior:
-    """Return the `Prior` of a locus from what the user fixed of it.
+    """Return the `Prior` of a locus from what the user fixed.
 
     Under a heritability a solver without pi_1 expects one effect in the locus.
     """

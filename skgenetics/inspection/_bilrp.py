@@ -47,7 +47,7 @@ def bilrp(
         Dosages (or what the network was trained on) of the samples to compare. Factors take
         n_samples x n_units x n_variants numbers: give the samples of interest, not a cohort.
     X2 : array-like of shape (n_samples_2, n_variants), default=None
-        The samples to compare with. None: those of X.
+        The samples to compare with. None: the samples of X.
     rule : str or list of str, one per layer, input first, default="gamma"
         How a unit's relevance is divided among its inputs a_j of weight w_jk.
 

@@ -44,7 +44,7 @@ class SimilarityExplanation:
         return self._first.values @ self._second.values.T
 
     def conservation(self) -> Array:
-        """Return the similarity minus the sum of all relevance, that of the biases included.
+        """Return the similarity minus the sum of all relevance, including the biases'.
 
         0 up to rounding, except with the rule "epsilon" or with bias="denominator".
 
@@ -75,7 +75,7 @@ class SimilarityExplanation:
         return PairOperator(*self._factors_of(i, i2))
 
     def marginal(self, i: int, i2: int, *, axis: int = 1) -> Array:
-        """Return the relevance of the variants of one sample, summed over those of the other.
+        """Return the relevance of one sample's variants, summed over the other sample's.
 
         Parameters
         ----------

@@ -70,8 +70,8 @@ def read_bgen(
     -------
     genotypes : Genotypes
         Expected dosages, float32 with NaN for missing, read when sliced. The file's second allele
-        is counted and is the effect allele (the alternate where the reference comes first, as in
-        UK Biobank). IDs are rsids where there are some, else the variant's other ID, else
+        is counted and is the effect allele (the alternate if the reference comes first, as in
+        UK Biobank). IDs are rsids if there are some, else the variant's other ID, else
         chr_pos_first_second. Haploid people have 0..2 too.
 
     Raises

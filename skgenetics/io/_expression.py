@@ -49,7 +49,7 @@ def read_expression(
     genes : sequence of str, optional
         The genes to read, in this order; by default all, in the order of the files.
     genes_in_rows : bool, optional
-        Which way round a table is. By default genes are in rows where the first column is named
+        Which way round a table is. By default genes are in rows if the first column is named
         gene, gene_id, geneid, gene_name, phenotype_id or ensembl_id; and people otherwise.
     individual_of : "gtex" or dict of str to str, optional
         Whose the samples are: "gtex" shortens IDs such as GTEX-1117F-0226-SM-5GZZ7 to GTEX-1117F.
@@ -179,7 +179,7 @@ def _individual(sample: str, individual_of: str | Mapping[str, str] | None, sour
 
 
 def _check_once(noun: str, names: list[str], source: str) -> None:
-    """Raise ValueError where a name is missing or comes twice."""
+    """Raise ValueError if a name is missing or comes twice."""
     seen = set()
     for name in names:
         if name in ("", "NA"):

@@ -29,7 +29,7 @@ class Genotypes:
     values : array of shape (n_samples, n_variants), or object sliced as ``values[rows, columns]``
         Dosages 0..2 of the effect allele: int8, missing -127, or floating, missing NaN.
     samples : pandas.MultiIndex of length n_samples
-        Levels "FID" ("0" where there is no family) and "IID".
+        Levels "FID" ("0" if there is no family) and "IID".
     variants : pandas.DataFrame of length n_variants
         Columns chromosome, base_pair_location, variant_id, effect_allele, other_allele.
     counted_allele : str

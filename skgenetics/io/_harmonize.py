@@ -41,10 +41,10 @@ def harmonize(
     panel : Genotypes or pandas.DataFrame
         The LD panel, or its variants: chromosome and base_pair_location, or variant_id;
         effect_allele (the one that the panel counts), other_allele, and, if known,
-        effect_allele_frequency. Of genotypes the frequencies are computed where they are needed.
+        effect_allele_frequency. The frequencies of genotypes are computed when they are needed.
     min_n_fraction : float or None, default=0.8
         Variants with n below this share of the median of the matched variants are flagged LOW_N:
-        their z follow another noise than those of their neighbors. None: none are flagged.
+        their z have other noise than the z of their neighbors. None: no variant is flagged.
     min_matched : float, default=0.5
         Share of the shorter of both lists of variants that must be matched.
 
@@ -53,7 +53,7 @@ def harmonize(
     harmonized : pandas.DataFrame
         One row per matched variant, in the order of the panel, with the columns of `sumstats`.
         Place and alleles are the panel's: z, beta and effect_allele_frequency are of its
-        effect_allele. variant_id and rsid are those of `sumstats`, else the panel's. In addition
+        effect_allele. variant_id and rsid come from `sumstats`, else from the panel. In addition
 
         * panel_index: row of the variant in the panel;
         * flag: NA, or of AMBIGUOUS (a strand-ambiguous variant, A/T or C/G, whose frequencies do
@@ -68,7 +68,7 @@ def harmonize(
         (place or ID is not in the panel), other_alleles (the place is, with other alleles),
         duplicates (rows that repeat a variant with the same z), conflicts (rows of a variant with
         different z). frequency_correlation: of the statistics' frequencies with the panel's;
-        negative where the column of frequencies is of the other allele; NaN where unknown.
+        negative if the column of frequencies is of the other allele; NaN if unknown.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def harmonize(
     Notes
     -----
     A variant is matched by chromosome, position and pair of alleles; by ID and pair of alleles
-    where the statistics or the panel have no positions. An ID never overrules a position. Alleles
+    if the statistics or the panel have no positions. An ID never overrules a position. Alleles
     that fit on the other strand alone are turned over, except at indels and where a position has
     several pairs of alleles, which are matched as they are.
 
@@ -167,7 +167,7 @@ def _on_panel_alleles(sumstats: "DataFrame", swapped: np.ndarray) -> "DataFrame"
 def _describe_variants(
     result: "DataFrame", rows: "DataFrame", known: "DataFrame", report: Bunch
 ) -> None:
-    """Set place and alleles of the panel, and IDs of the statistics where they have them."""
+    """Set place and alleles of the panel, and IDs of the statistics if they have any."""
     rows, known = rows.reset_index(drop=True), known.reset_index(drop=True)
     panel_rsid = known["variant_id"].where(known["variant_id"].str.startswith("rs"))
     has_both = rows["rsid"].notna() & panel_rsid.notna()
@@ -191,7 +191,7 @@ def is_low_n(n: ArrayLike, min_fraction: float) -> np.ndarray:
     Returns
     -------
     low : ndarray of bool of shape (n_variants,)
-        False where `n` is unknown.
+        False if `n` is unknown.
     """
     n = np.asarray(n, dtype=float)
     return n < min_fraction * np.nanmedian(n) if np.isfinite(n).any() else np.zeros(len(n), bool)

@@ -53,7 +53,7 @@ def read_ld(
     variants : path-like, optional
         What the variants are: a ``.bim``, a ``.pvar``, ``.vars`` of PLINK 2 (IDs), or a table with
         a header and columns rsid, chromosome, position, allele1 (counted) and allele2. Where the LD
-        names its variants itself they are looked up in it by ID, else the rows are the same. LD
+        names its own variants, they are looked up by ID, else the rows are the same. LD
         names them in the file beside it (``path.vars``, or ``x.gz`` beside a UK Biobank
         ``x.npz``), or inside.
 

@@ -17,7 +17,7 @@ _N_SNP_PAIRS = 16
 
 
 def place_by_id(frame: "DataFrame", reference: "DataFrame") -> "DataFrame":
-    """Give variants without a position that of the variant with their ID in another table.
+    """Give variants without a position the position that another table has for their ID.
 
     Parameters
     ----------
@@ -88,7 +88,7 @@ class _Alleles(NamedTuple):
 
 
 def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
-    """Match the variants of statistics with those of a panel, by place or ID and pair of alleles.
+    """Match the variants of statistics and of a panel, by place or ID and pair of alleles.
 
     Alleles that fit on the other strand alone are turned over, except where a site has several
     pairs of alleles.
@@ -165,7 +165,7 @@ def _place_by_id(rows: "DataFrame", reference: "DataFrame") -> "DataFrame":
 def _sites(rows: "DataFrame", known: "DataFrame") -> tuple[np.ndarray, np.ndarray]:
     """Return a number for the place of each variant of both, and which `rows` have one in `known`.
 
-    Without a place the ID stands for it; -1 where there is neither.
+    Without a place the ID stands in; -1 if there is neither.
     """
     pd = import_optional("pandas", extra="dataframe")
     both = pd.concat([rows, known], ignore_index=True)

@@ -17,7 +17,7 @@ def match_samples(
     Parameters
     ----------
     **sources : pandas.MultiIndex
-        (FID, IID) of each source, under the name that messages use. People are matched by IID where
+        (FID, IID) of each source, under the name that messages use. People are matched by IID if
         IIDs are unique in every source, by FID and IID otherwise.
 
     Returns
@@ -83,7 +83,7 @@ def _check_pairs(sources: "dict[str, pd.MultiIndex]") -> None:
 
 
 def _check_families(sources: "dict[str, pd.MultiIndex]", positions: dict[str, np.ndarray]) -> None:
-    """Raise ValueError where people matched by IID have different families.
+    """Raise ValueError if people matched by IID have different families.
 
     A family "0", or one that repeats the IID, says nothing.
     """

@@ -68,8 +68,8 @@ def read_plink2(prefix: PathLike, *, build: str | None = None) -> Genotypes:
     Returns
     -------
     genotypes : Genotypes
-        Dosages, read when sliced: int8 with -127 for missing where the file holds plain hard calls,
-        float32 with NaN where it may hold dosages or phase. The alternate allele is counted and is
+        Dosages, read when sliced: int8 with -127 for missing if the file holds plain hard calls,
+        float32 with NaN if it may hold dosages or phase. The alternate allele is counted and is
         the effect allele; a variant of several alternate alleles has a column for each, whose other
         allele is the reference. Variants named "." get chr_pos_ref_alt. Hemizygous calls are 0 or
         2.

@@ -118,7 +118,7 @@ def find_regions(
     Returns
     -------
     regions : list of Region
-        In the order of the genome. Empty where no variant is significant.
+        In the order of the genome. Empty if no variant is significant.
     """
     check_number(p_value, "p_value", low=0, high=1, closed="neither")
     check_number(window, "window", low=1, integer=True, closed="left")

@@ -90,11 +90,11 @@ def read_sumstats(
           "rs" are rsid too.
         * effect_allele_frequency: 0..1.
         * beta, standard_error: on the scale of the file; odds and hazard ratios as logarithms.
-        * z: beta / standard_error; where that is missing the file's z or t statistic; else from
+        * z: beta / standard_error; if that is missing, the file's z or t statistic; else from
           the p-value and the sign of beta.
-        * p_value, neg_log_10_p_value: two-sided; from z where the file has none. The second stays
-          exact where the first is 0 because floats end at 1e-308.
-        * n: people; 4 / (1 / cases + 1 / controls) where the file counts cases and controls.
+        * p_value, neg_log_10_p_value: two-sided; from z if the file has neither. The second stays
+          exact if the first is 0 because floats end at 1e-308.
+        * n: people; 4 / (1 / cases + 1 / controls) if the file counts cases and controls.
 
         ``attrs`` holds "format", "mixed_model" (whether that program fits a mixed model), "build",
         "source" (file name), "columns" (those used) and "notes" (sentences to show the user).
@@ -102,9 +102,10 @@ def read_sumstats(
     Raises
     ------
     ValueError
-        Where the header is of no known format and `columns` does not say what is what, a row has
-        another number of fields than the header, a number is not one or is impossible (p outside
-        0..1, a negative standard error), or p = 0 has neither z nor beta and standard_error.
+        If the header is of no known format and `columns` does not say what the columns mean, a row
+        has another number of fields than the header, a number is not one or is impossible (p
+        outside 0..1, a negative standard error), or p = 0 has neither z nor beta and
+        standard_error.
 
     Notes
     -----
@@ -271,7 +272,7 @@ def _check_columns(used: dict[str, str], header: list[str], form: Format | None,
 def _fields(
     rows: list[list[str]], header: list[str], n_before: int, name: str
 ) -> dict[str, tuple[str, ...]]:
-    """Return {column: fields} of some rows, or raise ValueError where one is too short or long."""
+    """Return {column: fields} of some rows, or raise ValueError if one is too short or long."""
     for number, row in enumerate(rows, start=n_before + 1):
         if len(row) != len(header):
             raise ValueError(
@@ -326,7 +327,7 @@ _RANGES = {
 
 
 def _numbers(texts: Sequence[str], meaning: str, n_before: int, name: str) -> np.ndarray:
-    """Return texts as float64, NaN where missing, or raise ValueError for the first that is bad."""
+    """Return texts as float64, NaN if missing, or raise ValueError for the first bad one."""
     low, high, expected = _RANGES.get(meaning, (-np.inf, np.inf, "a number"))
     try:
         values = np.array([float(text) for text in texts])
@@ -422,7 +423,7 @@ def _beta(frame: "pd.DataFrame") -> np.ndarray:
 
 
 def _standard_error(frame: "pd.DataFrame", notes: list[str], name: str) -> np.ndarray:
-    """Return standard errors; those of 0 are missing."""
+    """Return standard errors; 0 counts as missing."""
     se = _column_or_nan(frame, "standard_error")
     n_zero = int(np.sum(se == 0))
     if n_zero:
@@ -461,5 +462,5 @@ def _note_disagreement(
         if not 0.8 < factor < 1.25:
             notes.append(
                 f"{name}: beta / standard_error is in the median {factor:.2g} times the z of "
-                "p_value: standard_error may be that of an odds ratio, or p_value be corrected."
+                "p_value: standard_error may belong to an odds ratio, or p_value be corrected."
             )

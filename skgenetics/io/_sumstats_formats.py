@@ -183,7 +183,7 @@ FORMATS: tuple[Format, ...] = (
 
 
 def recognize(header: Sequence[str]) -> tuple[Format | None, dict[str, str]]:
-    """Return the format of a header and {meaning: column}, or None and {} where it is of none."""
+    """Return the format of a header and {meaning: column}, or None and {} if it is of none."""
     known = {name.lstrip("#").lower(): name for name in header}
 
     def first(names: Sequence[str]) -> str | None:

@@ -73,7 +73,7 @@ def split_lines(lines: Sequence[str], delimiter: str | None, name: str) -> list[
 
 
 def check_header(header: list[str], name: str) -> None:
-    """Raise ValueError where two columns have one name, or a name is too long to be one."""
+    """Raise ValueError if two columns have one name, or a name is too long to be one."""
     if len(set(header)) < len(header):
         repeated = next(column for column in header if header.count(column) > 1)
         raise ValueError(f"{name} has more than one column named {repeated[:60]!r}.")
@@ -164,7 +164,7 @@ def is_position(text: str) -> bool:
 
 
 def to_number(text: str) -> float:
-    """Return a text as a float, NaN where it is none."""
+    """Return a text as a float; NaN if it is not a number."""
     try:
         return float(text)
     except ValueError:
@@ -200,7 +200,7 @@ def read_table(
     Returns
     -------
     table : pandas.DataFrame
-        Indexed by (FID, IID), FID "0" where the file has none; float64, with NaN for NA and -9,
+        Indexed by (FID, IID), FID "0" if the file has none; float64, with NaN for NA and -9,
         and text for `text_columns`.
 
     Raises
@@ -284,7 +284,7 @@ def id_columns(header: list[str]) -> tuple[int, ...]:
 
 
 def _index(ids: list[list[str]], name: str) -> "pd.MultiIndex":
-    """Return the MultiIndex (FID, IID), or raise where a person comes twice or has no name."""
+    """Return the MultiIndex (FID, IID), or raise if a person comes twice or has no name."""
     pd = import_optional("pandas", extra="dataframe")
     pairs = [("0", row[0]) if len(row) == 1 else tuple(row) for row in ids]
     seen: set[tuple[str, ...]] = set()
@@ -315,7 +315,7 @@ def _is_transposed(
 
 
 def _check_has_header(header: list[str], name: str) -> None:
-    """Raise ValueError where the first line looks like data: it names no IID, and holds numbers."""
+    """Raise ValueError if the first line looks like data: it names no IID, and holds numbers."""
     numbers = [column for column in header[1:] if np.isfinite(to_number(column))]
     if numbers and "IID" not in [column.lstrip("#").upper() for column in header]:
         raise ValueError(

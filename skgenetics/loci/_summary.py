@@ -41,7 +41,7 @@ class Locus(NamedTuple):
     trait_known: bool
     """Whether z comes from the trait and genotypes themselves."""
     panel_size: float = np.inf
-    """People that the LD comes from; infinity: those of the scan."""
+    """Number of people that the LD comes from; infinity: the people of the scan."""
 
     @property
     def xp(self) -> Any:
@@ -67,9 +67,9 @@ class SummaryStatistics(NamedTuple):
     n_samples: Array
     """People with each variant (p,), or with each of several traits (J,)."""
     heterozygosity: Array
-    """(p,) variances of the genotypes; 1 where they are not known."""
+    """(p,) variances of the genotypes; 1 if they are not known."""
     panel_size: float
-    """People that the LD comes from; infinity: those of the scan."""
+    """Number of people that the LD comes from; infinity: the people of the scan."""
     variant_names: np.ndarray | None
     trait_names: np.ndarray | None
 
@@ -205,7 +205,7 @@ def check_statistics(z: Array, several_traits: bool) -> None:
 
 
 def ld_labels(ld: Any, n_variants: int) -> dict[str, np.ndarray | None]:
-    """Return the names of variants that `ld` carries: those of its rows, columns or both."""
+    """Return the names of variants that the rows or the columns of `ld` carry, or both."""
     shape = np.shape(ld)
     rows, columns = shape if len(shape) == 2 else (0, 0)
     labels = {}

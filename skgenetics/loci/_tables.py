@@ -1,7 +1,7 @@
 """Tables of fine-mapped loci: their columns, how they are made, and how they are written.
 
 Three kinds of tables: "loci" (one row per locus), "credible_sets" (per set) and "variants" (per
-variant). Columns have the names of GWAS-SSF where it has one, and missing values stay missing.
+variant). Columns have the names of GWAS-SSF if it has one, and missing values stay missing.
 """
 
 import gzip

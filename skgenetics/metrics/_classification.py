@@ -121,7 +121,7 @@ def masked_roc_auc_score(
     y_true : array-like of shape (n_samples,) or (n_samples, n_tasks)
         Labels 0 and 1; NaN marks a label that is not observed.
     y_score : array-like of the shape of `y_true`
-        Decision values or probabilities of label 1, finite where `y_true` is observed.
+        Decision values or probabilities of label 1, finite for every observed `y_true`.
     sample_weight : array-like of shape (n_samples,), default=None
         Frequency weights.
     average : {"macro", None}, default="macro"

@@ -1,4 +1,4 @@
-"""Scores of fine-mapping where the causal variants are known, as in simulations."""
+"""Scores of fine-mapping if the causal variants are known, as in simulations."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -121,7 +121,7 @@ def masked_r2_score(
     Returns
     -------
     float or array of the shape of a sample
-        The score; an array with "raw_values" where `y_true` has targets. Without variation in the
+        The score; an array with "raw_values" if `y_true` has targets. Without variation in the
         denominator, a target scores 1 if predicted perfectly, else 0. With one sample and no
         baseline, NaN with an `UndefinedMetricWarning`.
 

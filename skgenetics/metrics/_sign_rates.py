@@ -1,4 +1,4 @@
-"""Calibration of local false sign rates where the true effects are known, as in simulations."""
+"""Calibration of local false sign rates if the true effects are known, as in simulations."""
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -20,8 +20,8 @@ def lfsr_calibration_curve(
 ) -> Bunch:
     """Realized false sign rate against mean local false sign rate (lfsr), in bins.
 
-    The sign of an estimate is false where the true effect has the other sign or is 0. In a
-    calibrated analysis a tenth of the signs with an lfsr of .1 are false; where fewer are, it is
+    The sign of an estimate is false if the true effect has the other sign or is 0. In a
+    calibrated analysis a tenth of the signs with an lfsr of .1 are false; if fewer are, it is
     cautious. All effects are pooled before the bins are made.
 
     Parameters

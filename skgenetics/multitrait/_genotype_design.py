@@ -37,7 +37,7 @@ class GenotypeDesign(Design):
     background : Background or None
         Covariance of the rows other than I.
     order : array (P,) of int, or None
-        Order of the updates; None: that of the columns.
+        Order of the updates; None: the order of the columns.
     """
 
     rows_known = True

@@ -19,7 +19,7 @@ class Pattern(NamedTuple):
 
 
 class Filled(NamedTuple):
-    """The residual with its missing cells filled, and what the bound and Sigma need of them."""
+    """The residual with its missing cells filled, and what these add to the bound and Sigma."""
 
     residual: np.ndarray
     """(n, J) E."""

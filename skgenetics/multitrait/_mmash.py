@@ -41,7 +41,7 @@ from skgenetics.utils._validation import as_genotypes, validate_fit_data, valida
 
 
 class Arrays(Anything):
-    """An array or a list, checked where its shape is known; no single word."""
+    """An array or a list, checked once its shape is known; not a single word."""
 
     def fits(self, value: Any) -> bool:
         """Whether `value` was given and is no word."""
@@ -113,7 +113,7 @@ class MMASHRegressor(
     Attributes
     ----------
     coef_ : array of shape (n_traits, n_variants) or (n_variants,)
-        Posterior mean effects per counted allele in units of y, those of the background included.
+        Posterior mean effects per counted allele in units of y, including the background.
     intercept_ : array of shape (n_traits,) or float
     coef_sd_ : array of the shape of `coef_`
         Posterior standard deviations of the mixture's effects.
@@ -306,7 +306,7 @@ class MMASHRegressor(
         se: ArrayLike | None = None,
         trait_correlation: ArrayLike | None = None,
     ) -> "MMASHRegressor":
-        """Fit from summary statistics: effects per standard deviation of variants, in those of y.
+        """Fit from summary statistics: effects in SD of the trait per SD of the variant.
 
         With z of the same samples as `ld`, the posterior is that of :meth:`fit` with polygenic=0
         on standardized data.
@@ -320,12 +320,12 @@ class MMASHRegressor(
         n_samples : float or array-like of shape (n_traits,)
             People in the scan. If traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD) with
             the residual correlations of `trait_correlation`. This is an approximation: all
-            variants of a trait share one number of people, and the bound is that of the z scores.
+            variants of a trait share one number of people, and the bound refers to the z scores.
         beta, se : array-like of the shape of z, optional
             Effects and standard errors of the single-variant regressions, in place of z.
         trait_correlation : array-like of shape (n_traits, n_traits), optional
-            Correlations that z of the traits has without effects: those of the traits if these
-            share all their people. None: those of z over variants with abs(z) < 2 in every trait.
+            Correlations of the traits' z without effects: the correlations of the traits if these
+            share all their people. None: correlations over variants with abs(z) < 2 in every trait.
 
         Returns
         -------

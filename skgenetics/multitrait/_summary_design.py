@@ -99,7 +99,7 @@ class SummaryDesign(Design):
         if not np.all(np.diag(square) > 0):
             raise ValueError(
                 "The effects explain more than the variance of the traits: z does not fit ld. Is "
-                "ld of the same people and alleles, and positive semidefinite? Shrink that of a "
+                "ld of the same people and alleles, and positive semidefinite? Shrink the LD of a "
                 "reference panel, (1 - s) * ld + s * np.eye(len(ld)), by some s between 0 and 1."
             )
         return (square + square.T) / 2
@@ -119,7 +119,7 @@ class SummaryDesign(Design):
 def trait_correlations(z: np.ndarray, trait_correlation: ArrayLike | None) -> np.ndarray:
     """Return the correlations (J, J) of z (P, J) between traits without effects.
 
-    None: those of z over the variants with abs(z) < `NULL_Z` in every trait.
+    None: correlations of z over the variants with abs(z) < `NULL_Z` in every trait.
     """
     n_traits = z.shape[1]
     if trait_correlation is None and n_traits == 1:

@@ -294,7 +294,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if not loss <= limit:
             warnings.warn(
                 f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {DIVERGED} times "
-                "that of predicting the mean: the training diverges. Lower "
+                "the loss of predicting the mean: the training diverges. Lower "
                 f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
                 ConvergenceWarning,
                 stacklevel=4,

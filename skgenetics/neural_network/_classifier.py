@@ -215,7 +215,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_variants)
-            The scales of standardize=True are those of the first call.
+            standardize=True keeps the scales of the first call.
         y : array-like of shape (n_samples,) or (n_samples, n_tasks)
         classes : array-like of shape (n_classes,), optional
             All labels that later calls may have. Required at the first call, except for
@@ -372,7 +372,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
         n_fitted = self._state.network.task_intercept.shape[0]
         if ndim != self._ndim or n_logits != n_fitted:
             raise ValueError(
-                f"y must be like that of the first call, {self._ndim}-D with {n_fitted} logit(s); "
+                f"y must be like the y of the first call, {self._ndim}-D with {n_fitted} logit(s); "
                 f"got {ndim}-D with {n_logits}."
             )
 

@@ -21,7 +21,7 @@ def decoy_selection(
     sample_weight: ArrayLike | None = None,
     random_state: int | np.random.RandomState | None = None,
 ) -> Bunch:
-    r"""Select variants such that a share of about `fdr` of them has no association.
+    r"""Select variants of which a share of about `fdr` has no association.
 
     Each variant gets a decoy, its dosages in the order of other samples, the same order for all
     variants and fixed for the whole fit. The estimator learns from both, and variant j wins by

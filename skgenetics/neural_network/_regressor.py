@@ -188,7 +188,7 @@ class LINARegressor(RegressorMixin, LINABase):
         Parameters
         ----------
         X : {array-like, CSR matrix} of shape (n_samples, n_variants)
-            The scales of standardize=True are those of the first call, for y too.
+            standardize=True keeps the scales of the first call, for y too.
         y : array-like of shape (n_samples,) or (n_samples, n_traits)
         sample_weight : array-like of shape (n_samples,), optional
 

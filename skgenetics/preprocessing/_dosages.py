@@ -21,7 +21,7 @@ from skgenetics.utils._typing import Array, ArrayLike
 
 
 class DosageSummary(NamedTuple):
-    """Observed dosages of each variant, arrays of shape (n_variants,); 0 where never observed."""
+    """Observed dosages of each variant, arrays of shape (n_variants,); 0 if never observed."""
 
     n_observed: Array
     total: Array

@@ -16,8 +16,8 @@ from skgenetics.utils._typing import Array, ArrayLike
 class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replace missing genotype calls by the mean dosage of the training samples.
 
-    A call is missing where X is NaN, where X holds integers and is negative (-9 and -127 are the
-    usual codes, in any integer dtype), and where it equals one of `missing_codes`. Of a data frame
+    A call is missing if X is NaN, if X holds integers and is negative (-9 and -127 are the
+    usual codes, in any integer dtype), and if it equals one of `missing_codes`. Of a data frame
     that mixes dtypes each column goes by its own. Negative floats are left alone: they belong to
     standardized data.
 
@@ -35,7 +35,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of shape (n_variants,)
-        Names of the variants, where X has them.
+        Names of the variants, if X has any.
 
     See Also
     --------
@@ -50,7 +50,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     does not end a cross-validation fold; `MinorAlleleFrequencyThreshold` before this step removes
     it.
 
-    Arrays of any namespace and device that scikit-learn dispatches are worked on where they are.
+    Arrays of any namespace and device that scikit-learn dispatches stay on their device.
 
     Examples
     --------

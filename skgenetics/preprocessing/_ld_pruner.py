@@ -44,7 +44,7 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         its square).
     window : float, default=None
         Farthest two variants may be apart to be compared, this distance included: in variants, or
-        in base pairs where `positions` is given. None means 1,000 variants, or 500,000 base pairs.
+        in base pairs if there are `positions`. None means 1,000 variants, or 500,000 base pairs.
     positions : array-like of shape (n_variants,) or dict, default=None
         Positions in base pairs, ascending within a chromosome; or a dict from the names of X's
         columns to positions, which still holds after other selectors.
@@ -52,7 +52,7 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         Chromosome of each variant, given like `positions`; each chromosome in one run of columns.
         Variants of different chromosomes are not compared. None means that all lie on one.
     keep : {"first", "maf"}, default="first"
-        Order of the visit: that of the columns, or by descending minor allele frequency, ties in
+        Order of the visit: as the columns stand, or by descending minor allele frequency, ties in
         the order of the columns.
     ploidy : int, default=2
         Largest dosage, for the minor allele frequency.
@@ -62,12 +62,12 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
     support_ : boolean array of shape (n_variants,)
         Which variants are kept.
     kept_for_ : integer array of shape (n_variants,)
-        For each variant, the column of the kept variant that stands for it: itself where it is
+        For each variant, the column of the kept variant that stands for it: itself if it is
         kept, else the one that dropped it.
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of shape (n_variants,)
-        Names of the variants, where X has them.
+        Names of the variants, if X has any.
 
     See Also
     --------
@@ -214,7 +214,7 @@ def window_starts(positions: np.ndarray, chromosomes: np.ndarray, window: float)
         if np.any(ascending[1:] < ascending[:-1]):
             raise ValueError(
                 "positions descend within a chromosome: sort the columns of X by position, or "
-                "pass chromosomes where X spans several."
+                "pass chromosomes if X spans several."
             )
         starts[begin:end] = begin + np.searchsorted(ascending, ascending - window, side="left")
     return starts

@@ -39,7 +39,7 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of shape (n_variants,)
-        Names of the variants, where X has them.
+        Names of the variants, if X has any.
 
     See Also
     --------

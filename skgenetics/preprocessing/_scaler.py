@@ -42,7 +42,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     n_features_in_ : int
         Number of variants.
     feature_names_in_ : ndarray of shape (n_variants,)
-        Names of the variants, where X has them.
+        Names of the variants, if X has any.
 
     See Also
     --------

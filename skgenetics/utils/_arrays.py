@@ -55,7 +55,7 @@ def is_numpy(xp: Any) -> bool:
 
 
 def to_numpy(array: Any) -> np.ndarray:
-    """Return `array` on the host as a NumPy array, without a copy where it already is one."""
+    """Return `array` on the host as a NumPy array, without a copy if it is one already."""
     if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
         return np.asarray(array)
     if array_api_compat.is_array_api_strict_namespace(array_api_compat.array_namespace(array)):
@@ -65,7 +65,7 @@ def to_numpy(array: Any) -> np.ndarray:
 
 
 def move_to(array: Any, xp: Any, device: Any, dtype: Any = None) -> Array:
-    """Return `array` (of any namespace) in `xp`, on `device`, as `dtype` (kept where None)."""
+    """Return `array` (of any namespace) in `xp`, on `device`, as `dtype` (unchanged if None)."""
     if isinstance(array, np.ndarray) and is_numpy(xp):  # the others take ten times as long
         return array if dtype is None else array.astype(dtype, copy=False)
     if array_api_compat.is_array_api_obj(array):

@@ -34,7 +34,7 @@ def run_solver(
         Turns a state into the dict of fitted attributes that an estimator needs to predict, for
         callbacks that score while fitting.
     remedy : str
-        Second sentence of the warning given where the solver does not converge.
+        Second sentence of the warning that the solver has not converged.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Moments of columns, and the one definition of a constant.
 
-A column is constant where its standard deviation is no more than the rounding of its mean,
+A column is constant if its standard deviation is no more than the rounding of its mean,
 10 eps |mean|, with eps that of its floating dtype. `center` makes this hold for any number of rows.
 """
 

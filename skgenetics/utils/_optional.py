@@ -1,4 +1,4 @@
-"""Optional packages, imported where they are used."""
+"""Optional packages, imported when they are used."""
 
 import importlib
 from types import ModuleType

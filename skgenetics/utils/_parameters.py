@@ -8,11 +8,11 @@ values that it may take:
         "tol": [None, Number(low=0, closed="left")],
         "max_iter": [Integer(low=1)],
         "shuffle": [Flag()],
-        "annotations": [None, Anything()],  # checked where its shape is known
+        "annotations": [None, Anything()],  # checked once its shape is known
         "random_state": [Seed()],
     }
 
-and its ``fit`` begins with ``check_parameters(self)``. None is allowed only where the list has it.
+and its ``fit`` begins with ``check_parameters(self)``. None is allowed only if the list has it.
 """
 
 import math
@@ -44,7 +44,7 @@ class Constraint:
 
 
 class Number(Constraint):
-    """A finite real number between `low` and `high`; `closed` says which of them are allowed."""
+    """A finite real number between `low` and `high`; `closed` says which of the two are allowed."""
 
     kind: type = Real
     noun = "a number"
@@ -155,7 +155,7 @@ class Seed(Constraint):
 
 
 class Anything(Constraint):
-    """Anything but None: arrays and the like, which are checked where their shape is known."""
+    """Anything but None: arrays and the like, which are checked once their shape is known."""
 
     def __init__(self, noun: str = "an array") -> None:
         self.noun = noun
@@ -185,7 +185,7 @@ def check_parameters(estimator: Any) -> None:
 
 
 def check_parameter(value: Any, name: str, constraints: Iterable[Constraint | None]) -> None:
-    """Raise ParameterError where `value` meets none of the `constraints`."""
+    """Raise ParameterError if `value` meets none of the `constraints`."""
     constraints = list(constraints)
     if value is None and None in constraints:
         return

@@ -17,7 +17,7 @@ CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
 def check_missing_codes(X: Array) -> None:
     """Raise ValueError if X holds codes for missing calls.
 
-    These are negative numbers in int8, and -9 or -127 in any dtype where all else is 0 to 2.
+    These are negative numbers in int8, and -9 or -127 in any dtype if all else is 0 to 2.
     """
     xp = namespace_of(X)
     if 0 in X.shape or not xp.isdtype(X.dtype, ("integral", "real floating")):
@@ -139,7 +139,7 @@ def validate_sample_weight(
 
 
 def check_pairs(pairs: ArrayLike, n_features: int, names: Any) -> np.ndarray:
-    """Return pairs of features (k, 2) as indices, from indices or, where there are any, `names`."""
+    """Return pairs of features (k, 2) as indices, from indices or, if there are any, `names`."""
     pairs = np.asarray(pairs)
     if pairs.ndim != 2 or pairs.shape[1] != 2 or len(pairs) == 0:
         raise ValueError(f"pairs must have shape (n_pairs, 2); got {pairs.shape}.")

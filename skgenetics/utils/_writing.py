@@ -75,7 +75,7 @@ def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> I
     Parameters
     ----------
     path : path-like
-        The folder of results. It is made, with its parents, where there is none; files of the same
+        The folder of results. It is made, with its parents, if it does not exist; files of the same
         names in it are replaced, others are kept.
     replaces : sequence of str
         Patterns of files of earlier results, such as "locus_*.png", which are removed from the

@@ -136,7 +136,7 @@ NPZ = FILES.replace("--bfile study", "--genotypes x.npz")
         (
             lambda: None,
             FILES.replace("traits.tsv", "traits.tsv more.tsv"),
-            "several files only where each is a BED",
+            "several files only if each is a BED",
         ),
         (
             lambda: None,

@@ -487,7 +487,7 @@ class TestBadInput:
         model = LINAClassifier(**SMALL).partial_fit(X, BINARY, classes=[0, 1])
         with pytest.raises(ValueError, match=r"not there at first: \[2\]"):
             model.partial_fit(X, BINARY * 2)
-        with pytest.raises(ValueError, match="must be like that of the first call"):
+        with pytest.raises(ValueError, match="must be like the y of the first call"):
             model.partial_fit(X, TASKS)
         assert not hasattr(LINAClassifier(solver="lbfgs"), "partial_fit")
         model = LINARegressor(**SMALL).partial_fit(X, SCORE)

@@ -29,7 +29,7 @@ Alone, it runs on a bundled extract of GEUVADIS: expression of 5 genes in 358 Eu
 --bfile (or --pfile, --bgen, --genotypes) and --pheno it runs on your data. People are matched by
 name. Some models predict each trait alone, others fit all traits of a kind jointly, in the same
 folds. Covariates are regressed out of traits and genotypes inside each training fold, and settings
-of the models are chosen inside the training folds, so the scores are those of people that no step
+of the models are chosen inside the training folds, so the scores come from people that no step
 has seen.
 """
 
@@ -162,7 +162,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         error("--covar and --pheno are one file: a trait would be its own covariate; make two")
     expression = [".bed" in Path(file).suffixes for file in files]
     if len(files) > 1 and not all(expression):
-        error("--pheno takes several files only where each is a BED of expression in a tissue")
+        error("--pheno takes several files only if each is a BED of expression in one tissue")
     if arguments.window and not any(expression):
         error("--window is for genes: --pheno must be a BED of expression")
 

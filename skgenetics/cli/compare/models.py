@@ -64,7 +64,7 @@ class ModelEntry:
         traits. None: the model is not for such traits. Functions of a module, not lambdas: fits
         run in other processes.
     joint : bool
-        Whether one fit predicts all traits of a kind; y then holds NaN where not observed.
+        Whether one fit predicts all traits of a kind; y then holds NaN for cells not observed.
     target : {"traits", "genes x tissues"}
         Shape of y: (people, traits), or (people, genes, tissues) if there are several tissues. One
         trait is always (people,).

@@ -29,7 +29,7 @@ def relatives_in_different_folds(task: Task, seed: int, grouped: bool) -> list[s
         if grouped:
             return []
         return [
-            "  Note: relatives cannot be told from so few independent variants; where there are "
+            "  Note: relatives cannot be told from so few independent variants; if there are "
             "families, name them with --groups."
         ]
     fold = task.fold[rows]

@@ -53,7 +53,7 @@ loci:
   (chromosome 6, 25 to 34 Mb) is skipped and listed.
 
 variants:
-  They are matched by chromosome, position and alleles, or by ID where there are no positions.
+  They are matched by chromosome, position and alleles, or by ID if there are no positions.
   Exchanged alleles change the sign of z. Left out of the fit, and flagged in the tables, are
   variants with n below --min-n-fraction of the locus median (LOW_N), strand-ambiguous ones whose
   frequencies differ from the panel's (STRAND), and those that do not vary in the panel
@@ -102,19 +102,19 @@ def _add_data(data: Any) -> None:
     data.add_argument(
         "--ld-variants",
         metavar="F",
-        help="variants of --ld where it does not name them: a .bim, or a table with a header",
+        help="variants of --ld if the file does not name them: a .bim, or a table with a header",
     )
     data.add_argument(
         "--panel-size",
         metavar="N",
         type=at_least(3),
-        help="people that the LD comes from, where they are not those of the study: its errors "
+        help="number of people that the LD comes from, if other than the study's: its errors "
         "count as noise (the people of --bfile or --pfile; --ld: the study's own)",
     )
     data.add_argument(
         "--n",
         metavar="N|COLUMN",
-        help="people in the study: their number, or a column (that of the file)",
+        help="people in the study: a number, or the name of a column (the file's, if any)",
     )
     data.add_argument(
         "--n-cases",
@@ -166,7 +166,7 @@ def _add_work(work: Any) -> None:
         "--on-mismatch",
         choices=("one_effect", "shrink", "raise", "ignore"),
         default="one_effect",
-        help="where z and LD do not fit: fit one effect in place of several (the default), shrink "
+        help="if z and LD do not fit: fit one effect in place of several (the default), shrink "
         "the LD, fail, or go on",
     )
     work.add_argument("--threads", type=at_least(1), metavar="N", help="loci at a time (all cores)")

@@ -120,7 +120,7 @@ def _placed(
     reference_name: str,
     lines: list[str],
 ) -> "pd.DataFrame":
-    """Return `frame`; variants without a position get that of their ID in `reference`."""
+    """Return `frame`; variants without a position get the position of their ID in `reference`."""
     lost = frame["base_pair_location"].isna()
     if lost.any():
         frame = place_by_id(frame, reference)

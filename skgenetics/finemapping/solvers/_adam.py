@@ -84,7 +84,7 @@ class Adam(Solver):
         How the prior's parameters are learned: exactly, every 100 iterations after the first 4,000
         (or half of max_iter), or by Adam too, on their logs, from the first iteration on.
     n_restarts : int, default=1
-        Starts, which run as one batch; the one of the best bound is kept. The first is that of
+        Starts, which run as one batch; the one of the best bound is kept. The first is the start of
         `gate_init`, in the others each o_i is multiplied by a uniform draw from (0, 2).
     min_iter : None or int, default=None
         Smallest number of iterations. None: 500, or until the prior was learned 10 times.

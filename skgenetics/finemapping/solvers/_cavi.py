@@ -242,7 +242,7 @@ class CaviStart:
         self.slab = np.full(p, self.first_slab()) if prior.slab is None else np.array(prior.slab)
 
     def first_slab(self) -> float:
-        """Return the first sigma_beta^2, where it is learned."""
+        """Return the first sigma_beta^2, if it is learned."""
         if self.prior.pi_slab is not None:
             return self.prior.pi_slab / self.pi[0]
         return 20 / np.median(self.diagonal[self.varies]) if self.varies.size else 1.0

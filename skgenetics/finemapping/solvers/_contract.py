@@ -91,7 +91,7 @@ class Solver(BaseEstimator):
     keeps no state of a fit.
 
     A subclass defines `start`, `posterior`, `credible_sets`, `n_causal` and the class attributes
-    below; other methods where it differs.
+    below, and overrides the other methods if it differs.
     """
 
     name: ClassVar[str]
@@ -110,9 +110,9 @@ class Solver(BaseEstimator):
     """Whether it draws. A chain that has not converged needs more draws and is no sign of LD that
     does not fit."""
     default_max_iter: ClassVar[int] = 100
-    """Largest number of states where FinemapMiXeR's `max_iter` is None."""
+    """Largest number of states if FinemapMiXeR's `max_iter` is None."""
     default_tol: ClassVar[float] = 1e-3
-    """Criterion of convergence where FinemapMiXeR's `tol` is None."""
+    """Criterion of convergence if FinemapMiXeR's `tol` is None."""
     remedy: ClassVar[str] = "Increase max_iter, or tol."
     """Second sentence of the warning of a fit that has not converged."""
 
@@ -127,7 +127,7 @@ class Solver(BaseEstimator):
         raise NotImplementedError
 
     def credible_sets(self, state: Any, problem: Problem) -> list:
-        """Return the credible sets of `state`, those of the largest Bayes factor first."""
+        """Return the credible sets of `state`, by falling Bayes factor."""
         raise NotImplementedError
 
     def n_causal(self, state: Any, posterior: Posterior) -> np.ndarray:

@@ -320,7 +320,7 @@ def store_draw(model, chain, draws, sweep):
 
 @kernel
 def draw_pi(model, chain, n_causal, squares):
-    """Draw pi from Beta(1 + n, 2 p - n) for n effects, sigma_beta^2 with it where held by h^2.
+    """Draw pi from Beta(1 + n, 2 p - n) for n effects, sigma_beta^2 with it if h^2 is held.
 
     If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
     density of pi: the power goes into the proposal, the rest is accepted or not.

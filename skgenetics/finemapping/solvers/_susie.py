@@ -40,7 +40,7 @@ class SusieState(NamedTuple):
     converged: bool
 
     def effects(self) -> "SusieState":
-        """Return the state of the effects alone that are there: those of a positive strength."""
+        """Return the state of the effects of positive strength alone."""
         used = self.strength > 0
         return self._replace(
             alpha=self.alpha[used],
@@ -170,7 +170,7 @@ def log_evidence(log_strength, residual, precision, prior, log_bf):
 
 @kernel
 def best_strength(residual, precision, prior, previous, scratch):
-    """Return the strength that maximizes the evidence, and its log: 0 and 0 where none beats 0.
+    """Return the strength that maximizes the evidence, and its log: 0 and 0 if none beats 0.
 
     Newton's steps on the log strength from the `previous` strength, halving the interval where
     they leave it; the first start is where the strongest variant alone would have it.
@@ -294,7 +294,7 @@ class EffectsFit:
 def effects_prior(
     z: np.ndarray, scale: np.ndarray, weights: np.ndarray, effect_variance: np.ndarray | None
 ) -> EffectsPrior:
-    """Return the prior of an effect, whose variance is searched where it is None."""
+    """Return the prior of an effect; a variance of None is searched for."""
     weights = np.where(scale > 0, weights, 0.0) if np.any(scale > 0) else weights
     with np.errstate(divide="ignore"):
         log_weights = np.log(weights / np.sum(weights))

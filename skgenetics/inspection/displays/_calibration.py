@@ -37,7 +37,7 @@ class CalibrationDisplay(Display):
     bin, with the interval of its fraction and the number of its variants (effects). Calibrated
     probabilities lie on the diagonal. PIPs below it, and false sign rates above it, are
     overconfident. Several displays in one axes get a color and a marker each; the numbers of
-    variants are those of the first.
+    variants come from the first estimator.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ _METRIC_LABELS = {"correlation": "Distance of the factors' effects (1 - correlat
 
 
 class TissueDendrogramDisplay(Display):
-    """Tree of tissues, by the distance between what the factors of expression do in them.
+    """Tree of tissues, by the distance between the factors' effects in each tissue.
 
     Parameters
     ----------

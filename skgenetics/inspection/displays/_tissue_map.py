@@ -32,7 +32,7 @@ GAP_INCHES = 0.06  # between a point and its name
 
 
 class TissueMapDisplay(Display):
-    """Tissues in the plane, near each other where the factors of expression act alike in them.
+    """Tissues in the plane: two are near each other if the factors act alike in both.
 
     Parameters
     ----------
