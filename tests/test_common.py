@@ -17,7 +17,7 @@ from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs, Solver
 from skgenetics.utils._parameters import Constraint, ParameterError
 
 ESTIMATORS = [
-    FinemapMiXeR(solver="susie", random_state=0),
+    FinemapMiXeR(random_state=0),  # "auto": single effects
     FinemapMiXeR(solver="susie", residual_variance=None, random_state=0),
     FinemapMiXeR(solver=Gibbs(n_draws=200), random_state=0),
     FinemapMiXeR(solver=Gibbs(n_draws=200), heritability=0.2, random_state=0),

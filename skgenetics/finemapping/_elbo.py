@@ -5,6 +5,7 @@ equations (29)-(31), corrected. Arrays of variants have shape (..., p): leading 
 """
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from skgenetics.finemapping._posterior import Posterior
@@ -90,7 +91,7 @@ def quadratic_form(
 def n_leading(values: Array, n_components: int | float) -> int:
     """Return how many leading `values` (falling) a count or a share of their sum asks for."""
     xp = namespace_of(values)
-    if isinstance(n_components, int):
+    if isinstance(n_components, Integral):
         return min(n_components, values.shape[0])
     share = xp.cumulative_sum(values) / xp.sum(values)
     return min(int(xp.sum(xp.astype(share < n_components, xp.int64))) + 1, values.shape[0])

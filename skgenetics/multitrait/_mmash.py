@@ -316,7 +316,9 @@ class MMASHRegressor(
         z : array-like of shape (n_variants, n_traits) or (n_variants,), optional
             t statistics of the single-variant regressions. Left out: beta / se.
         ld : array-like of shape (n_variants, n_variants)
-            Correlations of the variants, counting the same alleles.
+            Correlations of the variants, counting the same alleles: dense, `scipy.sparse`, or a
+            factor F of them, F F'. Genotypes of a reference panel are refused: their errors are
+            not accounted for here.
         n_samples : float or array-like of shape (n_traits,)
             People in the scan. If traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD) with
             the residual correlations of `trait_correlation`. This is an approximation: all
@@ -342,6 +344,12 @@ class MMASHRegressor(
         statistics = validate_summary(
             z, ld, n_samples=n_samples, beta=beta, se=se, several_traits=True
         )
+        if np.isfinite(statistics.panel_size):
+            raise ValueError(
+                f"ld holds the genotypes of a panel of {statistics.panel_size:.0f} people, and the "
+                "errors of its LD are not accounted for in fit_summary. Pass the correlations of "
+                "the variants, best in the people of the scan."
+            )
         self.__dict__.pop("feature_names_in_", None)
         if statistics.variant_names is not None:
             self.feature_names_in_ = statistics.variant_names

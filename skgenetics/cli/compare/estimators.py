@@ -69,11 +69,11 @@ def single_precision() -> FunctionTransformer:
     return FunctionTransformer(_convert, kw_args={"dtype": "float32"})
 
 
-def _multiply(X, factor):
+def _multiply(X: np.ndarray, factor: float) -> np.ndarray:
     """Return X times a constant."""
     return X * factor
 
 
-def _convert(X, dtype):
+def _convert(X: np.ndarray, dtype: str) -> np.ndarray:
     """Return X in another type."""
     return X.astype(dtype)

@@ -160,7 +160,7 @@ def make_tasks(
     for name, y, is_binary in zip(names, Y.T, binary, strict=True):
         _check_folds(name, y, fold, n_folds, is_binary)
 
-    def task(name, variants, traits, **fields):
+    def task(name: str, variants: Any, traits: Any, **fields: Any) -> Task:
         observed = np.flatnonzero(np.isfinite(Y[:, traits]).any(axis=1))
         return Task(
             name,

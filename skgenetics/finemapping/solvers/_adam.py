@@ -25,7 +25,7 @@ from skgenetics.finemapping._n_causal import poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
-from skgenetics.loci._credible_sets import sets_of_pips
+from skgenetics.loci._credible_sets import CredibleSet, sets_of_pips
 from skgenetics.loci._summary import Locus, per_variant
 from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._parameters import Anything, Constraints, Integer, Number, Option
@@ -204,7 +204,7 @@ class Adam(Solver):
             residual_variance=float(noise[min(best, noise.shape[0] - 1), 0]),
         )
 
-    def credible_sets(self, state: AdamState, problem: Problem) -> list:
+    def credible_sets(self, state: AdamState, problem: Problem) -> list[CredibleSet]:
         """Return the credible sets of the mean-field PIPs."""
         posterior = self.posterior(state, problem.locus)
         return sets_of_pips(

@@ -16,7 +16,7 @@ from skgenetics.finemapping._n_causal import mixture, poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
-from skgenetics.loci._credible_sets import sets_of_draws
+from skgenetics.loci._credible_sets import CredibleSet, sets_of_draws
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._numba import kernel
@@ -107,7 +107,7 @@ class CAVI(Solver):
             residual_variance=float(weights @ state.residual_variance[modes]),
         )
 
-    def credible_sets(self, state: CaviState, problem: Problem) -> list:
+    def credible_sets(self, state: CaviState, problem: Problem) -> list[CredibleSet]:
         """Return the credible sets of draws from the mixture of modes."""
         posterior = self.posterior(state, problem.locus)
         return sets_of_draws(

@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 from skgenetics.finemapping._elbo import NoiseNorm, learned_prior, learning_norm
 from skgenetics.finemapping._posterior import Posterior
 from skgenetics.finemapping._prior import FixedPrior, Prior, slab_of_heritability
+from skgenetics.loci._credible_sets import CredibleSet
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import Constraints
@@ -126,8 +127,8 @@ class Solver(BaseEstimator):
         """Return what `state` says of the effects; constant variants have none."""
         raise NotImplementedError
 
-    def credible_sets(self, state: Any, problem: Problem) -> list:
-        """Return the credible sets of `state`, by falling Bayes factor."""
+    def credible_sets(self, state: Any, problem: Problem) -> list[CredibleSet]:
+        """Return the credible sets of `state`, the strongest first."""
         raise NotImplementedError
 
     def n_causal(self, state: Any, posterior: Posterior) -> np.ndarray:

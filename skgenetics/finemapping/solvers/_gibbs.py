@@ -16,7 +16,7 @@ from skgenetics.finemapping._elbo import NoiseNorm
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
-from skgenetics.loci._credible_sets import sets_of_draws
+from skgenetics.loci._credible_sets import CredibleSet, sets_of_draws
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._numba import kernel
@@ -129,7 +129,7 @@ class Gibbs(Solver):
             residual_variance=float(state.trace[..., 2].mean()),
         )
 
-    def credible_sets(self, state: GibbsState, problem: Problem) -> list:
+    def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
         """Return the credible sets of the draws."""
         posterior = self.posterior(state, problem.locus)
         return sets_of_draws(

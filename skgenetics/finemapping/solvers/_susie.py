@@ -14,7 +14,7 @@ from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm
 from skgenetics.finemapping._n_causal import poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
-from skgenetics.loci._credible_sets import sets_of_effects
+from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
 from skgenetics.loci._ld import LD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._numba import kernel
@@ -108,7 +108,7 @@ class SuSiE(Solver):
             residual_variance=float(state.residual_variance),
         )
 
-    def credible_sets(self, state: SusieState, problem: Problem) -> list:
+    def credible_sets(self, state: SusieState, problem: Problem) -> list[CredibleSet]:
         """Return one set per effect."""
         effects = state.effects()
         return sets_of_effects(
