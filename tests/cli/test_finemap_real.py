@@ -71,7 +71,9 @@ def run(finemap, words):
     return printed, read("run.credible_sets.tsv"), read("run.variants.tsv.gz")
 
 
-@pytest.mark.parametrize(("words", "n_low"), [("", 39), ("--min-n-fraction 0", 0)])
+@pytest.mark.parametrize(
+    ("words", "n_low"), [("", 39), pytest.param("--min-n-fraction 0", 0, marks=pytest.mark.slow)]
+)
 def test_the_ldl_locus_never_misleads(ldl, finemap, words, n_low):
     """z of 1.2 million people and the LD of 503 others do not fit, so one effect is fitted."""
     printed, sets, variants = run(finemap, words)

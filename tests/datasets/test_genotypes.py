@@ -50,6 +50,7 @@ def test_ld_by_distance_is_the_mean_of_r2():
     np.testing.assert_allclose(got, [np.mean(values) for values in expected], atol=1e-12)
 
 
+@pytest.mark.slow
 def test_ld_decays_as_in_europeans(real, simulated):
     expected, got = ld_by_distance(real), ld_by_distance(simulated)
     assert expected[0] > 0.35  # the tolerance is small beside what it measures

@@ -142,6 +142,7 @@ def test_variance_explained_is_split_within_and_in_total(made):
     assert total["tissue_means"] > 0.3  # differences between tissues are not genetics
 
 
+@pytest.mark.slow
 def test_without_genetics_the_total_is_high_and_the_score_is_not_positive():
     """Tissue means worth 60% of the variance look explained; within them nothing is."""
     rng = np.random.default_rng(0)
@@ -201,6 +202,7 @@ def test_grid_search_with_holes(made):
     assert search.best_params_ == {"n_components": 2, "loading_alpha": 0.003, "cis_alpha": 0.1}
 
 
+@pytest.mark.slow
 def test_grid_search_over_kinds_of_penalties_with_holes(made):
     search = GridSearchCV(
         model(made, tol=1e-3, n_components=2).set_params(cis_windows=made.cis_windows[:5]),

@@ -149,6 +149,7 @@ def test_pca_form_at_full_rank_equals_the_full_one(noise):
     np.testing.assert_allclose(pca.coef_, full.coef_, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_prior_learned_by_adam_ends_at_its_closed_form():
     R, scale = 0.3 ** np.abs(np.subtract.outer(np.arange(6), np.arange(6))), np.full(6, 20.0)
     z = 9 * R[1] - 7 * R[4] + np.linalg.cholesky(R) @ [1.2, -0.9, 1.5, 1.1, -0.7, 1.3]

@@ -54,7 +54,7 @@ def test_independent_variants_are_exact():
 
 
 @example(seed=1192, learned=(True, True, False))  # every variant has an effect: pi goes to 1
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 10_000), learned=st.tuples(st.booleans(), st.booleans(), st.booleans()))
 def test_bound_never_falls(seed, learned):
     z, R, scale = random_locus(seed, shared=2.0)

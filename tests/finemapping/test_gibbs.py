@@ -52,6 +52,7 @@ def test_pips_and_means_equal_enumeration(r, tolerance):
     assert state.converged
 
 
+@pytest.mark.slow
 def test_learned_prior_integrates_over_its_hyperprior():
     p, scale = 4, np.full(4, 20.0)
     R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])

@@ -374,6 +374,7 @@ def test_progress_bar_runs(locus, capsys):
     assert "FinemapMiXeR - fit" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_real_ldl_locus_never_misleads(shared):
     locus = np.load(
         shared / "data" / "gwas_loci" / "glgc_ldl_chr1_25.3_26.3Mb.npz", allow_pickle=False

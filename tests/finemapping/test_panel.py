@@ -119,6 +119,7 @@ def flips_named(z, panel):
     return [match[1] for match in found if match]
 
 
+@pytest.mark.slow
 def test_flips_are_seen_through_the_noise_of_a_panel():
     named = 0
     for seed in range(8):

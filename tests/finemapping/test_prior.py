@@ -81,6 +81,7 @@ def test_fractional_logistic_regression_maximizes_its_penalized_likelihood():
     np.testing.assert_allclose(pi, 1 / (1 + np.exp(-best[0] - standardized @ best[1:])), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_enriched_annotations_raise_the_average_precision():
     causal, plain, informed, shuffled, slopes = [], [], [], [], []
     for seed in range(12):

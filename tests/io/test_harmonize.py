@@ -21,7 +21,7 @@ def frame(rows, **columns):
     return pd.DataFrame(rows, columns=PLACE).assign(**columns)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(variants, min_size=1, max_size=12), st.lists(variants, min_size=1, max_size=12))
 def test_every_case_of_alleles_against_row_by_row_matching(rows, panel):
     z = 1.0 + np.arange(len(rows))

@@ -38,6 +38,7 @@ def simulate(seed, n=600, m=60, n_causal=15):
     return X, y, causal
 
 
+@pytest.mark.slow
 def test_realized_rate_is_within_its_error_of_the_nominal_one():
     shares, found = [], []
     for seed in range(25):

@@ -232,6 +232,7 @@ def test_l1_gives_exact_zeros_where_the_subgradient_allows(tensor, model, kinds)
         assert np.all(np.abs(gradient[zeros]) <= strength * 1.001 + 1e-6)
 
 
+@pytest.mark.slow
 def test_l1_on_tissues_leaves_a_factor_to_those_it_acts_in(tensor):
     _, _, weight, _, design, params = problem(tensor, "tensor", n=60, n_genes=8)
     rng = np.random.default_rng(0)
@@ -270,6 +271,7 @@ def best_offset(params, matrix, y, weight, model):
     return (np.sum(cells * np.nan_to_num(y - trans), axis=0) / cells.sum(axis=0)).T
 
 
+@pytest.mark.slow
 def test_the_tensor_model_recovers_a_noiseless_decomposition():
     rng = np.random.default_rng(0)
     F, V, W = (rng.normal(size=(m, 2)) for m in (40, 15, 4))
