@@ -88,6 +88,9 @@ def test_the_table_has_every_parameter(name):
         assert all(rule is None or isinstance(rule, Constraint) for rule in rules)
 
 
+UNUSED_BY_DEFAULT = {("LDPruner", "positions"), ("LDPruner", "chromosomes")}
+
+
 def refusing_none():
     """Yield the names of classes and parameters whose table does not allow None."""
     for name, cls in PUBLIC.items():
@@ -103,6 +106,21 @@ def test_fit_refuses_none_unless_the_table_lists_it(name, parameter):
         estimator = FinemapMiXeR(solver=estimator)
     X = np.random.default_rng(0).integers(0, 3, (20, 4)).astype(np.int8)
     with pytest.raises(ParameterError, match=rf"\b{re.escape(parameter)} must be .*; got None"):
+        estimator.fit(X, np.arange(20) % 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [(name, parameter) for name, cls in PUBLIC.items() for parameter in cls._constraints],
+)
+def test_fit_names_a_parameter_of_a_wrong_type(name, parameter):
+    if (name, parameter) in UNUSED_BY_DEFAULT:
+        pytest.skip("not looked at unless another parameter is set")
+    estimator = make(PUBLIC[name], **{parameter: object()})
+    if isinstance(estimator, Solver):
+        estimator = FinemapMiXeR(solver=estimator)
+    X = np.random.default_rng(0).integers(0, 3, (20, 4)).astype(np.int8)
+    with pytest.raises((TypeError, ValueError), match=rf"\b{re.escape(parameter)}\b"):
         estimator.fit(X, np.arange(20) % 2)
 
 

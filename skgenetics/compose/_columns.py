@@ -44,7 +44,7 @@ def resolve_columns(
                     f"{-n_features} and {n_features}, since X has n_features={n_features}."
                 )
         return list(range(n_features)[columns])
-    if np.isscalar(columns):
+    if np.isscalar(columns) or not np.iterable(columns):
         columns = [columns]
     columns = list(columns)
     if all(isinstance(column, str) for column in columns):

@@ -28,7 +28,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._optional import import_optional
-from skgenetics.utils._parameters import Anything, Constraints, Flag, check_parameters
+from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import check_missing_codes, validate_sample_weight
 
@@ -127,7 +127,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
     """
 
     _constraints: ClassVar[Constraints] = {
-        "regressor": [Anything("a regressor")],
+        "regressor": [Methods("fit", "predict", "get_params", noun="a regressor")],
         "covariates": [None, Anything("names or positions of columns of X")],
         "adjust_features": [Flag()],
     }

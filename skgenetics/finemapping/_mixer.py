@@ -38,6 +38,7 @@ from skgenetics.utils._parameters import (
     Instance,
     Integer,
     Number,
+    Numbers,
     Option,
     ParameterError,
     Seed,
@@ -184,8 +185,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     _constraints: ClassVar[Constraints] = {
         "solver": [SolverName(), Instance(Solver, noun="a solver such as Gibbs()")],
-        "causal_probability": [None, Anything("a number or an array")],  # checked beside z
-        "effect_variance": [None, Anything("a number or an array")],
+        "causal_probability": [None, Numbers("a number or an array")],  # checked beside z
+        "effect_variance": [None, Numbers("a number or an array")],
         "residual_variance": [None, Number(low=0)],
         "heritability": [None, Number(low=0, high=1)],
         "annotations": [None, Anything()],

@@ -8,7 +8,7 @@ values that it may take:
         "tol": [None, Number(low=0, closed="left")],
         "max_iter": [Integer(low=1)],
         "shuffle": [Flag()],
-        "annotations": [None, Anything()],  # checked once its shape is known
+        "weights": [None, Numbers("an array (T,)")],  # its shape is checked once it is known
         "random_state": [Seed()],
     }
 
@@ -163,6 +163,36 @@ class Anything(Constraint):
     def fits(self, value: Any) -> bool:
         """Whether `value` was given at all."""
         return value is not None
+
+    def __str__(self) -> str:
+        """Complete the sentence "must be ..."."""
+        return self.noun
+
+
+class Numbers(Anything):
+    """A real number or an array of them, whose shape is checked once it is known."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` holds numbers; arrays of other libraries than NumPy do."""
+        if value is None or isinstance(value, str | bytes):
+            return False
+        if hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype):
+            return True
+        try:
+            return np.asarray(value, dtype=float).dtype.kind == "f"
+        except (TypeError, ValueError):
+            return False
+
+
+class Methods(Constraint):
+    """An object, not a class, that has some methods; `noun` describes it."""
+
+    def __init__(self, *methods: str, noun: str) -> None:
+        self.methods, self.noun = methods, noun
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` has all of the methods."""
+        return not isinstance(value, type) and all(hasattr(value, name) for name in self.methods)
 
     def __str__(self) -> str:
         """Complete the sentence "must be ..."."""

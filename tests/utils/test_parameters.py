@@ -1,15 +1,19 @@
 from typing import ClassVar
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
 
 from skgenetics.utils._parameters import (
     Anything,
     Flag,
     Instance,
     Integer,
+    Methods,
     Number,
+    Numbers,
     Option,
     ParameterError,
     Seed,
@@ -38,6 +42,10 @@ SHARE = Number(0, 1, closed="right")
         (Seed(), 2**32 - 1),
         (Seed(), np.random.RandomState(0)),
         (Anything(), np.zeros(3)),
+        (Numbers(), 0.5),
+        (Numbers(), [1, np.float32(2)]),
+        (Numbers(), pd.Series([1.0, None], dtype="Float64").astype(float)),
+        (Methods("fit", noun="a model"), Ridge()),
     ],
 )
 def test_what_is_allowed(rule, value):
@@ -62,6 +70,13 @@ def test_what_is_allowed(rule, value):
         ([Seed()], -1, "share must be None, an integer from 0 to"),
         ([Seed()], "seed", "share must be None, an integer from 0 to"),
         ([Anything("an array")], None, "share must be an array; got None"),
+        ([Numbers("numbers")], "many", "share must be numbers; got 'many'"),
+        ([Numbers("numbers")], [1j], "share must be numbers; got"),
+        ([Numbers("numbers")], [[1], [1, 2]], "share must be numbers; got"),
+        ([Numbers("numbers")], {"a": 1}, "share must be numbers; got"),
+        ([None, Numbers("numbers")], object(), "share must be None or numbers; got"),
+        ([Methods("fit", noun="a model")], Ridge, "share must be a model; got <class"),
+        ([Methods("fit", noun="a model")], "Ridge", "share must be a model; got 'Ridge'"),
         ([Number()], np.zeros((2, 3)), "got an array of shape \\(2, 3\\)"),
     ],
 )

@@ -28,7 +28,7 @@ from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_pips
 from skgenetics.loci._summary import Locus, per_variant
 from skgenetics.utils._arrays import namespace_of, to_numpy
-from skgenetics.utils._parameters import Anything, Constraints, Integer, Number, Option
+from skgenetics.utils._parameters import Constraints, Integer, Number, Numbers, Option
 from skgenetics.utils._typing import Array, ArrayLike
 
 SETTLE = 4000  # the paper holds the prior for so many iterations, then renews it every RENEW
@@ -112,9 +112,9 @@ class Adam(Solver):
         "beta_1": [Number(low=0, high=1, closed="left")],
         "beta_2": [Number(low=0, high=1, closed="left")],
         "epsilon": [Number(low=0)],
-        "mean_init": [Anything("a number or an array")],  # checked beside z
-        "sd_init": [Anything("a number or an array")],
-        "gate_init": [None, Anything("a number or an array")],
+        "mean_init": [Numbers("a number or an array")],  # checked beside z
+        "sd_init": [Numbers("a number or an array")],
+        "gate_init": [None, Numbers("a number or an array")],
         "prior_update": [Option("closed_form", "adam")],
         "n_restarts": [Integer(low=1)],
         "min_iter": [None, Integer(low=1)],
