@@ -104,9 +104,9 @@ def finemap_loci(
         * "name": str, unique;
         * the arguments of :meth:`FinemapMiXeR.fit_summary`: "z", "ld", "n_samples" and others;
         * "variants", optional: data frame or dict of columns, a row per variant in the order of z.
-          Read from it: chromosome, base_pair_location (or position), effect_allele,
-          other_allele, rsid, variant_id, effect_allele_frequency, p_value, flag. A missing
-          variant_id becomes chromosome_position_other_effect;
+          Columns that are used: chromosome, base_pair_location, effect_allele, other_allele,
+          rsid, variant_id, effect_allele_frequency, p_value, flag. A missing variant_id becomes
+          chromosome_position_other_effect;
         * "set_aside", optional: the same columns, with z and n, of variants that are not fitted.
           The table of variants lists them without a PIP;
         * "params", optional: dict of parameters of `estimator` for this locus, such as

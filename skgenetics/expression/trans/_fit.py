@@ -125,8 +125,6 @@ def new_factors(
     genotypes : CenteredGenotypes
         Of the new individuals; only if it is not.
     """
-    if fit.dual_coef is not None:
-        scores = kernel @ fit.dual_coef
-    else:
-        scores = genotypes @ fit.variant_coef
+    dual, primal = fit.dual_coef, fit.variant_coef
+    scores = genotypes @ primal if dual is None else kernel @ dual
     return activate(scores + fit.intercept, model)[0]

@@ -19,4 +19,4 @@ SOLVERS: dict[str, type[Solver]] = {
     )
 }
 
-__all__ = ["SOLVERS", "Adam", "CAVI", "Gibbs", "Problem", "Solver", "State", "SuSiE"]
+__all__ = ["CAVI", "SOLVERS", "Adam", "Gibbs", "Problem", "Solver", "State", "SuSiE"]
