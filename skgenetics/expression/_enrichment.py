@@ -7,7 +7,7 @@ import numpy as np
 from scipy.stats import false_discovery_control, hypergeom
 from sklearn.utils import Bunch, check_random_state
 
-from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._arrays import slices, to_numpy
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import ArrayLike
 
@@ -166,9 +166,7 @@ def _null_extremes(members, sizes, n_permutations, rng):
     pool = np.unique(np.concatenate(members))  # no other gene needs a shuffled place
     columns = [np.searchsorted(pool, genes) for genes in members]
     shuffle = np.random.default_rng(rng.randint(2**31, size=4))
-    width = max(1, CHUNK_CELLS // pool.size)
-    for start in range(0, n_permutations, width):
-        rows = slice(start, min(start + width, n_permutations))
+    for rows in slices(n_permutations, CHUNK_CELLS // pool.size):
         places = np.empty((rows.stop - rows.start, pool.size), dtype=np.int32)
         for drawn in places:
             drawn[:] = shuffle.choice(n, pool.size, replace=False)

@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skgenetics.utils._arrays import slices
 from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
 from skgenetics.utils._typing import ArrayLike
 from skgenetics.utils._validation import validate_sample_weight
@@ -243,9 +244,7 @@ def _expectations(data: Observed, loadings: Loadings) -> Iterator[Expectations]:
     W, mean, noise = loadings
     q = W.shape[1]
     products = (W[:, :, None] * W[:, None, :]).reshape(len(W), -1)
-    width = max(1, CHUNK_BYTES // (8 * q * q))
-    for start in range(0, len(data.values), width):
-        rows = slice(start, start + width)
+    for rows in slices(len(data.values), CHUNK_BYTES // (8 * q * q)):
         mask = data.mask[rows]
         precision = (mask @ products).reshape(-1, q, q) + noise * np.eye(q)
         centered = np.where(mask, data.values[rows] - mean, 0.0)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from skgenetics.inspection._layers import Layer, LayerPass, forward
 from skgenetics.inspection._rules import RULES, Settings, Share, Term
-from skgenetics.utils._arrays import device_of, namespace_of
+from skgenetics.utils._arrays import device_of, namespace_of, slices
 from skgenetics.utils._typing import Array
 
 BLOCK_WEIGHTS = 2**18  # weights of a layer that are worked on at a time, to stay in the cache
@@ -156,11 +156,9 @@ def _from_live_units_to_all_inputs(
 
 
 def blocks(weight: Array, size: int) -> Iterator[slice]:
-    """Yield slices of the inputs of a layer that have at most `size` weights."""
+    """Return slices of the inputs of a layer that have at most `size` weights."""
     n_inputs, n_units = weight.shape
-    height = max(1, size // n_units)
-    for start in range(0, n_inputs, height):
-        yield slice(start, min(start + height, n_inputs))
+    return slices(n_inputs, size // n_units)
 
 
 def _new_array(make: Callable, shape: tuple[int, ...], like: Array) -> Array:

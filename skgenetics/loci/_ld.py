@@ -17,6 +17,7 @@ from skgenetics.utils._arrays import (
     move_to,
     namespace_of,
     numpy_namespace,
+    slices,
     to_numpy,
 )
 from skgenetics.utils._moments import column_moments
@@ -24,12 +25,6 @@ from skgenetics.utils._typing import Array
 from skgenetics.utils._validation import check_missing_codes
 
 TEMPORARY_SIZE = 2**22  # elements of a temporary array
-
-
-def slices(count: int, width: int) -> list[slice]:
-    """Return slices of range(count), each of so many that with `width` they fill a temporary."""
-    step = max(1, TEMPORARY_SIZE // width)
-    return [slice(start, min(start + step, count)) for start in range(0, count, step)]
 
 
 class LD(ABC):
@@ -67,7 +62,7 @@ class LD(ABC):
     def product_of_few(self, variants: np.ndarray, values: Array) -> Array:
         """Return R[:, variants] values (p,), in O(p k); rows are copied piece by piece."""
         total = self.xp.zeros((self.n_variants,), dtype=self.dtype, device=self.device)
-        for piece in slices(len(variants), self.n_variants):
+        for piece in slices(len(variants), TEMPORARY_SIZE // self.n_variants):
             total = total + values[piece] @ self.rows(variants[piece])
         return total
 
@@ -186,7 +181,7 @@ class GenotypeLD(LD):
     def product_of_few(self, variants: np.ndarray, values: Array) -> Array:
         """Return R[:, variants] values (p,): Z'(Z[:, variants] values)."""
         scores = self.xp.zeros_like(self.root_weight)
-        for piece in slices(len(variants), scores.shape[0]):
+        for piece in slices(len(variants), TEMPORARY_SIZE // scores.shape[0]):
             scores = scores + self.standardized(variants[piece]) @ values[piece]
         return self.project(scores)
 
@@ -353,7 +348,7 @@ def check_ld(ld: Any, n_variants: int) -> None:
         )
     xp = numpy_namespace if scipy.sparse.issparse(ld) else namespace_of(ld)
     tolerance = max(1e-6, 100 * float(xp.finfo(ld.dtype).eps))
-    for rows in slices(n_variants, n_variants):
+    for rows in slices(n_variants, TEMPORARY_SIZE // n_variants):
         block, across = ld[rows, rows.start :], ld[rows.start :, rows].T
         if scipy.sparse.issparse(ld):
             block, across = block.toarray(), across.toarray()

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.utils._arrays import slices
 
 BLOCK_SIZE = 96  # variants updated between two products with X
 
@@ -123,8 +124,7 @@ def contiguous(indices: np.ndarray) -> Block:
 def gram_parts(gram: np.ndarray) -> list[GramPart]:
     """Return the parts of a block's Gram matrix (b, b)."""
     parts = []
-    for start in range(0, len(gram), BLOCK_SIZE):
-        part = slice(start, min(start + BLOCK_SIZE, len(gram)))
-        triangle = np.tril_indices(part.stop - start, -1)
+    for part in slices(len(gram), BLOCK_SIZE):
+        triangle = np.tril_indices(part.stop - part.start, -1)
         parts.append(GramPart(part, gram[part, part][triangle], gram[part.stop :, part].copy()))
     return parts

@@ -8,7 +8,7 @@ from skgenetics.multitrait._design import BLOCK_SIZE, Block, Design, blocks_of, 
 from skgenetics.multitrait._missing_cells import MissingCells
 from skgenetics.multitrait._moments import Genotypes
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
-from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
 from skgenetics.utils._typing import Array
 
 BACKGROUND_BLOCK_SIZE = 256  # likewise if a product with an n x n matrix comes on top
@@ -72,7 +72,7 @@ class GenotypeDesign(Design):
         n_rows = UNPACKED // (block_size * self.n_traits)
         if n_rows < LEAST_ROWS or not is_numpy(self.xp):
             n_rows = Y.shape[0]
-        self.rows = [slice(start, start + n_rows) for start in range(0, Y.shape[0], n_rows)]
+        self.rows = list(slices(Y.shape[0], n_rows))
         log_det = 0.0 if background is None else background.log_det
         self.log_normalizer = -self.n_traits * (self.n_samples * np.log(2 * np.pi) + log_det) / 2
         self._multiply_blocks()

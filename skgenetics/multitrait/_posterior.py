@@ -7,6 +7,7 @@ import numpy as np
 
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait.solvers import VariantPosterior
+from skgenetics.utils._arrays import slices
 from skgenetics.utils._numba import kernel
 
 ROWS = 256  # variants whose moments are held at once
@@ -85,8 +86,7 @@ def deviations_and_sign_rates(
     components = prior.whitened(covariance)
     back, reaches = components.basis @ covariance.root, reached_traits(prior)
     sd, lfsr = np.empty_like(posterior.effects), np.empty_like(posterior.effects)
-    for start in range(0, len(sd), ROWS):
-        rows = slice(start, start + ROWS)
+    for rows in slices(len(sd), ROWS):
         second, low, high = (np.zeros_like(sd[rows]) for _ in range(3))
         summarize(
             posterior.partial_scores[rows] @ covariance.whitener,

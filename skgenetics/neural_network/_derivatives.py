@@ -20,7 +20,7 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from skgenetics.neural_network._network import Network, forward, input_gradient
-from skgenetics.utils._arrays import device_of, is_numpy, namespace_of, to_numpy
+from skgenetics.utils._arrays import device_of, is_numpy, namespace_of, slices, to_numpy
 from skgenetics.utils._typing import Array
 
 CACHE_SIZE = 2**18  # floats of a working set that should stay in the processor's cache
@@ -35,13 +35,6 @@ class TopPairs(NamedTuple):
     pairs: np.ndarray  # (k, 2), or (d, k, 2) for several tasks
     importances: np.ndarray  # (k,) or (d, k)
     n_evaluated: int  # pairs whose importance was computed, of m (m - 1) / 2
-
-
-def slices(n: int, size: int) -> Iterator[slice]:
-    """Yield slices that cut range(n) into pieces of at most `size`."""
-    size = max(1, int(size))
-    for start in range(0, n, size):
-        yield slice(start, min(start + size, n))
 
 
 def first_order(

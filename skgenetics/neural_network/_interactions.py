@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgenetics.neural_network._network import Network
-from skgenetics.utils._arrays import device_of, namespace_of
+from skgenetics.utils._arrays import device_of, namespace_of, slices
 from skgenetics.utils._typing import Array
 
 HIDDEN_SIZE = 2**18  # samples times units of the first hidden layer that one forward pass holds
@@ -97,9 +97,7 @@ def swap_pairs(
     if len(pairs) == 0:  # of one feature
         return contrasts
     features = np.unique(pairs)
-    height = max(1, HIDDEN_SIZE // network.weights[0].shape[1])
-    for start in range(0, n, height):
-        rows = slice(start, min(start + height, n))
+    for rows in slices(n, HIDDEN_SIZE // network.weights[0].shape[1]):
         logit = ChangedLogit(network, X[rows, :], center, slope, task, features)
         for permutation in permutations:
             donors = xp.asarray(permutation[rows], device=device)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from skgenetics.neural_network._network import Network, Trace, backward, forward
-from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._arrays import namespace_of, slices
 from skgenetics.utils._typing import Array
 
 ATTENTION_SIZE = 2**17  # floats of the attention worked on at a time, to stay in the cache
@@ -139,9 +139,7 @@ def task_gradient(
     d_attention = xp.empty_like(attention)
     d_coef, d_intercept = xp.zeros_like(K), xp.zeros_like(network.task_intercept)
     value = 0.0
-    height = max(1, ATTENTION_SIZE // m)
-    for start in range(0, attention.shape[0], height):
-        rows = slice(start, min(start + height, attention.shape[0]))
+    for rows in slices(attention.shape[0], ATTENTION_SIZE // m):
         A, Z, cell_weight = attention[rows, :], batch.Z[rows, :], batch.cell_weight[rows, :]
         gated = A * Z
         logit = gated @ K.T + network.task_intercept

@@ -24,7 +24,7 @@ from skgenetics.neural_network._objective import (
     add_coef_penalty,
     loss_and_gradient,
 )
-from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
 from skgenetics.utils._numba import kernel
 from skgenetics.utils._typing import Array
 
@@ -112,10 +112,9 @@ class Adam:
             arrays, gradient, self.first, self.second, strict=True
         ):
             size = math.prod(array.shape)
-            height = max(1, UPDATE_SIZE * array.shape[0] // max(1, size))
+            height = UPDATE_SIZE * array.shape[0] // max(1, size)
             compiled = size > COMPILED_SIZE and array.ndim == 2 and is_numpy(namespace_of(array))
-            for start in range(0, array.shape[0], height):
-                rows = slice(start, min(start + height, array.shape[0]))
+            for rows in slices(array.shape[0], height):
                 parts = [a[rows, ...] for a in (array, slope, first, second)]
                 if compiled:
                     scalars = (BETA_1, BETA_2, rate, epsilon)

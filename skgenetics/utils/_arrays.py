@@ -81,6 +81,13 @@ def float_dtype(array: Array) -> Any:
     return array.dtype if xp.isdtype(array.dtype, "real floating") else xp.float64
 
 
+def slices(n: int, size: float) -> Iterator[slice]:
+    """Yield slices that cut range(n) into pieces of at most `size`, and of 1 at least."""
+    step = max(1, int(size))
+    for start in range(0, n, step):
+        yield slice(start, min(start + step, n))
+
+
 def column_blocks(X: Any, dtype: Any, *, max_bytes: int = 2**25) -> Iterator[tuple[slice, Array]]:
     """Yield ``(slice, X[:, slice] as dtype)`` so that no float copy of an integer X is made.
 
@@ -88,9 +95,7 @@ def column_blocks(X: Any, dtype: Any, *, max_bytes: int = 2**25) -> Iterator[tup
     `max_bytes`. If X already has `dtype`, the blocks are views.
     """
     n_samples, n_columns = X.shape
-    width = max(1, int(max_bytes // (8 * max(n_samples, 1))))
-    for start in range(0, n_columns, width):
-        columns = slice(start, min(start + width, n_columns))
+    for columns in slices(n_columns, max_bytes // (8 * max(n_samples, 1))):
         block = X[:, columns]
         yield columns, namespace_of(block).astype(block, dtype, copy=False)
 
