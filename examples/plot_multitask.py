@@ -83,7 +83,7 @@ auc.round(3)
 
 
 def standard_error(values):
-    """Return that of a mean over random splits with 40% of people held out."""
+    """Return the standard error of a mean over random splits with 40% of people held out."""
     return np.sqrt(values.var(ddof=1) * (1 / len(values) + 0.4 / 0.6))
 
 

@@ -27,7 +27,7 @@ from skgenetics.metrics import masked_r2_score
 
 
 def make_wheat(seed):
-    """Return lines, their yields, and the large effects on each of them."""
+    """Return lines, their yields, and the large effects on each yield."""
     genotypes = make_genotypes(600, 800, recombination_rate=100.0, random_state=seed).data
     X = (genotypes > 0).astype(np.int8)
     X = X[:, X.std(axis=0) > 0.2]

@@ -331,7 +331,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         return move_to(y, xp, device)
 
     def _split(self, X: Any, xp: Any, device: Any) -> Columns:
-        """Return the covariates and the other columns; those of an array are views."""
+        """Return the covariates and the other columns, as views of an array."""
         if self.adjust_features:
             genotypes = X.select_dtypes("int8").to_numpy() if hasattr(X, "iloc") else X
             if genotypes.shape[1]:
@@ -355,7 +355,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         return Columns(C, features)
 
     def _feature_positions(self) -> np.ndarray:
-        """Return the positions of the columns that are no covariates."""
+        """Return the positions of the columns that are not covariates."""
         return np.delete(np.arange(self.n_features_in_), self.covariates_)
 
     def _names(self, columns: ArrayLike, mask: np.ndarray) -> str:
@@ -386,7 +386,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         if exhausted.any():
             warnings.warn(
                 f"{exhausted.sum()} of {exhausted.size} targets have no more observed samples than "
-                f"the {C.shape[1]} covariates and the intercept have coefficients: nothing of them "
+                f"the {C.shape[1]} covariates and the intercept have coefficients: no residual "
                 "remains. Use fewer covariates, or leave these targets out.",
                 UserWarning,
                 stacklevel=3,

@@ -55,7 +55,7 @@ class FitData(NamedTuple):
 def fit_data(
     model: Any, X: Array, y: Array, sample_weight: ArrayLike | None, rng: np.random.RandomState
 ) -> FitData:
-    """Return the `FitData` of validated X and y; results have the dtype of X, or else that of y."""
+    """Return the `FitData` of validated X and y; results have the dtype of X, or else of y."""
     xp = namespace_of(X)
     single = y.dtype == xp.float32 and xp.isdtype(X.dtype, "integral")
     placement = Placement(xp, device_of(X), xp.float32 if single else float_dtype(X))

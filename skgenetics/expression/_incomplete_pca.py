@@ -35,7 +35,7 @@ class Loadings(NamedTuple):
 
 
 class Expectations(NamedTuple):
-    """What the E-step says of the scores z of some rows, given what is observed of them."""
+    """The E-step: moments of the scores z of some rows, given their observed cells."""
 
     rows: slice
     z: np.ndarray  # (m, q) means
@@ -192,7 +192,7 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.mean_ = loadings.mean
 
     def transform(self, X: ArrayLike) -> np.ndarray:
-        """Return the expected scores of the rows given what is observed of them.
+        """Return the expected scores of the rows given their observed cells.
 
         Parameters
         ----------

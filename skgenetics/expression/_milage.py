@@ -166,7 +166,7 @@ class MILAGERegressor(
         mean over all other tissues.
     variance_explained_ : dict
         Share of the variance of the training cells, "within" gene and tissue and in "total", that
-        "tissue_means", "cis", "trans" and "polygenic" explain, each beyond those before it.
+        "tissue_means", "cis", "trans" and "polygenic" explain, each beyond the parts before.
         Training fit proves nothing if there are more variants than individuals.
     train_scores_ : list of float
         R2 within gene and tissue of the cis and trans parts after each iteration.
@@ -297,7 +297,7 @@ class MILAGERegressor(
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> "MILAGERegressor":
-        """Fit the cis, trans and polygenic parts, each to what the others before it leave.
+        """Fit the cis, trans and polygenic parts, each to the residual of the parts before.
 
         Parameters
         ----------

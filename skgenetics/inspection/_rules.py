@@ -174,8 +174,8 @@ def _read_rules(rule: str | Sequence[str], layers: Sequence[Layer]) -> list[str]
         check_option(entry, f"rule[{number}]", RULES)
         if entry == "zb" and number > 0:
             raise ValueError(
-                f"rule[{number}] is 'zb', whose bounds are those of the input; use it in the first "
-                "layer only, and 'gamma' above."
+                f"rule[{number}] is 'zb', whose bounds are bounds of the input; use 'zb' in the "
+                "first layer only, and 'gamma' above."
             )
     return rules
 

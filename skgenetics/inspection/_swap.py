@@ -157,8 +157,8 @@ def response_of(estimator: Any) -> Callable[[Any], Array]:
     if hasattr(estimator, "decision_function"):
         return estimator.decision_function
     raise TypeError(
-        f"{type(estimator).__name__} is neither a regressor nor has it a decision_function. Wrap "
-        "it in an object that has one, for instance the log odds of predict_proba."
+        f"{type(estimator).__name__} is not a regressor and has no decision_function. Wrap "
+        "the model in an object with a decision_function, such as the log odds of predict_proba."
     )
 
 

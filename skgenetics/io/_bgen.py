@@ -105,7 +105,7 @@ def read_bgen(
         sample_ids = index.sample_ids
     else:
         raise ValueError(
-            f"{path.name} does not name its people: give the .sample file that belongs to it."
+            f"{path.name} does not name its people: pass the .sample file that belongs to it."
         )
     if len(sample_ids) != index.n_samples:
         raise ValueError(

@@ -322,7 +322,7 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch) -> str:
     if shared.sum() > half:
         return (
             f"{shared.sum():,} have their ID in the panel, at another position. The genome builds "
-            "differ (GRCh37 and GRCh38): lift one of them over."
+            "differ (GRCh37 and GRCh38): lift one table over."
         )
     return (
         "neither positions nor IDs agree. The genome builds differ (GRCh37 and GRCh38), or the "

@@ -376,7 +376,7 @@ def _variants_of(columns: Mapping[str, ArrayLike], name: str) -> "pd.DataFrame":
     if values_of["variant_id"] is None and values_of["base_pair_location"] is None:
         raise ValueError(
             f"{name} has columns {first_names([*columns], 8)}; expected rsid, chromosome, "
-            "position, allele1 and allele2, or some of them."
+            "position, allele1 and allele2, or some of these."
         )
     texts = [[""] * n_rows if values is None else values for values in values_of.values()]
     return variants_frame(

@@ -135,7 +135,7 @@ def training_background(design: Design) -> TrainingBackground | None:
 
 
 def background_deviations(background: TrainingBackground, X: Array) -> tuple[Array, Array]:
-    """Return the background's error in new samples given the training data.
+    """Return the background's error in new samples, conditional on the training data.
 
     The background of a sample x is A (Y - XB) besides an error, with A = x'X' Q delta / P, so that
     B reaches the prediction through x' - A X alone.

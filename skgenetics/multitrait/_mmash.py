@@ -45,7 +45,7 @@ class Arrays(Anything):
     """An array or a list, checked once its shape is known; not a single word."""
 
     def fits(self, value: Any) -> bool:
-        """Whether `value` was given and is no word."""
+        """Whether `value` is neither None nor a word."""
         return super().fits(value) and not isinstance(value, str)
 
 

@@ -14,7 +14,7 @@ FLOOR = 1e-4
 
 
 class ResidualCovariance(NamedTuple):
-    """Sigma, with what the sweeps need of it."""
+    """Sigma, and what the sweeps compute from Sigma."""
 
     matrix: np.ndarray  # (J, J)
     root: np.ndarray  # Sigma^1/2, symmetric

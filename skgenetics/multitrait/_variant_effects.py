@@ -129,7 +129,7 @@ class VariantEffectsMixin:
         return np.einsum("t,tij->ij", alpha, covariances) + (deviations.T * alpha) @ deviations
 
     def _column(self, variant: int | str) -> int:
-        """Return the column of a variant given by number or name."""
+        """Return the column of a variant, from its number or name."""
         if isinstance(variant, str):
             names = list(getattr(self, "feature_names_in_", []))
             if variant not in names:

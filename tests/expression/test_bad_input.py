@@ -24,7 +24,7 @@ from tests.expression.models import model
         ({"cis_windows": [None] * 20}, "for each gene; got \\[None"),
         ({"cis_windows": ["rs1"] * 20}, "list of variant names for each gene"),
         ({"cis_windows": [[9, 3]] * 20}, "window needs"),
-        ({"cis_windows": [[0, 5]] * 19 + [[4]]}, "that of gene 19 has 1"),
+        ({"cis_windows": [[0, 5]] * 19 + [[4]]}, "the window of gene 19 has 1"),
         ({"cis_windows": [[0.0, 5.0]] * 20}, "integers of shape"),
         ({"solver": "varpro", "loading_penalty": "l1"}, "loading_penalty='l1'. Use solver='prox"),
         ({"solver": "gd", "variant_penalty": "l1"}, "variant_penalty='l1'"),

@@ -204,7 +204,8 @@ def _numbered_windows(cis_windows, n_genes, columns):
     if odd.size:
         raise ValueError(
             "cis_windows must hold two integers for each gene, first column and the one after the "
-            f"last, or names of variants; that of gene {odd[0]} has {len(cis_windows[odd[0]])}."
+            f"last, or names of variants; the window of gene {odd[0]} has "
+            f"{len(cis_windows[odd[0]])}."
         )
     windows = to_numpy(cis_windows)
     if windows.shape != (n_genes, 2) or windows.dtype.kind not in "iu":

@@ -103,7 +103,7 @@ def as_text(values: Any) -> np.ndarray | None:
 
 
 def check_shape(values: np.ndarray, name: str, shape: tuple[int, ...], entry: str) -> None:
-    """Raise ValueError if `values` have another shape; `entry` is what each of them is of."""
+    """Raise ValueError if `values` have another shape; there is one value per `entry`."""
     if values.shape != shape:
         raise ValueError(
             f"{name} must have shape {shape}, one entry per {entry}; got {values.shape}."

@@ -28,7 +28,7 @@ class PlacedGene(NamedTuple):
 
 
 def check_genes(genes: Sequence[Gene]) -> None:
-    """Raise ValueError if a gene lacks what is drawn of it, or contradicts itself."""
+    """Raise ValueError if a gene lacks an entry that is drawn, or contradicts itself."""
     for gene in genes:
         if "name" not in gene or "start" not in gene:
             raise ValueError(f"Each gene needs 'name' and 'start'; got {gene}.")

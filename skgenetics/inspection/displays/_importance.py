@@ -318,7 +318,7 @@ class ImportanceDisplay(Display):
         self._check_shape((n_variants,), "variant", "positions", "chromosomes", "names")
         self._check_finite("importances", "positions")
         if self.chromosomes is not None and self.positions is None:
-            raise ValueError("chromosomes need positions, in base pairs within each of them.")
+            raise ValueError("chromosomes need positions, in base pairs within each chromosome.")
         if self.tasks is not None and len(self.tasks) != n_tasks:
             raise ValueError(f"tasks must name the {n_tasks} tasks; got {self.tasks}.")
 

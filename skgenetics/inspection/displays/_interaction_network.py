@@ -251,7 +251,7 @@ class InteractionNetworkDisplay(Display):
             )
 
     def _handles_of_chords(self) -> list[Artist]:
-        """Return the legend's chords of the largest importance and of half of it, by sign."""
+        """Return the legend's chords of the largest importance and of half that, by sign."""
         lines = import_matplotlib("lines")
         largest = np.abs(self.importances).max()
         return [
