@@ -125,7 +125,7 @@ def range_norm(z: Array, values: Array, vectors: Array) -> NoiseNorm:
     return NoiseNorm(float(xp.sum(rotated**2 * inverse)), int(xp.sum(xp.astype(keep, xp.int64))))
 
 
-def expected_residual(quadratic: Quadratic, moved: Array, mean: Array, variance: Array) -> Array:
+def expected_quadratic(quadratic: Quadratic, moved: Array, mean: Array, variance: Array) -> Array:
     """Return E_q of -2 linear'beta + beta' G beta, given moved = G mean; the paper's T_A - z'z."""
     xp = namespace_of(mean)
     return xp.sum((moved - 2 * quadratic.linear) * mean + quadratic.diagonal * variance, axis=-1)
@@ -134,7 +134,7 @@ def expected_residual(quadratic: Quadratic, moved: Array, mean: Array, variance:
 def log_likelihood(quadratic: Quadratic, residual: Array, residual_variance: Array) -> Array:
     """Return E_q log p(z | beta) - log p(z | beta = 0, s0^2 = 1): T1 of the paper.
 
-    `residual` is `expected_residual`. Where z_norm is None, s0^2 is a constant whose own terms are
+    `residual` is `expected_quadratic`. Where z_norm is None, s0^2 is a constant whose own terms are
     left out, so that the value is relative to beta = 0 at the same s0^2.
     """
     value = -residual / (2 * residual_variance)
@@ -174,7 +174,7 @@ def elbo(
         Prior probability of an effect, variances sigma_beta^2 of the slab and delta^2 of the spike,
         and s0^2.
     """
-    residual = expected_residual(quadratic, moved, mean, sd**2)
+    residual = expected_quadratic(quadratic, moved, mean, sd**2)
     likelihood = log_likelihood(quadratic, residual, residual_variance[..., 0])
     prior = log_prior_ratio(mean, sd, logit, pi=pi, slab=slab, spike=spike)
     return likelihood + namespace_of(mean).sum(prior, axis=-1)
@@ -246,7 +246,7 @@ def prior_gradient(
     d_slab = xp.sum(gate * (second / slab - 1), axis=-1, keepdims=True) / 2
     if quadratic.z_norm is None:
         return d_pi, d_slab, 0 * d_pi
-    error = quadratic.z_norm + expected_residual(quadratic, moved, mean, sd**2)[..., None]
+    error = quadratic.z_norm + expected_quadratic(quadratic, moved, mean, sd**2)[..., None]
     return d_pi, d_slab, (error / residual_variance - quadratic.rank) / 2
 
 

@@ -26,7 +26,7 @@ from skgenetics.finemapping._prior import FixedPrior, known_prior
 from skgenetics.finemapping._results import (
     BoundPath,
     fitted_attributes,
-    variants_frame,
+    posterior_frame,
 )
 from skgenetics.finemapping.solvers import Problem, Solver
 from skgenetics.loci._summary import Locus, validate_summary
@@ -397,7 +397,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         check_is_fitted(self)
         names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
         columns = self.z_, self.pip_, self.coef_, self.coef_sd_
-        return variants_frame(names, *columns, self.credible_sets_)
+        return posterior_frame(names, *columns, self.credible_sets_)
 
     def _check_parameters(self) -> None:
         """Raise if a parameter, or two parameters together, are not what the docstring says."""

@@ -72,7 +72,7 @@ class BoundPath:
         return [float(bound[best]) for bound in self.bounds if np.isfinite(bound[best])]
 
 
-def variants_frame(
+def posterior_frame(
     names: Sequence[str], z: Array, pip: Array, mean: Array, sd: Array, credible_sets: list
 ) -> "DataFrame":
     """Return a data frame with a row per variant; the strongest set of a variant counts."""

@@ -141,7 +141,7 @@ def validate_summary(
     if not several_traits:
         labelled["n_samples"] = n_samples
     labels = {name: row_labels(values) for name, values in labelled.items()}
-    z, ld_array = beside(wald_statistics(beta, se) if z is None else z, ld)
+    z, ld_array = z_beside_ld(wald_statistics(beta, se) if z is None else z, ld)
     check_statistics(z, several_traits)
     variant_names = common_labels(labels | ld_labels(ld, z.shape[0]))
     ld = make_ld(ld_array, z.shape[0])
@@ -181,7 +181,7 @@ def wald_statistics(beta: ArrayLike, se: ArrayLike) -> np.ndarray:
     return beta / se
 
 
-def beside(z: ArrayLike, ld: Any) -> tuple[Array, Any]:
+def z_beside_ld(z: ArrayLike, ld: Any) -> tuple[Array, Any]:
     """Return z and ld in the namespace of ld, z in its floating dtype; sparse LD stays so."""
     if scipy.sparse.issparse(ld):
         return move_to(z, numpy_namespace, "cpu", np.float64), ld

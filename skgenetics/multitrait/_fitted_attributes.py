@@ -142,7 +142,7 @@ class FittedAttributes:
         }
 
 
-def beside(X: Array, attributes: dict[str, Any], *, one_trait: bool) -> dict[str, Any]:
+def attributes_beside(X: Array, attributes: dict[str, Any], *, one_trait: bool) -> dict[str, Any]:
     """Return fitted attributes in the namespace of X; without the traits' axis for a 1-D y."""
     xp, device = namespace_of(X), device_of(X)
     dtype = float_dtype(X)

@@ -14,7 +14,7 @@ from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._background import background_deviations
 from skgenetics.multitrait._background_search import choose_design
 from skgenetics.multitrait._data import Data, data_of_samples, data_of_summary, names_or_numbers
-from skgenetics.multitrait._fitted_attributes import FittedAttributes, beside
+from skgenetics.multitrait._fitted_attributes import FittedAttributes, attributes_beside
 from skgenetics.multitrait._problem import is_low_rank, make_problem, warm_start_of
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
 from skgenetics.multitrait.solvers import SOLVERS, State
@@ -445,10 +445,10 @@ class MMASHRegressor(
             max_iter=self.max_iter,
             X=X,
             y=y,
-            attributes=lambda state: beside(X, fitted(state), one_trait=one_trait),
+            attributes=lambda state: attributes_beside(X, fitted(state), one_trait=one_trait),
         )
         design.grams.clear()  # the sweeps are over: room for the results
-        self.__dict__.update(beside(X, fitted(state), one_trait=one_trait))
+        self.__dict__.update(attributes_beside(X, fitted(state), one_trait=one_trait))
         self.converged_ = bool(state.converged)
         self.elbo_path_ = bounds
         self.covariance_names_ = list(problem.prior.names)

@@ -140,11 +140,11 @@ def test_prior_gradient_equals_the_complex_step(place):
 
 
 def test_learned_noise_is_a_stationary_point():
-    from skgenetics.finemapping._elbo import expected_residual
+    from skgenetics.finemapping._elbo import expected_quadratic
 
     *_, quadratic, q, prior = random_case()
     moved = quadratic.product(q["mean"])
-    total = quadratic.z_norm + expected_residual(quadratic, moved, q["mean"], q["sd"] ** 2)
+    total = quadratic.z_norm + expected_quadratic(quadratic, moved, q["mean"], q["sd"] ** 2)
     prior["residual_variance"] = total[:, None] / quadratic.rank + 1e-30j
     assert abs(bound(quadratic, q, prior)[0].imag / 1e-30) < 1e-10
 

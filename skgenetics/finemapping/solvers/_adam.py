@@ -14,7 +14,7 @@ from skgenetics.finemapping._elbo import (
     Quadratic,
     closed_form_prior,
     elbo,
-    expected_residual,
+    expected_quadratic,
     gradient,
     learning_norm,
     log_sigmoid,
@@ -392,7 +392,7 @@ def renewed_prior(
     if learned.slab:
         at = at._replace(log_slab=xp.log(slab))
     if learned.noise:
-        residual = expected_residual(quadratic, moved, at.mean, at.sd**2)[:, None]
+        residual = expected_quadratic(quadratic, moved, at.mean, at.sd**2)[:, None]
         noise = (quadratic.z_norm + residual) / quadratic.rank
         at = at._replace(log_noise=xp.log(xp.clip(noise, min=MIN_RESIDUAL_VARIANCE)))
     return at

@@ -269,7 +269,7 @@ def susie(
     while not converged:
         for k in range(n_effects):
             update_effect(fit, k, linear, scale, ld, prior, noise)
-        residual = expected_residual(fit, linear, diagonal)
+        residual = expected_quadratic(fit, linear, diagonal)
         likelihood = -residual / (2 * noise)
         if residual_variance is None:
             error = norm.z_norm + residual
@@ -328,7 +328,7 @@ def update_effect(
     fit.divergence[k] = fitted - fit.log_bf[k]  # KL(q_k || prior)
 
 
-def expected_residual(fit: EffectsFit, linear: np.ndarray, diagonal: np.ndarray) -> float:
+def expected_quadratic(fit: EffectsFit, linear: np.ndarray, diagonal: np.ndarray) -> float:
     """Return E[-2 linear'b + b'Gb]: the effects are independent, each on one variant."""
     effects = fit.alpha * fit.mean
     expected = (fit.total - 2 * linear) @ effects.sum(axis=0)
