@@ -70,12 +70,12 @@ class LocusData:
         items = {**description, **description.get("open", dict)(), "name": description["name"]}
         items.pop("open", None)
         region = {part: items.pop(part, None) for part in REGION}
-        others = {
+        fields = {
             part: items.pop(part)
             for part in ("name", "variants", "set_aside", "params")
             if part in items
         }
-        return cls(region=region, statistics=items, **others)
+        return cls(region=region, statistics=items, **fields)
 
     @property
     def z(self) -> np.ndarray:

@@ -410,12 +410,12 @@ def gibbs(
         if block < 0:
             continue
         means = Sums(*(total / rows.stop for total in sums))
-        kept = Draws(*(part[:, : rows.stop] for part in draws))
-        diagnostics = chain_diagnostics(kept.trace, means.pip)
+        finished = Draws(*(part[:, : rows.stop] for part in draws))
+        diagnostics = chain_diagnostics(finished.trace, means.pip)
         agree = diagnostics["rhat"] <= MAX_RHAT and diagnostics["pip_gap"] <= MAX_PIP_GAP
         yield GibbsState(
             **means._asdict(),
-            **kept._asdict(),
+            **finished._asdict(),
             diagnostics=diagnostics,
             converged=block == n_blocks - 1 and agree,
         )
