@@ -392,7 +392,7 @@ def test_the_bundled_data(tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     assert "this uses the bundled GEUVADIS extract" in done.stdout
