@@ -71,6 +71,7 @@ def test_learned_prior_integrates_over_its_hyperprior():
     np.testing.assert_allclose(state.pip.mean(axis=0), expected, atol=0.012)
 
 
+@pytest.mark.slow
 def test_learned_pi_under_a_heritability_integrates_over_its_prior():
     p, scale, pi_slab = 4, np.full(4, 20.0), 0.004
     R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])

@@ -213,6 +213,7 @@ def test_no_effect_at_all():
 @pytest.mark.parametrize(
     "solver", [SuSiE(), Gibbs(n_draws=400), CAVI(n_restarts=8)], ids=lambda solver: solver.name
 )
+@pytest.mark.slow
 def test_heritability_of_simulated_loci_is_recovered(solver):
     h2, ratios, covered = 0.02, [], []
     for seed in range(20):

@@ -144,7 +144,7 @@ def test_one_locus_and_nothing_found():
     assert null.n_loci == 2
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6))
 def test_invariances(seed):
     rng = np.random.default_rng(seed)

@@ -107,7 +107,7 @@ def fit(X, y, windows, penalty="group_lasso", alpha=None, impute=None, n_jobs=No
     return fit_cis(X, y, np.ones(len(y)), windows, settings, np.random.RandomState(0))
 
 
-@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_windows_hold_the_effects(tensor, n_jobs):
     X, y = tensor(n=80, n_genes=3, pattern="samples")
     y[:, 0] += 4 * X[:, 4, None]

@@ -74,7 +74,14 @@ def test_lbfgs_finds_the_minimum_of_rosenbrock():
     np.testing.assert_allclose(state.x, 1, atol=1e-4)
 
 
-@pytest.mark.parametrize("pattern", ["samples", "genes", "cells"])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("samples", marks=pytest.mark.slow),
+        pytest.param("genes", marks=pytest.mark.slow),
+        "cells",
+    ],
+)
 @pytest.mark.parametrize("model", ["linear", "sigmoid"])
 def test_varpro_is_the_joint_minimum(tensor, model, pattern):
     _, y, weight, targets, design, params = problem(tensor, model, pattern)
@@ -129,7 +136,7 @@ def test_the_linear_model_of_full_rank_is_the_nuclear_norm(tensor):
     np.testing.assert_allclose(state.value, primal, rtol=1e-6)
 
 
-@pytest.mark.parametrize("pattern", ["samples", "cells"])
+@pytest.mark.parametrize("pattern", [pytest.param("samples", marks=pytest.mark.slow), "cells"])
 @pytest.mark.parametrize("model", ["linear", "sigmoid", "tensor"])
 def test_solvers_agree(tensor, model, pattern):
     *_, targets, design, params = problem(tensor, model, pattern)
@@ -174,7 +181,15 @@ def factors(params, design, model):
 
 
 @pytest.mark.parametrize("model", ["linear", "sigmoid", "tensor"])
-@pytest.mark.parametrize("kinds", [("l2", "l2"), ("l1", "l2"), ("l2", "l1"), ("l1", "l1")])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("l2", "l2"),
+        pytest.param(("l1", "l2"), marks=pytest.mark.slow),
+        pytest.param(("l2", "l1"), marks=pytest.mark.slow),
+        ("l1", "l1"),
+    ],
+)
 def test_values_fall(tensor, model, kinds):
     *_, targets, design, params = problem(tensor, model)
     penalties = Penalties(0.003, 0.03, 0.03, *kinds)
@@ -187,7 +202,14 @@ def test_values_fall(tensor, model, kinds):
 
 
 @pytest.mark.parametrize("model", ["linear", "tensor"])
-@pytest.mark.parametrize("kinds", [("l1", "l2"), ("l2", "l1"), ("l1", "l1")])
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        pytest.param(("l1", "l2"), marks=pytest.mark.slow),
+        pytest.param(("l2", "l1"), marks=pytest.mark.slow),
+        ("l1", "l1"),
+    ],
+)
 def test_l1_gives_exact_zeros_where_the_subgradient_allows(tensor, model, kinds):
     X, y, weight, targets, design, params = problem(tensor, model, explicit=kinds[0] == "l1")
     strong = (0.03, 0.3, 0.1) if model == "linear" else (0.005, 0.08, 0.02)
