@@ -29,7 +29,7 @@ ESTIMATORS = [
         random_state=0,
     ),
     LINAClassifier((20, 10), learning_rate_init=0.01, max_iter=60, random_state=0),
-    LINAClassifier((8,), activation="relu", solver="lbfgs", random_state=0),
+    LINAClassifier((8,), activation="relu", solver="lbfgs", max_iter=50, random_state=0),
     LINARegressor((20, 10), learning_rate_init=0.01, max_iter=60, random_state=0),
     LINARegressor((10, 5), batch_norm=True, learning_rate_init=0.01, max_iter=60, random_state=0),
     MILAGERegressor(random_state=0),

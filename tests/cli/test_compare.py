@@ -307,6 +307,7 @@ def test_results_do_not_depend_on_the_number_of_processes(study, capsys):
     pd.testing.assert_frame_equal(*tables)
 
 
+@pytest.mark.slow
 def test_variants_that_do_not_vary_in_a_training_fold(study, compare):
     """What covariates leave of them is rounding, which must not be scaled up to 1."""
     write_npz(study["X"])

@@ -266,7 +266,7 @@ def check_spoiled(finemap, changes):
 
 
 @pytest.mark.parametrize(
-    "max_examples", [30, pytest.param(FUZZED, marks=pytest.mark.slow)], ids=str
+    "max_examples", [15, pytest.param(FUZZED, marks=pytest.mark.slow)], ids=str
 )
 def test_spoiled_files(scan, finemap, max_examples):
     """Slow: SKGENETICS_FUZZ times ten files (all in five minutes with 1000)."""

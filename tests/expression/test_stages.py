@@ -47,6 +47,7 @@ def test_refits_end_where_each_part_fits_what_the_other_leaves(made):
     np.testing.assert_allclose(alone.loss_curve_[-1], fitted.loss_curve_[-1], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_refits_predict_better_where_factors_act_through_cis_variants():
     X = make_genotypes(600, 600, random_state=0).data
     starts = 9 * np.arange(40)

@@ -36,6 +36,7 @@ def peak(function):
         tracemalloc.stop()
 
 
+@pytest.mark.slow
 def test_mapped_genotypes_are_neither_copied_nor_turned_into_floats(mapped):
     model = MILAGERegressor(
         2, cis_windows=[[0, 20]] * 5, n_variants=P, cis_alpha=0.1, polygenic=True, tol=0.1,

@@ -40,7 +40,10 @@ def sample(z, R, scale, *, n_draws=4000, n_chains=2, seed=0, **options):
     return list(states)[-1]
 
 
-@pytest.mark.parametrize(("r", "tolerance"), [(0.3, 0.01), (0.7, 0.01), (0.95, 0.03), (1.0, 0.03)])
+LONG = [pytest.param(*case, marks=pytest.mark.slow) for case in ((0.3, 0.01), (0.95, 0.03))]
+
+
+@pytest.mark.parametrize(("r", "tolerance"), [(0.7, 0.01), (1.0, 0.03), *LONG])
 def test_pips_and_means_equal_enumeration(r, tolerance):
     p, scale = 10, np.full(10, 30.0)
     z = blocks(p, r) @ np.eye(p)[[1, 6]].T @ np.array([4.0, -3.0]) + 0.3 * np.sin(np.arange(p))

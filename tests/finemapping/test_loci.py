@@ -342,6 +342,7 @@ def test_dask():
     assert_same(spread, alone)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed(tmp_path):
     tmp_path = Path(str(tmp_path))  # as in the subprocess: a path pickles the parts it was made of
     output = tmp_path / "new" / "output"

@@ -85,6 +85,7 @@ def test_genotypes_of_the_scan_itself_are_no_panel():
     assert model.residual_variance_ == 1
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_the_noise_of_the_panel_saves_what_the_scans_own_ld_would_give():
     truth, sets, pips = [], [[], [], []], [[], [], []]
