@@ -8,7 +8,7 @@ from sklearn import clone, config_context
 
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
 from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs
-from skgenetics.utils._arrays import to_numpy
+from tests.arrays import as_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -176,7 +176,7 @@ def assert_same(value, expected, like, rtol):
     """`value` has the library and device of `like`, and the values of `expected`."""
     assert type(value) is type(like)
     assert value.device == like.device
-    np.testing.assert_allclose(to_numpy(value), expected, rtol=rtol, atol=rtol)
+    np.testing.assert_allclose(as_numpy(value), expected, rtol=rtol, atol=rtol)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import skgenetics
 
 PACKAGE = Path(skgenetics.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
+HERE = Path(__file__).parent
+TESTS = sorted(HERE.rglob("*.py"))
 FLOORS = (  # from the top; a room uses rooms below its floor only
     {"__main__"},
     {"cli"},
@@ -45,6 +47,19 @@ def _imported(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+def patched(path):
+    """Names that a file gives to monkeypatch as text."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    constants = (node.value for node in nodes if isinstance(node, ast.Constant))
+    texts = (value for value in constants if isinstance(value, str))
+    return tuple(text for text in texts if text.startswith("skgenetics.") and " " not in text)
+
+
+def is_private(part):
+    """Whether a part of a dotted name begins with one underscore."""
+    return part.startswith("_") and not part.startswith("__")
+
+
 def module_name(path):
     """The dotted name of a file of the package."""
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -63,6 +78,24 @@ def imported_modules(path):
 def room_of(name):
     """The room of a dotted name; names that the package itself exports stand on their own."""
     return name.split(".")[1] if "." in name else None
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(HERE)))
+def test_tests_use_public_names(path):
+    """Private files are tested in their own room; others ask as a user does.
+
+    What all rooms share may be asked for by the common tests, and the LD of a locus by the rooms
+    whose solvers take it.
+    """
+    room, shared = path.relative_to(HERE).parts[0], "loci"
+    if room.endswith(".py"):
+        room, shared = "utils", "_version"
+    if room == "oracles":
+        return
+    for name in imported(path) + patched(path):
+        parts = name.split(".")
+        if parts[0] == "skgenetics" and any(is_private(part) for part in parts[1:]):
+            assert parts[1] in (room, shared), f"{path.relative_to(HERE)} imports {name}"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -86,7 +119,7 @@ def test_private_names_stay_in_their_room(path):
     room = room_of(module_name(path))
     for name in imported(path):
         parts = name.split(".")
-        private = [part for part in parts[1:] if part.startswith("_") and part != "__main__"]
+        private = [part for part in parts[1:] if is_private(part)]
         assert not (parts[0] == "sklearn" and private), f"private scikit-learn: {name}"
         if parts[0] == "skgenetics" and room_of(name) in {"finemapping", "multitrait"} | {
             "expression",

@@ -2,10 +2,11 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skgenetics.datasets import load_geuvadis, make_genotypes
+from tests.hypothesis_settings import examples
 from tests.oracles.datasets_naive import squared_correlation
 
 BINS = [0, 1_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000]
@@ -154,7 +155,7 @@ def test_missing_calls():
     assert not np.isnan(floating.complete_data).any()
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     n_samples=st.integers(1, 40),
     n_variants=st.integers(1, 60),

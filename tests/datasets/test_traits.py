@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skgenetics.datasets import (
@@ -10,12 +10,13 @@ from skgenetics.datasets import (
     make_summary_statistics,
     make_trait,
 )
+from tests.hypothesis_settings import examples
 from tests.oracles.datasets_naive import variance
 
 MAKERS = [make_trait, make_multitrait, make_case_control, make_expression_tensor]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     h2=st.floats(0, 0.99),
     n_causal=st.one_of(st.integers(1, 40), st.floats(0.001, 0.999)),

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact
 
 from skgenetics.expression import gene_set_enrichment, gene_set_overlap
+from tests.hypothesis_settings import examples
 from tests.oracles.expression_gsea import enrichment_score
 
 NAMES = [f"gene{i}" for i in range(120)]
@@ -24,7 +25,7 @@ def big(members):
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 1.0, 2.0]))
-@settings(max_examples=30, deadline=None)
+@examples(30)
 def test_scores_are_those_of_the_loop(seed, weight):
     scores = np.random.default_rng(seed).normal(size=120)
     table = gene_set_enrichment(

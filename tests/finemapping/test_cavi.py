@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skgenetics import FinemapMiXeR
@@ -12,6 +12,7 @@ from skgenetics.finemapping._elbo import NoiseNorm
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers import CAVI
 from skgenetics.finemapping.solvers._cavi import CaviState, cavi, cavi_sweep, distinct_modes
+from tests.hypothesis_settings import examples
 from tests.oracles.finemapping import enumerate_posterior
 
 
@@ -54,7 +55,7 @@ def test_independent_variants_are_exact():
 
 
 @example(seed=1192, learned=(True, True, False))  # every variant has an effect: pi goes to 1
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(seed=st.integers(0, 10_000), learned=st.tuples(st.booleans(), st.booleans(), st.booleans()))
 def test_bound_never_falls(seed, learned):
     z, R, scale = random_locus(seed, shared=2.0)

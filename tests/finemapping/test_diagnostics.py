@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
@@ -23,6 +23,7 @@ from skgenetics.finemapping._diagnostics import (
 )
 from skgenetics.loci._ld import DenseLD, ShrunkLD
 from skgenetics.preprocessing import GenotypeImputer
+from tests.hypothesis_settings import examples
 
 N = 1e9  # Wald statistics and z then agree
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -124,7 +125,7 @@ def test_the_estimate_finds_the_share_that_was_simulated():
 # forms of the same locus
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.integers(0, 10**6))
 def test_order_and_counted_alleles_do_not_matter(seed):
     ld, rng = locus(seed=3)

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from skgenetics.finemapping._elbo import NoiseNorm, range_norm
 from skgenetics.finemapping.solvers._susie import EffectsPrior, fit_single_effect, susie
 from skgenetics.loci._ld import DenseLD
+from tests.hypothesis_settings import examples
 from tests.oracles.finemapping import single_effect_evidence, two_effect_evidence
 
 
@@ -80,7 +81,7 @@ def test_two_effects_stay_below_their_evidence_and_come_close(seed):
     assert evidence - state.bound < 3
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     seed=st.integers(0, 10_000),
     n_effects=st.integers(1, 6),

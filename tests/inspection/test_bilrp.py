@@ -2,12 +2,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import config_context
 
 from skgenetics.inspection import _relevance, bilrp, relevance
-from skgenetics.utils._arrays import to_numpy
+from tests.arrays import as_numpy
+from tests.hypothesis_settings import examples
 from tests.oracles.bilrp_naive import mixed_derivatives, network, pair_relevance, product, shares
 
 LEAKY = ("leaky_relu", 0.2)
@@ -201,7 +202,7 @@ def networks(draw):
     return layers, rule, dosages(3, widths[0], seed=seed + 1)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(networks(), st.booleans())
 def test_relevance_is_conserved(case, normalize):
     layers, rule, X = case
@@ -235,7 +236,7 @@ def test_epsilon_loses_relevance_and_says_so(layers):
     assert np.abs(expected).max() > 0.01
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.integers(0, 10**6), st.floats(0.01, 100), st.floats(0.01, 100))
 def test_homogeneous_without_biases(seed, scale, scale2):
     layers = make_layers((9, 6, 4), (LEAKY, "relu"), seed=seed, bias=0.0)
@@ -397,9 +398,9 @@ def test_values_equal_numpy(library, rule, dtype):
         ):
             assert type(ask(found)) is type(there[0])
             assert ask(found).device == there[0].device
-            np.testing.assert_allclose(to_numpy(ask(found)), ask(expected), **tolerance)
+            np.testing.assert_allclose(as_numpy(ask(found)), ask(expected), **tolerance)
         np.testing.assert_allclose(
-            to_numpy(found.conservation()), expected.conservation(), **tolerance
+            as_numpy(found.conservation()), expected.conservation(), **tolerance
         )
         for ask in (
             lambda e: e.pair(0, 1).todense(),

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics
 from skgenetics.io import Genotypes, harmonize, sample_index
+from tests.hypothesis_settings import examples
 from tests.oracles.harmonize_naive import OTHER_STRAND, match_rows
 
 pd = pytest.importorskip("pandas")
@@ -21,7 +22,7 @@ def frame(rows, **columns):
     return pd.DataFrame(rows, columns=PLACE).assign(**columns)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.lists(variants, min_size=1, max_size=12), st.lists(variants, min_size=1, max_size=12))
 def test_every_case_of_alleles_against_row_by_row_matching(rows, panel):
     z = 1.0 + np.arange(len(rows))
@@ -85,7 +86,7 @@ def simulated(n_variants=40):
 X, Z, ROWS = simulated()
 
 
-@settings(max_examples=12, deadline=None)
+@examples(12)
 @given(changes, changes, st.permutations(range(40)))
 def test_a_changed_copy_gives_the_same_posterior(of_statistics, of_panel, order):
     reference = FinemapMiXeR().fit_summary(Z, X.astype(float), n_samples=10_000)

@@ -1,8 +1,9 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skgenetics.io import match_samples
+from tests.hypothesis_settings import examples
 
 pd = pytest.importorskip("pandas")
 
@@ -16,7 +17,7 @@ def people(*pairs):
 names = st.lists(st.sampled_from("abcdefgh"), min_size=1, unique=True)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(first=names, second=names, third=names)
 def test_every_row_is_the_same_person_and_counts_add_up(first, second, third):
     sources = {"x": first, "y": second, "z": third}

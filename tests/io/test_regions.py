@@ -4,11 +4,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import norm
 
 from skgenetics.io import find_regions, read_regions
+from tests.hypothesis_settings import examples
 
 pd = pytest.importorskip("pandas")
 
@@ -52,7 +53,7 @@ def test_wide_regions_get_smaller_windows():
     assert (one.start, one.end, one.window) == (9_500_000, leads[-1] + 500_000, 500_000)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @example(rows=[(2, 6), (1, 6)], max_width=1)
 @given(
     st.lists(st.tuples(st.integers(1, 40), st.integers(0, 9)), min_size=1, max_size=40),

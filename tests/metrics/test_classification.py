@@ -1,7 +1,7 @@
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn import config_context
@@ -20,6 +20,7 @@ from skgenetics.metrics import (
     masked_roc_auc_score,
     masked_roc_auc_scorer,
 )
+from tests.hypothesis_settings import examples
 from tests.oracles.metrics_naive import area_under_roc, average_precision
 
 RANKINGS = [
@@ -93,7 +94,7 @@ def test_accuracy_counts_rows_right_on_all_observed_labels():
     assert masked_accuracy_score(np.array(["a", nan], dtype=object), ["a", "b"]) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(0, 10**6), st.sampled_from([0, 1, 2]))
 def test_invariances(seed, which):
     y, score, weight = make_labels(12, 2, seed)

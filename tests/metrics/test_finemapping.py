@@ -1,7 +1,7 @@
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import binom
@@ -16,6 +16,7 @@ from skgenetics.metrics import (
     pip_average_precision,
     pip_calibration_curve,
 )
+from tests.hypothesis_settings import examples
 from tests.oracles.metrics_naive import average_precision
 
 
@@ -144,7 +145,7 @@ def test_one_locus_and_nothing_found():
     assert null.n_loci == 2
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(st.integers(0, 10**6))
 def test_invariances(seed):
     rng = np.random.default_rng(seed)

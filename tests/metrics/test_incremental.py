@@ -1,13 +1,14 @@
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from sklearn import config_context
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics import incremental_r2_score, incremental_roc_auc_score
+from tests.hypothesis_settings import examples
 from tests.oracles.metrics_naive import area_under_roc, logistic_log_odds, ols_r2
 
 
@@ -91,7 +92,7 @@ def test_area_of_equal_rows_is_one_half():
         assert_allclose(got, expected, atol=1e-12)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(st.integers(0, 10**6), st.sampled_from(SCORES))
 def test_invariances(seed, case):
     score, binary = case

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.integrate import quad
@@ -9,6 +9,7 @@ from sklearn import config_context
 from sklearn.exceptions import UndefinedMetricWarning
 
 from skgenetics.metrics import liability_r2_score, observed_to_liability_r2
+from tests.hypothesis_settings import examples
 
 
 def observed_r2_by_quadrature(r2, prevalence, case_fraction):
@@ -86,7 +87,7 @@ def test_is_the_squared_correlation_transformed():
     assert_allclose(liability_r2_score(y, score, prevalence=0.03), expected, rtol=1e-12)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(st.integers(0, 10**6), st.floats(0.001, 0.999))
 def test_invariances(seed, prevalence):
     y, score, weight = make_status(20, seed)

@@ -3,7 +3,7 @@ import pickle
 import array_api_strict
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,6 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skgenetics.metrics import masked_r2_score, masked_r2_scorer
+from tests.hypothesis_settings import examples
 from tests.oracles.metrics_naive import r2 as naive_r2
 
 SHAPES = [(30,), (30, 4), (30, 3, 2)]
@@ -134,7 +135,7 @@ def cells(draw):
     return y, prediction, weight
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(cells(), st.sampled_from(OPTIONS), st.randoms(use_true_random=False))
 def test_invariances(data, multioutput, random):
     y, prediction, weight = data
@@ -162,7 +163,7 @@ def test_invariances(data, multioutput, random):
         assert_allclose(score(y, prediction, weight, baseline=mean), reference, **close)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.integers(0, 10**6), st.floats(-1e4, 1e4), st.sampled_from(OPTIONS))
 def test_shift_of_truth_and_prediction(seed, shift, multioutput):
     y, prediction, weight = make_cells((20, 3), seed)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skgenetics.multitrait import _genotype_design
@@ -16,6 +16,7 @@ from skgenetics.multitrait._residual_covariance import (
 from skgenetics.multitrait.solvers import _coordinate_ascent
 from skgenetics.multitrait.solvers._variant_updates import update_block
 from skgenetics.multitrait.solvers._weights import updated_weights
+from tests.hypothesis_settings import examples
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive
 
@@ -105,7 +106,7 @@ def test_compiled_kernel_equals_its_python():
         np.testing.assert_allclose(compiled, python, rtol=1e-10, atol=1e-13)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(5, 25),

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 from sklearn import config_context
@@ -17,7 +17,8 @@ from sklearn.model_selection import GridSearchCV
 
 from skgenetics import MMASHRegressor
 from skgenetics.metrics import masked_r2_score
-from skgenetics.utils._arrays import to_numpy
+from tests.arrays import as_numpy
+from tests.hypothesis_settings import examples
 from tests.oracles import multitrait_naive as naive
 
 
@@ -265,7 +266,7 @@ def test_warm_start(traits):
         model.set_params(covariances=["independent"]).fit(X, Y)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(3, 25),
@@ -635,7 +636,7 @@ def test_deviations_and_warm_starts_on_another_device(traits):
         found = model.predict(there[0], return_std=True)
         assert found[1].device == there[0].device
         for one, other in zip(found, expected, strict=True):
-            np.testing.assert_allclose(to_numpy(one), other, rtol=1e-9)
+            np.testing.assert_allclose(as_numpy(one), other, rtol=1e-9)
         n_iter = model.n_iter_
         assert model.fit(*there).n_iter_ < n_iter
         assert model.sharing(4).keys() == host.sharing(4).keys()

@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skgenetics.neural_network import _derivatives
@@ -18,6 +18,7 @@ from skgenetics.neural_network._derivatives import (
     top_pairs,
 )
 from skgenetics.neural_network._network import forward
+from tests.hypothesis_settings import examples
 from tests.oracles.lina_naive import (
     load_reference,
     naive_gates,
@@ -168,7 +169,7 @@ def test_top_pairs_stop_early_where_few_features_interact():
     assert n_evaluated == 500 < m * (m - 1) / 2
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(
     sizes=st.lists(st.integers(1, 9), min_size=1, max_size=3),
     m=st.integers(2, 14),

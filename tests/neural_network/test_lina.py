@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from sklearn import config_context
@@ -16,6 +16,7 @@ from sklearn.neural_network import MLPClassifier
 
 from skgenetics.metrics import masked_roc_auc_scorer
 from skgenetics.neural_network import LINAClassifier, LINARegressor
+from tests.hypothesis_settings import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -286,7 +287,7 @@ def test_one_task_has_no_axis_of_tasks_in_the_second_order():
 
 
 @given(st.permutations(range(6)), st.sampled_from(["adam", "lbfgs"]))
-@settings(max_examples=10, deadline=None)
+@examples(10)
 def test_order_of_rows_does_not_matter_to_importances(order, solver):
     model = LINARegressor((6,), max_iter=3, solver=solver, random_state=0).fit(X, SCORE)
     rows = np.repeat(X[:6], 3, axis=0).astype(float)

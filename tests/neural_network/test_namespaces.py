@@ -6,7 +6,7 @@ from sklearn import config_context
 
 from skgenetics.inspection import swap_interactions
 from skgenetics.neural_network import LINAClassifier, LINARegressor
-from skgenetics.utils._arrays import to_numpy
+from tests.arrays import as_numpy
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -61,7 +61,7 @@ def test_importances_equal_numpy(asarray):
     for value, other in zip(values, expected + lists, strict=True):
         assert type(value) is type(X_xp)
         assert value.device == X_xp.device
-        np.testing.assert_allclose(to_numpy(value), other, rtol=1e-7, atol=1e-10)
+        np.testing.assert_allclose(as_numpy(value), other, rtol=1e-7, atol=1e-10)
     np.testing.assert_array_equal(top_xp.pairs, top.pairs)
     np.testing.assert_allclose(top_xp.importances, top.importances)
     np.testing.assert_allclose(operators_xp[5] @ X[0], operators[5] @ X[0], atol=1e-10)
@@ -79,7 +79,7 @@ def test_partial_fit_equals_numpy(asarray):
         for _ in range(3):
             other.partial_fit(asarray(X), asarray(labels))
         value = other.decision_function(asarray(X))
-    np.testing.assert_allclose(to_numpy(value), expected, rtol=1e-7)
+    np.testing.assert_allclose(as_numpy(value), expected, rtol=1e-7)
 
 
 def test_predictions_with_strings_are_numpy(asarray):

@@ -2,7 +2,7 @@ import array_api_strict
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
@@ -13,6 +13,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 
 from skgenetics.preprocessing import GenotypeImputer
+from tests.hypothesis_settings import examples
 from tests.oracles.preprocessing_naive import mean_dosage
 
 
@@ -121,7 +122,7 @@ def test_infinity_raises():
         GenotypeImputer().fit([[0.0, np.inf]])
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(arrays(np.int8, (7, 3), elements=st.sampled_from([-9, 0, 1, 2])))
 @pytest.mark.filterwarnings("ignore:.*no observed call:UserWarning")
 def test_imputing_keeps_means_and_twice_is_once(X):

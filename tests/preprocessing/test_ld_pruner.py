@@ -4,7 +4,7 @@ import array_api_strict
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_array_equal
@@ -12,6 +12,7 @@ from sklearn import config_context
 from sklearn.pipeline import make_pipeline
 
 from skgenetics.preprocessing import LDPruner, MinorAlleleFrequencyThreshold
+from tests.hypothesis_settings import examples
 from tests.oracles.preprocessing_naive import (
     correlation,
     greedy_pruning,
@@ -158,7 +159,7 @@ def test_unknown_names():
         LDPruner(positions={"a": 1}).fit(X)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(
     arrays(np.int8, (8, 6), elements=st.sampled_from([-9, 0, 1, 2])),
     st.sampled_from(["first", "maf"]),

@@ -4,7 +4,7 @@ import array_api_strict
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
@@ -12,6 +12,7 @@ from sklearn import config_context
 from sklearn.pipeline import make_pipeline
 
 from skgenetics.preprocessing import GenotypeImputer, MinorAlleleFrequencyThreshold
+from tests.hypothesis_settings import examples
 from tests.oracles.preprocessing_naive import minor_allele_frequency
 
 
@@ -107,7 +108,7 @@ def test_data_frames_and_names(genotypes):
     assert list(selector.get_feature_names_out()) == list(kept)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(arrays(np.int8, (9, 4), elements=st.sampled_from([-9, 0, 1, 2])))
 def test_counting_the_other_allele_changes_nothing(X):
     flipped = np.where(X < 0, X, 2 - X).astype(np.int8)

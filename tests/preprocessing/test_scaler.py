@@ -2,7 +2,7 @@ import array_api_strict
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
@@ -10,6 +10,7 @@ from sklearn import config_context
 from sklearn.preprocessing import StandardScaler
 
 from skgenetics.preprocessing import GenotypeScaler
+from tests.hypothesis_settings import examples
 
 
 @pytest.fixture
@@ -125,7 +126,7 @@ def test_input_untouched_and_names_kept(genotypes):
     assert_allclose(out.to_numpy(), scaled)
 
 
-@settings(deadline=None, max_examples=40)
+@examples(40)
 @given(
     arrays(np.float64, (6, 3), elements=st.floats(0, 2)),
     st.sampled_from(["binomial", "sd"]),

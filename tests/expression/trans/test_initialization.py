@@ -7,6 +7,7 @@ import pytest
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Lasso, MultiTaskLasso
 
+from skgenetics.expression.trans import _kernel
 from skgenetics.expression.trans._initialization import (
     EM_SIZE,
     EXACT_SIZE,
@@ -22,7 +23,6 @@ from skgenetics.expression.trans._initialization import (
 from skgenetics.expression.trans._kernel import CenteredGenotypes, GenotypeScale
 from skgenetics.expression.trans._targets import make_targets
 from skgenetics.expression.trans._variant_lasso import ALPHA_SHARE, variant_lasso
-from skgenetics.utils._arrays import column_blocks
 
 
 def test_scores_are_principal_components_of_samples(tensor):
@@ -124,7 +124,7 @@ def test_variants_of_factors_are_a_lasso(candidates, monkeypatch):
 
     monkeypatch.setattr(
         "skgenetics.expression.trans._kernel.column_blocks",
-        functools.partial(column_blocks, max_bytes=25_600),
+        functools.partial(_kernel.column_blocks, max_bytes=25_600),
     )  # 64 columns per block
     genotypes = CenteredGenotypes(X, GenotypeScale(np.zeros(200), 1.0))
     fit, columns, effects = variant_lasso(genotypes, scores, np.ones(50), candidates)
