@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._annotations import learn_annotations, validate_annotations
@@ -19,16 +18,16 @@ from skgenetics.finemapping._data import (
     quantitative_units,
 )
 from skgenetics.finemapping._diagnostics import settle_doubts
-from skgenetics.finemapping._elbo import NoiseNorm, log_sigmoid, residual_share
-from skgenetics.finemapping._panel import panel_noise
+from skgenetics.finemapping._elbo import log_sigmoid, residual_share
 from skgenetics.finemapping._posterior import Posterior, predictive_variance
-from skgenetics.finemapping._prior import FixedPrior, known_prior
+from skgenetics.finemapping._prior import FixedPrior
+from skgenetics.finemapping._problem import pose_problem
 from skgenetics.finemapping._results import (
     BoundPath,
     fitted_attributes,
     posterior_frame,
 )
-from skgenetics.finemapping.solvers import Problem, Solver
+from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
 from skgenetics.utils._callbacks import run_solver
@@ -77,10 +76,16 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     effect_variance : None, float or array-like of shape (n_variants,), default=None
         sigma_beta^2, the variance of an effect, in trait variances per squared allele. None:
         learned.
-    residual_variance : None or float, default=1.0
+    residual_variance : "auto", None or float, default="auto"
         sigma_0^2, the variance of the noise of z. 1 holds if the locus explains little of the
-        trait. None: learned, for a locus of large effects: from the trait itself in :meth:`fit`,
-        in :meth:`fit_summary` from z alone, which must lie in the range of ld.
+        trait. None: learned, from the trait itself in :meth:`fit`, in :meth:`fit_summary` from z
+        alone, which must lie in the range of ld. "auto": learned by :meth:`fit` of a quantitative
+        trait, else 1.
+    background : "auto" or float, default="auto"
+        tau^2, the variance of a background of small effects that every variant has beside the few
+        large ones, in the unit of effect_variance for a variant of the mean H: the background
+        explains tau^2 sum_i H_i of the trait. 0: none. "auto": learned, and exactly 0 unless the
+        locus asks for it.
     heritability : None or float, default=None
         h^2 of the locus, the share of the trait's variance that its variants explain on average:
         fixes sigma_beta^2 = h^2 / sum_i pi_i H_i. If causal_probability is None, pi_1 is learned
@@ -134,6 +139,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         The effect variance given, or the one learned (trait variances per squared allele).
     residual_variance_ : float
         sigma_0^2, given or learned; with what the errors of a panel's LD add (`panel_size`).
+    background_variance_ : float
+        tau^2 of the background, given or learned.
     heritability_ : float
         Of the locus: sum of H_i E[beta_i^2] over variants with an effect, the share of the trait's
         variance; H is the variance of the genotypes, or the heterozygosity given.
@@ -187,7 +194,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         "solver": [SolverName(), Instance(Solver, noun="a solver such as Gibbs()")],
         "causal_probability": [None, Numbers("a number or an array")],  # checked beside z
         "effect_variance": [None, Numbers("a number or an array")],
-        "residual_variance": [None, Number(low=0)],
+        "residual_variance": [Option("auto"), None, Number(low=0)],
+        "background": [Option("auto"), Number(low=0, closed="left")],
         "heritability": [None, Number(low=0, high=1)],
         "annotations": [None, Anything()],
         "max_effects": [Integer(low=1)],
@@ -205,7 +213,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         solver: str | Solver = "auto",
         causal_probability: ArrayLike | None = None,
         effect_variance: ArrayLike | None = None,
-        residual_variance: float | None = 1.0,
+        residual_variance: float | str | None = "auto",
+        background: float | str = "auto",
         heritability: float | None = None,
         annotations: ArrayLike | None = None,
         max_effects: int = 10,
@@ -220,6 +229,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.causal_probability = causal_probability
         self.effect_variance = effect_variance
         self.residual_variance = residual_variance
+        self.background = background
         self.heritability = heritability
         self.annotations = annotations
         self.max_effects = max_effects
@@ -406,7 +416,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             check_parameters(self.solver)
         if self.trait == "binary" and self.residual_variance is None:
             raise ParameterError(
-                "trait='binary' needs residual_variance=1.0: a score statistic's variance is known."
+                "trait='binary' needs residual_variance='auto' or 1.0: the variance of a score "
+                "statistic is known."
             )
         for first, second in (
             ("heritability", "effect_variance"),
@@ -436,7 +447,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         )
         n_variants = locus.z.shape[0]
         solver = choose_solver(self.solver, asks_pi=fixed.asks_pi, n_variants=n_variants)
-        problem = self._pose_problem(solver, locus, fixed)
+        problem = pose_problem(self, solver, locus, fixed)
         if self.annotations is not None:
             names = getattr(self, "feature_names_in_", None)
             design = validate_annotations(self.annotations, n_variants, names)
@@ -466,26 +477,6 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.elbo_path_ = path.of_best_start()
         self.credible_sets_ = solver.credible_sets(state, problem)
         return solver.posterior(state, locus)
-
-    def _pose_problem(self, solver: Solver, locus: Locus, fixed: FixedPrior) -> Problem:
-        """Return what `solver` is asked of a locus."""
-        noise = self.residual_variance
-        problem = Problem(
-            locus=locus,
-            fixed=fixed,
-            prior=known_prior(fixed, locus, has_pi=solver.has_pi),
-            residual_variance=noise,
-            noise_norm=solver.noise_norm(locus) if noise is None else NoiseNorm(),
-            max_effects=self.max_effects,
-            max_iter=solver.n_iterations(self.max_iter),
-            tol=solver.default_tol if self.tol is None else self.tol,
-            coverage=self.coverage,
-            min_purity=self.min_purity,
-            rng=check_random_state(self.random_state),
-        )
-        if noise is not None and locus.panel_size < np.inf:
-            return problem._replace(residual_variance=panel_noise(problem, noise))
-        return problem
 
 
 if FinemapMiXeR.__doc__ is not None:  # python -OO

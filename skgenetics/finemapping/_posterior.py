@@ -39,6 +39,8 @@ class Posterior(NamedTuple):
     """E[beta^2; the variant has an effect] (p,), of which variances and heritability are made."""
     residual_variance: float
     """s0^2, held or learned."""
+    background: float | None = None
+    """tau^2 of the background, if the solver learns it."""
 
 
 def predictive_variance(X: Array, X_mean: Array, covariance: Covariance, noise: float) -> Array:

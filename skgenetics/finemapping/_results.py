@@ -27,7 +27,7 @@ def fitted_attributes(
     xp, sd = namespace_of(posterior.mean), posterior.covariance.variances() ** 0.5
     score_of_means = float(xp.sum(posterior.mean * units.X_mean))
     return {
-        "z_": problem.locus.z,
+        "z_": problem.observed.z,
         "pip_": posterior.pip,
         "coef_": units.effect * posterior.mean,
         "coef_sd_": units.effect * sd,
@@ -50,8 +50,15 @@ def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
         "causal_probability_": fixed_or_learned(fixed.causal_probability, pi, locus),
         "effect_variance_": fixed_or_learned(fixed.effect_variance, slab, locus),
         "residual_variance_": posterior.residual_variance,
+        "background_variance_": background_variance(posterior, problem),
         "heritability_": float(namespace_of(explained).sum(explained)),
     }
+
+
+def background_variance(posterior: Posterior, problem: Problem) -> float:
+    """Return tau^2: as the solver learned it, or as it is part of the problem's likelihood."""
+    learned = posterior.background
+    return float(problem.background or 0.0) if learned is None else float(learned)
 
 
 class BoundPath:

@@ -112,5 +112,5 @@ def test_traits_that_are_not_binary_are_refused(y, message):
 
 
 def test_the_noise_of_score_statistics_is_not_learned():
-    with pytest.raises(ValueError, match=r"trait='binary' needs residual_variance=1.0"):
+    with pytest.raises(ValueError, match=r"trait='binary' needs residual_variance='auto'"):
         FinemapMiXeR(trait="binary", residual_variance=None).fit(np.eye(4), [0, 1, 0, 1])

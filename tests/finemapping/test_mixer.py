@@ -36,6 +36,7 @@ FAST_ADAM = {"solver": "adam", "max_iter": 2500, "tol": 1e9}
 def test_fit_equals_fit_summary_on_its_statistics(locus, options):
     X, y, _ = locus()
     X = X.astype(float)
+    options = {"residual_variance": 1.0} | options  # which fit learns by default
     model = FinemapMiXeR(**options).fit(X, y)
     summary = FinemapMiXeR(**options).fit_summary(
         wald_t(X, y), np.corrcoef(X.T), n_samples=len(y), heterozygosity=X.var(axis=0)

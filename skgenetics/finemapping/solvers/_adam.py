@@ -210,7 +210,7 @@ class Adam(Solver):
         return sets_of_pips(
             on_host(posterior.pip)[0],
             problem.prior_pip(posterior),
-            problem.locus.ld,
+            problem.observed.ld,
             **problem.set_rules(),
         )
 

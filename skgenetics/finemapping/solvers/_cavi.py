@@ -114,7 +114,7 @@ class CAVI(Solver):
             causal_variants(state, DRAWS_OF_SETS, problem.rng),
             on_host(posterior.pip)[0],
             problem.prior_pip(posterior),
-            problem.locus.ld,
+            problem.observed.ld,
             **problem.set_rules(),
         )
 

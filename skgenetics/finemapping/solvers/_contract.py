@@ -27,7 +27,10 @@ class Problem(NamedTuple):
     """A locus of p variants and what is asked about it."""
 
     locus: Locus
-    """z, LD and scale; its arrays are in the namespace of the data."""
+    """z, LD and scale of the likelihood; its arrays are in the namespace of the data."""
+    observed: Locus
+    """z and LD of the people, of which purity and heritability are; `locus` differs from it where
+    the likelihood does, as with a background."""
     prior: Prior
     """What is known of pi and sigma_beta^2."""
     fixed: FixedPrior
@@ -36,6 +39,10 @@ class Problem(NamedTuple):
     """s0^2, or None: learned."""
     noise_norm: NoiseNorm
     """What s0^2 is learned from."""
+    background: float | None
+    """tau^2, the variance of a background of small effects, as `with_background` takes it; None:
+    learned. A solver with `learns_background` must see to it; for the others it is part of `locus`.
+    """
     max_effects: int
     """The most effects that a solver with `sums_effects` may use."""
     max_iter: int
@@ -107,6 +114,8 @@ class Solver(BaseEstimator):
     """Whether it needs the dense LD matrix (p, p)."""
     sums_effects: ClassVar[bool] = False
     """Whether it fits at most `max_effects` effects; with one it asks nothing of the LD."""
+    learns_background: ClassVar[bool] = False
+    """Whether it takes `background` of the problem and says in its `Posterior` what it is."""
     is_sampler: ClassVar[bool] = False
     """Whether it draws. A chain that has not converged needs more draws and is no sign of LD that
     does not fit."""

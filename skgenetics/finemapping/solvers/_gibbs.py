@@ -136,7 +136,7 @@ class Gibbs(Solver):
             state.places.reshape(-1, MAX_STORED),
             on_host(posterior.pip)[0],
             problem.prior_pip(posterior),
-            problem.locus.ld,
+            problem.observed.ld,
             **problem.set_rules(),
         )
 

@@ -112,7 +112,7 @@ class SuSiE(Solver):
         """Return one set per effect."""
         effects = state.effects()
         return sets_of_effects(
-            effects.alpha, effects.log_bf, problem.locus.ld, **problem.set_rules()
+            effects.alpha, effects.log_bf, problem.observed.ld, **problem.set_rules()
         )
 
     def n_causal(self, state: SusieState, posterior: Posterior) -> np.ndarray:

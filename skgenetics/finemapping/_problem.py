@@ -1,0 +1,48 @@
+"""What a solver is asked of a locus: the `Problem` of an estimator's parameters."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from skgenetics.finemapping._elbo import NoiseNorm
+from skgenetics.finemapping._likelihood import with_background
+from skgenetics.finemapping._panel import panel_noise
+from skgenetics.finemapping._prior import FixedPrior, known_prior
+from skgenetics.finemapping.solvers import Problem, Solver
+from skgenetics.loci._summary import Locus
+
+
+def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPrior) -> Problem:
+    """Return what `solver` is asked of a locus by the parameters of a FinemapMiXeR."""
+    noise = estimator.residual_variance
+    if noise == "auto":
+        noise = None if observed.trait_known else 1.0
+    problem = Problem(
+        locus=observed,
+        observed=observed,
+        fixed=fixed,
+        prior=known_prior(fixed, observed, has_pi=solver.has_pi),
+        residual_variance=noise,
+        noise_norm=solver.noise_norm(observed) if noise is None else NoiseNorm(),
+        background=None if estimator.background == "auto" else float(estimator.background),
+        max_effects=min(estimator.max_effects, observed.z.shape[0]),
+        max_iter=solver.n_iterations(estimator.max_iter),
+        tol=solver.default_tol if estimator.tol is None else estimator.tol,
+        coverage=estimator.coverage,
+        min_purity=estimator.min_purity,
+        rng=check_random_state(estimator.random_state),
+    )
+    if noise is not None and observed.panel_size < np.inf:
+        problem = problem._replace(residual_variance=panel_noise(problem, noise))
+    return problem if solver.learns_background else held_background(problem)
+
+
+def held_background(problem: Problem) -> Problem:
+    """Return the problem with its background, as it is given or learned, in the likelihood."""
+    background = problem.background or 0.0
+    noise = problem.residual_variance
+    if background == 0:
+        return problem._replace(background=0.0)
+    locus = with_background(problem.observed, background, 1.0 if noise is None else noise)
+    return problem._replace(locus=locus, background=background)

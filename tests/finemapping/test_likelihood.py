@@ -1,0 +1,93 @@
+"""Likelihoods other than z ~ N(R S b, s0^2 R): against multivariate normal densities."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from skgenetics import FinemapMiXeR
+from skgenetics.finemapping._likelihood import with_background
+from skgenetics.finemapping.solvers import SOLVERS, Gibbs
+from skgenetics.loci._summary import validate_summary
+
+P, N = 6, 2000
+R = 0.7 ** np.abs(np.subtract.outer(np.arange(P), np.arange(P)))
+Z = np.random.default_rng(0).multivariate_normal(5 * R[2], R)
+H = np.linspace(0.1, 0.5, P)
+
+
+def background_density(variance, noise):
+    """A function of effects b: log p(z | b) with the background, by its covariance."""
+    S = np.diag(np.sqrt(N * H))
+    u = np.diag(variance * H.mean() / H)
+    covariance = noise * R + R @ S @ u @ S @ R
+    return lambda z, b: multivariate_normal.logpdf(z, R @ S @ b, covariance)
+
+
+@pytest.mark.parametrize("noise", [1.0, 0.6])
+def test_background_is_the_normal_density(noise):
+    locus = validate_summary(Z, R, n_samples=N, heterozygosity=H).locus()
+    exact, other = background_density(0.002, noise), with_background(locus, 0.002, noise)
+    rng = np.random.default_rng(1)
+    zero = np.zeros(P)
+    for _ in range(3):
+        b = rng.normal(scale=0.1, size=P)
+        expected = exact(locus.z, b) - exact(locus.z, zero)
+        v = other.scale * b
+        form = (2 * other.z @ v - v @ other.ld.product(v)) / (2 * noise)
+        np.testing.assert_allclose(form, expected, rtol=1e-9)
+
+
+def test_fewer_people_than_variants_stay_a_factor():
+    rng = np.random.default_rng(2)
+    X = rng.integers(0, 3, size=(12, 40)).astype(float)
+    X[0], X[1] = 0, 2  # no constant columns
+    z = rng.normal(size=40)
+    thin = with_background(validate_summary(z, X, n_samples=500).locus(), 0.01)
+    full = with_background(validate_summary(z, np.corrcoef(X.T), n_samples=500).locus(), 0.01)
+    v = rng.normal(size=40)
+    assert not hasattr(thin.ld, "matrix")
+    np.testing.assert_allclose(thin.ld.product(v), full.ld.product(v), rtol=1e-8)
+    np.testing.assert_allclose(thin.z, full.z, rtol=1e-8)
+
+
+def test_a_constant_variant_stays_without_an_effect():
+    h = np.where(np.arange(P) == 3, 0.0, H)
+    settings = {"n_samples": N, "heterozygosity": h, "on_mismatch": "ignore"}
+    model = FinemapMiXeR(background=0.001).fit_summary(Z, R, **settings)
+    assert model.pip_[3] == 0
+    assert np.isfinite(model.pip_).all()
+
+
+def test_pips_with_a_background_are_those_of_the_enumeration():
+    pi, slab, tau = 0.1, 0.05, 0.001
+    model = FinemapMiXeR(
+        solver=Gibbs(n_draws=10_000), causal_probability=pi, effect_variance=slab, background=tau,
+        random_state=0,
+    )  # fmt: skip
+    model.fit_summary(Z, R, n_samples=N, heterozygosity=H, on_mismatch="ignore")
+    S = np.diag(np.sqrt(N * H))
+    noise = R + R @ S @ np.diag(tau * H.mean() / H) @ S @ R
+    logs, gates = [], []
+    for config in itertools.product([0, 1], repeat=P):
+        g = np.array(config)
+        covariance = noise + slab * R @ S @ np.diag(g) @ S @ R
+        prior = np.sum(np.where(g, np.log(pi), np.log1p(-pi)))
+        logs.append(prior + multivariate_normal.logpdf(model.z_, np.zeros(P), covariance))
+        gates.append(g)
+    weights = np.exp(np.array(logs) - np.max(logs))
+    exact = weights @ np.array(gates) / weights.sum()
+    np.testing.assert_allclose(model.pip_, exact, atol=0.012)
+    assert model.background_variance_ == tau
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", [s for s in SOLVERS if s != "adam"])
+def test_no_background_is_the_plain_likelihood(solver):
+    options = {"solver": solver, "random_state": 0}
+    settings = {"n_samples": N, "on_mismatch": "ignore"}
+    none = FinemapMiXeR(**options, background=0).fit_summary(Z, R, **settings)
+    tiny = FinemapMiXeR(**options, background=1e-9).fit_summary(Z, R, **settings)
+    np.testing.assert_allclose(tiny.pip_, none.pip_, atol=1e-3)
+    assert none.background_variance_ == 0
