@@ -116,7 +116,8 @@ def finemap_loci(
           It runs in the process that fits the locus, so that no data are sent there:
           ``functools.partial(read_locus, path, start)``.
     estimator : FinemapMiXeR
-        Cloned for each locus, with a seed of its own.
+        Cloned for each locus, with a seed of its own, which follows from `random_state` and the
+        locus's name.
     n_jobs : int or None, default=None
         Loci at a time, as in joblib; with more than one, each runs on one BLAS thread.
         ``joblib.parallel_config`` sets another backend. Dask workers need one thread each, since
@@ -167,8 +168,8 @@ def finemap_loci(
 
     Notes
     -----
-    Apart from `seconds`, results depend neither on `n_jobs` nor on the order in which loci finish
-    nor on interruptions.
+    Apart from `seconds`, the result of a locus depends neither on `n_jobs` nor on the other loci
+    and their order, nor on interruptions.
 
     Examples
     --------
@@ -205,6 +206,7 @@ def finemap_loci(
         estimator=estimator,
         n_jobs=n_jobs,
         random_state=random_state,
+        names=[locus["name"] for locus in loci],
     )
     results = _gather(clone(estimator).set_callbacks(*callbacks), results, len(loci))
     result = Bunch(
@@ -227,10 +229,16 @@ def finemap_loci(
 def _tasks(
     loci: Sequence[Mapping[str, Any]], folder: Path | None, *, seeded: bool
 ) -> list[LocusTask]:
-    """Return the tasks of loci, with a file each if there is a folder."""
-    names = [locus["name"] for locus in loci]
-    paths = [folder and folder / f"{file_name(name, among=names)}.json.gz" for name in names]
-    return [LocusTask(locus, path, seeded) for locus, path in zip(loci, paths, strict=True)]
+    """Return the tasks of loci, with a file each if there is a folder.
+
+    The name of a file does not depend on the other loci: a capital in the name of a locus brings a
+    hash, since some file systems do not tell it from a small letter.
+    """
+    tasks = []
+    for locus in loci:
+        name = file_name(locus["name"], among=[locus["name"].casefold()])
+        tasks.append(LocusTask(locus, folder and folder / f"{name}.json.gz", seeded))
+    return tasks
 
 
 def _check_loci(loci: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -304,7 +312,8 @@ def _run_task(estimator: Any, task: LocusTask, seed: int) -> dict[str, "DataFram
 
 def _cache_key(estimator: Any, task: LocusTask, seed: int) -> str:
     """Return a hash of all that the result of a task follows from, the code included."""
-    settings = type(estimator), estimator.get_params(deep=False), seed if task.seeded else None
+    parameters = estimator.get_params(deep=False) | {"random_state": seed if task.seeded else None}
+    settings = type(estimator), parameters
     inputs = (__version__, code_identity(), settings, dict(task.description))
     return joblib.hash(inputs, coerce_mmap=True)
 

@@ -18,6 +18,7 @@ def run_parallel(
     estimator: Any = None,
     n_jobs: int | None = None,
     random_state: Any = None,
+    names: Sequence[str] | None = None,
 ) -> Iterator[Any]:
     """Yield ``function(estimator, unit, seed)`` for every unit, in the order of `units`.
 
@@ -33,6 +34,9 @@ def run_parallel(
         As in joblib. With more than one job each unit runs on one BLAS thread.
     random_state : int, RandomState instance or None
         Source of the seeds, one per unit: results do not depend on `n_jobs`.
+    names : sequence of str, optional
+        Of the units. The seed of a unit then follows from its name, whatever units are beside it;
+        else from its place.
 
     Yields
     ------
@@ -47,13 +51,19 @@ def run_parallel(
             f"failed: {error}. Use functions defined in a module, not lambdas, as its parameters."
         ) from error
     entropy = check_random_state(random_state).randint(np.iinfo(np.int32).max)
-    sequence = np.random.SeedSequence(entropy)
-    seeds = [int(child.generate_state(1)[0]) for child in sequence.spawn(len(units))]
+    keys = range(len(units)) if names is None else [list(name.encode()) for name in names]
+    seeds = [seed_of(entropy, key) for key in keys]
     n_threads = 1 if effective_n_jobs(n_jobs) > 1 else None
     return Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_run_unit)(function, estimator, unit, seed, n_threads)
         for unit, seed in zip(units, seeds, strict=True)
     )
+
+
+def seed_of(entropy: int, key: int | Sequence[int]) -> int:
+    """Return the seed of the unit `key`, its place or the bytes of its name."""
+    spawn_key = (key,) if isinstance(key, int) else (len(key), *key)
+    return int(np.random.SeedSequence(entropy, spawn_key=spawn_key).generate_state(1)[0])
 
 
 def _run_unit(

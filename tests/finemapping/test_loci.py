@@ -319,6 +319,23 @@ def test_results_do_not_depend_on_jobs_and_order():
     assert np.abs(other.variants["pip"] - alone.variants["pip"]).max() > 1e-6
 
 
+def test_a_locus_does_not_depend_on_those_beside_it(tmp_path):
+    loci = [{"name": name, **simulated(seed)} for seed, name in enumerate(("a", "b"))]
+    estimator = FinemapMiXeR(**GIBBS, random_state=0)
+    two = finemap_loci(loci, estimator, output=tmp_path)
+    written = {path: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+    more = [{"name": "first", **simulated(2)}, *loci[::-1], {"name": "A", **simulated(3)}]
+    five = finemap_loci(more, estimator, output=tmp_path)  # "A" is no "a" on any file system
+    for path, moment in written.items():
+        assert path.stat().st_mtime_ns == moment  # read, not fitted again
+    assert len(list(tmp_path.iterdir())) == 4
+    fresh = finemap_loci(more, estimator)
+    expected = two.variants.set_index("locus")["pip"]
+    for other in (five, fresh):
+        pip = other.variants.set_index("locus")["pip"]
+        np.testing.assert_array_equal(pip.loc[["a", "b"]], expected)
+
+
 def test_each_locus_has_its_own_seed():
     loci = [{"name": name, **simulated(0)} for name in "ab"]
     pip = finemap_loci(loci, FinemapMiXeR(**GIBBS, random_state=0)).variants["pip"].to_numpy()
