@@ -129,7 +129,9 @@ class Gibbs(Solver):
                 weights=locus.array(np.full(len(draws), 1 / len(draws))),
             ),
             slab_second=locus.array(second),
-            residual_variance=float(np.mean([block.trace[..., 2].mean() for block in state.blocks])),
+            residual_variance=float(
+                np.mean([block.trace[..., 2].mean() for block in state.blocks])
+            ),
         )
 
     def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
@@ -308,6 +310,8 @@ def draw_places(model, chain, sums, keep, weight):
     """
     causal = np.random.permutation(np.flatnonzero((chain.beta != 0.0) & (chain.log_odds < np.inf)))
     counted = np.random.randint(causal.shape[0]) if causal.shape[0] > 0 else -1
+    if keep and counted < 0:
+        sums.pip[chain.beta != 0.0] += 0.5
     for k in range(causal.shape[0]):
         i = causal[k]
         add_effect(model, chain, i, -chain.beta[i])
