@@ -17,9 +17,9 @@ from skgenetics.multitrait._moments import (
     modeled_traits,
     trait_moments,
 )
+from skgenetics.multitrait._noise_correlation import noise_correlation
 from skgenetics.multitrait._summary_design import (
     SummaryDesign,
-    trait_correlations,
     variant_trait_correlations,
 )
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
@@ -34,6 +34,8 @@ class Data(NamedTuple):
     traits: Traits
     modeled: ModeledTraits
     marginal: MarginalStatistics
+    noise_known: bool = False
+    """Whether Sigma is `marginal.moment`, which nothing is subtracted from."""
 
 
 def data_of_samples(
@@ -109,13 +111,25 @@ def informative_samples(
     return X, Y, weight
 
 
-def data_of_summary(statistics: SummaryStatistics, trait_correlation: ArrayLike | None) -> Data:
-    """Return the data of Wald statistics and LD; variants and traits are standardized."""
+def data_of_summary(
+    statistics: SummaryStatistics,
+    trait_correlation: ArrayLike | None,
+    allele_frequency: np.ndarray | None,
+) -> Data:
+    """Return the data of Wald statistics and LD; traits are standardized.
+
+    Variants are standardized too, unless `allele_frequency` (P,) of the counted alleles is given:
+    their mean is then 2 f and their variance 2 f (1 - f).
+    """
     n_variants, n_traits = statistics.z.shape
-    moment = trait_correlations(to_numpy(statistics.z).astype(float), trait_correlation)
+    moment = noise_correlation(to_numpy(statistics.z).astype(float), trait_correlation)
     correlation = variant_trait_correlations(statistics)
     people = to_numpy(statistics.n_samples).astype(float)
     ones, zeros, largest = np.ones(n_traits), np.zeros(n_variants), people.max()
+    mean, inverse_sd = zeros, zeros + 1
+    if allele_frequency is not None:
+        mean = 2 * allele_frequency
+        inverse_sd = 1 / np.sqrt(mean * (1 - allele_frequency))
     modeled = ModeledTraits(
         np.arange(n_traits),
         sd=ones,
@@ -129,7 +143,7 @@ def data_of_summary(statistics: SummaryStatistics, trait_correlation: ArrayLike 
     ld = xp.astype(ld, xp.float64, copy=False)
     return Data(
         SummaryDesign(ld, correlation / modeled.unit, moment, n_samples=largest),
-        Genotypes(zeros, zeros + 1, zeros + largest - 1),
+        Genotypes(mean, inverse_sd, zeros + largest - 1),
         Traits(people, 0 * ones, ones, moment),
         modeled,
         MarginalStatistics(
@@ -138,6 +152,7 @@ def data_of_summary(statistics: SummaryStatistics, trait_correlation: ArrayLike 
             moment=moment,
             n_samples=largest,
         ),
+        noise_known=True,
     )
 
 

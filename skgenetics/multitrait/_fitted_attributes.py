@@ -99,7 +99,7 @@ class FittedAttributes:
         noise = self.data.modeled.embedded_matrix(covariance.matrix, self.noise_unit)
         explained = np.zeros(len(noise))
         explained[columns] = explained_variance
-        total = explained + np.diag(noise)
+        total = np.ones(len(noise)) if self.data.noise_known else explained + np.diag(noise)
         pve = explained / np.where(total > 0, total, 1.0)
         attributes = {"residual_covariance_": noise, "pve_": pve}
         if covariance.factors is None or covariance.noise is None:

@@ -9,7 +9,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.loci._summary import validate_summary
+from skgenetics.loci._summary import per_variant, validate_summary
 from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._background import background_deviations
 from skgenetics.multitrait._background_search import choose_design
@@ -301,6 +301,7 @@ class MMASHRegressor(
             standardize=self.standardize,
             common_unit=is_low_rank(self.residual_covariance),
         )
+        self._takes_dosages = True
         return self._run(data, X, y)
 
     @with_callbacks
@@ -313,11 +314,13 @@ class MMASHRegressor(
         beta: ArrayLike | None = None,
         se: ArrayLike | None = None,
         trait_correlation: ArrayLike | None = None,
+        allele_frequency: ArrayLike | None = None,
     ) -> "MMASHRegressor":
-        """Fit from summary statistics: effects in SD of the trait per SD of the variant.
+        """Fit from summary statistics: effects in SD of the trait.
 
-        With z of the same samples as `ld`, the posterior is that of :meth:`fit` with polygenic=0
-        on standardized data.
+        With z of the same samples as `ld`, the posterior is that of :meth:`fit` on standardized
+        data, with polygenic=0 and residual_covariance=trait_correlation. The noise is not learned,
+        so the form that `residual_covariance` names does not matter; a matrix is held.
 
         Parameters
         ----------
@@ -334,8 +337,15 @@ class MMASHRegressor(
         beta, se : array-like of the shape of z, optional
             Effects and standard errors of the single-variant regressions, in place of z.
         trait_correlation : array-like of shape (n_traits, n_traits), optional
-            Correlations of the traits' z without effects: the correlations of the traits if these
-            share all their people. None: correlations over variants with abs(z) < 2 in every trait.
+            Correlations of the noise of z between the scans: the share of people in both times the
+            correlation of the traits. The identity if no person is in two scans; the correlations
+            of the traits if all people are in all scans. Effects that traits share are not
+            subtracted from it. None: estimated, per pair of traits, from the variants with
+            abs(z) < 2 in both, as bivariate normal within these limits.
+        allele_frequency : array-like of shape (n_variants,), optional
+            Frequencies f of the counted alleles. Given, effects are per allele, and
+            :meth:`predict` takes dosages: their mean is 2 f and their variance 2 f (1 - f). None:
+            effects are per SD of the variant, and there is no predict.
 
         Returns
         -------
@@ -352,6 +362,11 @@ class MMASHRegressor(
         statistics = validate_summary(
             z, ld, n_samples=n_samples, beta=beta, se=se, several_traits=True
         )
+        frequency = None
+        if allele_frequency is not None:
+            frequency = to_numpy(
+                per_variant(allele_frequency, "allele_frequency", statistics.z[:, 0], low=0, high=1)
+            ).astype(float)
         if np.isfinite(statistics.panel_size):
             raise ValueError(
                 f"ld holds the genotypes of a panel of {statistics.panel_size:.0f} people, and the "
@@ -362,9 +377,11 @@ class MMASHRegressor(
         if statistics.variant_names is not None:
             self.feature_names_in_ = statistics.variant_names
         self.n_features_in_ = statistics.z.shape[0]
-        data = data_of_summary(statistics, trait_correlation)
+        data = data_of_summary(statistics, trait_correlation, frequency)
         reported = beta if z is None else z
-        return self._run(data, statistics.z, reported)
+        self._run(data, statistics.z, reported)
+        self._takes_dosages = frequency is not None
+        return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Predict the traits as their posterior means.
@@ -384,6 +401,11 @@ class MMASHRegressor(
             Only with return_std=True.
         """
         check_is_fitted(self)
+        if not self._takes_dosages:
+            raise ValueError(
+                "predict needs the means and deviations of the dosages, which fit_summary was not "
+                "told: give it allele_frequency, the frequencies of the counted alleles."
+            )
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = as_genotypes(self, X, reset=False)
         coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T

@@ -90,7 +90,7 @@ def warm_start_of(model: Any, data: Data) -> Start | None:
 def make_problem(model: Any, data: Data, start: Start | None) -> Problem:
     """Return the `Problem`: the prior, and where weights, Sigma and effects start."""
     prior = mixture_prior(model, data.marginal, data.modeled, start)
-    covariance, step = starting_covariance(model, data.marginal, data.modeled, start)
+    covariance, step = starting_covariance(model, data, start)
     effects = None
     if start is not None:
         effects = start.effects(data.genotypes.inverse_sd, data.modeled)
@@ -165,14 +165,17 @@ def starting_weights(model: Any, n_weights: int, start: Start | None) -> np.ndar
 
 
 def starting_covariance(
-    model: Any, marginal: MarginalStatistics, traits: ModeledTraits, start: Start | None
+    model: Any, data: Data, start: Start | None
 ) -> tuple[ResidualCovariance, CovarianceStep | None]:
     """Return Sigma to start from or to hold, and its M-step or None."""
+    marginal, traits = data.marginal, data.modeled
     form, units = model.residual_covariance, np.outer(traits.noise_unit, traits.noise_unit)
     modeled = np.ix_(traits.columns, traits.columns)
     if not isinstance(form, str):
         fixed = check_residual_covariance(form, len(traits.names))
         return residual_covariance(fixed[modeled] / units), None
+    if data.noise_known:
+        return residual_covariance(marginal.moment / units), None
     if not traits.varies:
         return residual_covariance(np.eye(len(traits.sd))), None
     if is_low_rank(form):

@@ -5,12 +5,9 @@ from typing import Any
 import numpy as np
 
 from skgenetics.loci._summary import SummaryStatistics
-from skgenetics.multitrait._covariances import check_psd
 from skgenetics.multitrait._design import BLOCK_SIZE, Block, Design, blocks_of, gram_parts
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
-from skgenetics.utils._typing import Array, ArrayLike
-
-NULL_Z = 2.0  # variants whose abs(z) stays below it in every trait tell how the noise correlates
+from skgenetics.utils._typing import Array
 
 Rows = tuple[Array, Block]
 """Rows of LD (b, P) of a block, and the block."""
@@ -26,6 +23,7 @@ class SummaryDesign(Design):
     correlation : array (P, J), on the host
         Of variants and traits.
     trait_correlation : array (J, J), on the host
+        Y'Y / N. Only its diagonal, 1, is known; the rest adds a constant to the bound.
     n_samples : float
     order : array (P,) of int, or None
     """
@@ -114,31 +112,6 @@ class SummaryDesign(Design):
         for block in self.blocks:
             product += to_numpy(self.columns(block)[0].T @ self.beside(effects[block]))
         return np.sum(effects * product, axis=0) * self.norm / self.n_samples
-
-
-def trait_correlations(z: np.ndarray, trait_correlation: ArrayLike | None) -> np.ndarray:
-    """Return the correlations (J, J) of z (P, J) between traits without effects.
-
-    None: correlations of z over the variants with abs(z) < `NULL_Z` in every trait.
-    """
-    n_traits = z.shape[1]
-    if trait_correlation is None and n_traits == 1:
-        trait_correlation = np.eye(1)
-    elif trait_correlation is None:
-        null = z[np.all(np.abs(z) < NULL_Z, axis=1)]
-        if len(null) < 10 * n_traits:
-            raise ValueError(
-                f"Only {len(null)} variants have abs(z) < {NULL_Z} in every trait, too few to "
-                "estimate how the traits correlate: give trait_correlation."
-            )
-        trait_correlation = np.corrcoef(null.T)
-    correlations = to_numpy(trait_correlation).astype(float)
-    if correlations.shape != (n_traits, n_traits) or not np.allclose(np.diag(correlations), 1):
-        raise ValueError(
-            f"trait_correlation must have shape ({n_traits}, {n_traits}) and a diagonal of 1."
-        )
-    check_psd(correlations, "trait_correlation")
-    return correlations
 
 
 def variant_trait_correlations(statistics: SummaryStatistics) -> np.ndarray:

@@ -495,30 +495,60 @@ def t_statistics(X, Y):
     return r * np.sqrt((len(X) - 2) / (1 - r**2))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"update_order": "random", "random_state": 0}, {"residual_covariance": "diagonal"}],
-)
+@pytest.mark.parametrize("options", [{}, {"update_order": "random", "random_state": 0}])
 def test_summary_statistics_give_the_posterior_of_the_data(traits, options):
     X, Y = traits(p=150)
     X, Y = X / X.std(axis=0, ddof=1), Y / Y.std(axis=0)
-    model = MMASHRegressor(polygenic=0, **options).fit(X, Y)
+    correlation = np.corrcoef(Y.T)
+    model = MMASHRegressor(polygenic=0, residual_covariance=correlation, **options).fit(X, Y)
     z = t_statistics(X, Y)
-    summary = MMASHRegressor(polygenic=0, **options).fit_summary(
-        z=z, ld=np.corrcoef(X.T), n_samples=len(X), trait_correlation=np.corrcoef(Y.T)
+    summary = MMASHRegressor(**options).fit_summary(
+        z=z, ld=np.corrcoef(X.T), n_samples=len(X), trait_correlation=correlation
     )
     np.testing.assert_allclose(summary.coef_, model.coef_, atol=1e-8)
     np.testing.assert_allclose(summary.coef_sd_, model.coef_sd_, atol=1e-8)
     np.testing.assert_allclose(summary.lfsr_, model.lfsr_, atol=1e-8)
     np.testing.assert_allclose(summary.weights_, model.weights_, atol=1e-8)
-    np.testing.assert_allclose(summary.residual_covariance_, model.residual_covariance_, atol=1e-8)
-    np.testing.assert_allclose(summary.pve_, model.pve_, atol=1e-8)
+    np.testing.assert_allclose(summary.residual_covariance_, correlation, atol=1e-8)
+    np.testing.assert_allclose(summary.pve_, model.pve_ / (1 - model.pve_), atol=1e-8)
     np.testing.assert_allclose(summary.elbo_path_, model.elbo_path_, rtol=1e-8)
-    again = MMASHRegressor(polygenic=0, **options).fit_summary(
+    again = MMASHRegressor(**options).fit_summary(
         ld=np.corrcoef(X.T), n_samples=len(X), beta=3 * z, se=3 + 0 * z,
-        trait_correlation=np.corrcoef(Y.T),
+        trait_correlation=correlation,
     )  # fmt: skip
     np.testing.assert_allclose(again.coef_, summary.coef_, atol=1e-10)
+
+
+def test_predictions_of_dosages_from_summary_statistics(traits):
+    X, Y = traits(n=2000)
+    X = X.astype(float)
+    frequency = X.mean(axis=0) / 2
+    rest = {"z": t_statistics(X, Y), "ld": np.corrcoef(X.T), "n_samples": len(X)}
+    rest["trait_correlation"] = np.corrcoef(Y.T)
+    model = MMASHRegressor().fit_summary(**rest, allele_frequency=frequency)
+    scaled = (Y - Y.mean(axis=0)) / Y.std(axis=0)
+    known = MMASHRegressor(polygenic=0).fit(X, scaled)
+    # the deviations of these dosages are not quite those of Hardy-Weinberg proportions
+    np.testing.assert_allclose(model.predict(X), known.predict(X), atol=0.03)
+    without = MMASHRegressor().fit_summary(**rest)
+    sd = np.sqrt(2 * frequency * (1 - frequency))
+    np.testing.assert_allclose(without.coef_, model.coef_ * sd, atol=1e-12)
+    with pytest.raises(ValueError, match="give it allele_frequency"):
+        without.predict(X)
+    with pytest.raises(ValueError, match="allele_frequency must be"):
+        MMASHRegressor().fit_summary(**rest, allele_frequency=np.zeros(30))
+
+
+def test_effects_that_cohorts_share_are_not_noise():
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=(100, 6))
+    z[40] += np.sqrt(500 * 0.18)
+    model = MMASHRegressor().fit_summary(
+        z=z, ld=np.eye(100), n_samples=500, trait_correlation=np.eye(6)
+    )
+    assert model.pip_[40] > 0.999
+    assert np.delete(model.pip_, 40).max() < 0.9
+    np.testing.assert_array_equal(model.residual_covariance_, np.eye(6))
 
 
 def test_mr_mash_rss(shared):
@@ -606,6 +636,7 @@ def test_bad_summary_statistics(traits):
         ({"n_samples": [200, 200, np.inf]}, "n_samples"),
         ({"trait_correlation": np.eye(2)}, "trait_correlation must have shape"),
         ({"trait_correlation": None}, "give trait_correlation"),
+        ({"trait_correlation": np.ones((3, 3))}, "noise of trait 0 follows from that of 1, 2"),
     ]:
         with pytest.raises(ValueError, match=message):
             MMASHRegressor().fit_summary(**good | change)

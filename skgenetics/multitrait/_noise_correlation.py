@@ -1,0 +1,93 @@
+"""How the noise of z correlates between traits, from the z of variants without large effects.
+
+People shared by two scans make their z correlate even without effects, by the share of people times
+the correlation of the traits. Pairs (u, v) of z with abs(u), abs(v) < c follow a bivariate normal
+of correlation rho, truncated to that square. Leaving the truncation out would halve rho.
+"""
+
+import numpy as np
+from scipy.special import ndtr
+
+from skgenetics.multitrait._covariances import check_psd
+from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import ArrayLike
+
+NULL_Z = 2.0  # c: variants whose abs(z) stays below it in both traits tell how the noise correlates
+LEAST_PAIRS = 50  # variants that a correlation is estimated from
+LARGEST = 0.999  # correlation that is estimated
+N_STEPS = 1000  # of the grid of rho
+SINGULAR = 1e-4  # smallest eigenvalue of correlations whose traits differ
+
+
+def noise_correlation(z: np.ndarray, given: ArrayLike | None) -> np.ndarray:
+    """Return the correlations (J, J) of the noise of z (P, J), checked or estimated.
+
+    Raises
+    ------
+    ValueError
+        If they are not correlations, singular, or cannot be estimated.
+    """
+    n_traits = z.shape[1]
+    if given is None:
+        return nearest_correlation(truncated_correlations(z))
+    correlations = to_numpy(given).astype(float)
+    if correlations.shape != (n_traits, n_traits) or not np.allclose(np.diag(correlations), 1):
+        raise ValueError(
+            f"trait_correlation must have shape ({n_traits}, {n_traits}) and a diagonal of 1."
+        )
+    check_psd(correlations, "trait_correlation")
+    values, vectors = np.linalg.eigh(correlations)
+    if values[0] < SINGULAR:
+        alike = np.flatnonzero(np.abs(vectors[:, 0]) > 0.1)
+        raise ValueError(
+            f"trait_correlation is singular: the noise of trait {alike[0]} follows from that of "
+            f"{', '.join(map(str, alike[1:]))}. Leave one of these traits out."
+        )
+    return correlations
+
+
+def truncated_correlations(z: np.ndarray) -> np.ndarray:
+    """Return the likeliest correlations (J, J) of pairs of columns of z, each truncated."""
+    inside = np.where(np.abs(z) < NULL_Z, z, 0.0)
+    counted = (np.abs(z) < NULL_Z).astype(float)
+    n_pairs = counted.T @ counted
+    if n_pairs.min() < LEAST_PAIRS and z.shape[1] > 1:
+        raise ValueError(
+            f"Only {n_pairs.min():.0f} variants have abs(z) < {NULL_Z:g} in two of the traits, too "
+            "few to estimate how their noise correlates: give trait_correlation, for instance "
+            "the identity if no person is in two of the scans."
+        )
+    squares = (inside**2).T @ counted
+    products = inside.T @ inside
+    rho = np.linspace(-LARGEST, LARGEST, 2 * N_STEPS + 1)
+    log_share = np.log(share_inside(rho))
+    correlations = np.eye(z.shape[1])
+    for i, j in zip(*np.triu_indices(z.shape[1], 1), strict=True):
+        quadratic = squares[i, j] + squares[j, i] - 2 * rho * products[i, j]
+        loss = n_pairs[i, j] * (log_share + np.log1p(-(rho**2)) / 2) + quadratic / 2 / (1 - rho**2)
+        correlations[i, j] = correlations[j, i] = rho[np.argmin(loss)]
+    return correlations
+
+
+def share_inside(rho: np.ndarray) -> np.ndarray:
+    """Return P(abs(u) < c, abs(v) < c) at the correlations `rho`, an even grid about 0.
+
+    Its derivative is 2 [f(c, c) - f(c, -c)], f the density at correlation rho (Plackett 1954).
+    """
+    det = 1 - rho**2
+    density = np.exp(-(NULL_Z**2) / (1 + rho)) - np.exp(-(NULL_Z**2) / (1 - rho))
+    slope = 2 * density / (2 * np.pi * np.sqrt(det))
+    steps = np.diff(rho) * (slope[1:] + slope[:-1]) / 2
+    integral = np.concatenate([[0.0], np.cumsum(steps)])
+    middle = len(rho) // 2
+    return (2 * ndtr(NULL_Z) - 1) ** 2 + integral - integral[middle]
+
+
+def nearest_correlation(correlations: np.ndarray) -> np.ndarray:
+    """Return correlations (J, J) with their eigenvalues raised to at least `SINGULAR`."""
+    values, vectors = np.linalg.eigh(correlations)
+    if values[0] >= SINGULAR:
+        return correlations
+    raised = (vectors * np.maximum(values, 2 * SINGULAR)) @ vectors.T
+    sd = np.sqrt(np.diag(raised))
+    return raised / np.outer(sd, sd)
