@@ -24,13 +24,15 @@ from skgenetics.utils._arrays import (
     get_namespace_and_device,
     move_to,
     namespace_of,
+    slices,
     to_numpy,
 )
+from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import check_missing_codes, validate_sample_weight
+from skgenetics.utils._validation import as_array, check_missing_codes, validate_sample_weight
 
 
 class Columns(NamedTuple):
@@ -313,10 +315,31 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> Any:
         """Return X validated; a pandas data frame stays one, with the dtypes of its columns."""
-        if hasattr(X, "iloc"):
+        frame = as_frame(X)
+        if frame is not None:
             validate_data(self, X, reset=reset, skip_check_array=True)
+            self._check_frame_codes(frame)
+        if hasattr(X, "iloc"):
             return X
-        return validate_data(self, X, reset=reset, ensure_all_finite="allow-nan")
+        values, integer = as_array(X)
+        if integer is None:
+            values = validate_data(self, values, reset=reset, ensure_all_finite="allow-nan")
+            if self.adjust_features:
+                check_missing_codes(values)
+            return values
+        return check_array(values, estimator=self, input_name="X", ensure_all_finite="allow-nan")
+
+    def _check_frame_codes(self, frame: Any) -> None:
+        """Raise if columns of a data frame that are regressed, or on, hold codes."""
+        names = np.asarray(frame.columns)
+        covariates = resolve_columns(self.covariates, len(names), names, parameter="covariates")
+        variants = np.delete(np.arange(len(names)), covariates)
+        for chosen, ploidy in ((np.asarray(covariates), 3), (variants, 2)):
+            if ploidy == 2 and not self.adjust_features:
+                continue  # the regressor's own affair
+            for block in slices(chosen.size, 2**22 // max(frame.shape[0], 1)):
+                values, integer = frame_values(frame[:, chosen[block].tolist()], "X")
+                check_missing_codes(values, integer, names=names[chosen[block]], ploidy=ploidy)
 
     def _validate_target(self, X: Any, y: ArrayLike, xp: Any, device: Any) -> Array:
         """Return y of any rank, NaN allowed, on X's device."""
@@ -332,10 +355,6 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
 
     def _split(self, X: Any, xp: Any, device: Any) -> Columns:
         """Return the covariates and the other columns, as views of an array."""
-        if self.adjust_features:
-            genotypes = X.select_dtypes("int8").to_numpy() if hasattr(X, "iloc") else X
-            if genotypes.shape[1]:
-                check_missing_codes(genotypes)
         if hasattr(X, "iloc"):
             C = check_array(X.iloc[:, self.covariates_], ensure_all_finite="allow-nan")
             features = [X.iloc[:, self._feature_positions()]]

@@ -15,7 +15,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._parameters import Number, check_parameter
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_genotypes, check_missing_codes
+from skgenetics.utils._validation import as_array, as_genotypes, check_missing_codes
 
 SLOPES = {"relu": 0.0, "identity": 1.0}
 
@@ -126,9 +126,10 @@ def place_beside(
 ) -> tuple[Array, list[Layer]]:
     """Return X, checked and floating, and the layers in its namespace, on its device, as floats."""
     if isinstance(source, list | tuple):
-        xp, device = get_namespace_and_device(X)
+        X, integer = as_array(X, name)
         X = check_array(X, input_name=name)
-        check_missing_codes(X)
+        check_missing_codes(X, integer, name=name)
+        xp, device = get_namespace_and_device(X)
     else:
         X, xp, device = as_genotypes(source, X, reset=False)
     n_inputs = layers[0].weight.shape[0]

@@ -1,6 +1,7 @@
 """Interactions of pairs of features in the predictions of any estimator."""
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from sklearn.base import is_regressor
 from sklearn.utils import check_random_state
 
 from skgenetics.utils._arrays import device_of, get_namespace_and_device, namespace_of
+from skgenetics.utils._frames import as_frame
 from skgenetics.utils._parameters import Integer, check_parameter
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import check_pairs
+from skgenetics.utils._validation import as_array, check_pairs
 
 
 def swap_interactions(
@@ -42,7 +44,8 @@ def swap_interactions(
         :mod:`skgenetics.neural_network` compute the same number faster by
         ``second_order_importance(X, kind="swap")``.
     X : array-like of shape (n_samples, n_features)
-        Samples to explain. If X is a data frame, the estimator gets data frames.
+        Samples to explain. If X is a data frame, the estimator gets data frames of the
+        same kind, whose columns keep their dtypes.
     pairs : array-like of shape (n_pairs, 2), default=None
         Indices of features, or names of the data frame's columns; None: all pairs.
     target : None or int, default=None
@@ -78,51 +81,78 @@ def swap_interactions(
     """
     function = response_of(estimator)
     check_parameter(n_repeats, "n_repeats", [Integer(low=1)])
-    names = list(getattr(X, "columns", ()))
-    if names:
-        function, X = _of_frames(function, type(X), names), X.to_numpy()
-    if sparse.issparse(X):
-        X = X.toarray()
-    xp, device = get_namespace_and_device(X)
-    X = xp.asarray(X, device=device)
+    frame = as_frame(X)
+    names = [] if frame is None else frame.columns
+    if frame is None:
+        X = as_array(X.toarray() if sparse.issparse(X) else X)[0]
+        xp, device = get_namespace_and_device(X)
+        X = xp.asarray(X, device=device)
     n_samples, n_features = X.shape
     all_pairs = pairs is None
     if all_pairs:
         pairs = np.stack(np.triu_indices(n_features, 1), axis=1)
     else:
         pairs = check_pairs(pairs, n_features, names)
-    response = _SwappedResponse(function, X, target)
+    kind = _SwappedResponse if frame is None else _SwappedFrameResponse
+    response = kind(function, X if frame is None else frame, target)
     rng = check_random_state(random_state)
     total = 0
     for _ in range(n_repeats):
-        order = xp.asarray(rng.permutation(n_samples), device=device)
-        total = total + mean_contrasts(response, xp.take(X, order, axis=0), pairs) / n_repeats
+        replacement = response.permuted(rng.permutation(n_samples))
+        total = total + mean_contrasts(response, replacement, pairs) / n_repeats
     if all_pairs:
         total = symmetric_matrices(total, pairs, n_features)
-    total = xp.moveaxis(total, -1, 0)
+    total = namespace_of(total).moveaxis(total, -1, 0)
     return total[0, ...] if total.shape[0] == 1 else total
 
 
 class _SwappedResponse:
     """f at samples X some of whose features are replaced; values are (n_samples, n_columns)."""
 
-    def __init__(self, function: Callable[[Array], Array], X: Array, target: int | None):
+    def __init__(self, function: Callable[[Any], Array], X: Any, target: int | None):
         self.function, self.X, self.target = function, X, target
-        self.changed = namespace_of(X).astype(X, X.dtype, copy=True)
         self.unchanged = self(X, ())
 
-    def __call__(self, replacement: Array, features: tuple[int, ...]) -> Array:
+    @cached_property
+    def changed(self) -> Array:
+        """A copy of X, some of whose features are replaced for a while."""
+        return namespace_of(self.X).astype(self.X, self.X.dtype, copy=True)
+
+    def permuted(self, order: np.ndarray) -> Any:
+        """Return the rows of X in another order."""
+        xp = namespace_of(self.X)
+        return xp.take(self.X, xp.asarray(order, device=device_of(self.X)), axis=0)
+
+    def values(self, replacement: Any, features: tuple[int, ...]) -> Array:
         """Return f where `features` are those of `replacement`, an array like X."""
         for i in features:
             self.changed[:, i] = replacement[:, i]
         f = self.function(self.changed)
         for i in features:
             self.changed[:, i] = self.X[:, i]
+        return f
+
+    def __call__(self, replacement: Any, features: tuple[int, ...]) -> Array:
+        """Return f (n_samples, n_columns) where `features` are those of `replacement`."""
+        f = self.values(replacement, features)
         f = f[:, None] if f.ndim == 1 else f
         if self.target is None:
             return f
         check_parameter(self.target, "target", [Integer(low=0, high=f.shape[1] - 1)])
         return f[:, self.target : self.target + 1]
+
+
+class _SwappedFrameResponse(_SwappedResponse):
+    """The same for a data frame X, whose columns keep their names and dtypes."""
+
+    def permuted(self, order: np.ndarray) -> Any:
+        """Return the rows of X in another order."""
+        return self.X[order.tolist()]
+
+    def values(self, replacement: Any, features: tuple[int, ...]) -> Array:
+        """Return f where `features` are those of `replacement`, a data frame like X."""
+        columns = [replacement.get_column(self.X.columns[i]) for i in features]
+        return self.function(self.X.with_columns(*columns).to_native())
 
 
 def mean_contrasts(response: _SwappedResponse, replacement: Array, pairs: np.ndarray) -> Array:
@@ -160,8 +190,3 @@ def response_of(estimator: Any) -> Callable[[Any], Array]:
         f"{type(estimator).__name__} is not a regressor and has no decision_function. Wrap "
         "the model in an object with a decision_function, such as the log odds of predict_proba."
     )
-
-
-def _of_frames(function: Callable[[Any], Array], frame: type, names: list) -> Callable:
-    """Return `function`, which takes data frames, as a function of arrays."""
-    return lambda values: function(frame(values, columns=names))

@@ -324,7 +324,7 @@ def make_ld(ld: Any, n_variants: int) -> LD:
         if not bool(xp.all(xp.isfinite(ld))):
             raise ValueError("ld holds NaN or infinity: impute the panel's genotypes first.")
         if ld.shape[1] == n_variants:
-            check_missing_codes(ld)
+            check_missing_codes(ld, name="ld")
             return panel_ld(ld)
         if ld.shape[0] == n_variants:
             return factor_ld(ld)

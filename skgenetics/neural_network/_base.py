@@ -11,7 +11,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from skgenetics.neural_network._importances import NetworkImportances
 from skgenetics.neural_network._network import ModelState, Scales, copy_network, fold
@@ -31,7 +30,6 @@ from skgenetics.neural_network._training import (
 from skgenetics.utils._arrays import (
     check_same_namespace,
     device_of,
-    get_namespace_and_device,
     move_to,
     namespace_of,
     to_numpy,
@@ -49,7 +47,7 @@ from skgenetics.utils._parameters import (
     check_parameters,
 )
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import validate_sample_weight
+from skgenetics.utils._validation import as_genotypes, as_target, validate_sample_weight
 
 DIVERGED = 10  # times the loss of a constant, or 1: too large for chance or too few epochs
 N_SAMPLE = 1000  # training rows kept for feature_importances_
@@ -372,18 +370,9 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
         """Return X, y (as it came), and weights (n,) of the namespace and dtype of training."""
-        xp, device = get_namespace_and_device(X)
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            reset=reset,
-            validate_separately=(
-                {"accept_sparse": "csr", "ensure_all_finite": "allow-nan"},
-                {"ensure_2d": False, "dtype": None, "ensure_all_finite": "allow-nan"},
-            ),
-        )
-        self._check_missing_calls(X)
+        X, xp, device = as_genotypes(self, X, reset=reset, allow_nan=True, accept_sparse="csr")
+        y = as_target(self, y, allow_nan=True, dtype=None)
+        self._check_nan(X)
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         check_consistent_length(X, y)

@@ -10,6 +10,7 @@ from sklearn.utils import Bunch, check_random_state
 from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import as_array, check_missing_codes
 
 
 def decoy_selection(
@@ -121,8 +122,9 @@ def with_decoys(X: ArrayLike, random_state: np.random.RandomState) -> Array:
     if sparse.issparse(X):
         order = random_state.permutation(X.shape[0])
         return sparse.hstack([X, X.tocsr()[order]], format="csr")
+    X, integer = as_array(X)
     X = X if hasattr(X, "shape") else np.asarray(X)
-    X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    check_missing_codes(X, integer)
     order = random_state.permutation(X.shape[0])
     xp, device = get_namespace_and_device(X)
     X = xp.asarray(X, device=device)

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.neural_network._network import Network, forward, task_logit
 from skgenetics.neural_network._training import dense_rows, row_chunks
-from skgenetics.utils._arrays import check_same_namespace, get_namespace_and_device, namespace_of
+from skgenetics.utils._arrays import check_same_namespace, namespace_of
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import check_missing_codes
+from skgenetics.utils._validation import as_genotypes
 
 
 class FittedNetwork(BaseEstimator):
@@ -75,16 +75,14 @@ class FittedNetwork(BaseEstimator):
         """Return X (array or CSR), validated for a method called after fit."""
         check_is_fitted(self, "task_coef_")
         check_same_namespace(self, X, attribute="task_coef_", method=method)
-        get_namespace_and_device(X)
-        X = validate_data(self, X, reset=False, accept_sparse="csr", ensure_all_finite="allow-nan")
-        self._check_missing_calls(X)
+        X, _, _ = as_genotypes(self, X, reset=False, allow_nan=True, accept_sparse="csr")
+        self._check_nan(X)
         return X
 
-    def _check_missing_calls(self, X: Array) -> None:
-        """Raise ValueError if X holds missing calls."""
+    def _check_nan(self, X: Array) -> None:
+        """Raise ValueError if X holds NaN."""
         values = X.data if sparse.issparse(X) else X
         xp = namespace_of(values)
-        check_missing_codes(values)
         if xp.isdtype(values.dtype, "real floating") and bool(xp.any(xp.isnan(values))):
             raise ValueError(
                 f"X contains NaN, which {type(self).__name__} does not accept. Put "

@@ -1,23 +1,16 @@
 """Facts about the columns of a genotype matrix, found in blocks of columns.
 
-Dosages count one allele, from 0 to the ploidy. NaN, and any negative number in a matrix or data
-frame column of integers (-9, -127, -1), is a missing call.
+Dosages count one allele, from 0 to the ploidy. NaN, and codes by the rule of
+:mod:`skgenetics.utils._missing_codes`, are missing calls.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import numpy as np
-from sklearn.utils.validation import validate_data
-
-from skgenetics.utils._arrays import (
-    column_blocks,
-    device_of,
-    get_namespace_and_device,
-    namespace_of,
-)
+from skgenetics.utils._arrays import column_blocks, device_of, namespace_of
+from skgenetics.utils._missing_codes import Codes, is_missing
 from skgenetics.utils._moments import is_constant
-from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._typing import Array
 
 
 class DosageSummary(NamedTuple):
@@ -35,49 +28,21 @@ class DosageSummary(NamedTuple):
         return ~is_constant(self.variance, self.mean)
 
 
-def validate_dosages(estimator: Any, X: ArrayLike, *, reset: bool) -> tuple[Array, Any, Any]:
-    """Validate X, missing calls allowed, in its own dtype. Returns ``X, xp, device``."""
-    xp, device = get_namespace_and_device(X)
-    frame = X
-    X = validate_data(estimator, X, reset=reset, ensure_all_finite="allow-nan")
-    if hasattr(frame, "iloc"):
-        mark_missing(X, frame.dtypes)
-    return X, xp, device
-
-
-def mark_missing(X: np.ndarray, dtypes: Any) -> None:
-    """Write NaN for negative integers in X, converted from a data frame of `dtypes`.
-
-    A data frame of integers and floats becomes one array of floats, in which -9 would be data.
-    """
-    if X.dtype.kind == "f":
-        for column in [place for place, dtype in enumerate(dtypes) if dtype.kind == "i"]:
-            X[X[:, column] < 0, column] = np.nan
-
-
-def observed_blocks(
-    X: Array, dtype: Any, *, codes: Sequence[float] = ()
-) -> Iterator[tuple[slice, Array, Array]]:
-    """Yield ``columns, dosages, observed`` by blocks of columns; missing dosages are 0.
-
-    `codes` are further numbers that stand for a missing call.
-    """
+def observed_blocks(X: Array, codes: Codes, dtype: Any) -> Iterator[tuple[slice, Array, Array]]:
+    """Yield ``columns, dosages, observed`` by blocks of columns; missing dosages are 0."""
     xp = namespace_of(X)
-    signed = xp.isdtype(X.dtype, "signed integer")
     for columns, block in column_blocks(X, dtype):
-        observed = block >= 0 if signed else ~xp.isnan(block)
-        for code in codes:
-            observed = observed & (block != code)
-        yield columns, xp.where(observed, block, 0.0), observed
+        observed = ~is_missing(block, codes, columns)
+        yield columns, xp.where(observed, block, xp.zeros_like(block[:1, :])), observed
 
 
-def summarize_dosages(X: Array, *, codes: Sequence[float] = ()) -> DosageSummary:
+def summarize_dosages(X: Array, codes: Codes) -> DosageSummary:
     """Return the `DosageSummary` of X (n_samples, n_variants), in double precision."""
     xp, device = namespace_of(X), device_of(X)
     summary = DosageSummary(
         *(xp.empty((X.shape[1],), dtype=xp.float64, device=device) for _ in DosageSummary._fields)
     )
-    for columns, block, observed in observed_blocks(X, xp.float64, codes=codes):
+    for columns, block, observed in observed_blocks(X, codes, xp.float64):
         n_observed = xp.sum(xp.astype(observed, xp.float64), axis=0)
         denominator = xp.where(n_observed > 0, n_observed, 1.0)
         total = xp.sum(block, axis=0)

@@ -12,10 +12,10 @@ from skgenetics.preprocessing._dosages import (
     minor_allele_frequencies,
     observed_blocks,
     summarize_dosages,
-    validate_dosages,
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of, to_numpy
+from skgenetics.utils._missing_codes import Codes
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._parameters import (
     Anything,
@@ -26,6 +26,7 @@ from skgenetics.utils._parameters import (
     check_parameters,
 )
 from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import read_dosages
 
 NEAR_VARIANTS, NEAR_BASE_PAIRS = 1000, 500_000  # windows that are used if none is given
 
@@ -75,8 +76,8 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
 
     Notes
     -----
-    r is the correlation of dosages over the training samples, with missing calls (NaN, and negative
-    numbers in a matrix of integers) at the variant's mean. They stay missing in the output. A
+    r is the correlation of dosages over the training samples, with missing calls (NaN, and codes as
+    `GenotypeImputer` finds them) at the variant's mean. They stay missing in the output. A
     variant that is constant has r = 0 with all others and is kept. Columns that are not dosages
     come first under ``keep="maf"``.
 
@@ -151,19 +152,20 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         check_parameters(self)
         default = NEAR_VARIANTS if self.positions is None else NEAR_BASE_PAIRS
         window = default if self.window is None else self.window
-        X, xp, device = validate_dosages(self, X, reset=True)
+        X, codes, _ = read_dosages(self, X, reset=True, ploidy=self.ploidy)
+        xp, device = namespace_of(X), device_of(X)
         n_variants = X.shape[1]
         reach = window_starts(
             self._aligned("positions", np.arange(n_variants)),
             self._aligned("chromosomes", np.zeros(n_variants)),
             window,
         )
-        summary = summarize_dosages(X)
+        summary = summarize_dosages(X, codes)
         order = np.arange(n_variants)
         if self.keep == "maf":
             maf = to_numpy(minor_allele_frequencies(summary, self.ploidy))
             order = np.argsort(np.where(np.isnan(maf), -np.inf, -maf), kind="stable")
-        pairs = correlated_pairs(X, summary, reach, self.threshold)
+        pairs = correlated_pairs(X, codes, summary, reach, self.threshold)
         kept_for = prune(pairs, order)
         self.kept_for_ = move_to(kept_for, xp, device)
         self.support_ = move_to(kept_for == np.arange(n_variants), xp, device)
@@ -221,7 +223,7 @@ def window_starts(positions: np.ndarray, chromosomes: np.ndarray, window: float)
 
 
 def correlated_pairs(
-    X: Array, summary: DosageSummary, starts: np.ndarray, threshold: float
+    X: Array, codes: Codes, summary: DosageSummary, starts: np.ndarray, threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs ``(i, j)``, i < j, with i from ``starts[j]`` on and |r| > threshold.
 
@@ -235,12 +237,13 @@ def correlated_pairs(
     first, second = [], []
     for begin in range(0, n_variants, width):
         end = min(begin + width, n_variants)
-        tile = unit_columns(X, summary.mean, inverse_norm, slice(begin, end))
+        tile = unit_columns(X, codes, summary.mean, inverse_norm, slice(begin, end))
         start = move_to(starts[begin:end], xp, device)
         column = xp.arange(begin, end, device=device)
         for low in range(int(starts[begin]), end, width):
             high = min(low + width, end)
-            r = xp.matmul(unit_columns(X, summary.mean, inverse_norm, slice(low, high)).T, tile)
+            other = unit_columns(X, codes, summary.mean, inverse_norm, slice(low, high))
+            r = xp.matmul(other.T, tile)
             row = xp.arange(low, high, device=device)[:, None]
             linked = (row >= start[None, :]) & (row < column[None, :])
             linked = linked & (xp.clip(xp.abs(r), max=1.0) > threshold)
@@ -250,12 +253,13 @@ def correlated_pairs(
     return np.concatenate(first), np.concatenate(second)
 
 
-def unit_columns(X: Array, mean: Array, inverse_norm: Array, chosen: slice) -> Array:
+def unit_columns(X: Array, codes: Codes, mean: Array, inverse_norm: Array, chosen: slice) -> Array:
     """Return columns of X of mean 0 and length 1, missing dosages at the mean, in X's dtype."""
     xp = namespace_of(X)
     dtype = float_dtype(X)
     blocks = []
-    for columns, block, observed in observed_blocks(X[:, chosen], xp.float64):
+    codes = {code: columns[chosen] for code, columns in codes.items()}
+    for columns, block, observed in observed_blocks(X[:, chosen], codes, xp.float64):
         centered = xp.where(observed, block - mean[chosen][columns], 0.0)
         blocks.append(xp.astype(centered * inverse_norm[chosen][columns], dtype, copy=False))
     return blocks[0] if len(blocks) == 1 else xp.concat(blocks, axis=1)

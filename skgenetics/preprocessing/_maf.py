@@ -4,15 +4,12 @@ from typing import Any, ClassVar
 
 from sklearn.base import BaseEstimator
 
-from skgenetics.preprocessing._dosages import (
-    minor_allele_frequencies,
-    summarize_dosages,
-    validate_dosages,
-)
+from skgenetics.preprocessing._dosages import minor_allele_frequencies, summarize_dosages
 from skgenetics.preprocessing._selector import VariantSelectorMixin
-from skgenetics.utils._arrays import float_dtype
+from skgenetics.utils._arrays import float_dtype, namespace_of
 from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
 from skgenetics.utils._typing import ArrayLike
+from skgenetics.utils._validation import read_dosages
 
 
 class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
@@ -47,7 +44,7 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
 
     Notes
     -----
-    NaN, and negative numbers in a matrix of integers, are missing calls: they are left out of the
+    NaN, and codes as `GenotypeImputer` finds them, are missing calls: they are left out of the
     frequency and pass through `transform`, so that this step may stand before `GenotypeImputer`.
 
     A column that holds another number below 0 or above `ploidy` in training is not a dosage (a
@@ -95,8 +92,9 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
             If a parameter is out of range, X holds infinity, or no variant reaches the threshold.
         """
         check_parameters(self)
-        X, xp, _ = validate_dosages(self, X, reset=True)
-        maf = minor_allele_frequencies(summarize_dosages(X), self.ploidy)
+        X, codes, _ = read_dosages(self, X, reset=True, ploidy=self.ploidy)
+        xp = namespace_of(X)
+        maf = minor_allele_frequencies(summarize_dosages(X, codes), self.ploidy)
         support = xp.isnan(maf) | (maf >= self.threshold)
         if not bool(xp.any(support)):
             raise ValueError(

@@ -6,15 +6,11 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgenetics.preprocessing._dosages import are_dosages, summarize_dosages
-from skgenetics.utils._arrays import (
-    check_same_namespace,
-    float_dtype,
-    get_namespace_and_device,
-)
+from skgenetics.utils._arrays import check_same_namespace, float_dtype, namespace_of
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._parameters import Constraints, Integer, Option, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_genotypes
+from skgenetics.utils._validation import as_array, as_genotypes
 
 
 class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -56,8 +52,8 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     A variant that is constant in training becomes 0 in all samples, also in new ones that carry the
     allele, since nothing was learned about it. NaN is left out of the moments and stays NaN;
-    missing codes in int8 raise. The output is new: floats keep their dtype, integers become
-    float64.
+    codes for missing calls, as `GenotypeImputer` finds them, raise. The output is new: floats keep
+    their dtype, integers become float64.
 
     References
     ----------
@@ -103,11 +99,11 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of range, or X holds infinity or int8 missing codes.
+            If a parameter is out of range, or X holds infinity or codes for missing calls.
         """
         check_parameters(self)
-        X, xp, _ = as_genotypes(self, X, reset=True, allow_nan=True)
-        summary = summarize_dosages(X)
+        X, xp, _ = as_genotypes(self, X, reset=True, allow_nan=True, ploidy=self.ploidy)
+        summary = summarize_dosages(X, {})
         scale = xp.sqrt(summary.variance)
         if self.scale == "binomial":
             frequency = summary.mean / self.ploidy
@@ -135,7 +131,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="mean_", method="transform")
-        X, xp, _ = as_genotypes(self, X, reset=False, allow_nan=True)
+        X, xp, _ = as_genotypes(self, X, reset=False, allow_nan=True, ploidy=self.ploidy)
         scaled = xp.astype(X, float_dtype(X), copy=True)
         scaled -= xp.astype(self.mean_, scaled.dtype, copy=False)
         scaled *= xp.astype(reciprocal(self.scale_), scaled.dtype, copy=False)
@@ -161,8 +157,8 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="mean_", method="inverse_transform")
-        xp, _ = get_namespace_and_device(X)
-        X = check_array(X, ensure_all_finite="allow-nan")
+        X = check_array(as_array(X)[0], ensure_all_finite="allow-nan")
+        xp = namespace_of(X)
         if X.shape[1] != self.n_features_in_:
             raise ValueError(
                 f"X has {X.shape[1]} variants, but GenotypeScaler was fitted with "

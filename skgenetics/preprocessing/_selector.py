@@ -6,20 +6,24 @@ import numpy as np
 from sklearn.feature_selection import SelectorMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from skgenetics.preprocessing._dosages import mark_missing
 from skgenetics.utils._arrays import (
     check_same_namespace,
-    get_namespace_and_device,
+    device_of,
     move_to,
+    namespace_of,
     to_numpy,
 )
+from skgenetics.utils._frames import as_frame
+from skgenetics.utils._missing_codes import is_missing
 from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import as_array, read_dosages
 
 
 class VariantSelectorMixin(SelectorMixin):
     """Selector whose `fit` sets `support_`, a boolean array (n_variants,) in X's namespace."""
 
     support_: Array
+    ploidy: int
 
     def _get_support_mask(self) -> np.ndarray:
         """Return the mask on the host, where scikit-learn indexes names with it."""
@@ -42,10 +46,17 @@ class VariantSelectorMixin(SelectorMixin):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="support_", method="transform")
-        selected = super().transform(X)
-        if hasattr(X, "iloc") and not hasattr(selected, "iloc"):
-            mark_missing(selected, X.dtypes[self.get_support()])
-        return selected
+        frame = as_frame(X)
+        if frame is None:
+            return super().transform(as_array(X)[0])
+        selected = super().transform(X)  # a data frame, if set_output asks for one
+        if as_frame(selected) is not None:
+            return selected
+        X, codes, _ = read_dosages(self, X, reset=False, ploidy=self.ploidy)
+        xp = namespace_of(X)
+        if xp.isdtype(X.dtype, "real floating"):
+            X = xp.where(is_missing(X, codes), xp.nan, X)
+        return X[:, self.get_support()]
 
     def inverse_transform(self, X: ArrayLike) -> Array:
         """Put selected variants back in their columns; the others are 0.
@@ -67,8 +78,8 @@ class VariantSelectorMixin(SelectorMixin):
         """
         n_selected = int(self.get_support().sum())
         check_same_namespace(self, X, attribute="support_", method="inverse_transform")
-        xp, device = get_namespace_and_device(X)
-        X = check_array(X, dtype=None, ensure_all_finite="allow-nan")
+        X = check_array(as_array(X)[0], dtype=None, ensure_all_finite="allow-nan")
+        xp, device = namespace_of(X), device_of(X)
         if X.shape[1] != n_selected:
             raise ValueError(
                 f"X has {X.shape[1]} columns, but {type(self).__name__} selected "

@@ -54,10 +54,16 @@ def is_numpy(xp: Any) -> bool:
     return xp is np or array_api_compat.is_numpy_namespace(xp)
 
 
+def detached(array: Any) -> Any:
+    """Return `array` without the gradients that a torch tensor may carry."""
+    return array.detach() if getattr(array, "requires_grad", False) is True else array
+
+
 def to_numpy(array: Any) -> np.ndarray:
     """Return `array` on the host as a NumPy array, without a copy if it is one already."""
     if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
         return np.asarray(array)
+    array = detached(array)
     if array_api_compat.is_array_api_strict_namespace(array_api_compat.array_namespace(array)):
         xp = array_api_compat.array_namespace(array)
         return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))
@@ -69,6 +75,7 @@ def move_to(array: Any, xp: Any, device: Any, dtype: Any = None) -> Array:
     if isinstance(array, np.ndarray) and is_numpy(xp):  # the others take ten times as long
         return array if dtype is None else array.astype(dtype, copy=False)
     if array_api_compat.is_array_api_obj(array):
+        array = detached(array)
         same = array_api_compat.array_namespace(array) is xp
         if same and array_api_compat.device(array) == device:
             return array if dtype is None else xp.astype(array, dtype, copy=False)
@@ -76,9 +83,35 @@ def move_to(array: Any, xp: Any, device: Any, dtype: Any = None) -> Array:
 
 
 def float_dtype(array: Array) -> Any:
-    """Return the floating dtype of results computed from `array`: its own, float64 for integers."""
+    """Return the floating dtype of results computed from `array`.
+
+    That is its own for float32 and float64, float32 for shorter floats, whose sums overflow, and
+    float64 for longer floats and integers.
+    """
     xp = namespace_of(array)
-    return array.dtype if xp.isdtype(array.dtype, "real floating") else xp.float64
+    if array.dtype in (xp.float32, xp.float64):
+        return array.dtype
+    short = xp.isdtype(array.dtype, "real floating") and xp.finfo(array.dtype).bits < 32
+    return xp.float32 if short else xp.float64
+
+
+def widened(array: Any) -> Any:
+    """Return real numbers as integers, float32 or float64: others become their `float_dtype`.
+
+    Integers keep their dtype, in the byte order of the machine. Anything else (None, lists, text,
+    complex numbers) is returned as it is.
+    """
+    if not array_api_compat.is_array_api_obj(array):
+        return array
+    if isinstance(array, np.ndarray):
+        if array.dtype.name == "bfloat16":
+            return array.astype(np.float32)
+        if not array.dtype.isnative:
+            array = array.astype(array.dtype.newbyteorder("="))
+    xp = namespace_of(array)
+    if not xp.isdtype(array.dtype, "real floating"):
+        return array
+    return xp.astype(array, float_dtype(array), copy=False)
 
 
 def slices(n: int, size: float) -> Iterator[slice]:

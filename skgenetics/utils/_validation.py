@@ -1,45 +1,104 @@
 """Checks of data, with errors that say what was got, what was expected, and what to do."""
 
+from collections.abc import Sequence
 from numbers import Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils import check_consistent_length, column_or_1d
+from scipy import sparse
+from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import validate_data
 
-from skgenetics.utils._arrays import get_namespace_and_device, move_to, namespace_of
-from skgenetics.utils._frames import int8_columns
+from skgenetics.utils._arrays import (
+    detached,
+    get_namespace_and_device,
+    move_to,
+    namespace_of,
+    widened,
+)
+from skgenetics.utils._frames import as_frame, frame_values
+from skgenetics.utils._missing_codes import PLINK_BYTES, Codes, Coding, find_codes
 from skgenetics.utils._typing import Array, ArrayLike
 
-CODES = (-9, -127)  # of PLINK, and of calls stored as int8, for a missing call
+
+class Dosages(NamedTuple):
+    """A validated genotype matrix that may miss calls."""
+
+    X: Array
+    """(n_samples, n_variants), integers, float32 or float64; NaN, and `codes`, are missing."""
+    codes: Codes
+    integer: np.ndarray | None
+    """Which columns of a data frame were integers; None for an array."""
 
 
-def check_missing_codes(X: Array) -> None:
-    """Raise ValueError if X holds codes for missing calls.
+def as_array(values: ArrayLike, name: str = "X") -> tuple[Any, np.ndarray | None]:
+    """Return `values` as an array of integers, float32 or float64: the one policy for dtypes.
 
-    These are negative numbers in int8, and -9 or -127 in any dtype if all else is 0 to 2.
+    Half precision becomes float32, whose range holds the sums; any longer float becomes float64.
+    Masked cells become NaN, so that integers with any become float64. Tensors are detached from
+    their gradients. A data frame of any library becomes a NumPy array. Sparse matrices keep their
+    format, and lists, text and complex numbers are returned as they are.
+
+    Returns
+    -------
+    values : array
+        Not a copy unless the dtype changes.
+    integer : bool array of shape (n_columns,), or None
+        Which columns of a data frame were integers; None for an array.
     """
-    xp = namespace_of(X)
-    if 0 in X.shape or not xp.isdtype(X.dtype, ("integral", "real floating")):
-        return
-    lowest = float(xp.min(X))
-    if X.dtype == xp.int8 and lowest < 0:
-        raise ValueError(
-            f"X holds negative int8 dosages (down to {lowest:g}), which are codes for missing "
-            "calls. Put skgenetics.preprocessing.GenotypeImputer before this step."
-        )
-    if lowest in CODES and not bool(xp.any((lowest != X) & ((X < 0) | (X > 2)))):
-        raise ValueError(
-            f"X holds {lowest:g} beside dosages from 0 to 2, a code for missing calls. Put "
-            f"skgenetics.preprocessing.GenotypeImputer(missing_codes=({lowest:g},)) before this "
-            "step."
-        )
+    if isinstance(values, np.ma.MaskedArray):
+        if np.ma.is_masked(values):
+            dtype = values.dtype if values.dtype.kind == "f" else np.float64
+            values = np.ma.filled(values.astype(dtype), np.nan)
+        values = np.asarray(values)
+    if sparse.issparse(values):
+        return values, None
+    frame = as_frame(values)
+    if frame is None:
+        return widened(detached(values)), None
+    array, integer = frame_values(frame, name)
+    return widened(array), integer
 
 
-def check_frame_codes(X: Any) -> None:
-    """Check the int8 columns of a data frame, which other columns would turn into floats."""
-    for column in int8_columns(X):
-        check_missing_codes(column)
+def read_dosages(
+    estimator: Any,
+    X: ArrayLike,
+    *,
+    reset: bool,
+    allow_nan: bool = True,
+    min_samples: int = 1,
+    accept_sparse: bool | str = False,
+    given: Sequence[float] = (),
+    ploidy: int = 2,
+) -> Dosages:
+    """Validate X (n_samples, n_variants), missing calls allowed, in its namespace and dtype.
+
+    The names and the number of columns are kept on `estimator` or, without `reset`, compared with
+    those kept. `given` are further codes for missing calls; no number up to `ploidy` is one.
+    """
+    get_namespace_and_device(X)  # whether X can be read
+    options: dict[str, Any] = {
+        "ensure_all_finite": "allow-nan" if allow_nan else True,
+        "ensure_min_samples": min_samples,
+        "accept_sparse": accept_sparse,
+    }
+    if isinstance(X, np.ma.MaskedArray) and np.ma.is_masked(X) and not allow_nan:
+        raise ValueError(
+            f"X has {np.ma.count_masked(X)} masked cells, and {type(estimator).__name__} takes no "
+            "missing calls. Put skgenetics.preprocessing.GenotypeImputer before this step."
+        )
+    values, integer = as_array(X)
+    if integer is None:
+        values = validate_data(estimator, values, reset=reset, **options)
+    else:
+        validate_data(estimator, X, reset=reset, skip_check_array=True)
+        values = check_array(values, estimator=estimator, input_name="X", **options)
+    values = values if sparse.issparse(values) else widened(values)  # of a list, say
+    known = None if reset else getattr(estimator, "_coding", None)
+    codes, coding = _codes_of(values, integer, known, given, ploidy)
+    if reset:
+        estimator._coding = coding
+    return Dosages(values, codes, integer)
 
 
 def as_genotypes(
@@ -49,22 +108,101 @@ def as_genotypes(
     reset: bool,
     allow_nan: bool = False,
     min_samples: int = 1,
+    accept_sparse: bool | str = False,
+    ploidy: int = 2,
 ) -> tuple[Array, Any, Any]:
-    """Validate X (n_samples, n_variants) in its own namespace and dtype.
+    """Validate X (n_samples, n_variants), of any array or data frame, in its own namespace.
 
-    Integer genotypes stay integers: no float copy is made. Returns ``X, xp, device``.
+    Integer genotypes stay integers: no float copy is made; see `as_array` for dtypes. Codes for
+    missing calls, by the rule of :mod:`skgenetics.utils._missing_codes`, raise. Returns
+    ``X, xp, device``.
     """
-    xp, device = get_namespace_and_device(X)
-    check_frame_codes(X)
-    X = validate_data(
+    X, codes, integer = read_dosages(
         estimator,
         X,
         reset=reset,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-        ensure_min_samples=min_samples,
+        allow_nan=allow_nan,
+        min_samples=min_samples,
+        accept_sparse=accept_sparse,
+        ploidy=ploidy,
     )
-    check_missing_codes(X)
-    return X, xp, device
+    refuse_codes(codes, X, integer, getattr(estimator, "feature_names_in_", None), "X")
+    return X, *get_namespace_and_device(X)
+
+
+def check_missing_codes(
+    X: Array,
+    integer: np.ndarray | None = None,
+    *,
+    names: Any = None,
+    name: str = "X",
+    ploidy: int = 2,
+) -> None:
+    """Raise ValueError if X (n, p), validated, holds codes for missing calls.
+
+    Parameters
+    ----------
+    X : array or sparse matrix
+    integer : bool array of shape (p,), optional
+        Which columns were integers before they became part of X. None: by the dtype of X.
+    names : sequence of str, optional
+        Those of the columns.
+    name : str
+        That of the argument, for the error.
+    ploidy : int
+        No number up to it is a code.
+    """
+    if X.ndim == 2:
+        refuse_codes(_codes_of(X, integer, None, (), ploidy)[0], X, integer, names, name)
+
+
+def _codes_of(
+    X: Any,
+    integer: np.ndarray | None,
+    known: Coding | None,
+    given: Sequence[float],
+    ploidy: int,
+) -> tuple[Codes, Coding]:
+    """Return what `find_codes` finds, in the columns that differ from 0 to 2 if X is sparse."""
+    if not sparse.issparse(X):
+        return find_codes(X, integer, known=known, given=given, ploidy=ploidy)
+    n_columns = X.shape[1]
+    is_unusual = (X.data < 0) | (X.data > 2)
+    unusual = np.unique(X.indices[is_unusual]) if is_unusual.any() else np.zeros(0, dtype=np.int64)
+    if not unusual.size:
+        return find_codes(np.zeros((1, n_columns), X.dtype), known=known, given=given)
+    some = known and Coding(
+        np.packbits(known.trained(n_columns)[unusual]).tobytes(), known.centered
+    )
+    found, coding = find_codes(X[:, unusual].toarray(), known=some, given=given, ploidy=ploidy)
+    dosages = np.full(n_columns, X.dtype.kind in "iub")
+    dosages[unusual] = coding.trained(unusual.size)
+    codes = {code: np.zeros(n_columns, dtype=bool) for code in found}
+    for code, columns in found.items():
+        codes[code][unusual] = columns
+    return codes, Coding(np.packbits(dosages).tobytes(), coding.centered)
+
+
+def refuse_codes(codes: Codes, X: Any, integer: np.ndarray | None, names: Any, name: str) -> None:
+    """Raise ValueError if there are codes for missing calls."""
+    if not codes:
+        return
+    code, columns = next(iter(codes.items()))
+    places = np.flatnonzero(columns)
+    if integer is None:
+        dense = X.data if sparse.issparse(X) else X
+        floating = namespace_of(dense).isdtype(dense.dtype, "real floating")
+    else:
+        floating = not integer[places[0]]
+    argument = f"(missing_codes=({code:g},))" if code == PLINK_BYTES else ""
+    shown = ", ".join(str(place if names is None else names[place]) for place in places[:3])
+    shown += f" and {places.size - 3} more" if places.size > 3 else ""
+    raise ValueError(
+        f"{name} holds {code:g} beside dosages, in column{'s' * (places.size > 1)} {shown}: a code "
+        f"for missing calls. Put skgenetics.preprocessing.GenotypeImputer{argument} before this "
+        f"step. If the number is meant, {'standardize' if floating else 'make floats of'} the "
+        "column."
+    )
 
 
 def validate_fit_data(
@@ -81,20 +219,8 @@ def validate_fit_data(
     X keeps its dtype (int8 genotypes too); y follows X's namespace and device and becomes
     floating. With `allow_nan`, NaN in y means not observed. Returns ``X, y, xp, device``.
     """
-    xp, device = get_namespace_and_device(X)
-    check_frame_codes(X)
-    target_params = {
-        "ensure_2d": False,
-        "allow_nd": True,
-        "ensure_all_finite": "allow-nan" if allow_nan else True,
-    }
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        validate_separately=({"ensure_min_samples": min_samples}, target_params),
-    )
-    check_missing_codes(X)
+    X, xp, device = as_genotypes(estimator, X, reset=True, min_samples=min_samples)
+    y = as_target(estimator, y, allow_nan=allow_nan)
     if max(ndims) == 1:
         y = column_or_1d(y, warn=True)
     if y.ndim not in ndims:
@@ -112,6 +238,23 @@ def validate_fit_data(
     if allow_nan and bool(xp.all(xp.isnan(y))):
         raise ValueError("y holds no observed cell: every value is NaN.")
     return X, y, xp, device
+
+
+def as_target(estimator: Any, y: ArrayLike, *, allow_nan: bool, dtype: Any = "numeric") -> Array:
+    """Return y of any rank as an array, by the policy of `as_array`, finite but for NaN."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None."
+        )
+    checked = check_array(
+        as_array(y, "y")[0],
+        dtype=dtype,
+        ensure_2d=False,
+        allow_nd=True,
+        ensure_all_finite="allow-nan" if allow_nan else True,
+        input_name="y",
+    )
+    return widened(checked)
 
 
 def validate_sample_weight(

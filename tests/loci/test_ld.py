@@ -98,7 +98,7 @@ def test_wrong_forms_are_refused():
     skew = scipy.sparse.csr_array(np.eye(P) + np.eye(P, k=1) * 0.2)
     for ld, message in [
         (constant, "1 variants do not vary in the panel given as ld, the first at index 3"),
-        (coded, "negative int8 dosages"),
+        (coded, "ld holds -9"),
         (holes, "ld holds NaN or infinity: impute"),
         (np.ones((P, 3)), "rows of a low-rank factor .* must have length 1"),
         (skew, "ld must be symmetric"),
