@@ -41,19 +41,20 @@ N_SAMPLES = 10_000
 SUSIER = """
 suppressMessages(library(susieR))
 args <- commandArgs(trailingOnly = TRUE)
-for (folder in args) {
+n <- as.numeric(args[1])
+for (folder in args[-1]) {
   p <- scan(file.path(folder, "p"), quiet = TRUE)
   z <- readBin(file.path(folder, "z"), "double", p)
   R <- matrix(readBin(file.path(folder, "ld"), "double", p * p), p, p)
   seconds <- system.time(
-    fit <- suppressWarnings(suppressMessages(susie_rss(z = z, R = R, n = N_SAMPLES)))
+    fit <- suppressWarnings(suppressMessages(susie_rss(z = z, R = R, n = n)))
   )["elapsed"]
   writeBin(fit$pip, file.path(folder, "pip"))
   sets <- sapply(fit$sets$cs, function(cs) paste(cs - 1, collapse = ","))
   writeLines(as.character(unlist(sets)), file.path(folder, "sets"))
   writeLines(sprintf("%.6f", seconds), file.path(folder, "seconds"))
 }
-""".replace("N_SAMPLES", str(N_SAMPLES))
+"""
 
 
 def real_genotypes(prefix, size, rng):
@@ -88,21 +89,38 @@ def simulate(size, n_causal, seed, prefix=None):
     return z, R, causal
 
 
-def run_susier(folder, z, R):
+def susier_fits(loci, n_samples):
+    """Run susie_rss on (z, R) of each locus in one R process.
+
+    Returns a list of PIPs, arrays of the variants of the credible sets, and its own seconds.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        script = Path(scratch) / "run.R"
+        script.write_text(SUSIER)
+        folders = [Path(scratch) / str(k) for k in range(len(loci))]
+        for folder, (z, R) in zip(folders, loci, strict=True):
+            folder.mkdir()
+            (folder / "p").write_text(str(len(z)))
+            np.asarray(z, dtype=float).tofile(folder / "z")
+            np.asarray(R, dtype=float).tofile(folder / "ld")
+        subprocess.run(["Rscript", script, str(n_samples), *folders], check=True)
+        return [
+            (
+                np.fromfile(folder / "pip"),
+                [
+                    np.array([int(i) for i in line.split(",")])
+                    for line in (folder / "sets").read_text().split()
+                ],
+                float((folder / "seconds").read_text()),
+            )
+            for folder in folders
+        ]
+
+
+def run_susier(z, R):
     """Run susie_rss in an R process; return PIPs, credible sets and its own seconds."""
-    folder.mkdir()
-    (folder / "p").write_text(str(len(z)))
-    z.tofile(folder / "z")
-    R.tofile(folder / "ld")
-    script = folder / "run.R"
-    script.write_text(SUSIER)
-    subprocess.run(["Rscript", str(script), str(folder)], check=True)
-    (folder / "ld").unlink()
-    sets = [
-        {"variants": np.array([int(i) for i in line.split(",")])}
-        for line in (folder / "sets").read_text().split()
-    ]
-    return np.fromfile(folder / "pip"), sets, float((folder / "seconds").read_text())
+    ((pip, sets, seconds),) = susier_fits([(z, R)], N_SAMPLES)
+    return pip, [{"variants": variants} for variants in sets], seconds
 
 
 def run_ours(options, z, R):
@@ -146,21 +164,18 @@ def main():
     warm_z, warm_R, _ = simulate(50, 1, 0)
     for options in methods.values():
         run_ours(options, warm_z, warm_R)  # compiles
-    with tempfile.TemporaryDirectory() as scratch:
-        for size in arguments.sizes:
-            for n_causal in (1, 3, 5):
-                for k in range(arguments.loci):
-                    seed = 1000 * size + 100 * n_causal + k
-                    z, R, causal = simulate(size, n_causal, seed, arguments.genotypes)
-                    truth.append(causal)
-                    sizes.append(size)
-                    for name in names:
-                        if name == "susieR":
-                            found = run_susier(Path(scratch) / str(seed), z, R)
-                        else:
-                            found = run_ours(methods[name], z, R)
-                        for key, value in zip(("pip", "sets", "seconds"), found, strict=True):
-                            results[name][key].append(value)
+    for size in arguments.sizes:
+        for n_causal in (1, 3, 5):
+            for k in range(arguments.loci):
+                seed = 1000 * size + 100 * n_causal + k
+                z, R, causal = simulate(size, n_causal, seed, arguments.genotypes)
+                truth.append(causal)
+                sizes.append(size)
+                for name in names:
+                    options = methods.get(name)
+                    found = run_ours(options, z, R) if options else run_susier(z, R)
+                    for key, value in zip(("pip", "sets", "seconds"), found, strict=True):
+                        results[name][key].append(value)
     sizes = np.array(sizes)
     print(f"{len(truth)} loci; seconds are medians a locus by number of variants")
     header = "".join(f"{size:>10}" for size in arguments.sizes)

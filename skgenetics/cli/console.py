@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import importlib.util
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,10 +23,12 @@ class Console:
 
     def say(self, *lines: str) -> None:
         """Print lines."""
-        for line in lines:
-            self.lines.append(line)
-            sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+        self.lines += lines
+        try:
+            sys.stdout.write("".join(line + "\n" for line in lines))
+            sys.stdout.flush()
+        except BrokenPipeError:  # as of | head: the work and its log go on
+            close_output()
 
     def say_failures(self, *lines: str) -> None:
         """Print lines to the standard error."""
@@ -35,6 +38,11 @@ class Console:
     def write_log(self, path: Path) -> None:
         """Write what was printed."""
         path.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+
+
+def close_output() -> None:
+    """Let nothing be printed any more, because nobody reads it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @contextlib.contextmanager

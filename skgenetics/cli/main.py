@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from skgenetics._version import __version__
 from skgenetics.cli.compare.command import add_parser as add_compare
-from skgenetics.cli.console import BAD_INPUT, UNEXPECTED
+from skgenetics.cli.console import BAD_INPUT, OK, UNEXPECTED, close_output
 from skgenetics.cli.finemap.command import add_parser as add_finemap
 
 
@@ -57,7 +57,11 @@ def _cleaning_up_on_sigterm() -> Iterator[None]:
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process, and return its exit status."""
-    arguments = build_parser().parse_args(words)
+    try:
+        arguments = build_parser().parse_args(words)
+    except BrokenPipeError:  # as of --help | head
+        close_output()
+        return OK
     name = f"skgenetics {arguments.command}"
     try:
         with _cleaning_up_on_sigterm():

@@ -13,7 +13,7 @@ from skgenetics.io._genotypes import (
     sample_index,
     variants_frame,
 )
-from skgenetics.io._tables import read_lines
+from skgenetics.io._lines import read_lines
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import PathLike
 

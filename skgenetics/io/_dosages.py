@@ -14,9 +14,9 @@ from skgenetics.io._genotypes import (
     sample_index,
     variants_from_names,
 )
+from skgenetics.io._lines import parse_numbers, read_rows
 from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
-from skgenetics.io._tables import parse_numbers, read_rows
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import ArrayLike, PathLike
 from skgenetics.utils._writing import atomic_path

@@ -9,15 +9,15 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skgenetics.io._genotypes import sample_index
-from skgenetics.io._tables import (
+from skgenetics.io._lines import (
     check_header,
-    id_columns,
     is_position,
     iterate_lines,
     parse_numbers,
     read_rows,
     split_lines,
 )
+from skgenetics.io._tables import id_columns
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import PathLike
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from skgenetics.io._tables import read_lines
+from skgenetics.io._lines import read_lines
 from skgenetics.utils._typing import PathLike
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.io._tables import is_position
+from skgenetics.io._lines import is_position
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import ArrayLike
 

@@ -64,10 +64,11 @@ def harmonize(
         Counts of variants: n_sumstats, n_panel, matched; of those matched same, swapped (effect
         and other allele), strand (given on the other strand; swapped or not), by_id (not by
         position), ambiguous, ambiguous_kept, AMBIGUOUS, STRAND, LOW_N, other_id (rsid is another
-        in the panel). Of those left out: no_z, no_alleles (missing, or the same twice), not_found
-        (place or ID is not in the panel), other_alleles (the place is, with other alleles),
-        duplicates (rows that repeat a variant with the same z), conflicts (rows of a variant with
-        different z). frequency_correlation: of the statistics' frequencies with the panel's;
+        in the panel), completed (the other allele is the panel's). Of those left out: no_z,
+        no_alleles (missing, or the same twice), not_found (place or ID is not in the panel),
+        other_alleles (the place is, with other alleles), duplicates (rows that repeat a variant
+        with the same z), conflicts (rows of a variant with different z). frequency_correlation: of
+        the statistics' frequencies with the panel's;
         negative if the column of frequencies is of the other allele; NaN if unknown.
 
     Raises
@@ -79,7 +80,9 @@ def harmonize(
     Notes
     -----
     A variant is matched by chromosome, position and pair of alleles; by ID and pair of alleles
-    if the statistics or the panel have no positions. An ID never overrules a position. Alleles
+    if the statistics or the panel have no positions. Where the statistics lack the other allele
+    (PLINK 1.9), it is that of the panel's variant, if it is the only one at its place and has the
+    effect allele. An ID never overrules a position. Alleles
     that fit on the other strand alone are turned over, except at indels and where a position has
     several pairs of alleles, which are matched as they are.
 
@@ -128,6 +131,7 @@ def _matched_rows(sumstats: "DataFrame", match: Match, report: Bunch) -> np.ndar
     swapped, turned = match.swapped[matched], ~match.same_strand[matched]
     report.no_z = int(no_z.sum())
     report.no_alleles = int((~match.has_alleles).sum())
+    report.completed = int(sumstats["other_allele"].isna().to_numpy()[matched].sum())
     lost = (match.row < 0) & match.has_alleles
     report.other_alleles = int((lost & match.site_in_panel).sum())
     report.not_found = int((lost & ~match.site_in_panel).sum())

@@ -9,14 +9,14 @@ import numpy as np
 
 from skgenetics.io._arrays import load_arrays
 from skgenetics.io._genotypes import VariantFields, variants_frame, variants_from_names
-from skgenetics.io._plink2 import read_pvar
-from skgenetics.io._tables import (
+from skgenetics.io._lines import (
     find_delimiter,
     iterate_lines,
     read_lines,
     split_lines,
     split_rows,
 )
+from skgenetics.io._plink2 import read_pvar
 from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import ArrayLike, PathLike
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TOLERANCE = 5e-3  # text holds few digits
 _ROWS_AT_ONCE = 1024
+_WEAK, _MANY_WEAK = 0.1, 60  # correlations, of which half are negative by chance
 _NAMES = {
     "chromosome": ("chromosome", "chrom", "chr"),
     "base_pair_location": ("base_pair_location", "position", "pos", "bp"),
@@ -78,7 +79,8 @@ def read_ld(
     Warns
     -----
     UserWarning
-        Where no correlation of 20 variants or more is negative: the numbers are likely r2.
+        Where no correlation of 20 variants or more is negative, but few are so weak that chance
+        alone would make some negative: the numbers may be r2.
 
     Notes
     -----
@@ -305,11 +307,17 @@ def _check_values(ld: np.ndarray, frame: "pd.DataFrame | None", name: str) -> No
             f"{name}: r of {variant(row)} and {variant(column)} is {ld[row, column]:g}; expected "
             "-1 to 1."
         )
-    if len(ld) >= 20 and ld.min() >= 0:
-        warnings.warn(
-            f"{name} holds no negative correlation: it may be r2, which has lost the sign of r.",
-            stacklevel=3,
+    if len(ld) < 20 or ld.min() < 0:
+        return
+    if np.count_nonzero((ld > 0) & (ld < _WEAK)) > _MANY_WEAK:
+        raise ValueError(
+            f"{name} holds no negative correlation of {len(ld):,} variants: it is r2, which has "
+            "lost the sign of r. Make the matrix of r (PLINK 1: --r square, PLINK 2: --r-unphased)."
         )
+    warnings.warn(
+        f"{name} holds no negative correlation: it may be r2, which has lost the sign of r.",
+        stacklevel=3,
+    )
 
 
 def _beside(path: Path) -> Path | None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 _BASES = ("A", "C", "G", "T")  # numbered 0 to 3, so that 3 - number is the base of the other strand
+_OTHER_STRAND = dict(zip(_BASES, reversed(_BASES), strict=True))
 _N_SNP_PAIRS = 16
 
 
@@ -91,7 +92,8 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
     """Match the variants of statistics and of a panel, by place or ID and pair of alleles.
 
     Alleles that fit on the other strand alone are turned over, except where a site has several
-    pairs of alleles.
+    pairs of alleles. Rows without their other allele have that of the panel's variant, if it is
+    the only one there.
     """
     n_rows = len(rows)
     by_id = rows["chromosome"].isna().to_numpy()
@@ -101,6 +103,7 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
         known = _place_by_id(known, rows)
         by_id = by_id | _sites(rows, known[unplaced])[1]
     site, site_in_panel = _sites(rows, known)
+    rows = _with_other_alleles(rows, known, site)
     alleles = _number_alleles(rows, known)
     key = np.where((alleles.pair >= 0) & (site >= 0), site * alleles.n_pairs + alleles.pair, -1)
     row_of_key = _first_rows(key[n_rows:])
@@ -119,6 +122,35 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
     counted = alleles.effect[n_rows:][row]
     swapped = (row >= 0) & (np.where(same_strand, a, 3 - a) != counted)
     return Match(row, same_strand, swapped, by_id, has_alleles, site_in_panel)
+
+
+def _with_other_alleles(rows: "DataFrame", known: "DataFrame", site: np.ndarray) -> "DataFrame":
+    """Return `rows`; those of one allele get the other from the panel, if its site has one pair."""
+    lost = (rows["other_allele"].isna() & rows["effect_allele"].notna()).to_numpy()
+    lost = np.flatnonzero(lost & (site[: len(rows)] >= 0))
+    if not len(lost):
+        return rows
+    variant = np.full(site.max() + 1, -1)
+    panel_site = site[len(rows) :]
+    placed = panel_site >= 0
+    variant[panel_site[placed]] = np.flatnonzero(placed)
+    variant[np.bincount(panel_site[placed], minlength=len(variant)) != 1] = -1
+    lost = lost[variant[site[lost]] >= 0]
+    pairs = known[["effect_allele", "other_allele"]].to_numpy()[variant[site[lost]]]
+    given = rows["effect_allele"].to_numpy()[lost]
+    rows = rows.copy()
+    rows.loc[lost, "other_allele"] = [
+        _partner(allele, pair) for allele, pair in zip(given, pairs.tolist(), strict=True)
+    ]
+    return rows
+
+
+def _partner(allele: str, pair: list[str]) -> str | None:
+    """Return the other allele of a pair, on the strand on which `allele` is of it; or None."""
+    if allele in pair:
+        return pair[1 - pair.index(allele)]
+    turned = [_OTHER_STRAND.get(base) for base in pair]
+    return turned[1 - turned.index(allele)] if allele in turned else None
 
 
 def _first_rows(panel_key: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:

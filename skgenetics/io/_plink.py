@@ -11,7 +11,7 @@ from skgenetics.io._genotypes import (
     sample_index,
     variants_frame,
 )
-from skgenetics.io._tables import read_lines
+from skgenetics.io._lines import read_lines
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import PathLike
 
@@ -83,13 +83,11 @@ def read_plink(prefix: PathLike, *, num_threads: int = 1, build: str | None = No
                 f"There is no file {path}: PLINK 1 data are three files, "
                 f"{bed.name}, {bim.name} and {fam.name}."
             )
-    people, variants = _columns(fam), _columns(bim)
+    people, variants = _columns(fam, at_least=2), _columns(bim, at_least=5)
     _check_bed(bed, len(people), len(variants))
 
-    fields = [
-        VariantFields(chromosome, position, name, a1, a2)
-        for chromosome, name, _, position, a1, a2 in variants
-    ]
+    at = (0, 2, 1, 3, 4) if len(variants[0]) == 5 else (0, 3, 1, 4, 5)  # without centimorgans
+    fields = [VariantFields(*(row[k] for k in at)) for row in variants]
     return Genotypes(
         _Bed(str(bed.absolute()), (len(people), len(variants)), num_threads),
         sample_index([row[0] for row in people], [row[1] for row in people]),
@@ -100,14 +98,20 @@ def read_plink(prefix: PathLike, *, num_threads: int = 1, build: str | None = No
     )
 
 
-def _columns(path: Path) -> list[list[str]]:
-    """Return the rows of a .fam or .bim, each of six fields."""
+def _columns(path: Path, at_least: int) -> list[list[str]]:
+    """Return the rows of a .fam or .bim, of as many fields each.
+
+    A .fam may hold further phenotypes, or none, and a .bim no centimorgans.
+    """
     rows = [line.split() for line in read_lines(path) if line.strip()]
     if not rows:
         raise ValueError(f"{path.name} is empty.")
     for number, row in enumerate(rows, start=1):
-        if len(row) != 6:
-            raise ValueError(f"{path.name}, row {number} has {len(row)} fields; expected 6.")
+        if len(row) < at_least or len(row) != len(rows[0]):
+            expected = f"{at_least} or more" if number == 1 else f"{len(rows[0])} as in the first"
+            raise ValueError(
+                f"{path.name}, row {number} has {len(row)} fields; expected {expected}."
+            )
     return rows
 
 

@@ -15,7 +15,7 @@ from skgenetics.io._genotypes import (
     sample_index,
     variants_frame,
 )
-from skgenetics.io._tables import iterate_lines, read_lines
+from skgenetics.io._lines import iterate_lines, read_lines
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import PathLike

@@ -1,5 +1,6 @@
 """Regions of the genome to fine-map: given, or around the lead variants of a scan."""
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -7,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from scipy.stats import norm
 
+from skgenetics.io._lines import is_position, read_lines
 from skgenetics.io._sumstats import unify_chromosomes
-from skgenetics.io._tables import is_position, read_lines
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import PathLike
 from skgenetics.utils._writing import file_name
@@ -16,6 +17,11 @@ from skgenetics.utils._writing import file_name
 if TYPE_CHECKING:
     import pandas as pd
 
+_STRENGTHS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "neg_log_10_p_value": np.asarray,
+    "p_value": lambda p: -np.log10(np.where(p > 0, p, np.nan)),
+    "z": lambda z: -(norm.logsf(np.abs(z)) + np.log(2)) / np.log(10),
+}
 _SHRINK = 0.8  # of the window, where a merged region is too wide
 
 
@@ -105,12 +111,13 @@ def find_regions(
     Parameters
     ----------
     sumstats : pandas.DataFrame
-        As :func:`read_sumstats` returns it: chromosome, base_pair_location and z.
+        As :func:`read_sumstats` returns it: chromosome, base_pair_location, and
+        neg_log_10_p_value, p_value or z, of which the first that a variant has counts.
     p_value : float, default=5e-8
         Largest p-value of a lead variant.
     window : int, default=500_000
         Base pairs on either side of a lead variant. Among the significant variants within it, the
-        one of the largest abs(z) leads. Windows that overlap are merged.
+        one of the smallest p leads. Windows that overlap are merged.
     max_width : int, default=6_000_000
         Widest merged region. Those that are wider are cut anew around the same lead variants, with
         smaller windows.
@@ -123,9 +130,9 @@ def find_regions(
     check_number(p_value, "p_value", low=0, high=1, closed="neither")
     check_number(window, "window", low=1, integer=True, closed="left")
     check_number(max_width, "max_width", low=1, integer=True, closed="left")
-    z = np.abs(sumstats["z"].to_numpy(dtype=float, na_value=np.nan))
+    strength = neg_log_10_p(sumstats)
     placed = (sumstats["chromosome"].notna() & sumstats["base_pair_location"].notna()).to_numpy()
-    strong = np.flatnonzero((z > norm.isf(p_value / 2)) & placed)
+    strong = np.flatnonzero((strength > -np.log10(p_value)) & placed)
     chromosome = np.array(
         unify_chromosomes(sumstats["chromosome"].iloc[strong].tolist()), dtype=object
     )
@@ -133,9 +140,31 @@ def find_regions(
     regions = []
     for name in sorted(set(chromosome), key=_order):
         on_it = chromosome == name
-        leads = _leads(position[on_it], z[strong][on_it], window)
+        leads = _leads(position[on_it], strength[strong][on_it], window)
         regions += _windows(name, leads, window, max_width)
     return regions
+
+
+def neg_log_10_p(sumstats: "pd.DataFrame") -> np.ndarray:
+    """Return -log10 p of variants: the file's own, which a program may have calibrated, else of z.
+
+    Parameters
+    ----------
+    sumstats : pandas.DataFrame
+        With neg_log_10_p_value, p_value or z.
+
+    Returns
+    -------
+    strength : ndarray of shape (n_variants,)
+        NaN if nothing is known.
+    """
+    strength = np.full(len(sumstats), np.nan)
+    with np.errstate(divide="ignore"):
+        for column, convert in _STRENGTHS.items():
+            if column in sumstats:
+                values = convert(sumstats[column].to_numpy(dtype=float, na_value=np.nan))
+                strength = np.where(np.isfinite(strength), strength, values)
+    return strength
 
 
 def _order(chromosome: str) -> tuple[int, int, str]:
@@ -143,9 +172,9 @@ def _order(chromosome: str) -> tuple[int, int, str]:
     return (0, int(chromosome), "") if chromosome.isdecimal() else (1, 0, chromosome)
 
 
-def _leads(position: np.ndarray, z: np.ndarray, window: int) -> list[int]:
+def _leads(position: np.ndarray, strength: np.ndarray, window: int) -> list[int]:
     """Return positions, sorted, of variants that have no stronger lead within `window`."""
-    order = np.lexsort((position, -z))
+    order = np.lexsort((position, -strength))
     position, leads = position[order], []
     while len(position):
         leads.append(int(position[0]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from skgenetics.io._tables import read_lines
+from skgenetics.io._lines import read_lines
 from skgenetics.utils._typing import PathLike
 
 _COPIES_OF_X = {"1": 1, "M": 1, "m": 1, "2": 2, "F": 2, "f": 2}
@@ -31,4 +31,6 @@ def read_sexes(path: PathLike) -> np.ndarray:
         column = header.index("SEX") if "SEX" in header else None
     if column is None:
         return np.zeros(len(rows), dtype=int)
-    return np.array([_COPIES_OF_X.get(row[column], 0) for row in rows], dtype=int)
+    return np.array(
+        [_COPIES_OF_X.get(row[column], 0) if len(row) > column else 0 for row in rows], dtype=int
+    )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from scipy.special import log_ndtr, ndtri_exp
 
-from skgenetics.io._sumstats_formats import FORMATS, MEANINGS, Format, recognize
-from skgenetics.io._tables import (
+from skgenetics.io._lines import (
     check_header,
     find_delimiter,
     iterate_lines,
     split_lines,
     to_number,
 )
+from skgenetics.io._sumstats_formats import FORMATS, MEANINGS, Format, recognize
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._text import first_names

@@ -1,120 +1,44 @@
 """Text tables of people: phenotypes, covariates, lists of IDs."""
 
-import csv
-import gzip
 import re
-import zlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skgenetics.io._lines import (
+    find_delimiter,
+    is_content,
+    is_missing,
+    iterate_lines,
+    parse_numbers,
+    read_lines,
+    split_header,
+    split_lines,
+    split_rows,
+    to_number,
+)
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_option
 from skgenetics.utils._text import first_names
-from skgenetics.utils._typing import ArrayLike, PathLike
+from skgenetics.utils._typing import PathLike
 
 if TYPE_CHECKING:
     import pandas as pd
 
-MISSING_WORDS = frozenset(("", "NA", "N/A", "NaN", "nan", "na", "."))
-_COVARIATE_NAME = re.compile(r"^(PC\d|C\d|InferredCov|PEER|pcr|platform|sex|age|batch)", re.I)
-
-
-def iterate_lines(path: PathLike) -> Iterator[str]:
-    """Yield lines of text, packed by gzip or zstd or not, without byte-order mark and line end."""
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no file {path}.")
-    with open(path, "rb") as file:
-        magic = file.read(4)
-    opened: Any = open
-    damage: tuple = (gzip.BadGzipFile, EOFError, zlib.error)
-    if magic[:2] == b"\x1f\x8b":
-        opened = gzip.open
-    elif magic == b"\x28\xb5\x2f\xfd":
-        zstandard = import_optional("zstandard", extra="plink")
-        opened, damage = zstandard.open, (zstandard.ZstdError, EOFError)
-    try:
-        with opened(path, "rt", encoding="utf-8-sig") as file:
-            for line in file:
-                if "\0" in line:
-                    raise ValueError(f"{path.name} holds NUL bytes: it is damaged, or not text.")
-                yield line.rstrip("\n")
-    except damage as error:
-        raise ValueError(f"{path.name} is a damaged packed file: {error}.") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
-
-
-def read_lines(path: PathLike) -> list[str]:
-    """Return the lines of a text file as a list."""
-    return list(iterate_lines(path))
-
-
-def find_delimiter(line: str) -> str | None:
-    """Return what separates the fields of a header: TAB, a comma, or None for any spaces."""
-    return next((mark for mark in "\t," if mark in line), None)
-
-
-def split_lines(lines: Sequence[str], delimiter: str | None, name: str) -> list[list[str]]:
-    """Return lists of fields; quoted fields may hold the delimiter, but not an end of line."""
-    if delimiter is None:
-        return [line.split() for line in lines]
-    reader = csv.reader(lines, delimiter=delimiter)
-    try:
-        rows = list(reader)
-    except csv.Error as error:
-        raise ValueError(f"{name} is not a table: {error}.") from error
-    if len(rows) != len(lines):
-        raise ValueError(f"{name} has a quotation mark that is not closed on its line.")
-    return rows
-
-
-def check_header(header: list[str], name: str) -> None:
-    """Raise ValueError if two columns have one name, or a name is too long to be one."""
-    if len(set(header)) < len(header):
-        repeated = next(column for column in header if header.count(column) > 1)
-        raise ValueError(f"{name} has more than one column named {repeated[:60]!r}.")
-    longest = max(header, key=len)
-    if len(longest) > 200:
-        raise ValueError(
-            f"{name} has a column name of {len(longest)} characters, {longest[:40]!r}...: it is "
-            "damaged, or its fields are not separated by TAB, comma or spaces."
-        )
-
-
-def split_rows(lines: list[str], name: str) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of lines that are not blank, all of as many fields as the header."""
-    header, *rows = [
-        [field.strip() for field in row]
-        for row in split_lines(lines, find_delimiter(lines[0]), name)
-    ]
-    if not rows:
-        raise ValueError(f"{name} has a header line only; expected rows below it.")
-    for number, row in enumerate(rows, start=1):
-        if len(row) != len(header):
-            raise ValueError(
-                f"{name}: row {number} (ID {row[0][:60]}) has {len(row)} fields, the header has "
-                f"{len(header)}. Fields are separated by TAB, comma or spaces, one way in a file."
-            )
-    check_header(header, name)
-    return header, rows
-
-
-def _is_content(line: str) -> bool:
-    """Whether a line of a table is neither blank nor a comment."""
-    return bool(line.strip()) and not line.startswith("##")
-
-
-def read_rows(path: PathLike) -> tuple[list[str], list[list[str]]]:
-    """Return the header and the rows of a table, each a list of as many fields as the header."""
-    name = Path(path).name
-    lines = [line for line in read_lines(path) if _is_content(line)]
-    if not lines:
-        raise ValueError(f"{name} is empty; expected a header line and rows below it.")
-    return split_rows(lines, name)
+_COVARIATE_NAME = re.compile(
+    r"(^|[^a-z])(e?PC_?\d|C\d|InferredCov|PEER|factor|pcr|platform|sex|gender|age|batch|array)",
+    re.I,
+)
+_ID_NAMES = ("id", "sample", "sampleid", "sample_id", "eid", "person", "individual", "subject")
+_CORNERS = ("", "id", "sampleid", "sample_id", "sample", "covariate", "covariates")
+_NO_VALUES = frozenset(("", "FID", "IID", "SID", "PAT", "MAT"))
+_FAM = ("FID", "IID", "PAT", "MAT", "SEX", "phenotype")
+_SEXES = {"1": 1.0, "2": 2.0, "m": 1.0, "f": 2.0, "male": 1.0, "female": 2.0}
+_MAX_LEVELS = 50  # of a categorical covariate
 
 
 def read_header(path: PathLike) -> list[str]:
@@ -126,49 +50,20 @@ def read_header(path: PathLike) -> list[str]:
         As in :func:`read_table`.
     """
     name = Path(path).name
-    first = next((line for line in iterate_lines(path) if _is_content(line)), None)
-    if first is None:
+    lines = list(islice((line for line in iterate_lines(path) if is_content(line)), 2))
+    if not lines:
         raise ValueError(f"{name} is empty; expected a header line and rows below it.")
-    return [field.strip() for field in split_lines([first], find_delimiter(first), name)[0]]
+    return split_header(_with_header(path, lines), name)
 
 
-def parse_numbers(
-    rows: Sequence[Sequence[str]],
-    row_names: ArrayLike,
-    column_names: Sequence[str],
-    source: str,
-    *,
-    missing_code: float | None = -9,
-) -> np.ndarray:
-    """Return rows of text as float64; words for missing and `missing_code` become NaN."""
-    values = np.empty((len(rows), len(column_names)))
-    for k, row in enumerate(rows):
-        try:
-            values[k] = [float(text) for text in row]
-        except ValueError:
-            values[k] = [to_number(text) for text in row]
-        for j in np.flatnonzero(~np.isfinite(values[k])).tolist():
-            if row[j] not in MISSING_WORDS:
-                raise ValueError(
-                    f"{source}: column {column_names[j]!r} of {row_names[k][:60]} is "
-                    f"{str(row[j])[:40]!r}; expected a number (missing: NA)."
-                )
-    if missing_code is not None:
-        values[values == missing_code] = np.nan
-    return values
-
-
-def is_position(text: str) -> bool:
-    """Whether a text is a whole number of base pairs."""
-    return text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**31
-
-
-def to_number(text: str) -> float:
-    """Return a text as a float; NaN if it is not a number."""
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
+def _with_header(path: PathLike, lines: list[str]) -> list[str]:
+    """Return the lines of a table; a .fam of PLINK gets names: six, and further phenotypes."""
+    mark = find_delimiter(lines[0])
+    fields = split_lines(lines[:1], mark, Path(path).name)[0]
+    if Path(path).suffix != ".fam" or "IID" in [field.lstrip("#").upper() for field in fields]:
+        return lines
+    names = [*_FAM, *(f"phenotype{k}" for k in range(2, len(fields) - 4))][: len(fields)]
+    return [(mark or " ").join(names), *lines]
 
 
 def read_table(
@@ -184,14 +79,18 @@ def read_table(
     Parameters
     ----------
     path : path-like
-        Separated by whitespace, TAB or comma, gzipped or not, with a header: ``#FID IID``,
-        ``FID IID``, ``IID``, or any other name for a first column of IDs.
+        Separated by whitespace, TAB, comma or semicolon, packed or not, with a header:
+        ``#FID IID``, ``FID IID``, ``IID``, or any other name for a first column of IDs; quoted or
+        not, with or without R's names of rows. A .fam of PLINK has no header: its traits are
+        phenotype, phenotype2, ...
     kind : {"phenotypes", "covariates", "people"}
         Covariate tables of GTEx, FastQTL and QTLtools (one row per covariate, one column per
-        person) are recognized and transposed. A list of "people" holds FID and IID, or IID alone,
-        and needs no header.
+        person) are recognized and transposed. A covariate of words becomes one column of 0 and 1
+        for each word but the most frequent one, named ``column=word``; sex may be M and F, which
+        are 1 and 2. A list of "people" holds FID and IID, or IID alone, and needs no header.
     columns : list of str, optional
-        The columns to read; by default all.
+        The columns to read; by default all but those without a name and FID, IID, SID, PAT and
+        MAT, and of a .fam or .psam but SEX as a phenotype.
     text_columns : sequence of str
         Columns kept as text, such as families.
     samples : pandas.MultiIndex, optional
@@ -214,15 +113,66 @@ def read_table(
     name = Path(path).name
     if kind == "people":
         return pd.DataFrame(index=_people(path, name))
-    header, rows = read_rows(path)
+    header, rows = _rows_of_people(path, name)
     if kind == "covariates" and _is_transposed(header, rows, samples):
         header, *rows = [list(column) for column in zip(header, *rows, strict=True)]
     ids = id_columns(header)
     _check_has_header(header, name)
     index = _index([[row[i] for i in ids] for row in rows], name)
+    wanted = value_columns(path, header, kind) if columns is None else columns
+    numeric = _wanted_columns(header, ids, wanted, text_columns, name)
+    people = index.get_level_values("IID")
+    cells = {column: [row[header.index(column)] for row in rows] for column in numeric}
+    of_words = {}
+    if kind == "covariates":
+        of_words = {column: texts for column, texts in cells.items() if _holds_words(texts)}
+    numbers = [column for column in numeric if column not in of_words]
+    rows_of_numbers = list(zip(*(cells[column] for column in numbers), strict=True))
+    values = parse_numbers(rows_of_numbers or [()] * len(rows), people, numbers, name)
+    parsed = dict(zip(numbers, values.T, strict=True))
+    data: dict[str, object] = {}
+    for column in numeric:
+        if column in of_words:
+            data |= _indicators(column, of_words[column], name)
+        else:
+            data[column] = _sex_codes(column, parsed[column])
+    for column in text_columns:
+        data[column] = [row[header.index(column)] for row in rows]
+    return pd.DataFrame(data, index=index)
 
-    available = [column for column in header if header.index(column) not in ids]
-    wanted = available if columns is None else [*columns]
+
+def _rows_of_people(path: PathLike, name: str) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of a table of people."""
+    lines = [line for line in read_lines(path) if is_content(line)]
+    if not lines:
+        raise ValueError(f"{name} is empty; expected a header line and rows below it.")
+    return split_rows(_with_header(path, lines), name)
+
+
+def value_columns(path: PathLike, header: Sequence[str], kind: str) -> list[str]:
+    """Return the columns that hold traits or covariates: not IDs, and not without a name.
+
+    Sexes in a table of samples of PLINK are no traits.
+    """
+    lists_samples = kind == "phenotypes" and Path(path).suffix in (".fam", ".psam")
+    never = _NO_VALUES | ({"SEX"} if lists_samples else set())
+    ids = id_columns([*header])
+    return [
+        column
+        for k, column in enumerate(header)
+        if k not in ids and column.lstrip("#").upper() not in never
+    ]
+
+
+def _wanted_columns(
+    header: list[str],
+    ids: tuple[int, ...],
+    wanted: Sequence[str],
+    text_columns: Sequence[str],
+    name: str,
+) -> list[str]:
+    """Return the wanted columns but those of text, or raise ValueError if one is not there."""
+    available = [column for k, column in enumerate(header) if k not in ids and column]
     for column in (*wanted, *text_columns):
         if column not in available:
             raise ValueError(
@@ -232,13 +182,51 @@ def read_table(
     numeric = [column for column in wanted if column not in text_columns]
     if not numeric and not text_columns:
         raise ValueError(f"{name} has IDs only; expected at least one more column.")
-    positions = [header.index(column) for column in numeric]
-    cells = [[row[i] for i in positions] for row in rows]
-    values = parse_numbers(cells, index.get_level_values("IID"), numeric, name)
-    table = pd.DataFrame(values, index=index, columns=numeric)
-    for column in text_columns:
-        table[column] = [row[header.index(column)] for row in rows]
-    return table
+    return numeric
+
+
+def is_given(text: str) -> bool:
+    """Whether a cell is not missing."""
+    return not is_missing(text) and text.strip() not in ("-9", "-9.0")
+
+
+def _holds_words(texts: Sequence[str]) -> bool:
+    """Whether most of the cells that are not missing are words."""
+    given = [text for text in texts if is_given(text)]
+    return sum(np.isnan(to_number(text)) for text in given) > len(given) / 2
+
+
+def _indicators(column: str, texts: Sequence[str], name: str) -> dict[str, np.ndarray]:
+    """Return the columns of a covariate of words: 0 and 1 for each word but the most frequent."""
+    words = [text.strip() if is_given(text) else None for text in texts]
+    levels = Counter(word for word in words if word is not None)
+    if {level.lower() for level in levels} <= set(_SEXES) and _is_sex(column):
+        codes = [np.nan if word is None else _SEXES[word.lower()] for word in words]
+        return {column: np.array(codes)}
+    if len(levels) > _MAX_LEVELS or len(levels) > max(2, 0.75 * sum(levels.values())):
+        raise ValueError(
+            f"{name}: covariate {column!r} has {len(levels)} different words, such as "
+            f"{next(iter(levels))[:40]!r}: leave it out, or join them to a few."
+        )
+    most = max(sorted(levels), key=lambda level: levels[level])
+    missing = np.array([word is None for word in words])
+    return {
+        f"{column}={level}": np.where(missing, np.nan, [word == level for word in words])
+        for level in sorted(levels)
+        if level != most
+    } or {column: np.where(missing, np.nan, 0.0)}
+
+
+def _is_sex(column: str) -> bool:
+    """Whether a column is the sex by its name."""
+    return column.lower() in ("sex", "gender")
+
+
+def _sex_codes(column: str, values: np.ndarray) -> np.ndarray:
+    """Return values of a column; of sex in PLINK's codes, 0 is missing."""
+    if _is_sex(column) and {1.0, 2.0} <= set(values[np.isfinite(values)]) <= {0.0, 1.0, 2.0}:
+        return np.where(values == 0, np.nan, values)
+    return values
 
 
 def read_list(path: PathLike) -> list[str]:
@@ -247,14 +235,14 @@ def read_list(path: PathLike) -> list[str]:
     Parameters
     ----------
     path : path-like
-        Text, gzipped or not.
+        Text, packed or not.
 
     Returns
     -------
     names : list of str
         In the order of the file.
     """
-    names = [line.split()[0] for line in read_lines(path) if line.strip()]
+    names = [line.split()[0].strip('"') for line in read_lines(path) if line.strip()]
     if not names:
         raise ValueError(f"{Path(path).name} is empty; expected one name per line.")
     return names
@@ -262,7 +250,8 @@ def read_list(path: PathLike) -> list[str]:
 
 def _people(path: PathLike, name: str) -> "pd.MultiIndex":
     """Return the index of a list of people, with or without a header."""
-    rows = [re.split(r"[\s,]+", line.strip()) for line in read_lines(path) if line.strip()]
+    lines = [line.strip().replace('"', "") for line in read_lines(path) if line.strip()]
+    rows = [re.split(r"[\s,]+", line) for line in lines]
     if rows and rows[0][0] in ("#FID", "FID", "#IID", "IID"):
         header, *rows = rows
         ids = id_columns(header)
@@ -278,9 +267,13 @@ def _people(path: PathLike, name: str) -> "pd.MultiIndex":
 def id_columns(header: list[str]) -> tuple[int, ...]:
     """Return where FID and IID, or the IDs alone, stand in a header."""
     names = [column.lstrip("#").upper() for column in header]
-    if names[:2] == ["FID", "IID"]:
-        return (0, 1)
-    return (names.index("IID"),) if "IID" in names else (0,)
+    if "IID" in names:
+        iid = names.index("IID")
+        return (names.index("FID"), iid) if "FID" in names else (iid,)
+    if not names[0]:  # names of rows, which may be numbers beside the IDs
+        named = [k for k, name in enumerate(header) if name.lower() in _ID_NAMES]
+        return tuple(named[:1] or [0])
+    return (0,)
 
 
 def _index(ids: list[list[str]], name: str) -> "pd.MultiIndex":
@@ -303,15 +296,28 @@ def _index(ids: list[list[str]], name: str) -> "pd.MultiIndex":
 def _is_transposed(
     header: list[str], rows: list[list[str]], samples: "pd.MultiIndex | None"
 ) -> bool:
-    """Whether rows are covariates and columns are people."""
+    """Whether rows are covariates and columns are people.
+
+    The people of `samples` tell. Without them, names of covariates do, else the longer side is
+    that of the people.
+    """
     first_column = [row[0] for row in rows]
     if samples is not None:
         known = set(samples.get_level_values("IID"))
-        across, down = known.intersection(header), known.intersection(first_column)
+        across, down = (
+            known.intersection(header),
+            known.intersection(chain.from_iterable(row[:2] for row in rows)),
+        )
         if across or down:
             return len(across) > len(down)
-    named = [bool(_COVARIATE_NAME.match(value)) for value in first_column]
-    return header[0].lower() in ("", "id", "sampleid", "covariate") and any(named)
+    if header[0].lower() not in _CORNERS:
+        return False
+    down_names, across_names = (
+        any(_COVARIATE_NAME.search(name) for name in names) for names in (first_column, header[1:])
+    )
+    if down_names != across_names:
+        return down_names
+    return len(header) - 1 > len(rows)
 
 
 def _check_has_header(header: list[str], name: str) -> None:

@@ -141,7 +141,7 @@ def sets_of_draws(
     """
     causal, remaining, sets = causal.copy(), pip.copy(), []
     draws = np.arange(len(causal))
-    while remaining.sum() >= coverage:
+    while causal.shape[1] and remaining.sum() >= coverage:
         lead = int(np.argmax(remaining))
         abs_r = abs_r_with(lead, ld)
         remaining[lead] = 0.0

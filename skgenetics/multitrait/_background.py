@@ -16,7 +16,7 @@ from skgenetics.multitrait._residual_covariance import CovarianceStep, ResidualC
 from skgenetics.utils._arrays import column_blocks, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
-LIKELY = (1e-3, 1e3)  # bounds of delta
+LIKELY = (1e-3, 1e2)  # bounds of delta: beyond, the noise is 1% of the variance
 MAX_SAMPLES = 5000  # beyond so many, polygenic="auto" leaves the background out
 
 
@@ -84,6 +84,19 @@ class Relationship:
             lambda log_delta: loss_and_noise(log_delta)[0], bounds=np.log(LIKELY), method="bounded"
         ).x
         return float(np.exp(best)), loss_and_noise(best)[1]
+
+    def left_out_errors(self, background: Background) -> np.ndarray:
+        """Return (J,) the mean squared error of leave-one-out predictions by the background alone.
+
+        It is relative to that of the trait's mean. A row's error is (QY)_i / Q_ii, with the
+        projection on the intercept in Q. Missing cells count as their trait's mean.
+        """
+        design, n_samples = self.design, self.design.n_samples
+        projected = 1 / n_samples if design.centered else 0.0
+        Y = to_numpy(design.Y)
+        by_background = background.host_precision @ Y / (background.diagonal - projected)[:, None]
+        by_mean = design.host_weight @ (Y / (1 - projected)) ** 2
+        return design.host_weight @ by_background**2 / np.where(by_mean > 0, by_mean, 1.0)
 
     def background(self, delta: float) -> Background | None:
         """Return the `Background` at delta; None at 0."""

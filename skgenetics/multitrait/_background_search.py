@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils import check_random_state
 
-from skgenetics.multitrait._background import MAX_SAMPLES, Relationship
+from skgenetics.multitrait._background import LIKELY, MAX_SAMPLES, Relationship
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign
 from skgenetics.multitrait._problem import revived
@@ -51,6 +51,7 @@ def choose_design(
     """
     order = update_order(model, solver, design, problem)
     if order is not None:
+        design.grams.clear()  # they are made anew
         design = design.arranged(order=order)
     if not isinstance(design, GenotypeDesign):
         if model.polygenic not in ("auto", 0):
@@ -79,18 +80,23 @@ class BackgroundSearch:
         self.relationship = Relationship(design)
 
     def start(self, problem: Problem) -> Candidate:
-        """Return the best candidate near the likeliest delta, or that without a background."""
+        """Return the best candidate near the likeliest delta, or that without a background.
+
+        With almost as many traits as samples, the bound alone takes noise for a background; so
+        the background must also predict samples left out better than the traits' means do.
+        """
         delta, covariance = self.relationship.likeliest(problem.covariance, problem.covariance_step)
         plain = self.reached(0.0, self.design, problem)
         best = self.go_on(problem._replace(covariance=covariance), delta)
-        return plain if plain.bound > best.bound else best
+        errors = self.relationship.left_out_errors(self.relationship.background(best.delta))
+        return plain if plain.bound > best.bound or np.mean(errors) >= 1 else best
 
     def go_on(self, problem: Problem, delta: float) -> Candidate:
         """Halve or double delta while that raises the bound."""
         best = self.candidate(delta, problem)
         for factor in (0.5, 2.0):
             tried = self.candidate(factor * best.delta, best.problem)
-            while tried.bound > best.bound + SEARCH_TOL:
+            while tried.bound > best.bound + SEARCH_TOL and tried.delta <= LIKELY[1]:
                 best = tried
                 tried = self.candidate(factor * best.delta, best.problem)
             if best.delta != delta:

@@ -11,6 +11,7 @@ from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
 from skgenetics.utils._typing import Array
 
+ORDERED_BLOCK_SIZE = 72  # likewise in another order than the columns', which copies them
 BACKGROUND_BLOCK_SIZE = 256  # likewise if a product with an n x n matrix comes on top
 UNPACKED = 10**6  # multiplications up to which OpenBLAS does not copy the factors of a product
 LEAST_ROWS = 64  # with so many traits that fewer samples would be multiplied, copying costs less
@@ -66,7 +67,9 @@ class GenotypeDesign(Design):
         self.used = genotypes.inverse_sd > 0
         self.n_used = int(self.used.sum())
         self.precision = None if background is None else self.array(background.precision)
-        block_size = BLOCK_SIZE if background is None else BACKGROUND_BLOCK_SIZE
+        block_size = BLOCK_SIZE if order is None else ORDERED_BLOCK_SIZE
+        if background is not None:
+            block_size = BACKGROUND_BLOCK_SIZE
         order = np.arange(X.shape[1]) if order is None else order
         self.blocks = blocks_of(order[self.used[order]], block_size)
         n_rows = UNPACKED // (block_size * self.n_traits)

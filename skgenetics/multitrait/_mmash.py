@@ -97,10 +97,14 @@ class MMASHRegressor(
     fit_intercept : bool, default=True
     include_null : bool, default=True
         Whether the mixture has a point mass at 0.
+    null_pseudocounts : float, default=10.0
+        Variants without an effect that count beside those of the data where weights are learned. A
+        tenth of the variants of a small locus would otherwise pass for effects. 0: none.
     weight_threshold : float, default=1e-8
         Weights learned to be smaller are set to 0, which spares the work on their components.
-    update_order : {"sequential", "random", "evidence"}, default="sequential"
-        Order of the variants in a sweep: by column, drawn once, or strongest first.
+    update_order : {"sequential", "random", "evidence"}, default="evidence"
+        Order of the variants in a sweep: by column, drawn once, or strongest first. In LD, the
+        first of several correlated variants takes their effect.
     max_iter : int, default=1000
         Largest number of sweeps over the variants.
     tol : float, default=1e-2
@@ -206,6 +210,7 @@ class MMASHRegressor(
         "standardize": [Flag()],
         "fit_intercept": [Flag()],
         "include_null": [Flag()],
+        "null_pseudocounts": [Number(low=0, closed="left")],
         "weight_threshold": [Number(low=0, high=1, closed="left")],
         "update_order": [Option("sequential", "random", "evidence")],
         "max_iter": [Integer(low=1)],
@@ -228,8 +233,9 @@ class MMASHRegressor(
         standardize: bool = True,
         fit_intercept: bool = True,
         include_null: bool = True,
+        null_pseudocounts: float = 10.0,
         weight_threshold: float = 1e-8,
-        update_order: str = "sequential",
+        update_order: str = "evidence",
         max_iter: int = 1000,
         tol: float = 1e-2,
         warm_start: bool = False,
@@ -246,6 +252,7 @@ class MMASHRegressor(
         self.standardize = standardize
         self.fit_intercept = fit_intercept
         self.include_null = include_null
+        self.null_pseudocounts = null_pseudocounts
         self.weight_threshold = weight_threshold
         self.update_order = update_order
         self.max_iter = max_iter

@@ -152,11 +152,15 @@ def check_weights(weights: ArrayLike, name: str, n_weights: int) -> np.ndarray:
     return values / values.sum()
 
 
-def scales_from_data(effects: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """Return omega (L,), a grid of effect variances from below the error to above the largest.
+def scales_from_data(
+    effects: np.ndarray, errors: np.ndarray, *, has_null: bool = True
+) -> np.ndarray:
+    """Return omega (L,), a grid of effect variances from the error to above the largest effect.
 
-    Standard deviations double from a tenth of the smallest error to twice the largest effect, its
-    error deducted (Stephens 2017).
+    Standard deviations double from the smallest error to twice the largest effect, its error
+    deducted (Stephens 2017). Without a point mass at 0 they start at a tenth of the error: the
+    smallest scales then stand for no effect. Beside a point mass, such scales would take variants
+    from it that the data cannot tell from it.
 
     Parameters
     ----------
@@ -164,8 +168,10 @@ def scales_from_data(effects: np.ndarray, errors: np.ndarray) -> np.ndarray:
         Marginal effects of standardized variants, in trait deviations.
     errors : array (J,)
         Their standard errors.
+    has_null : bool
+        Whether the mixture has a point mass at 0.
     """
-    low = np.min(errors) / 10
+    low = np.min(errors) / (1 if has_null else 10)
     excess = float(np.max(effects**2 - errors**2, initial=0.0))
     high = 2 * np.sqrt(excess) if excess > 0 else 8 * low
     n_steps = max(int(np.ceil(np.log2(high / low))), 0)

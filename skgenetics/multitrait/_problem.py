@@ -98,6 +98,7 @@ def make_problem(model: Any, data: Data, start: Start | None) -> Problem:
         prior=prior,
         weights=starting_weights(model, prior.n_weights, start),
         learn_weights=model.weights is None,
+        null_pseudocounts=float(model.null_pseudocounts),
         weight_threshold=model.weight_threshold,
         covariance=covariance,
         covariance_step=step,
@@ -127,7 +128,11 @@ def mixture_prior(
     else:
         largest = np.max(np.diagonal(U, axis1=1, axis2=2), axis=1)[:, None, None]
         U = U / np.where(largest > 0, largest, 1.0)
-        scales = scales_from_data(marginal.effects, errors) if start is None else start.scales
+        scales = (
+            start.scales
+            if start is not None
+            else scales_from_data(marginal.effects, errors, has_null=model.include_null)
+        )
     relative = sd / traits.unit
     return make_prior(
         U * np.outer(relative, relative),

@@ -14,3 +14,8 @@ def first_names(names: Sequence[object], limit: int = 5) -> str:
     n_more = len(names) - limit
     text = ", ".join(str(name)[:60] for name in names[:limit])
     return f"{text} and {n_more:,} more" if n_more > 0 else text
+
+
+def count_of(number: int, noun: str) -> str:
+    """Return ``1 variant`` or ``1,234 variants``."""
+    return f"{number:,} {noun}{'s' * (number != 1)}"

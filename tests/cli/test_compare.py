@@ -403,3 +403,71 @@ def test_the_bundled_data(tmp_path):
     means = table.groupby("model")["mean"].mean()
     assert means["FinemapMiXeR"] > means["top variant"] > 0.2
     assert len(list((tmp_path / "skgenetics_compare").glob("locus_*.png"))) == 5
+
+
+def test_plinks_0_1_2_is_a_binary_trait(study, compare, splits):
+    table = pd.read_csv("traits.tsv", sep="\t")
+    table.loc[::6, "illness"] = 0
+    table.to_csv("traits.tsv", sep="\t", index=False)
+    words = "--bfile study --pheno traits.tsv --pheno-name illness --out run --models "
+    status, printed, errors = compare(text=words + "LogisticRegression")
+    assert status == 0, errors
+    assert "illness: 0, 1 and 2 are read as PLINK's missing, control and case" in printed
+    n_cases = int((table["illness"] == 2).sum())
+    assert f"illness: binary, {n_cases} cases and {75 - n_cases} controls, 75 people" in printed
+    assert set(np.unique(splits[0][0].y)) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    "names", ["--covar-name age sex", "--pheno-name height", "--pheno-name height --covar-name age"]
+)
+def test_one_file_of_traits_and_covariates(study, compare, splits, names):
+    rows = [f"I{i} {study['y'][i]:.6g} {i % 7} {'MF'[i % 2]}" for i in range(N_PEOPLE)]
+    Path("all.txt").write_text("\n".join(["IID height age sex", *rows]) + "\n")
+    words = "--bfile study --pheno all.txt --covar all.txt --out run --models top-variant "
+    status, _, errors = compare(text=words + names)
+    assert status == 0, errors
+    task = splits[0][0]
+    assert task.traits == ("height",)
+    assert task.covariate_names == (("age",) if "covar-name age" in names[-17:] else ("age", "sex"))
+
+
+@pytest.mark.parametrize(("gene", "variant"), [("chr1", "01"), ("chrX", "23"), ("X", "chrX")])
+def test_chromosomes_have_many_names_and_variants_any_order(study, compare, gene, variant):
+    order = np.random.default_rng(0).permutation(N_VARIANTS)
+    np.savez(
+        "x.npz",
+        genotypes=study["X"][:, order],
+        sample_ids=[f"I{i}" for i in range(N_PEOPLE)],
+        variant_ids=[f"v{j}" for j in order],
+        chromosome=[variant] * N_VARIANTS,
+        base_pair_location=1000 * (1 + order),
+        effect_allele=["A"] * N_VARIANTS,
+        other_allele=["G"] * N_VARIANTS,
+    )
+    people = "\t".join(f"I{i}" for i in range(N_PEOPLE))
+    values = "\t".join(f"{value:.6g}" for value in study["y"])
+    head = f"#chr\tstart\tend\tgene_id\tgid\tstrand\t{people}\n"
+    # on the minus strand a gene starts at its end: variants 7 to 9 are within 1 kb of it
+    Path("genes.bed").write_text(f"{head}{gene}\t2000\t9000\tG\tG\t-\t{values}\n")
+    words = "--genotypes x.npz --pheno genes.bed --window 1000 --models top-variant --out run"
+    status, printed, errors = compare(text=words)
+    assert status == 0, errors
+    assert "1 gene, 3 variants each" in printed
+
+
+def test_as_many_groups_as_folds(study, compare):
+    table = pd.read_csv("traits.tsv", sep="\t")
+    table["cage"] = [f"c{i % 3}" for i in range(N_PEOPLE)]
+    table.to_csv("traits.tsv", sep="\t", index=False)
+    status, _, errors = compare(text=f"{QUICK} --groups cage --folds 3")
+    assert status == 0, errors
+
+
+def test_output_that_nobody_reads(study):
+    command = [sys.executable, "-m", "skgenetics", *f"compare {QUICK} --threads 1".split()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+    assert "Next:" in Path("run/compare.log").read_text()

@@ -60,6 +60,16 @@ def set_trait(value):
             file.write("\t".join(row) + "\n")
 
 
+def group_by_site(n_sites):
+    """Give everyone one of a few cages."""
+    with open("traits.tsv") as file:
+        header, *rows = (line.split("\t") for line in file.read().splitlines())
+    for number, row in enumerate(rows):
+        row[4] = f"c{number % n_sites}"
+    with open("traits.tsv", "w") as file:
+        file.write("\n".join("\t".join(row) for row in [header, *rows]) + "\n")
+
+
 def set_trait_by_cage(*cages):
     """Make height 1 in some cages and 0 in the others."""
     with open("traits.tsv") as file:
@@ -124,7 +134,22 @@ NPZ = FILES.replace("--bfile study", "--genotypes x.npz")
         ),
         (lambda: None, FILES.replace("top-variant", "LogisticRegression"), "for a quantitative"),
         (lambda: None, FILES.replace("height", "LDL"), "no column 'LDL'; it has height, illness"),
-        (lambda: None, FILES + " --covar traits.tsv", "--covar and --pheno are one file"),
+        (
+            lambda: None,
+            FILES.replace("--pheno-name height", "") + " --covar traits.tsv",
+            "--covar and --pheno are one file: name the columns",
+        ),
+        (
+            lambda: None,
+            FILES + " --covar traits.tsv --covar-name height",
+            "share a column: a trait would be its own covariate",
+        ),
+        (lambda: None, FILES + " --covar-name age", "--covar-name chooses columns of --covar"),
+        (
+            lambda: group_by_site(2),
+            FILES + " --groups cage --folds 3",
+            "--groups cage has 2 groups among the people used; 3 folds need at least 3",
+        ),
         (lambda: None, FILES + " --out traits.tsv", "it is a file, not a folder"),
         (lambda: None, "--bfile study", "--pheno is missing"),
         (lambda: None, "--pheno traits.tsv", "--pheno needs --bfile, --pfile, --bgen or --geno"),

@@ -40,19 +40,71 @@ def sample(z, R, scale, *, n_draws=4000, n_chains=2, seed=0, **options):
     return list(states)[-1]
 
 
-LONG = [pytest.param(*case, marks=pytest.mark.slow) for case in ((0.3, 0.01), (0.95, 0.03))]
+def random_locus(seed, p=8):
+    """A locus of p variants in LD up to r = .9999, with priors of 0 and 1 and per variant."""
+    rng = np.random.default_rng(seed)
+    r = rng.choice([0.0, 0.5, 0.9, 0.99, 0.9999], size=p - 1)
+    X = rng.normal(size=(p, 4 * p))
+    for j in range(1, p):
+        X[j] = r[j - 1] * X[j - 1] * rng.choice([-1, 1]) + np.sqrt(1 - r[j - 1] ** 2) * X[j]
+    R, scale = np.corrcoef(X), np.sqrt(rng.uniform(100, 2000, size=p))  # N H of each variant
+    pi, slab = rng.uniform(0.02, 0.4, size=p), rng.uniform(0.002, 0.04, size=p)
+    pi[rng.integers(p)], pi[rng.integers(p)] = 0.0, rng.choice([1.0, 0.1])
+    effects = np.where(rng.uniform(size=p) < 0.3, rng.normal(size=p) * np.sqrt(slab), 0.0)
+    z = R @ (scale * effects) + np.linalg.cholesky(R + 1e-12 * np.eye(p)) @ rng.normal(size=p)
+    return z, R, scale, pi, slab
 
 
-@pytest.mark.parametrize(("r", "tolerance"), [(0.7, 0.01), (1.0, 0.03), *LONG])
-def test_pips_and_means_equal_enumeration(r, tolerance):
-    p, scale = 10, np.full(10, 30.0)
-    z = blocks(p, r) @ np.eye(p)[[1, 6]].T @ np.array([4.0, -3.0]) + 0.3 * np.sin(np.arange(p))
-    options = {"pi": np.linspace(0.05, 0.2, p), "slab": np.full(p, 0.02)}
-    state = sample(z, blocks(p, r), scale, **options)
-    _, pip, mean = enumerate_posterior(z, blocks(p, r), scale, pi=options["pi"], slab=0.02)
-    np.testing.assert_allclose(state.pip.mean(axis=0), pip, atol=tolerance)
-    np.testing.assert_allclose(state.first.mean(axis=0), mean, atol=0.01)
-    assert state.converged
+def assert_posteriors_agree(state, pip, mean):
+    """PIPs and means of the chains are the exact ones, within their Monte Carlo errors."""
+    for drawn, exact in ((state.pip, pip), (state.first, mean)):
+        error = drawn.std(axis=0, ddof=1) / np.sqrt(len(drawn))
+        np.testing.assert_array_less(
+            np.abs(drawn.mean(axis=0) - exact), 4.5 * error + 1e-4 * np.abs(exact).max() + 1e-12
+        )
+
+
+@pytest.mark.parametrize(
+    "seed", [*range(8), *(pytest.param(k, marks=pytest.mark.slow) for k in range(8, 100))]
+)
+def test_pips_and_means_equal_enumeration(seed):
+    z, R, scale, pi, slab = random_locus(seed)
+    state = sample(z, R, scale, pi=pi, slab=slab, n_draws=1000, n_chains=40, seed=seed)
+    _, pip, mean = enumerate_posterior(z, R, scale, pi=pi, slab=slab)
+    assert_posteriors_agree(state, pip, mean)
+
+
+def test_moves_leave_the_posterior_as_it_is():
+    # effects that moved in order of position were off by .04 here
+    p = 10
+    R, scale = 0.5 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p))), np.full(p, 280.0)
+    z = R @ np.array([0, 0, 5.0, 0, 0, 4.0, 0, 0, 0, 0]) + 0.5 * np.sin(np.arange(p))
+    options = {"pi": np.full(p, 0.15), "slab": np.full(p, 2.5e-4)}
+    state = sample(z, R, scale, n_draws=5000, n_chains=20, **options)
+    _, pip, mean = enumerate_posterior(z, R, scale, **options)
+    assert_posteriors_agree(state, pip, mean)
+
+
+def test_prior_probabilities_of_0_and_1_hold():
+    model = FinemapMiXeR(solver="gibbs", causal_probability=np.array([1, 0.1, 0]), random_state=0)
+    model.fit_summary([2.0, 1.0, 9.0], np.eye(3), n_samples=10_000)
+    assert model.pip_[0] == 1
+    assert model.pip_[2] == 0
+    assert 0 < model.pip_[1] < 0.5
+
+
+def test_constant_variants_alone_have_no_effects():
+    y = np.random.default_rng(0).normal(size=50)
+    model = FinemapMiXeR(solver="gibbs", random_state=0).fit(np.ones((50, 4)), y)
+    np.testing.assert_array_equal(model.pip_, 0)
+    assert model.credible_sets_ == []
+
+
+def test_every_effect_of_a_draw_is_stored():
+    p = 40
+    model = FinemapMiXeR(solver=Gibbs(n_draws=100), causal_probability=0.5, random_state=0)
+    model.fit_summary(np.full(p, 30.0), np.eye(p), n_samples=100_000)
+    assert len(model.credible_sets_) == p
 
 
 @pytest.mark.slow
@@ -96,7 +148,7 @@ def test_noise_is_drawn_from_its_conditional():
         z, R, scale, pi=np.full(30, 1e-12), slab=np.full(30, 0.1),
         residual_variance=None, norm=NoiseNorm(z @ z, 30),
     )  # fmt: skip
-    drawn = state.trace[..., 2]  # no effect at all: inverse gamma(15, z'z / 2)
+    drawn = state.draws().trace[..., 2]  # no effect at all: inverse gamma(15, z'z / 2)
     np.testing.assert_allclose(drawn.mean(), z @ z / 28, rtol=0.02)
 
 

@@ -102,6 +102,19 @@ def test_a_changed_copy_gives_the_same_posterior(of_statistics, of_panel, order)
     np.testing.assert_allclose(model.coef_, signs[1] * reference.coef_, atol=1e-8)
 
 
+def test_the_other_allele_comes_from_the_panel():
+    panel = frame(
+        [("1", 1, "A", "G"), ("1", 2, "C", "T"), ("1", 3, "C", "T"), ("1", 3, "C", "CA")]
+        + [("1", 4, "A", "G"), ("1", 5, "A", "G")]
+    )
+    rows = [("1", 1, "G", None), ("1", 2, "C", None), ("1", 3, "C", None)]  # two pairs at 3
+    rows += [("1", 4, "T", None), ("1", 5, "AT", None)]  # the other strand; not of the pair
+    got, report = harmonize(frame(rows, z=[1.0, 2.0, 3.0, 4.0, 5.0]), panel)
+    assert got["panel_index"].tolist() == [0, 1, 4]
+    assert got["z"].tolist() == [-1, 2, 4]
+    assert (report.completed, report.no_alleles, report.strand) == (3, 2, 1)
+
+
 def test_a_panel_of_genotypes_gives_its_frequencies():
     statistics = frame(
         [("1", 1, "A", "T"), ("1", 2, "C", "G"), ("1", 3, "T", "A"), ("1", 4, "G", "C")]
@@ -221,7 +234,7 @@ ROW = ("1", 10, "A", "G")
     ("statistics", "panel", "message"),
     [
         (frame([ROW], z=np.nan), frame([ROW]), "1 have no z"),
-        (frame([("1", 10, "A", None)], z=1.0), frame([ROW]), "1 lack an allele"),
+        (frame([("1", 10, None, "A")], z=1.0), frame([ROW]), "1 lack an allele"),
         (frame([("2", 10, "A", "G")], z=1.0), frame([ROW]), "name chromosomes 2, the panel 1"),
         (frame([("1", 10, "A", "C")], z=1.0), frame([ROW]), "columns of alleles are the right"),
         (

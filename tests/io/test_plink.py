@@ -84,3 +84,18 @@ def test_files_that_disagree(plink_prefix, ending, change, message):
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ValueError, match=message):
         read_plink(plink_prefix)
+
+
+def test_tables_of_more_and_fewer_columns(plink_prefix):
+    before = read_plink(plink_prefix)
+    fam, bim = plink_prefix.with_suffix(".fam"), plink_prefix.with_suffix(".bim")
+    fam.write_text(fam.read_text().replace(" -9", " .5 1.2 NA"))
+    bim.write_text(bim.read_text().replace("\t0\t", "\t"))  # no centimorgans
+    after = read_plink(plink_prefix)
+    assert after.samples.equals(before.samples)
+    assert after.variants.equals(before.variants)
+    fam.write_text("".join(f"F{i} I{i}\n" for i in range(7)))
+    assert read_plink(plink_prefix).samples.equals(before.samples)
+    bim.write_text(bim.read_text().replace("\t103", ""))
+    with pytest.raises(ValueError, match=r"row 4 has 4 fields; expected 5 as in the first"):
+        read_plink(plink_prefix)

@@ -44,6 +44,17 @@ def test_the_threshold_is_that_of_the_p_value():
     assert len(find_regions(scan([1000], [z - 1e-6]))) == 0
 
 
+def test_the_file_s_own_p_decides():
+    table = scan([1 * MB, 5 * MB, 9 * MB], [5.6, 5.1, -6.0])
+    table["p_value"] = [3.5e-7, 2e-9, np.nan]  # as of a saddlepoint
+    found = [region.start + region.window for region in find_regions(table)]
+    assert found == [5 * MB, 9 * MB]  # the last has no p but z
+    table["neg_log_10_p_value"] = [9, 1, np.nan]
+    assert [region.start + region.window for region in find_regions(table)] == [MB, 9 * MB]
+    near = scan([1 * MB, 1 * MB + 9], [6.0, 7.0]).assign(p_value=[1e-12, 1e-9])
+    assert [region.start + region.window for region in find_regions(near)] == [MB]
+
+
 def test_wide_regions_get_smaller_windows():
     leads = 10 * MB + 550_000 * np.arange(12)  # 6.05 Mb and two margins
     found = find_regions(scan(leads, 10.0))

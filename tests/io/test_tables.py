@@ -1,4 +1,6 @@
+import bz2
 import gzip
+import lzma
 
 import numpy as np
 import pytest
@@ -96,7 +98,6 @@ def test_people(write, text):
         ("IID t\n", "header line only"),
         ("IID\na\n", "IDs only"),
         ("IID t\na 1\nb tall\n", "column 't' of b is 'tall'; expected a number"),
-        ("IID t\na 1\nb inf\n", "column 't' of b is 'inf'"),
         ("IID t\na 1\na 2\n", "ID a comes more than once"),
         ("F1 a 1.5\nF1 b 2\n", "has no header: its first line holds '1.5'"),
         ("IID t u\na 1 2\nb 1\n", r"row 2 \(ID b\) has 2 fields, the header has 3"),
@@ -132,3 +133,70 @@ def test_list(write):
     assert read_list(write("rs1 x\n\nrs2\r\n")) == ["rs1", "rs2"]
     with pytest.raises(ValueError, match="is empty"):
         read_list(write("\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ",IID,age\n0,a,40\n1,b,50\n",
+        "IID FID age\na 0 40\nb 0 50\n",
+        "IID\tage\t\na\t40\t\nb\t50\t\n",
+    ]
+    + ['"IID" "age"\n"1" "a" 40\n"2" "b" 50\n', '"","id","age"\n"1","a",40\n"2","b",50\n']
+    + ["#FID IID SID PAT MAT age\n0 a 1 0 0 40\n0 b 1 0 0 50\n", "IID;age\na;40\nb;50\n"],
+)
+@pytest.mark.parametrize("kind", ["phenotypes", "covariates"])
+def test_names_of_rows_and_ids_are_no_traits(write, text, kind):
+    table = read_table(write(text), kind=kind)
+    assert table["age"].to_dict() == {("0", "a"): 40, ("0", "b"): 50}
+    assert list(table) == ["age"]
+
+
+def test_plinks_fam_has_traits_and_sex_is_a_covariate(write):
+    path = write("f a 0 0 1 .5 1\nf b 0 0 0 .1 NA\nf c 0 0 2 -9 3\n", "study.fam")
+    assert list(read_table(path)) == ["phenotype", "phenotype2"]
+    assert read_table(path)["phenotype"].isna().tolist() == [False, False, True]
+    sex = read_table(path, kind="covariates", columns=["SEX"])["SEX"]
+    np.testing.assert_array_equal(sex, [1, np.nan, 2])
+
+
+def test_covariates_of_words(write):
+    path = write("IID sex site age\na M u 1\nb F v 2\nc female u 3\nd NA w #N/A\ne m -9 5\n")
+    table = read_table(path, kind="covariates")
+    assert list(table) == ["sex", "site=v", "site=w", "age"]
+    np.testing.assert_array_equal(table["sex"], [1, 2, 2, np.nan, 1])
+    np.testing.assert_array_equal(table["site=v"], [0, 1, 0, 0, np.nan])
+    np.testing.assert_array_equal(table["site=w"], [0, 0, 0, 1, np.nan])
+    np.testing.assert_array_equal(table["age"], [1, 2, 3, np.nan, 5])
+    rows = "".join(f"p{k} word{k}\n" for k in range(9))
+    with pytest.raises(ValueError, match="covariate 'remark' has 9 different words"):
+        read_table(write("IID remark\n" + rows), kind="covariates")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SampleID ind1 ind2 ind3\nout/pca_svd_PC1 .1 .2 .3\nout/pca_svd_PC2 .4 .5 .6\n",
+        "id ind1 ind2 ind3\nfirst .1 .2 .3\nsecond .4 .5 .6\n",
+    ],
+)
+def test_covariates_of_qtltools(write, text):
+    table = read_table(write(text), kind="covariates")
+    assert table.index.get_level_values("IID").tolist() == ["ind1", "ind2", "ind3"]
+    np.testing.assert_array_equal(table, [[0.1, 0.4], [0.2, 0.5], [0.3, 0.6]])
+
+
+@pytest.mark.parametrize("word", ["-nan", "#N/A", "<NA>", "NULL", "None", "1.#QNAN", "inf", "-"])
+def test_one_list_of_missing_words(write, word):
+    assert read_table(write(f"IID\tt\na\t1\nb\t{word}\n"))["t"].isna().tolist() == [False, True]
+
+
+def test_kinds_of_files(write, tmp_path):
+    for start, kind in ((b"PAR1", "parquet"), (b"PK\x03\x04", "Excel"), (b"%PDF-1.4", "a PDF")):
+        (tmp_path / "t").write_bytes(start + b"rest of it\n")
+        with pytest.raises(ValueError, match=f"is not a text file but .*{kind}"):
+            read_table(tmp_path / "t")
+    for name, pack in (("t.xz", lzma.compress), ("t.bz2", bz2.compress)):
+        (tmp_path / name).write_bytes(pack(b"IID t\na 1\n"))
+        assert read_table(tmp_path / name)["t"].tolist() == [1]
+    assert read_table(write("IID t\na 1\n", encoding="utf-16"))["t"].tolist() == [1]

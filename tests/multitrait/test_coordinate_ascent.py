@@ -59,6 +59,7 @@ def test_sweeps_equal_updates_with_matrices(order, monkeypatch):
     B, alpha, expected = naive.coordinate_ascent(X, Y, V, weights, sigma, n_sweeps=4, order=order)
     for width, height in ((3, 7), (128, len(X))):  # several blocks of several rows, and one
         monkeypatch.setattr(_genotype_design, "BLOCK_SIZE", width)
+        monkeypatch.setattr(_genotype_design, "ORDERED_BLOCK_SIZE", width)
         monkeypatch.setattr(_genotype_design, "LEAST_ROWS", height)
         monkeypatch.setattr(_genotype_design, "UNPACKED", height * width * Y.shape[1])
         design = make_design(X, Y, order=None if order is None else np.array(order))

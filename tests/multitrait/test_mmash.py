@@ -342,11 +342,13 @@ def test_identity_share_lifts_sign_rates(traits):
     assert free.lfsr_[2, 4] > tied.lfsr_[2, 4]
 
 
-@pytest.mark.parametrize("order", ["random", "evidence"])
+@pytest.mark.parametrize("order", ["random", "sequential"])
 def test_orders_meet_the_same_optimum(traits, order):
     X, Y = traits()
-    first = MMASHRegressor(polygenic=0, tol=1e-4).fit(X, Y)
-    other = MMASHRegressor(polygenic=0, tol=1e-4, update_order=order, random_state=0).fit(X, Y)
+    first = MMASHRegressor(polygenic=0, tol=1e-4, null_pseudocounts=0).fit(X, Y)
+    other = MMASHRegressor(
+        polygenic=0, tol=1e-4, null_pseudocounts=0, update_order=order, random_state=0
+    ).fit(X, Y)
     np.testing.assert_allclose(other.elbo_path_[-1], first.elbo_path_[-1], atol=0.1)
     assert other.elbo_path_[0] != first.elbo_path_[0]
 
@@ -558,6 +560,7 @@ def test_mr_mash_rss(shared):
         scales=[1.0],
         weights_init=case["w0"],
         residual_covariance=case["V"] / unit,
+        null_pseudocounts=0,
         tol=1e-8,
         max_iter=5000,
     ).fit_summary(
@@ -682,3 +685,37 @@ def test_memory_is_less_than_twice_the_data_and_responsibilities(traits):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert X.nbytes + peak < 2 * (X.nbytes + model.responsibilities_.nbytes)
+
+
+def test_null_traits_expect_few_effects():
+    expected = 0.0
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        X = rng.binomial(2, 0.3, (500, 300))
+        model = MMASHRegressor(polygenic=0).fit(X, rng.normal(size=(500, 5)))
+        expected += model.pip_.sum()
+        assert model.lfsr_.min() > 0.05
+    assert expected < 0.02 * 3 * 300
+
+
+def test_the_variant_with_the_evidence_takes_the_effect():
+    wrong = chosen = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = np.repeat(rng.normal(size=(600, 6)), 10, axis=1) + 0.3 * rng.normal(size=(600, 60))
+        X, causal = X / X.std(axis=0), int(rng.integers(60))
+        Y = 0.25 * X[:, [causal]] + rng.normal(size=(600, 5))
+        hit = MMASHRegressor(polygenic=0).fit(X, Y).lfsr_ < 0.05
+        chosen += hit.sum()
+        wrong += np.delete(hit, causal, axis=1).sum()
+    assert chosen >= 15
+    assert wrong <= chosen / 4
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_noise_is_no_background(seed):
+    rng = np.random.default_rng(seed)
+    X, Y = rng.binomial(2, 0.3, (130, 200)), rng.normal(size=(130, 20))
+    model = MMASHRegressor().fit(X[:30], Y[:30])
+    assert model.polygenic_ <= 1
+    assert model.score(X[30:], Y[30:]) > -0.15

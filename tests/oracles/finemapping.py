@@ -45,7 +45,7 @@ def enumerate_posterior(z, R, scale, *, pi, slab, spike=0.0, s0=1.0, noise="ld")
     for config in itertools.product([0, 1], repeat=p):
         g = np.array(config, dtype=bool)
         variances = np.where(g, slab, spike)
-        prior = np.sum(np.where(g, np.log(pi), np.log1p(-pi)))
+        prior = np.sum(np.log(np.maximum(np.where(g, pi, 1 - pi), 1e-300)))
         logs.append(prior + log_bayes_factor(G, b, variances))
         mean, used = np.zeros(p), variances > 0
         if used.any():

@@ -46,19 +46,21 @@ examples:
 
 files:
   phenotypes and covariates: separated by spaces, TAB or comma, gzipped or not; a header with
-  #FID IID, or IID, or any name for a first column of IDs; NA and -9 are missing. Covariates may
-  also be one row per covariate and one column per person, as GTEx distributes them.
+  #FID IID, or IID, or any name for a first column of IDs; NA and -9 are missing. Columns without
+  a name and FID, IID, SID, PAT, MAT are no traits. A .fam will do. Covariates of words become one
+  column per word; sex may be M and F. They may also be one row per covariate and one column per
+  person, as GTEx and QTLtools have them.
   expression: --pheno takes BED files of GTEx or QTLtools (#chr start end gene_id, then people), one
   per tissue. Each gene is predicted from the variants within --window of its start.
   dosages: .csv or .tsv with sample IDs in the first column and one column per variant; or .npz as
   skgenetics.io.write_genotypes makes it.
 
 scores:
-  R2 is measured against a prediction from the covariates alone. A trait of 0/1 or 1/2 is binary
-  and gets ROC AUC and average precision. "minus RidgeCV" is the mean of the differences by fold
-  (of means over traits), with its standard error. "variants used" is the smallest number of
-  variants that hold 95% of a linear model's squared effects per standard deviation; "-" where a
-  model has none.
+  R2 is measured against a prediction from the covariates alone. A trait of 0/1, 1/2 or PLINK's
+  0/1/2 (0: missing) is binary and gets ROC AUC and average precision. "minus RidgeCV" is the mean
+  of the differences by fold (of means over traits), with its standard error. "variants used" is
+  the smallest number of variants that hold 95% of a linear model's squared effects per standard
+  deviation; "-" where a model has none.
 
 exit status: 0 all done; 2 bad input, nothing is written; 3 some fits failed, the others are kept.
 """
@@ -102,7 +104,10 @@ def _add_data(data: Any) -> None:
         type=at_least(1),
         help="base pairs on either side of a gene's start (1,000,000)",
     )
-    data.add_argument("--covar", metavar="F", help="covariates, one column each")
+    data.add_argument(
+        "--covar", metavar="F", help="covariates, one column each; may be the file of --pheno"
+    )
+    data.add_argument("--covar-name", metavar="NAME", nargs="+", help="covariates to use (all)")
     data.add_argument("--keep", metavar="F", help="people to use: FID and IID, or IID, a line")
     data.add_argument("--extract", metavar="F", help="IDs of the variants to use, one per line")
     data.add_argument(
@@ -145,6 +150,12 @@ def _add_output(output: Any) -> None:
     output.add_argument("--debug", action="store_true", help="show tracebacks")
 
 
+_OF_FILES = ("pheno", "pheno_name", "window", "covar", "covar_name", "keep", "extract") + (
+    "groups",
+    "maf",
+)
+
+
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """Exit with status 2 if arguments do not go together."""
     error = arguments.parser.error
@@ -152,14 +163,19 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     if has_genotypes and not arguments.pheno:
         error("--pheno is missing: a file with the traits of the people in the genotypes")
     if not has_genotypes:
-        for name in ("pheno", "pheno_name", "window", "covar", "keep", "extract", "groups", "maf"):
+        for name in _OF_FILES:
             if getattr(arguments, name):
                 error(f"--{name.replace('_', '-')} needs --bfile, --pfile, --bgen or --genotypes")
     if arguments.sample and not arguments.bgen:
         error("--sample holds the IDs of a BGEN file: it needs --bgen")
     files = arguments.pheno or []
-    if arguments.covar and Path(arguments.covar).resolve() in [Path(f).resolve() for f in files]:
-        error("--covar and --pheno are one file: a trait would be its own covariate; make two")
+    if arguments.covar_name and not arguments.covar:
+        error("--covar-name chooses columns of --covar, which is missing")
+    same = arguments.covar and Path(arguments.covar).resolve() in [Path(f).resolve() for f in files]
+    if same and not (arguments.pheno_name or arguments.covar_name):
+        error("--covar and --pheno are one file: name the columns by --pheno-name or --covar-name")
+    if same and set(arguments.pheno_name or []) & set(arguments.covar_name or []):
+        error("--pheno-name and --covar-name share a column: a trait would be its own covariate")
     expression = [".bed" in Path(file).suffixes for file in files]
     if len(files) > 1 and not all(expression):
         error("--pheno takes several files only if each is a BED of expression in one tissue")

@@ -16,7 +16,7 @@ from skgenetics.cli.genotypes import (
 )
 from skgenetics.datasets import load_geuvadis
 from skgenetics.expression import cis_windows_from_positions
-from skgenetics.io import Genotypes
+from skgenetics.io import Genotypes, unify_chromosomes
 from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
@@ -107,17 +107,24 @@ def tasks_of_genes(
     **settings: Any,
 ) -> tuple[list[Task], list[Task]]:
     """Return the tasks of genes, alone and jointly, each with the variants around its start."""
+    pd = import_optional("pandas", extra="dataframe")
     variants = genotypes.variants
+    if variants["base_pair_location"].notna().all():
+        place = pd.DataFrame({"chromosome": unify_chromosomes(variants["chromosome"].tolist())})
+        place["position"] = variants["base_pair_location"].to_numpy(dtype=np.int64)
+        place = place.sort_values(["chromosome", "position"], kind="stable")
+        genotypes = genotypes.select(columns=place.index.to_numpy())
+        variants = genotypes.variants
     if variants["base_pair_location"].isna().any():
         raise ValueError(
             f"{genotypes.source} has variants without positions, which cis windows need."
         )
     starts = {
-        "chromosome": genes["chromosome"].str.removeprefix("chr"),
-        "start": genes["start"],
+        "chromosome": unify_chromosomes(genes["chromosome"].tolist()),
+        "start": transcription_starts(genes),
     }
     positions = {
-        "chromosome": variants["chromosome"].str.removeprefix("chr"),
+        "chromosome": unify_chromosomes(variants["chromosome"].tolist()),
         "base_pair_location": variants["base_pair_location"],
     }
     windows = cis_windows_from_positions(starts, positions, window=window)
@@ -136,7 +143,9 @@ def tasks_of_genes(
         near[first:stop] = True
     table = [
         {"name": name, "start": int(start), "strand": strand if strand in ("+", "-") else None}
-        for name, start, strand in genes[["gene_id", "start", "strand"]].to_numpy(dtype=object)
+        for name, start, strand in zip(
+            genes["gene_id"], transcription_starts(genes), genes["strand"], strict=True
+        )
     ]
     return make_tasks(
         genotypes.select(columns=np.flatnonzero(near)),
@@ -145,6 +154,15 @@ def tasks_of_genes(
         genes=Genes(table, np.append(0, near.cumsum())[windows], n_tissues),
         **settings,
     )
+
+
+def transcription_starts(genes: "pd.DataFrame") -> np.ndarray:
+    """Return where genes start in base pairs: the end of those on the minus strand."""
+    backward = (genes["strand"] == "-").to_numpy()
+    if "end" in genes:
+        backward = backward & genes["end"].notna().to_numpy()
+        return np.where(backward, genes["end"], genes["start"]).astype(np.int64)
+    return genes["start"].to_numpy(dtype=np.int64)
 
 
 def _describe(task: Task) -> str:

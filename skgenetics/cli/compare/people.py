@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skgenetics.cli.compare.tasks import is_plink_coded
 from skgenetics.io import Genotypes, match_samples, read_expression, read_header, read_table
+from skgenetics.io._tables import is_given, value_columns
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import first_names
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_NO_GROUP = ("", "NA", "-9")
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ def match_people(genotypes: Genotypes, arguments: argparse.Namespace, lines: lis
     complete = people.covariates.notna().all(axis=1).to_numpy()
     needed = "all covariates"
     if people.groups is not None:
-        complete = complete & ~np.isin(people.groups, _NO_GROUP)
+        complete = complete & np.array([is_given(group) for group in people.groups])
         needed += f" and {arguments.groups}"
     if not complete.any():
         raise ValueError(f"Nobody has {needed}: leave out the column that is mostly missing.")
@@ -65,7 +66,32 @@ def match_people(genotypes: Genotypes, arguments: argparse.Namespace, lines: lis
     if has_trait.any() and not has_trait[complete].all():
         lines.append(f"  {(complete & ~has_trait).sum()} more have no value in any trait")
         complete = complete & has_trait
-    return people.select(complete)
+    people = people.select(complete)
+    _check_groups(people.groups, arguments)
+    _say_plink_codes(people.phenotypes.table, lines)
+    return people
+
+
+def _check_groups(groups: np.ndarray | None, arguments: argparse.Namespace) -> None:
+    """Raise ValueError if there are too few groups for the folds, and those inside them."""
+    if groups is None:
+        return
+    n_groups, needed = len(np.unique(groups)), max(3, arguments.folds)
+    if n_groups < needed:
+        raise ValueError(
+            f"--groups {arguments.groups} has {n_groups} group{'s' * (n_groups != 1)} among the "
+            f"people used; {arguments.folds} folds need at least {needed}, because the people of a "
+            "group share a fold: use fewer --folds, or other groups."
+        )
+
+
+def _say_plink_codes(traits: "pd.DataFrame", lines: list[str]) -> None:
+    """Say which traits are coded as PLINK does."""
+    coded = [str(name) for name, y in traits.items() if is_plink_coded(y.to_numpy(dtype=float))]
+    if coded:
+        lines.append(
+            f"  {first_names(coded)}: 0, 1 and 2 are read as PLINK's missing, control and case"
+        )
 
 
 def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: list[str]) -> People:
@@ -74,12 +100,14 @@ def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: li
     text_columns = {
         name: [arguments.groups] if group_source == name else [] for name in ("pheno", "covar")
     }
-    phenotypes = _read_phenotypes(arguments, text_columns["pheno"])
+    names = _names_of_columns(arguments)
+    phenotypes = _read_phenotypes(arguments, names["pheno"], text_columns["pheno"])
     tables = {"pheno": phenotypes.table}
     if arguments.covar:
         tables["covar"] = read_table(
             arguments.covar,
             kind="covariates",
+            columns=names["covar"],
             text_columns=text_columns["covar"],
             samples=genotypes.samples,
         )
@@ -112,9 +140,35 @@ def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: li
     return People(genotypes, replace(phenotypes, table=traits), covariates, groups)
 
 
-def _read_phenotypes(arguments: argparse.Namespace, text_columns: list[str]) -> Phenotypes:
+def _names_of_columns(arguments: argparse.Namespace) -> dict[str, list[str] | None]:
+    """Return the columns of --pheno and of --covar to read, None for all.
+
+    If both are one file, the columns that are not named for one are those of the other.
+    """
+    names = {"pheno": arguments.pheno_name, "covar": arguments.covar_name}
+    if not one_file(arguments):
+        return names
+    header = read_header(arguments.covar)
+    others = set(names["pheno"] or []) | set(names["covar"] or []) | {arguments.groups}
+    for kind, title in (("pheno", "phenotypes"), ("covar", "covariates")):
+        if names[kind] is None:
+            columns = value_columns(arguments.covar, header, title)
+            names[kind] = [column for column in columns if column not in others]
+    return names
+
+
+def one_file(arguments: argparse.Namespace) -> bool:
+    """Return whether --pheno and --covar are one file."""
+    if not arguments.covar:
+        return False
+    return Path(arguments.covar).resolve() in [Path(file).resolve() for file in arguments.pheno]
+
+
+def _read_phenotypes(
+    arguments: argparse.Namespace, names: list[str] | None, text_columns: list[str]
+) -> Phenotypes:
     """Read --pheno: traits, or expression in one tissue or in several."""
-    paths, names = arguments.pheno, arguments.pheno_name
+    paths = arguments.pheno
     if not is_expression(paths[0]):
         return Phenotypes(read_table(paths[0], columns=names, text_columns=text_columns))
     pd = import_optional("pandas", extra="dataframe")

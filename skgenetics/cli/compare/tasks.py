@@ -111,6 +111,11 @@ def fold_numbers(
         (False, True): GroupKFold,
         (True, True): StratifiedGroupKFold,
     }[pattern is not None, groups is not None]
+    if groups is not None and (n_groups := len(np.unique(groups))) < n_folds:
+        raise ValueError(
+            f"There are {n_groups} groups; {n_folds} folds need at least {n_folds}, because people "
+            "of a group share a fold."
+        )
     splitter = kind(n_folds, shuffle=True, random_state=seed)
     fold = np.empty(n_samples, dtype=int)
     with warnings.catch_warnings():
@@ -154,6 +159,9 @@ def make_tasks(
         What the traits are, if they are expression.
     """
     Y, names = phenotypes.to_numpy(dtype=float).copy(), [str(name) for name in phenotypes.columns]
+    for y in Y.T:
+        if is_plink_coded(y):
+            y[y == 0] = np.nan
     binary = np.array([_is_binary(name, y, n_folds) for name, y in zip(names, Y.T, strict=True)])
     Y[:, binary] -= np.nanmin(Y[:, binary], axis=0)
     fold = fold_numbers(len(Y), n_folds, labels=Y[:, binary], groups=groups, seed=seed)
@@ -192,6 +200,11 @@ def make_tasks(
         fields = {"windows": genes.windows, "n_tissues": genes.n_tissues} if genes else {}
         joint.append(task(name, slice(None), traits, joint=True, **fields))
     return tasks, joint
+
+
+def is_plink_coded(y: np.ndarray) -> bool:
+    """Return whether a trait is written as PLINK does: 0 missing, 1 control, 2 case."""
+    return set(np.unique(y[np.isfinite(y)])) == {0.0, 1.0, 2.0}
 
 
 def _is_binary(name: str, y: np.ndarray, n_folds: int) -> bool:

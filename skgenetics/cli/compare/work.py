@@ -110,14 +110,17 @@ def _fit_and_score(fit: Fit, model_seed: int, result: Result) -> None:
 
 def inner_splits(task: Task, train: np.ndarray, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return the (train, test) rows, among those of `train`, by which a model is tuned."""
+    n_folds = N_INNER_FOLDS
+    if task.groups is not None:
+        n_folds = min(n_folds, len(np.unique(task.groups[train])))
     fold = fold_numbers(
         len(train),
-        N_INNER_FOLDS,
+        n_folds,
         labels=task.y[train] if task.binary else None,
         groups=None if task.groups is None else task.groups[train],
         seed=seed,
     )
-    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(N_INNER_FOLDS)]
+    return [(np.flatnonzero(fold != k), np.flatnonzero(fold == k)) for k in range(n_folds)]
 
 
 def build_pipeline(fit: Fit, cv: list[tuple[np.ndarray, np.ndarray]], seed: int) -> Pipeline:

@@ -257,6 +257,7 @@ def _match_lines(arguments: argparse.Namespace, report: Bunch, loci: list[Locus]
     fate = "left out" if arguments.drop_ambiguous else "kept"
     counts = [
         (report.swapped, "with effect and other allele exchanged: the sign of z is turned"),
+        (report.completed, "without the other allele, which is taken from the panel"),
         (report.strand, "given on the other strand: turned over"),
         (report.ambiguous_kept, "strand-ambiguous, settled by their frequencies"),
         (count("AMBIGUOUS"), f"AMBIGUOUS: the strand is not settled by frequencies; {fate}"),

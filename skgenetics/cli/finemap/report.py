@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.stats import norm
 from sklearn.utils import Bunch
 
 from skgenetics.cli.finemap.data import Locus, Study
@@ -16,14 +15,17 @@ from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.inspection import LocusDisplay
 from skgenetics.io import atomic_path
+from skgenetics.io._regions import neg_log_10_p
 from skgenetics.loci._tables import write_table, write_text
 from skgenetics.utils._parallel import run_parallel
-from skgenetics.utils._text import first_names
+from skgenetics.utils._text import count_of, first_names
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _STRONG = 5.45  # abs(z) of p = 5e-8
+_TIED = 1e-6  # relative difference of probabilities that are equal but for rounding
+_FEW = 10  # variants, which say too little of each other for a check of their LD
 _CERTAIN = 0.5  # PIP of a variant that is more likely to have an effect than not
 
 
@@ -62,7 +64,7 @@ def locus_lines(locus: Locus, result: Bunch) -> list[str]:
     return [
         name,
         *_fit_lines(row, variants, fitted),
-        *_mismatch_lines(row, variants),
+        *_mismatch_lines(row, variants, fitted),
         *_set_lines(sets, fitted),
         *_caution_lines(sets, fitted),
     ]
@@ -72,18 +74,24 @@ def _fit_lines(row: "pd.Series", variants: "pd.DataFrame", fitted: "pd.DataFrame
     """Return the numbers of variants, the strongest, and whether the solver converged."""
     n_dropped = len(variants) - len(fitted)
     dropped = f" ({n_dropped:,} left out)" if n_dropped else ""
-    lead = fitted.iloc[int(np.argmax(np.abs(fitted["z"].to_numpy(dtype=float))))]
+    strength = neg_log_10_p(fitted)
+    tied = np.flatnonzero(strength >= np.nanmax(strength) - 1e-9)
+    lead = fitted.iloc[int(tied[0])]
+    names = first_names([_id(fitted.iloc[k]) for k in tied.tolist()], 3)
+    names = f"{names} (tied)" if len(tied) > 1 else names
     converged = "converged" if row["converged"] else "did NOT converge: do not trust the sets"
     lines = [
-        f"  {len(fitted):,} variants{dropped}; strongest {_id(lead)}, z {lead['z']:.2f}, "
-        f"p {p_value_in_words(lead['z'])}; {row['solver']} {converged}"
+        f"  {count_of(len(fitted), 'variant')}{dropped}; strongest {names}, z {lead['z']:.2f}, "
+        f"p {p_value_in_words(strength[tied[0]])}; {row['solver']} {converged}"
     ]
     if row["converged"] and row["message"]:
         lines.append(f"  Warning: {reason(row['message'])}")
     return lines
 
 
-def _mismatch_lines(row: "pd.Series", variants: "pd.DataFrame") -> list[str]:
+def _mismatch_lines(
+    row: "pd.Series", variants: "pd.DataFrame", fitted: "pd.DataFrame"
+) -> list[str]:
     """Return which variants do not fit the others, and whether z and LD fit."""
     lines = []
     flags = variants["flag"].fillna("").str.split(";")
@@ -95,7 +103,9 @@ def _mismatch_lines(row: "pd.Series", variants: "pd.DataFrame") -> list[str]:
         if len(flagged):
             names = first_names([_id(variant) for _, variant in flagged.iterrows()])
             lines.append(f"  {flag}: {names}, {meaning}")
-    if str(row["ld_mismatch"]) == "False":
+    if str(row["ld_mismatch"]) == "False" and len(fitted) < _FEW:
+        lines.append("  Too few variants to tell whether z fits the LD")
+    elif str(row["ld_mismatch"]) == "False":
         lines.append("  No mismatch of z and LD was found")
     elif str(row["ld_mismatch"]) != "True":
         lines.append("  Whether z fits the LD was not assessed (--on-mismatch ignore)")
@@ -117,11 +127,20 @@ def _set_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
             )
         z = z_of.loc[[row["lead_variant_id"]]].iloc[0]
         lines.append(
-            f"  set {row['cs']}: {extent}; lead "
-            f"{_rsid_or_id(row['lead_rsid'], row['lead_variant_id'])}, z {z:.2f}, "
+            f"  set {row['cs']}: {extent}; lead {_leads(row, fitted)}, z {z:.2f}, "
             f"PIP {row['lead_pip']:.2f}"
         )
     return lines
+
+
+def _leads(row: "pd.Series", fitted: "pd.DataFrame") -> str:
+    """Return the name of the lead of a set, and of those that are as likely."""
+    lead = _rsid_or_id(row["lead_rsid"], row["lead_variant_id"])
+    members = fitted[fitted["cs"] == row["cs"]]
+    alike = members[members["cs_alpha"] >= (1 - _TIED) * members["cs_alpha"].max()]
+    others = [_id(variant) for _, variant in alike.iterrows()]
+    others = [name for name in others if name != lead]
+    return f"{first_names([lead, *others], 3)} (tied)" if others else lead
 
 
 def _caution_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
@@ -145,9 +164,9 @@ def reason(message: str) -> str:
     return message.removeprefix("ValueError: ").split("; ld_mismatch(")[0].rstrip(".") + "."
 
 
-def p_value_in_words(z: float) -> str:
-    """Return the two-sided p-value of z in words; floats end at 1e-308."""
-    log10 = (norm.logsf(abs(z)) + np.log(2)) / np.log(10)
+def p_value_in_words(neg_log_10: float) -> str:
+    """Return a p-value in words; floats end at 1e-308."""
+    log10 = -neg_log_10
     exponent = int(np.floor(log10))
     return f"{10**log10:.2g}" if exponent > -5 else f"{10 ** (log10 - exponent):.1f}e{exponent}"
 

@@ -24,7 +24,6 @@ from skgenetics.utils._parameters import Constraints, Integer
 
 SWEEPS_PER_STATE = 50
 BURN_IN = 0.25  # sweeps that are left out, as a share of those kept
-MAX_STORED = 32  # effects stored of a draw
 # Hyperpriors of what is learned: pi ~ Beta(1, p), one causal variant a locus; sigma_beta^2 ~
 # scaled inverse chi^2 of 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
 HYPER_DEGREES, HYPER_Z2 = 4.0, 20.0
@@ -41,16 +40,20 @@ class GibbsState(NamedTuple):
     """E[beta] (c, p)."""
     second: np.ndarray
     """E[beta^2] (c, p)."""
-    trace: np.ndarray
-    """Number of causal variants, sum of N H beta^2 and s0^2 (c, sweeps, 3)."""
-    places: np.ndarray
-    """Variants with an effect (c, sweeps, MAX_STORED), then -1."""
-    sizes: np.ndarray
-    """Their effects (c, sweeps, MAX_STORED), then 0."""
-    diagnostics: dict[str, float]
-    converged: bool
+    blocks: list["Draws"]
+    """The draws of each block."""
+    converged: bool = False
     bound: float = np.nan
     """A sampler has none."""
+
+    def draws(self) -> "Draws":
+        """Return the draws of all blocks, as wide as the one of the most effects."""
+        width = max(block.places.shape[2] for block in self.blocks)
+        return Draws(
+            np.concatenate([block.trace for block in self.blocks], axis=1),
+            np.concatenate([widened(block.places, width, -1) for block in self.blocks], axis=1),
+            np.concatenate([widened(block.sizes, width, 0.0) for block in self.blocks], axis=1),
+        )
 
 
 class Gibbs(Solver):
@@ -126,14 +129,16 @@ class Gibbs(Solver):
                 weights=locus.array(np.full(len(draws), 1 / len(draws))),
             ),
             slab_second=locus.array(second),
-            residual_variance=float(state.trace[..., 2].mean()),
+            residual_variance=float(
+                np.mean([block.trace[..., 2].mean() for block in state.blocks])
+            ),
         )
 
     def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
         """Return the credible sets of the draws."""
         posterior = self.posterior(state, problem.locus)
         return sets_of_draws(
-            state.places.reshape(-1, MAX_STORED),
+            np.concatenate(state.draws().places),
             on_host(posterior.pip)[0],
             problem.prior_pip(posterior),
             problem.observed.ld,
@@ -142,12 +147,12 @@ class Gibbs(Solver):
 
     def n_causal(self, state: GibbsState, posterior: Posterior) -> np.ndarray:
         """Return the share of draws with k causal variants, k = 0, 1, ..."""
-        counts = state.trace[..., 0].ravel().astype(int)
+        counts = state.draws().trace[..., 0].ravel().astype(int)
         return np.bincount(counts) / len(counts)
 
     def diagnostics(self, state: GibbsState) -> dict[str, float]:
         """Return whether the chains agree: see `chain_diagnostics`."""
-        return state.diagnostics
+        return chain_diagnostics(state.draws().trace, state.pip)
 
 
 class Model(NamedTuple):
@@ -196,11 +201,31 @@ class Sums(NamedTuple):
 
 
 class Draws(NamedTuple):
-    """What is stored of some sweeps: see `GibbsState`."""
+    """What is stored of some sweeps of c chains, or of one."""
 
     trace: np.ndarray
+    """Number of causal variants, sum of N H beta^2 and s0^2 (c, sweeps, 3)."""
     places: np.ndarray
+    """Variants with an effect (c, sweeps, most effects of a draw), then -1."""
     sizes: np.ndarray
+    """Their effects, in a like array, then 0."""
+
+    def trimmed(self) -> "Draws":
+        """Return them without the columns that no draw uses."""
+        width = int(self.trace[..., 0].max())
+        return Draws(self.trace, self.places[..., :width].copy(), self.sizes[..., :width].copy())
+
+
+def widened(array: np.ndarray, width: int, value: float) -> np.ndarray:
+    """Return an array (c, sweeps, k) with columns of `value` up to `width`."""
+    missing = width - array.shape[2]
+    return np.pad(array, ((0, 0), (0, 0), (0, missing)), constant_values=value)
+
+
+def chains_agree(state: GibbsState) -> bool:
+    """Return whether the chains tell the same."""
+    diagnostics = chain_diagnostics(state.draws().trace, state.pip)
+    return diagnostics["rhat"] <= MAX_RHAT and diagnostics["pip_gap"] <= MAX_PIP_GAP
 
 
 @kernel
@@ -279,10 +304,14 @@ def draw_place(weight, total, default):
 def draw_places(model, chain, sums, keep, weight):
     """Let each effect in turn choose its place among all variants, then draw its size.
 
-    One effect per sweep, at random, adds to the PIPs: the others stay as they are.
+    The order is drawn afresh: in order of position, an effect that jumps over another would change
+    which of them comes next, and the posterior would not be left as it is. One effect per sweep, at
+    random, adds to the PIPs: the others stay as they are. Effects that are certain do not move.
     """
-    causal = np.flatnonzero(chain.beta)
+    causal = np.random.permutation(np.flatnonzero((chain.beta != 0.0) & (chain.log_odds < np.inf)))
     counted = np.random.randint(causal.shape[0]) if causal.shape[0] > 0 else -1
+    if keep and counted < 0:
+        sums.pip[chain.beta != 0.0] += 0.5
     for k in range(causal.shape[0]):
         i = causal[k]
         add_effect(model, chain, i, -chain.beta[i])
@@ -308,9 +337,8 @@ def store_draw(model, chain, draws, sweep):
     n_causal, squares, explained, residual = 0, 0.0, 0.0, 0.0
     for j in range(chain.beta.shape[0]):
         if chain.beta[j] != 0.0:
-            if n_causal < draws.places.shape[1]:
-                draws.places[sweep, n_causal] = j
-                draws.sizes[sweep, n_causal] = chain.beta[j]
+            draws.places[sweep, n_causal] = j
+            draws.sizes[sweep, n_causal] = chain.beta[j]
             n_causal += 1
             squares += chain.beta[j] * chain.beta[j]
             explained += (model.scale[j] * chain.beta[j]) ** 2
@@ -327,7 +355,8 @@ def draw_pi(model, chain, n_causal, squares):
     """
     held = model.pi_slab > 0.0
     shape = 1.5 * n_causal if held else 1.0 * n_causal
-    pi = np.random.beta(1.0 + shape, 2.0 * np.sum(model.scale > 0) - n_causal)
+    n_variants = max(np.sum(model.scale > 0), 1)
+    pi = np.random.beta(1.0 + shape, 2.0 * n_variants - n_causal)
     if held:
         previous = 1.0 / (1.0 + np.exp(-chain.log_odds[0]))
         if np.log(np.random.random()) > 0.5 * (previous - pi) * squares / model.pi_slab:
@@ -390,35 +419,27 @@ def gibbs(
     """
     model, chain = first_state(z, ld, scale, prior, residual_variance, norm, n_chains)
     n_blocks = -(-n_draws // SWEEPS_PER_STATE)
-    n_burn, n_sweeps = int(np.ceil(BURN_IN * n_blocks)), n_blocks * SWEEPS_PER_STATE
+    n_burn = int(np.ceil(BURN_IN * n_blocks))
     sums = Sums(*(np.zeros((n_chains, len(z))) for _ in range(3)))
-    shape = n_chains, n_sweeps, MAX_STORED
-    draws = Draws(np.zeros((n_chains, n_sweeps, 3)), np.full(shape, -1), np.zeros(shape))
+    shape = n_chains, SWEEPS_PER_STATE, len(z)
+    kept: list[Draws] = []
     for block in range(-n_burn, n_blocks):
-        first = max(block, 0) * SWEEPS_PER_STATE
-        rows = slice(first, first + SWEEPS_PER_STATE)
-        draws.places[:, rows], draws.sizes[:, rows] = -1, 0
+        draws = Draws(np.zeros((*shape[:2], 3)), np.full(shape, -1), np.zeros(shape))
         for c in range(n_chains):
             gibbs_sweeps(
                 model,
                 Chain(*(part[c] for part in chain)),
                 Sums(*(part[c] for part in sums)),
-                Draws(*(part[c, rows] for part in draws)),
+                Draws(*(part[c] for part in draws)),
                 rng.randint(2**31 - 1),
                 block >= 0,
             )
         if block < 0:
             continue
-        means = Sums(*(total / rows.stop for total in sums))
-        finished = Draws(*(part[:, : rows.stop] for part in draws))
-        diagnostics = chain_diagnostics(finished.trace, means.pip)
-        agree = diagnostics["rhat"] <= MAX_RHAT and diagnostics["pip_gap"] <= MAX_PIP_GAP
-        yield GibbsState(
-            **means._asdict(),
-            **finished._asdict(),
-            diagnostics=diagnostics,
-            converged=block == n_blocks - 1 and agree,
-        )
+        kept.append(draws.trimmed())
+        means = Sums(*(total / (len(kept) * SWEEPS_PER_STATE) for total in sums))
+        state = GibbsState(**means._asdict(), blocks=kept)
+        yield state if block < n_blocks - 1 else state._replace(converged=chains_agree(state))
 
 
 def first_state(
@@ -464,7 +485,7 @@ def first_state(
 
 def thinned_draws(state: GibbsState) -> np.ndarray:
     """Return effects (k, p) of at most COVARIANCE_DRAWS draws, evenly spaced over all chains."""
-    places, sizes = (part.reshape(-1, MAX_STORED) for part in (state.places, state.sizes))
+    _, places, sizes = (np.concatenate(part) for part in state.draws())
     chosen = np.linspace(0, len(places) - 1, min(COVARIANCE_DRAWS, len(places))).astype(int)
     draws = np.zeros((len(chosen), state.pip.shape[1]))
     row, column = np.nonzero(places[chosen] >= 0)

@@ -26,6 +26,8 @@ class Problem(NamedTuple):
     weights: np.ndarray
     """(T,) pi to start from, or to hold."""
     learn_weights: bool
+    null_pseudocounts: float
+    """Variants without an effect that count beside those of the data where pi is learned."""
     weight_threshold: float
     """Weights learned to be smaller become 0."""
     covariance: ResidualCovariance

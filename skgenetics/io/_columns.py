@@ -1,0 +1,282 @@
+"""Columns of large text tables, read some rows at a time and only where they are wanted.
+
+PyArrow splits the fields. What it cannot take is made alike first: the file is unpacked, spaces
+are joined to one, and lines above the header are left out.
+"""
+
+import contextlib
+import io
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
+
+from skgenetics.io._lines import (
+    check_header,
+    encoding_of,
+    find_delimiter,
+    open_unpacked,
+    split_lines,
+    with_row_names,
+)
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._typing import PathLike
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_BLOCK = 1 << 22  # bytes that are parsed at once
+_SAMPLE = 20  # rows that are looked at first
+_LONGEST = 1 << 24  # bytes of a line that is still one
+
+
+class Layout(NamedTuple):
+    """How a table is written."""
+
+    header: list[str]
+    delimiter: str | None  # None: spaces
+    quoted: bool
+    sample: list[list[str]]  # the first rows
+
+
+class Malformed(NamedTuple):
+    """A row that has not as many fields as the header."""
+
+    number: int  # from 1 below the header
+    n_fields: int
+
+
+class Batch(NamedTuple):
+    """Some rows of the wanted columns, as texts."""
+
+    columns: "dict[str, pa.Array]"
+    first: int  # number of the first, from 1 below the header, without malformed ones
+
+
+def read_layout(path: PathLike) -> Layout:
+    """Read the header and the first rows of a table."""
+    with _open_utf8(path) as stream:
+        return _read_layout(Path(path).name, stream)[0]
+
+
+def iterate_columns(
+    path: PathLike, wanted: Sequence[str], malformed: list[Malformed]
+) -> Iterator[Batch]:
+    """Yield the wanted columns of a table, some rows at a time.
+
+    Parameters
+    ----------
+    path : path-like
+        Text, packed or not, with a header.
+    wanted : sequence of str
+        Columns as the header spells them.
+    malformed : list
+        Rows that have another number of fields are appended; they are not yielded.
+    """
+    with _open_utf8(path) as stream:
+        layout, begun = _read_layout(Path(path).name, stream)
+        yield from _parse(
+            Path(path).name, layout, _Cleaned(begun, stream, layout), wanted, malformed
+        )
+
+
+def lines_as_columns(
+    name: str, header: Layout, lines: bytes, wanted: Sequence[str], malformed: list[Malformed]
+) -> Iterator[Batch]:
+    """Yield the wanted columns of rows that were taken out of a table."""
+    cleaned = _Cleaned(b"", io.BytesIO(lines), header)
+    yield from _parse(name, header, cleaned, wanted, malformed)
+
+
+@contextlib.contextmanager
+def _open_utf8(path: PathLike) -> Iterator[IO[bytes]]:
+    """Open a text as bytes in UTF-8, without byte-order mark."""
+    with open_unpacked(path) as stream:
+        start = stream.peek(8)[:8]  # type: ignore[attr-defined]
+        if encoding_of(start) == "utf-16":
+            try:
+                stream = io.BytesIO(stream.read().decode("utf-16").encode())
+            except UnicodeError as error:
+                name = Path(path).name
+                raise ValueError(f"{name} is a damaged text in UTF-16: {error}.") from error
+        elif start.startswith(b"\xef\xbb\xbf"):
+            stream.read(3)
+        yield stream
+
+
+def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
+    """Return the layout of a table, and the bytes below the header that were read for it."""
+    comments, lines = [], []
+    for line in _decoded(name, stream):
+        if line.startswith("#") and not lines:
+            comments.append(line)
+        else:
+            lines.append(line)
+        if len(lines) > _SAMPLE:
+            break
+    if not (lines or comments):
+        raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
+    titles = [line for line in comments if not line.startswith("##")]
+    if titles and (not lines or _n_fields(titles[-1]) >= min(_n_fields(lines[0]), 3)):
+        lines.insert(0, titles[-1])  # #CHROM POS ID: a header, not a comment
+    if not lines:
+        raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
+    delimiter = find_delimiter(lines[0])
+    if delimiter and len(lines) > 1 and delimiter not in "".join(lines[1:]):
+        delimiter = None if find_delimiter(lines[1]) is None else delimiter
+    header, *rows = split_lines(lines, delimiter, name)
+    names = [field.strip() for field in header]
+    names = with_row_names(names, {len(row) for row in rows})
+    check_header(names, name)
+    quoted = any('"' in line for line in lines)
+    begun = "".join(line + "\n" for line in lines[1:]).encode()
+    return Layout(names, delimiter, quoted, rows), begun
+
+
+def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:
+    """Yield lines that are not blank."""
+    while line := stream.readline(_LONGEST):
+        if b"\0" in line:
+            raise ValueError(f"{name} holds NUL bytes: it is damaged, or not text.")
+        try:
+            text = line.decode()
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{name} is not a text file in UTF-8: {error.reason}.") from error
+        yield from (part for part in text.splitlines() if part.strip())
+
+
+def _n_fields(line: str) -> int:
+    """Return the number of fields of a line."""
+    return len(line.split(find_delimiter(line)))
+
+
+class _Cleaned:
+    """A stream that PyArrow reads: lines without blank ones, ended and separated one way."""
+
+    closed = False
+
+    def __init__(self, begun: bytes, stream: IO[bytes], layout: Layout) -> None:
+        self.begun, self.stream, self.delimiter = begun, stream, layout.delimiter
+        self.rest = b""  # of the last line
+        self.n_lines = 0
+        self.ended = False
+
+    def read(self, size: int = -1) -> bytes:
+        """Return whole lines of about `size` bytes; none at the end."""
+        while not self.ended:
+            block = self.begun or self.stream.read(max(size, _BLOCK))
+            self.begun, self.ended = b"", not block
+            if b"\0" in block:
+                raise ValueError("NUL")
+            text = self.rest + block
+            cut = len(text) if self.ended else text.rfind(b"\n") + 1
+            self.rest = text[cut:]
+            if clean := self._clean(text[:cut]):
+                self.n_lines += clean.count(b"\n")
+                return clean
+        return b""
+
+    def _clean(self, text: bytes) -> bytes:
+        """Return lines ended by one mark, without blank ones, with one space between fields."""
+        if b"\r" in text:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        if self.delimiter is None:
+            text = text.replace(b"\t", b" ")
+            while b"  " in text:
+                text = text.replace(b"  ", b" ")
+            text = text.replace(b"\n ", b"\n").replace(b" \n", b"\n").strip(b" ")
+        while b"\n\n" in text:
+            text = text.replace(b"\n\n", b"\n")
+        text = text.lstrip(b"\n")
+        return text if not text or text.endswith(b"\n") else text + b"\n"
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def close(self) -> None:
+        """Leave the stream to who opened it."""
+        self.closed = True
+
+
+def _parse(
+    name: str,
+    layout: Layout,
+    stream: _Cleaned,
+    wanted: Sequence[str],
+    malformed: list[Malformed],
+) -> Iterator[Batch]:
+    """Yield the wanted columns of the rows in a stream."""
+    pa = import_optional("pyarrow", extra="dataframe")
+    csv = import_optional("pyarrow.csv", extra="dataframe")
+    n_others = 0  # lines that are comments or blank
+
+    def note(row: Any) -> str:
+        nonlocal n_others
+        if row.text.strip() and not row.text.startswith("#"):
+            malformed.append(Malformed(row.number - n_others, row.actual_columns))
+        else:
+            n_others += 1
+        return "skip"
+
+    column_of = {column: str(layout.header.index(column)) for column in wanted}
+    options = {
+        "read_options": csv.ReadOptions(
+            column_names=[str(k) for k in range(len(layout.header))],
+            block_size=_BLOCK,
+            use_threads=False,  # so that rows have numbers
+        ),
+        "parse_options": csv.ParseOptions(
+            delimiter=layout.delimiter or " ",
+            quote_char='"' if layout.quoted else False,
+            invalid_row_handler=note,
+        ),
+        "convert_options": csv.ConvertOptions(
+            include_columns=[*dict.fromkeys(column_of.values())],
+            column_types={k: pa.string() for k in column_of.values()},
+            null_values=[],
+            strings_can_be_null=False,
+        ),
+    }
+    n_rows = 0
+    try:
+        for batch in csv.open_csv(pa.PythonFile(stream, mode="r"), **options):
+            if batch.num_rows:
+                columns = {column: batch.column(k) for column, k in column_of.items()}
+                yield Batch(columns, n_rows + 1)
+                n_rows += batch.num_rows
+    except pa.ArrowInvalid as error:
+        words = str(error)
+        if "Empty CSV" in words and not n_rows:
+            return
+        if "UTF8" in words:
+            raise ValueError(f"{name} is not a text file in UTF-8.") from error
+        raise ValueError(f"{name} is not a table: {' '.join(words.split())[:200]}") from error
+    except ValueError as error:
+        if str(error) == "NUL":
+            raise ValueError(f"{name} holds NUL bytes: it is damaged, or not text.") from error
+        raise
+    if layout.quoted and n_rows + len(malformed) + n_others != stream.n_lines:
+        raise ValueError(f"{name} has a quotation mark that is not closed on its line.")
+
+
+def row_numbers(first: int, n_rows: int, malformed: Sequence[Malformed]) -> list[int]:
+    """Return the numbers below the header of rows that are numbered without malformed ones."""
+    others = iter(sorted(row.number for row in malformed))
+    numbers, gap, following = [], 0, next(others, None)
+    for number in range(first, first + n_rows):
+        while following is not None and following <= number + gap:
+            gap, following = gap + 1, next(others, None)
+        numbers.append(number + gap)
+    return numbers
+
+
+def first_rows(path: PathLike, wanted: Sequence[str], limit: int) -> "list[Batch]":
+    """Return the first rows of the wanted columns, about `limit` of them or all."""
+    n_rows, batches = 0, []
+    for batch in islice(iterate_columns(path, wanted, []), 1 + limit // 1000):
+        batches.append(batch)
+        n_rows += len(next(iter(batch.columns.values())))
+        if n_rows >= limit:
+            break
+    return batches
