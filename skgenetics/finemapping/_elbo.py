@@ -274,16 +274,3 @@ def learned_prior(posterior: Posterior, pi_slab: float | None = None) -> tuple[f
     if total == 0:
         return 0.0, 0.0
     return closed_form_prior(total, second, posterior.pip.shape[0], pi_slab)
-
-
-def residual_share(posterior: Posterior, locus: Locus) -> float:
-    """Return E||y - X beta||^2 / (N var(y)), of the trait whose variance is 1: y's noise."""
-    xp = namespace_of(posterior.mean)
-    spread, factors, weights = posterior.covariance
-    effects = xp.concat([posterior.mean[None, :], factors], axis=0)
-    moved = locus.ld.product(effects * locus.scale) * locus.scale
-    quadratic = xp.sum(effects * moved, axis=1)
-    fitted = 2 * xp.sum(locus.scale * locus.z * posterior.mean) - quadratic[0]
-    variance = xp.sum(locus.scale**2 * spread)
-    variance = variance + xp.sum(weights * quadratic[1:])
-    return max(1 - float(fitted - variance) / locus.n_samples, 0.0)

@@ -5,7 +5,7 @@ R = S^-1 G S^-1 and z = S^-1 l it is that of a locus z ~ N(R S b, R): an equival
 solver fits as any other.
 """
 
-from skgenetics.loci._ld import DenseLD, factor_ld
+from skgenetics.loci._ld import LD, DenseLD, factor_ld
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import namespace_of
 from skgenetics.utils._moments import reciprocal
@@ -72,7 +72,7 @@ def equivalent_locus(locus: Locus, root: Array, linear: Array) -> Locus:
     inverse = reciprocal(size)
     factor = root * inverse[:, None]
     if factor.shape[1] < factor.shape[0] // 2 and bool(xp.all(size > 0)):
-        ld = factor_ld(factor)
+        ld: LD = factor_ld(factor)
     else:
         matrix = factor @ factor.T
         diagonal = xp.eye(matrix.shape[0], dtype=matrix.dtype, device=locus.device)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._annotations import learn_annotations, validate_annotations
@@ -18,8 +19,8 @@ from skgenetics.finemapping._data import (
     quantitative_units,
 )
 from skgenetics.finemapping._diagnostics import settle_doubts
-from skgenetics.finemapping._elbo import log_sigmoid, residual_share
-from skgenetics.finemapping._posterior import Posterior, predictive_variance
+from skgenetics.finemapping._elbo import log_sigmoid
+from skgenetics.finemapping._posterior import Posterior, predictive_variance, residual_share
 from skgenetics.finemapping._prior import FixedPrior
 from skgenetics.finemapping._problem import pose_problem
 from skgenetics.finemapping._results import (
@@ -142,8 +143,12 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     background_variance_ : float
         tau^2 of the background, given or learned.
     heritability_ : float
-        Of the locus: sum of H_i E[beta_i^2] over variants with an effect, the share of the trait's
-        variance; H is the variance of the genotypes, or the heterozygosity given.
+        Of the locus: the share of the trait's variance that its effects explain on average over
+        the posterior, with the LD between them; without the background.
+    genic_variance_ : float
+        The same without LD: sum of H_i E[beta_i^2] over variants with an effect, which
+        `heritability` fixes a priori; H is the variance of the genotypes, or the heterozygosity
+        given.
     n_causal_ : tuple
         (mean, (low, high)): the number of variants with an effect, and the central interval that
         holds it with probability `coverage`.
@@ -476,6 +481,9 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.diagnostics_ = solver.diagnostics(state)
         self.elbo_path_ = path.of_best_start()
         self.credible_sets_ = solver.credible_sets(state, problem)
+        limit = solver.limit_reached(state, problem)
+        if limit is not None:
+            warnings.warn(limit, ConvergenceWarning, stacklevel=4)
         return solver.posterior(state, locus)
 
 

@@ -2,8 +2,13 @@
 
 from typing import NamedTuple
 
-from skgenetics.utils._arrays import column_blocks, namespace_of
+import numpy as np
+
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import column_blocks, move_to, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
+
+NEGLIGIBLE = 1e-7  # effects below this share of the largest
 
 
 class Covariance(NamedTuple):
@@ -41,6 +46,34 @@ class Posterior(NamedTuple):
     """s0^2, held or learned."""
     background: float | None = None
     """tau^2 of the background, if the solver learns it."""
+
+
+def explained_share(posterior: Posterior, locus: Locus) -> float:
+    """Return E[b'SRSb] / N, the share of the trait's variance that the effects explain.
+
+    With LD between the effects. Only variants that carry an effect enter the product with R.
+    """
+    xp = namespace_of(posterior.mean)
+    spread, factors, weights = posterior.covariance
+    effects = xp.concat([posterior.mean[None, :], factors], axis=0) * locus.heterozygosity**0.5
+    size = np.max(np.abs(to_numpy(effects)), axis=0)
+    carriers = np.flatnonzero(size > NEGLIGIBLE * size.max())
+    if len(carriers) < len(size) // 4:
+        index = move_to(carriers, xp, locus.device)
+        rows = xp.take(locus.ld.rows(carriers), index, axis=1)
+        effects = xp.take(effects, index, axis=1)
+        quadratic = xp.sum((effects @ rows) * effects, axis=1)
+    else:
+        quadratic = xp.sum(locus.ld.product(effects) * effects, axis=1)
+    own = xp.sum(locus.heterozygosity * spread)
+    return float(quadratic[0] + own + xp.sum(weights * quadratic[1:]))
+
+
+def residual_share(posterior: Posterior, locus: Locus) -> float:
+    """Return E||y - X beta||^2 / (N var(y)), of the trait whose variance is 1: y's noise."""
+    xp = namespace_of(posterior.mean)
+    fitted = 2 * float(xp.sum(locus.scale * locus.z * posterior.mean)) / locus.n_samples
+    return max(1 - fitted + explained_share(posterior, locus), 0.0)
 
 
 def predictive_variance(X: Array, X_mean: Array, covariance: Covariance, noise: float) -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 from skgenetics.finemapping._data import TraitUnits
 from skgenetics.finemapping._elbo import learned_prior
 from skgenetics.finemapping._n_causal import summarize
-from skgenetics.finemapping._posterior import Posterior
+from skgenetics.finemapping._posterior import Posterior, explained_share
 from skgenetics.finemapping._prior import fixed_or_learned
 from skgenetics.finemapping.solvers import Problem, Solver, State
 from skgenetics.utils._arrays import namespace_of, to_numpy
@@ -45,13 +45,14 @@ def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
     pi = prior.pi if fixed.annotated else learned_pi
     if fixed.heritability is not None and prior.slab is not None:
         slab = float(prior.slab[0])
-    explained = locus.heterozygosity * posterior.slab_second
+    genic = locus.heterozygosity * posterior.slab_second
     return {
         "causal_probability_": fixed_or_learned(fixed.causal_probability, pi, locus),
         "effect_variance_": fixed_or_learned(fixed.effect_variance, slab, locus),
         "residual_variance_": posterior.residual_variance,
         "background_variance_": background_variance(posterior, problem),
-        "heritability_": float(namespace_of(explained).sum(explained)),
+        "heritability_": explained_share(posterior, problem.observed),
+        "genic_variance_": float(namespace_of(genic).sum(genic)),
     }
 
 

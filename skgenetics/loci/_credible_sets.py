@@ -8,7 +8,7 @@ from skgenetics.loci._ld import LD
 from skgenetics.utils._arrays import to_numpy
 
 ROWS_AT_ONCE = 64  # rows of LD
-MIN_LOG10_BF = 1.0  # of a set made from PIPs alone, which a large prior makes large
+MIN_LOG10_BF = 1.0  # of a set: below, the prior or chance explains it
 TIE = 1e-6  # variants this close in probability are one: duplicates stay together
 
 
@@ -79,11 +79,25 @@ def purity_of(variants: np.ndarray, ld: LD, min_purity: float) -> tuple[float, f
 
 
 def sets_of_effects(
-    alpha: np.ndarray, log_bf: np.ndarray, ld: LD, *, coverage: float, min_purity: float
+    alpha: np.ndarray,
+    log_bf: np.ndarray,
+    ld: LD,
+    *,
+    coverage: float,
+    min_purity: float,
+    presence: np.ndarray | None = None,
 ) -> list[CredibleSet]:
-    """Return the credible sets of single effects alpha (L, p), each set once, strongest first."""
+    """Return the credible sets of single effects alpha (L, p), each set once, strongest first.
+
+    Effects of a Bayes factor below 10, or of a probability `presence` (L,) below 1/2, have none.
+    """
     sets: dict[tuple, CredibleSet] = {}
+    reported = log_bf >= MIN_LOG10_BF * np.log(10)
+    if presence is not None:
+        reported &= presence >= 0.5
     for effect in np.argsort(-log_bf, kind="stable"):
+        if not reported[effect]:
+            continue
         candidate = credible_set(
             alpha[effect],
             ld,

@@ -183,7 +183,7 @@ def test_predictive_deviation_is_that_of_the_exact_model_for_one_variant():
 
 def test_predictive_deviation_equals_sampling(locus):
     X, y, _ = locus(p=6)
-    model = FinemapMiXeR(max_effects=2).fit(X, y)
+    model = FinemapMiXeR(solver="susie").fit(X, y)
     rng = np.random.default_rng(0)
     spread, factors, weights = model._covariance
     covariance = np.diag(spread) + (factors.T * weights) @ factors
@@ -461,3 +461,19 @@ def test_refits_do_not_run_callbacks_twice():
     with pytest.warns(LDMismatchWarning):
         FinemapMiXeR().set_callbacks(Counting(0)).fit_summary(z, R, n_samples=4000)
     assert len(setups) == 1
+
+
+def test_heritability_counts_the_ld_between_effects():
+    """var(g) / var(y) of two effects in strong LD, in phase and out of phase."""
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, (20_000, 2)).astype(float)
+    X[:, 1] = np.where(rng.random(20_000) < 0.85, X[:, 0], X[:, 1])
+    for effects in ([0.3, 0.3], [0.3, -0.3]):
+        g = X @ effects
+        y = g + rng.standard_normal(20_000)
+        truth = g.var() / y.var()
+        for solver in ("susie", Gibbs(n_draws=300)):
+            model = FinemapMiXeR(solver=solver, random_state=0).fit(X, y)
+            assert abs(model.heritability_ / truth - 1) < 0.15
+            genic = np.sum(X.var(axis=0) * 0.09) / y.var()
+            assert abs(model.genic_variance_ / genic - 1) < 0.15

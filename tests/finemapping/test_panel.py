@@ -65,6 +65,7 @@ def test_every_solver_takes_the_noise_of_the_panel(solver):
         np.testing.assert_allclose(other.pip_, model.pip_, atol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # many effects
 def test_annotations_are_learned_at_the_noise_of_the_panel():
     z, _, panel, causal = scan(3, largest=25, n_variants=60)
     annotations = np.isin(np.arange(len(z)), [*causal, 4, 9, 20])[:, None].astype(float)

@@ -205,8 +205,10 @@ def test_number_of_causal_variants_is_that_of_the_exact_posterior():
 
 
 def test_no_effect_at_all():
-    model = FinemapMiXeR().fit_summary(np.zeros(8), R, n_samples=100)
-    assert model.n_causal_ == (0.0, (0, 0))
+    model = FinemapMiXeR().fit_summary(np.zeros(8), R, n_samples=1000)
+    mean, interval = model.n_causal_
+    assert mean < 0.15
+    assert interval[0] == 0
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of short chains

@@ -83,3 +83,17 @@ def two_effect_evidence(z, R, scale, *, weights, variance):
         both[j] += variance
         logs.append(np.log(weights[i]) + np.log(weights[j]) + log_bayes_factor(G, T @ z, both))
     return np.logaddexp.reduce(logs)
+
+
+def sum_of_single_effects(z, R, scale, *, n_effects, variance, n_sweeps=200):
+    """SuSiE at a fixed effect variance, dense and in plain NumPy: alpha (L, p) and means."""
+    G, linear, p = design(R, scale, "ld")[0], scale * z, len(z)
+    alpha, mean = np.zeros((n_effects, p)), np.zeros((n_effects, p))
+    for _ in range(n_sweeps):
+        for k in range(n_effects):
+            others = np.sum(np.delete(alpha * mean, k, axis=0), axis=0)
+            residual, precision = linear - G @ others, np.diag(G) + 1 / variance
+            mean[k] = residual / precision
+            log_bf = residual**2 / precision / 2 - np.log(variance * precision) / 2
+            alpha[k] = np.exp(log_bf - np.logaddexp.reduce(log_bf))
+    return alpha, mean

@@ -144,6 +144,9 @@ class Solver(BaseEstimator):
         """Return P(k variants have an effect), k = 0, 1, ..."""
         raise NotImplementedError
 
+    def limit_reached(self, state: Any, problem: Problem) -> str | None:
+        """Return a sentence on a limit of the user's that the fit has run into, or None."""
+
     def diagnostics(self, state: Any) -> dict[str, float]:
         """Return what else `state` says of the quality of the fit."""
         return {}

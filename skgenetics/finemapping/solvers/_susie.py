@@ -1,62 +1,77 @@
-"""A sum of single effects (SuSiE) on summary statistics, with sparse products.
+"""A sum of single effects (SuSiE) on summary statistics, each there with a probability.
 
-Source: Wang et al., JRSS B 2020, and Zou et al., PLoS Genetics 2022: its own prior, L effects with
-exactly one causal variant each. Only the variants that carry an effect enter R b, O(p k) in
-place of O(p^2), and the prior variance of an effect is found by a search in one dimension.
+Source: Wang et al., JRSS B 2020, and Zou et al., PLoS Genetics 2022: effects that are each on one
+variant, fitted in turn. Only the variants that carry an effect enter R b, O(p k) in place of
+O(p^2). An effect l is there with a probability rho_l, which its evidence decides, and the number of
+effects grows while the last of them is probable.
 """
 
 from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from scipy.special import entr
 
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm
 from skgenetics.finemapping._n_causal import poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.finemapping.solvers._single_effect import (
+    CountPrior,
+    EffectPrior,
+    count_prior,
+    effect_prior,
+    fit_single_effect,
+)
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
 from skgenetics.loci._ld import LD
 from skgenetics.loci._summary import Locus
-from skgenetics.utils._numba import kernel
+from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._parameters import Constraints, Flag
 
 NEGLIGIBLE = 1e-10  # |S alpha mu| below it, in units of z's noise, does not enter R b
+SPARE = 0.5  # an effect this probable asks for one more
+LINKED = 0.5  # absolute r of variants that may share a signal
+MASKED = 0.95  # probability of the variants that a restart leaves out
+FEW_SWEEPS, MANY_SWEEPS = 4, 30  # of a restart, which goes on if it comes close
+CLOSE = 1.0  # of the bound
+BETTER = 0.01  # of the bound: a restart is worth it
 
 
 class SusieState(NamedTuple):
     """L single effects after a sweep, on the host."""
 
+    presence: np.ndarray
+    """rho (L,), the probability that effect l is there."""
     alpha: np.ndarray
-    """Probability (L, p) that effect l is this variant's."""
+    """Probability (L, p) that effect l, if it is there, is this variant's."""
     mean: np.ndarray
     """Mean (L, p) of effect l if it is this variant's."""
     second: np.ndarray
     """Second moment (L, p), likewise."""
-    strength: np.ndarray
-    """Effect l has variance strength (L,) * effect_variance; 0: no effect."""
     log_bf: np.ndarray
     """Log Bayes factor (L,) of effect l against none, given the others."""
     residual_variance: float
     bound: float
     converged: bool
 
-    def effects(self) -> "SusieState":
-        """Return the state of the effects of positive strength alone."""
-        used = self.strength > 0
-        return self._replace(
-            alpha=self.alpha[used],
-            mean=self.mean[used],
-            second=self.second[used],
-            strength=self.strength[used],
-            log_bf=self.log_bf[used],
-        )
+    def inclusion(self) -> np.ndarray:
+        """Return the probability (L, p) that effect l is there and this variant's."""
+        return self.presence[:, None] * self.alpha
 
 
 class SuSiE(Solver):
     """A sum of single effects, each on one variant; calibrated, fast, and sets directly.
 
-    At most `max_effects` of FinemapMiXeR, each with a prior of its own on where it is, so that
-    probabilities in `causal_probability` count relative to each other only. The effects are taken
-    for certain, so that the interval of `n_causal_` is too narrow.
+    At most `max_effects` of FinemapMiXeR. Each effect is there with a probability, for which one
+    more effect has the prior odds sum_i pi_i / (1 - pi_i) if `causal_probability` is given (with
+    probabilities of 1 every effect is certain, as in the original), and else as many as fit.
+
+    Parameters
+    ----------
+    refine : bool, default=True
+        Whether to look for a better optimum: fit again without the variants of each set, go on
+        with all variants from there, and keep what has the highest bound.
 
     See Also
     --------
@@ -72,161 +87,78 @@ class SuSiE(Solver):
     calibrated: ClassVar[bool] = True
     sums_effects: ClassVar[bool] = True
 
+    _constraints: ClassVar[Constraints] = {"refine": [Flag()]}
+
+    def __init__(self, *, refine: bool = True):
+        self.refine = refine
+
     def start(self, problem: Problem) -> Iterator[SusieState]:
         """Return the sweeps over the effects."""
         locus = problem.locus
-        z, scale, weights, slab = on_host(
-            locus.z, locus.scale, problem.prior.pi, problem.prior.slab
-        )
-        weights = np.ones_like(z) if weights is None else weights
+        z, scale, pi, slab = on_host(locus.z, locus.scale, problem.prior.pi, problem.prior.slab)
+        weights = np.ones_like(z) if pi is None else pi
         if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
             raise ValueError("causal_probability is 0 for every variant that varies.")
+        n_samples = float(np.median(on_host(locus.n_samples + 0 * locus.z)[0]))
+        n_effects = min(problem.max_effects, z.shape[0])
+        n_variants = int(max(np.sum((scale > 0) & (weights > 0)), 1))
         return susie(
             z,
             locus.ld,
             scale,
-            n_effects=min(problem.max_effects, z.shape[0]),
-            prior_weights=weights,
-            effect_variance=slab,
+            n_effects=n_effects,
+            prior=effect_prior(scale, n_samples, weights, slab),
+            count=count_prior(pi, n_effects, n_variants),
             residual_variance=problem.residual_variance,
             norm=problem.noise_norm,
             tol=problem.tol,
+            refine=self.refine,
         )
 
     def posterior(self, state: SusieState, locus: Locus) -> Posterior:
-        """Return the `Posterior`: PIP_i = 1 - prod_l (1 - alpha_li)."""
-        alpha, mean, second, *_ = state.effects()
-        log_none = np.sum(np.log1p(-np.minimum(alpha, 1 - 1e-16)), axis=0)
-        second = locus.array(np.sum(alpha * second, axis=0))
+        """Return the `Posterior`: PIP_i = 1 - prod_l (1 - rho_l alpha_li)."""
+        inclusion = state.inclusion() * (on_host(locus.scale)[0] > 0)
+        log_none = np.sum(np.log1p(-np.minimum(inclusion, 1 - 1e-16)), axis=0)
+        second = locus.array(np.sum(inclusion * state.second, axis=0))
+        effects = inclusion * state.mean
         return Posterior(
             pip=locus.array(-np.expm1(log_none)),
-            mean=locus.array(np.sum(alpha * mean, axis=0)),
+            mean=locus.array(np.sum(effects, axis=0)),
             covariance=Covariance(
-                second, locus.array(alpha * mean), locus.array(-np.ones(len(alpha)))
+                second, locus.array(effects), locus.array(-np.ones(len(effects)))
             ),
             slab_second=second,
             residual_variance=float(state.residual_variance),
         )
 
     def credible_sets(self, state: SusieState, problem: Problem) -> list[CredibleSet]:
-        """Return one set per effect."""
-        effects = state.effects()
+        """Return one set per effect that is there."""
         return sets_of_effects(
-            effects.alpha, effects.log_bf, problem.observed.ld, **problem.set_rules()
-        )
+            state.alpha, state.log_bf, problem.observed.ld, presence=state.presence,
+            **problem.set_rules(),
+        )  # fmt: skip
+
+    def limit_reached(self, state: SusieState, problem: Problem) -> str | None:
+        """Return that every effect is in use, where one more might be found."""
+        n_effects = len(state.presence)
+        full = n_effects == problem.max_effects < problem.locus.z.shape[0]
+        if full and n_effects > 1 and np.all(state.presence >= SPARE):
+            return (
+                f"All {n_effects} effects are in use: the locus may have more. Increase "
+                "max_effects."
+            )
+        return None
 
     def n_causal(self, state: SusieState, posterior: Posterior) -> np.ndarray:
         """Return the distribution of the number of variants that the effects fall on.
 
         Effect l falls on a variant that none of those before it has with probability
-        sum_i alpha_li prod_{k<l} (1 - alpha_ki); the sum over l is that of the PIPs.
+        sum_i rho_l alpha_li prod_{k<l} (1 - rho_k alpha_ki); the sum over l is that of the PIPs.
         """
-        alpha = state.effects().alpha
-        untouched = np.cumprod(1 - alpha, axis=0)
-        new = alpha[1:] * untouched[:-1]
-        return poisson_binomial(np.append(alpha[:1].sum(axis=1), new.sum(axis=1)))
-
-
-class EffectsPrior(NamedTuple):
-    """Prior of every single effect."""
-
-    log_weights: np.ndarray
-    """Log probabilities (p,) of where it is; -inf leaves a variant out."""
-    variance: np.ndarray
-    """Effect variances (p,), up to the strength."""
-    low: float
-    """Interval of the log strength that is searched; none if low == high."""
-    high: float
-
-
-@kernel
-def log_evidence(log_strength, residual, precision, prior, log_bf):
-    """Return log sum_i pi_i BF_i and its first two derivatives in the log strength.
-
-    At effect variance w_i = strength * variance_i, the log Bayes factor of variant i is
-    residual_i^2 w_i / (2 (1 + w_i precision_i)) - log(1 + w_i precision_i) / 2. `log_bf` (p,) is
-    written over.
-    """
-    strength, largest = np.exp(log_strength), -np.inf
-    for i in range(residual.shape[0]):
-        w = strength * prior.variance[i]
-        exponent = 0.5 * residual[i] * residual[i] * w / (1.0 + w * precision[i])
-        log_bf[i] = exponent + prior.log_weights[i]
-        largest = max(largest, log_bf[i])
-    total, slope, curvature = 0.0, 0.0, 0.0
-    for i in range(residual.shape[0]):
-        w = strength * prior.variance[i]
-        unshrunk = 1.0 / (1.0 + w * precision[i])
-        weight = np.exp(log_bf[i] - largest) * np.sqrt(unshrunk)
-        signal = residual[i] * residual[i] * w * unshrunk * unshrunk
-        first = 0.5 * (signal - w * precision[i] * unshrunk)
-        second = 0.5 * (signal * (2.0 * unshrunk - 1.0) - w * precision[i] * unshrunk * unshrunk)
-        total += weight
-        slope += weight * first
-        curvature += weight * (second + first * first)
-    slope /= total
-    return largest + np.log(total), slope, curvature / total - slope * slope
-
-
-@kernel
-def best_strength(residual, precision, prior, previous, scratch):
-    """Return the strength that maximizes the evidence, and its log: 0 and 0 if none beats 0.
-
-    Newton's steps on the log strength from the `previous` strength, halving the interval where
-    they leave it; the first start is where the strongest variant alone would have it.
-    """
-    low, high = prior.low, prior.high
-    if previous > 0.0:
-        log_strength = np.log(previous)
-    else:
-        strongest = np.argmax(residual * residual * prior.variance + prior.log_weights)
-        effect = residual[strongest] / max(precision[strongest], 1e-300)
-        log_strength = np.log(max(effect**2, 1e-300) / prior.variance[strongest])
-    log_strength = min(max(log_strength, low), high)
-    strength, evidence = 0.0, 0.0
-    while True:
-        value, slope, curvature = log_evidence(log_strength, residual, precision, prior, scratch)
-        if value > evidence:
-            strength, evidence = np.exp(log_strength), value
-        if slope > 0.0:
-            low = log_strength
-        else:
-            high = log_strength
-        step = log_strength - slope / curvature if curvature < 0.0 else low - 1.0
-        if step <= low or step >= high:
-            step = 0.5 * (low + high)
-        if abs(step - log_strength) < 1e-4:
-            return strength, evidence
-        log_strength = step
-
-
-@kernel
-def fit_single_effect(residual, precision, prior, previous, alpha, mean, second):
-    """Fit one effect: write alpha, mean, second (p,), return its strength and log Bayes factor.
-
-    Parameters
-    ----------
-    residual, precision : array (p,)
-        linear - G b over the other effects, and the diagonal of G, both divided by s0^2.
-    prior : EffectsPrior
-    previous : float
-        Strength of the last sweep, from which the search starts and which it does not fall below
-        in evidence.
-    """
-    if prior.low == prior.high:
-        strength = np.exp(prior.low)
-        log_bf = log_evidence(prior.low, residual, precision, prior, mean)[0]
-    else:
-        strength, log_bf = best_strength(residual, precision, prior, previous, mean)
-    for i in range(residual.shape[0]):
-        w = strength * prior.variance[i]
-        shrunk = w / (1.0 + w * precision[i])
-        exponent = 0.5 * residual[i] * residual[i] * shrunk
-        log_weight = exponent + prior.log_weights[i] - log_bf
-        alpha[i] = np.exp(log_weight) / np.sqrt(1.0 + w * precision[i])
-        mean[i] = residual[i] * shrunk
-        second[i] = mean[i] * mean[i] + shrunk
-    return strength, log_bf
+        inclusion = state.inclusion()
+        untouched = np.cumprod(1 - inclusion, axis=0)
+        new = inclusion[1:] * untouched[:-1]
+        return poisson_binomial(np.append(inclusion[:1].sum(axis=1), new.sum(axis=1)))
 
 
 def susie(
@@ -235,11 +167,12 @@ def susie(
     scale: np.ndarray,
     *,
     n_effects: int,
-    prior_weights: np.ndarray,
-    effect_variance: np.ndarray | None,
+    prior: EffectPrior,
+    count: CountPrior,
     residual_variance: float | None,
     norm: NoiseNorm,
     tol: float,
+    refine: bool = False,
 ) -> Iterator[SusieState]:
     """Yield a `SusieState` per sweep over the effects (iterative Bayesian stepwise selection).
 
@@ -249,96 +182,186 @@ def susie(
         z statistics and sqrt(N H); variants of scale 0 are left out.
     ld : any form of LD
     n_effects : int
-        L.
-    prior_weights : array (p,)
-        Prior probabilities of the variants, up to a factor.
-    effect_variance : None or array (p,)
-        sigma_beta^2; None: a variance for each effect, maximizing its evidence.
+        The largest number of effects.
+    prior : EffectPrior
+    count : CountPrior
     residual_variance : None or float
         s0^2; None: learned.
     norm : NoiseNorm
         Needed if s0^2 is learned.
     tol : float
-        Stop when the bound rises by less.
+        Stop when the bound changes by less.
+    refine : bool
+        Whether to restart without the variants of each effect once the effects have converged.
     """
-    linear, diagonal = scale * z, scale**2
-    prior = effects_prior(z, scale, prior_weights, effect_variance)
-    fit = EffectsFit(n_effects, len(z))
-    noise = 1.0 if residual_variance is None else residual_variance
-    bound, converged = -np.inf, False
-    while not converged:
-        for k in range(n_effects):
-            update_effect(fit, k, linear, scale, ld, prior, noise)
-        residual = expected_quadratic(fit, linear, diagonal)
-        likelihood = -residual / (2 * noise)
-        if residual_variance is None:
-            error = norm.z_norm + residual
-            noise = max(error / norm.rank, MIN_RESIDUAL_VARIANCE)
-            likelihood = (norm.z_norm - error / noise - norm.rank * np.log(noise)) / 2
-        previous, bound = bound, float(likelihood - fit.divergence.sum())
-        converged = bound - previous < tol
-        parts = fit.alpha, fit.mean, fit.second, fit.strength, fit.log_bf
-        yield SusieState(*parts, noise, bound, converged)
+    fit = EffectsFit(z, ld, scale, n_effects, prior, count, residual_variance, norm)
+    change = np.inf
+    while change >= tol:
+        change = fit.sweep()
+        if change < tol and refine:
+            fit = refined(fit, tol)
+        yield fit.state(converged=change < tol)
+
+
+def refined(fit: "EffectsFit", tol: float) -> "EffectsFit":
+    """Return the fit of the best bound among `fit` and restarts without an effect's variants."""
+    best = fit
+    for k in np.flatnonzero(fit.presence[: fit.n_fitted] >= SPARE):
+        order = np.argsort(-fit.alpha[k], kind="stable")
+        reached = int(np.searchsorted(np.cumsum(fit.alpha[k][order]), MASKED)) + 1
+        restart = fit.without(order[:reached])
+        if restart is None:
+            continue
+        restart.run(tol, FEW_SWEEPS)
+        restart.prior = fit.prior
+        restart.run(tol, FEW_SWEEPS)
+        if restart.bound > best.bound - CLOSE:
+            restart.run(tol, MANY_SWEEPS)
+        if restart.bound > best.bound + BETTER:
+            best = restart
+    return best
 
 
 class EffectsFit:
-    """The arrays of L single effects that a sweep updates, as in `SusieState`."""
+    """Single effects as they are fitted in turn: arrays as in `SusieState`, of those so far."""
 
-    def __init__(self, n_effects: int, n_variants: int):
-        shape = n_effects, n_variants
+    def __init__(
+        self,
+        z: np.ndarray,
+        ld: LD,
+        scale: np.ndarray,
+        n_effects: int,
+        prior: EffectPrior,
+        count: CountPrior,
+        residual_variance: float | None,
+        norm: NoiseNorm,
+    ):
+        self.arguments = z, ld, scale, n_effects, prior, count, residual_variance, norm
+        self.ld, self.scale, self.prior, self.count, self.norm = ld, scale, prior, count, norm
+        self.linear, self.diagonal = scale * z, scale**2
+        shape = n_effects, len(z)
         self.alpha, self.mean, self.second, self.moved = (np.zeros(shape) for _ in range(4))
-        self.strength, self.log_bf, self.divergence = (np.zeros(n_effects) for _ in range(3))
-        self.total = np.zeros(n_variants)  # G b = the sum of moved, G alpha mean of each effect
+        self.presence, self.log_bf, self.divergence = (np.zeros(n_effects) for _ in range(3))
+        self.total = np.zeros(len(z))  # G b = the sum of moved, G rho alpha mean of each effect
+        self.n_fitted, self.n_allowed = 1, n_effects
+        self.learns_noise = residual_variance is None
+        self.noise = 1.0 if residual_variance is None else residual_variance
+        self.bound = -np.inf
 
+    def without(self, variants: np.ndarray) -> "EffectsFit | None":
+        """Return a new fit whose effects are on none of `variants`; None if no other is left."""
+        log_weights = self.prior.log_weights.copy()
+        log_weights[variants] = -np.inf
+        if not np.any(log_weights > -np.inf):
+            return None
+        log_weights -= np.logaddexp.reduce(log_weights)
+        other = EffectsFit(*self.arguments)
+        other.prior = self.prior._replace(log_weights=log_weights)
+        return other
 
-def effects_prior(
-    z: np.ndarray, scale: np.ndarray, weights: np.ndarray, effect_variance: np.ndarray | None
-) -> EffectsPrior:
-    """Return the prior of an effect; a variance of None is searched for."""
-    weights = np.where(scale > 0, weights, 0.0) if np.any(scale > 0) else weights
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(weights / np.sum(weights))
-    if effect_variance is None:
-        return EffectsPrior(log_weights, np.ones(len(z)), *search_interval(z, scale**2))
-    return EffectsPrior(log_weights, effect_variance, 0.0, 0.0)
+    def run(self, tol: float, max_sweeps: int) -> None:
+        """Sweep until the bound changes by less than `tol`, so often at most."""
+        for _ in range(max_sweeps):
+            if self.sweep() < tol:
+                break
 
+    def sweep(self) -> float:
+        """Fit every effect given the others, then s0^2; return by how much the bound changes."""
+        k = 0
+        while k < self.n_fitted:
+            self.update_effect(k)
+            k += 1
+            if k == self.n_fitted < self.n_allowed and self.presence[k - 1] >= SPARE:
+                self.gather(k - 1)
+                self.n_fitted += 1
+        self.drop_surplus()
+        previous, self.bound = self.bound, self.evidence_bound()
+        return abs(self.bound - previous)
 
-def update_effect(
-    fit: EffectsFit,
-    k: int,
-    linear: np.ndarray,
-    scale: np.ndarray,
-    ld: LD,
-    prior: EffectsPrior,
-    noise: float,
-) -> None:
-    """Fit effect k given all others, G b of which is kept up to date in `fit`."""
-    fit.total -= fit.moved[k]
-    residual, precision = (linear - fit.total) / noise, scale**2 / noise
-    fit.strength[k], fit.log_bf[k] = fit_single_effect(
-        residual, precision, prior, fit.strength[k], fit.alpha[k], fit.mean[k], fit.second[k]
-    )
-    effect = fit.alpha[k] * fit.mean[k]
-    carriers = np.flatnonzero(np.abs(scale * effect) > NEGLIGIBLE)
-    fit.moved[k] = 0.0
-    if carriers.size:  # LD by genotypes costs a pass over them
-        fit.moved[k] = scale * ld.sparse_product(carriers, (scale * effect)[carriers])
-    fit.total += fit.moved[k]
-    fitted = residual @ effect - precision @ (fit.alpha[k] * fit.second[k]) / 2
-    fit.divergence[k] = fitted - fit.log_bf[k]  # KL(q_k || prior)
+    def update_effect(self, k: int) -> None:
+        """Fit effect k given all others, G b of which is kept up to date."""
+        self.total -= self.moved[k]
+        alpha, mean, second = self.alpha[k], self.mean[k], self.second[k]
+        residual, precision = (self.linear - self.total) / self.noise, self.diagonal / self.noise
+        self.log_bf[k] = fit_single_effect(residual, precision, self.prior, alpha, mean, second)
+        self.presence[k] = self.count.presence(self.log_bf[k], np.delete(self.presence, k))
+        self.divergence[k] = self.divergence_of(k)
+        self.move(k)
 
+    def divergence_of(self, k: int) -> float:
+        """Return KL(q_k || prior) of effect k, which has no part of G b yet, if it is there."""
+        residual, precision = (self.linear - self.total) / self.noise, self.diagonal / self.noise
+        fitted = residual @ (self.alpha[k] * self.mean[k])
+        return fitted - precision @ (self.alpha[k] * self.second[k]) / 2 - self.log_bf[k]
 
-def expected_quadratic(fit: EffectsFit, linear: np.ndarray, diagonal: np.ndarray) -> float:
-    """Return E[-2 linear'b + b'Gb]: the effects are independent, each on one variant."""
-    effects = fit.alpha * fit.mean
-    expected = (fit.total - 2 * linear) @ effects.sum(axis=0)
-    return expected + (np.sum((fit.alpha * fit.second) @ diagonal) - np.sum(effects * fit.moved))
+    def move(self, k: int) -> None:
+        """Set what effect k adds to G b, of which it has no part yet."""
+        effect = self.scale * self.presence[k] * self.alpha[k] * self.mean[k]
+        carriers = np.flatnonzero(np.abs(effect) > NEGLIGIBLE)
+        self.moved[k] = 0.0
+        if carriers.size:  # LD by genotypes costs a pass over them
+            self.moved[k] = self.scale * self.ld.sparse_product(carriers, effect[carriers])
+        self.total += self.moved[k]
 
+    def gather(self, k: int) -> None:
+        """Leave a new effect to the variants in LD with its lead, before the next one is fitted.
 
-def search_interval(z: np.ndarray, diagonal: np.ndarray) -> tuple[float, float]:
-    """Return bounds of the log effect variance: from 1% of the noise to all of the largest z^2."""
-    used = diagonal[diagonal > 0]
-    if used.size == 0:
-        return 0.0, 1.0
-    largest = max(float(np.max(z**2)), 1.0)
-    return float(np.log(0.01 / used.max())), float(np.log(10 * largest / used.min()))
+        Two signals of equal strength would else be half of each of two effects, for good.
+        """
+        lead = np.array([np.argmax(self.alpha[k])])
+        linked = np.abs(to_numpy(self.ld.rows(lead))[0]) >= LINKED
+        linked[lead] = True
+        if np.all(linked | (self.alpha[k] == 0)):
+            return
+        self.total -= self.moved[k]
+        self.alpha[k] = np.where(linked, self.alpha[k], 0.0)
+        share = self.alpha[k].sum()
+        self.alpha[k] /= share
+        self.log_bf[k] += np.log(share)
+        self.divergence[k] = self.divergence_of(k)
+        self.move(k)
+
+    def drop_surplus(self) -> None:
+        """Keep only the most probable of the effects that are hardly there; it comes last."""
+        used = np.arange(self.n_fitted)
+        spare = used[self.presence[used] < SPARE]
+        if len(spare) < 2:
+            return
+        kept = spare[np.argmax(self.presence[spare])]
+        order = np.append(np.setdiff1d(used, spare), kept)
+        for array in (self.alpha, self.mean, self.second, self.moved):
+            array[: len(order)] = array[order]
+        for array in (self.presence, self.log_bf, self.divergence):
+            array[: len(order)] = array[order]
+            array[len(order) :] = 0.0
+        self.n_fitted = self.n_allowed = len(order)  # no coming and going
+        self.moved[self.n_fitted :] = 0.0
+        self.total = self.moved.sum(axis=0)
+
+    def evidence_bound(self) -> float:
+        """Return the bound on the log evidence relative to no effect; s0^2 is learned first."""
+        used = slice(self.n_fitted)
+        residual, presence = self.expected_quadratic(), self.presence[used]
+        likelihood = -residual / (2 * self.noise)
+        if self.learns_noise:
+            error, rank = self.norm.z_norm + residual, self.norm.rank
+            self.noise = max(error / rank, MIN_RESIDUAL_VARIANCE)
+            likelihood = (self.norm.z_norm - error / self.noise - rank * np.log(self.noise)) / 2
+        choice = self.count.log_prior(presence) + np.sum(entr(presence) + entr(1 - presence))
+        return float(likelihood - presence @ self.divergence[used] + choice)
+
+    def expected_quadratic(self) -> float:
+        """Return E[-2 linear'b + b'Gb]: the effects are independent, each on one variant."""
+        used = slice(self.n_fitted)
+        inclusion = self.presence[used, None] * self.alpha[used]
+        effects = inclusion * self.mean[used]
+        expected = (self.total - 2 * self.linear) @ effects.sum(axis=0)
+        squares = np.sum((inclusion * self.second[used]) @ self.diagonal)
+        return expected + (squares - np.sum(effects * self.moved[used]))
+
+    def state(self, *, converged: bool) -> SusieState:
+        """Return what the effects are now."""
+        used = slice(self.n_fitted)
+        arrays = self.presence, self.alpha, self.mean, self.second, self.log_bf
+        copies = (array[used].copy() for array in arrays)
+        return SusieState(*copies, self.noise, self.bound, converged)
