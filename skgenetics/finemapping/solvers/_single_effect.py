@@ -103,7 +103,7 @@ class CountPrior(NamedTuple):
     log_odds: np.ndarray
     """Log of P(k + 1 effects) / P(k) (L,), for k = 0, 1, ..., of effects in any order."""
     log_total: float
-    """What an effect that may be there adds to the log of the sum of P; 0: P is relative to P(0)."""
+    """What an effect that may be there adds to log sum P; 0: P is relative to P(0)."""
 
     def presence(self, log_bf: float, others: np.ndarray) -> float:
         """Return the probability of an effect, given those of the `others` that they are there."""

@@ -329,8 +329,8 @@ class EffectsFit:
             return
         kept = spare[np.argmax(self.presence[spare])]
         order = np.append(np.setdiff1d(used, spare), kept)
-        for array in (self.alpha, self.mean, self.second, self.moved):
-            array[: len(order)] = array[order]
+        for matrix in (self.alpha, self.mean, self.second, self.moved):
+            matrix[: len(order)] = matrix[order]
         for array in (self.presence, self.log_bf, self.divergence):
             array[: len(order)] = array[order]
             array[len(order) :] = 0.0
@@ -362,6 +362,13 @@ class EffectsFit:
     def state(self, *, converged: bool) -> SusieState:
         """Return what the effects are now."""
         used = slice(self.n_fitted)
-        arrays = self.presence, self.alpha, self.mean, self.second, self.log_bf
-        copies = (array[used].copy() for array in arrays)
-        return SusieState(*copies, self.noise, self.bound, converged)
+        return SusieState(
+            presence=self.presence[used].copy(),
+            alpha=self.alpha[used].copy(),
+            mean=self.mean[used].copy(),
+            second=self.second[used].copy(),
+            log_bf=self.log_bf[used].copy(),
+            residual_variance=self.noise,
+            bound=self.bound,
+            converged=converged,
+        )
