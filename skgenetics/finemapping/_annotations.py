@@ -12,28 +12,16 @@ from sklearn.linear_model import LogisticRegression
 
 from skgenetics.finemapping.solvers import Problem, Solver
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._frames import row_labels
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._typing import ArrayLike
 
 MAX_ROUNDS = 10
 CHANGE = 0.01  # of every log prior odds: the rounds end below it
 
 
-def validate_annotations(
-    annotations: ArrayLike, n_variants: int, names: np.ndarray | None
-) -> np.ndarray:
-    """Return annotations as an array (p, k) on the host."""
-    annotated_names = row_labels(annotations)
-    if (
-        annotated_names is not None
-        and names is not None
-        and not np.array_equal(annotated_names, names)
-    ):
-        raise ValueError(
-            "annotations and the genotypes or z name different variants, or the same in another "
-            "order. Align them first, as in annotations.loc[z.index]."
-        )
-    design = to_numpy(annotations)
+def validate_annotations(annotations: ArrayLike, n_variants: int, labels: Labels) -> np.ndarray:
+    """Return annotations as an array (p, k) on the host, in the order of labelled variants."""
+    design = to_numpy(labels.match(annotations, "annotations"))
     if design.ndim != 2 or design.shape[0] != n_variants:
         raise ValueError(
             f"annotations must have shape ({n_variants}, n_annotations), one row per variant; got "

@@ -239,9 +239,8 @@ def fit_doubts(leads: ArrayLike, ld: LD, *, converged: bool) -> list[str]:
     first, second = np.nonzero(np.triu(r > LINKED, 1))
     if first.size:
         i, j = leads[first[0]], leads[second[0]]
-        doubts.append(
-            f"two effects are on variants {i} and {j}, of absolute r {r[first[0], second[0]]:.3f}"
-        )
+        place = f"variants {i} and {j}, of absolute r {r[first[0], second[0]]:.3f}"
+        doubts.append(f"two effects are on {place if i != j else f'the same variant {i}'}")
     return doubts
 
 

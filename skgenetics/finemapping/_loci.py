@@ -19,6 +19,7 @@ from sklearn.utils import Bunch
 
 from skgenetics._version import __version__, code_identity
 from skgenetics.finemapping._diagnostics import ld_mismatch
+from skgenetics.loci._summary import reported_statistics, variant_labels
 from skgenetics.loci._tables import (
     COLUMNS,
     REGION,
@@ -31,6 +32,7 @@ from skgenetics.loci._tables import (
     variants_table,
 )
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._writing import file_name
@@ -78,11 +80,16 @@ class LocusData:
         return cls(region=region, statistics=items, **fields)
 
     @property
+    def labels(self) -> Labels:
+        """Labels of the variants, in the order of the statistics."""
+        z, ld, beta, se = map(self.statistics.get, ("z", "ld", "beta", "se"))
+        return variant_labels(z, ld, beta=beta, se=se)
+
+    @property
     def z(self) -> np.ndarray:
         """The statistics as they were reported."""
-        if self.statistics.get("z") is None:
-            return to_numpy(self.statistics["beta"]) / to_numpy(self.statistics["se"])
-        return to_numpy(self.statistics["z"])
+        z, beta, se = map(self.statistics.get, ("z", "beta", "se"))
+        return to_numpy(reported_statistics(z, beta, se, self.labels))
 
 
 def finemap_loci(
@@ -103,9 +110,11 @@ def finemap_loci(
 
         * "name": str, unique;
         * the arguments of :meth:`FinemapMiXeR.fit_summary`: "z", "ld", "n_samples" and others;
-        * "variants", optional: data frame or dict of columns, a row per variant in the order of z.
-          Columns that are used: chromosome, base_pair_location, effect_allele, other_allele,
-          rsid, variant_id, effect_allele_frequency, p_value, flag. A missing variant_id becomes
+        * "variants", optional: data frame of any library or dict of columns, a row per variant.
+          If z is labelled, rows are matched by the index, variant_id or rsid that has these
+          labels; else they are in the order of z. Columns that are used: chromosome,
+          base_pair_location, effect_allele, other_allele, rsid, variant_id,
+          effect_allele_frequency, p_value, flag. A missing variant_id becomes
           chromosome_position_other_effect;
         * "set_aside", optional: the same columns, with z and n, of variants that are not fitted.
           The table of variants lists them without a PIP;
@@ -342,7 +351,8 @@ def _with_names(message: str, names: Sequence[str]) -> str:
     def name(indices: re.Match[str]) -> str:
         return re.sub(r"\d+", lambda index: names[int(index.group())], indices.group())
 
-    return re.sub(r"(?<=variants )(\[\d[\d, ]*\]|\d+ and \d+)", name, message)
+    pattern = r"(?<=variants )(\[\d[\d, ]*\]|\d+ and \d+)|(?<=same variant )\d+"
+    return re.sub(pattern, name, message)
 
 
 def _fit(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
@@ -350,7 +360,12 @@ def _fit(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
     model.set_params(**data.params).fit_summary(**data.statistics)
     n_samples = data.statistics["n_samples"]
     variants = variants_table(
-        data.name, model.to_frame(), n_samples=n_samples, z=data.z, variants=data.variants
+        data.name,
+        model.to_frame(),
+        n_samples=n_samples,
+        z=data.z,
+        variants=data.variants,
+        labels=data.labels,
     )
     if getattr(model, "ld_mismatch_", False):
         variants = _flag_mismatches(variants, data)
@@ -404,6 +419,10 @@ def _flag_mismatches(variants: "DataFrame", data: LocusData) -> "DataFrame":
     ld = data.statistics["ld"]
     if min(np.shape(ld)) > LARGEST_DIAGNOSED:
         return variants
-    report = ld_mismatch(data.z, ld, data.statistics["n_samples"])
+    z, names = data.z, data.labels.names
+    if names is not None:
+        pandas = import_optional("pandas", extra="dataframe")
+        z = pandas.Series(z, index=pandas.Index(names, tupleize_cols=False))
+    report = ld_mismatch(z, ld, data.statistics["n_samples"])
     flags = add_flag(variants["flag"], "FLIPPED", report.flipped)
     return variants.assign(flag=add_flag(flags, "LD_OUTLIER", report.outliers))

@@ -21,7 +21,7 @@ from skgenetics.finemapping._data import (
 from skgenetics.finemapping._diagnostics import settle_doubts
 from skgenetics.finemapping._elbo import log_sigmoid
 from skgenetics.finemapping._posterior import Posterior, predictive_variance, residual_share
-from skgenetics.finemapping._prior import FixedPrior
+from skgenetics.finemapping._prior import fixed_prior
 from skgenetics.finemapping._problem import pose_problem
 from skgenetics.finemapping._results import (
     BoundPath,
@@ -32,15 +32,16 @@ from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._parameters import (
     Anything,
     Constraints,
     Instance,
     Integer,
     Number,
-    Numbers,
     Option,
     ParameterError,
+    PerVariant,
     Seed,
     check_option,
     check_parameters,
@@ -73,7 +74,9 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         as in the model above, up to 4,096 variants if it forms the LD matrix. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
-        per variant, which a solver without pi_1 takes relative to each other only.
+        per variant, which a solver without pi_1 takes relative to each other only. This and other
+        values per variant may be labelled (a pandas Series, a dict): they are matched to the
+        columns of X, or to z, by their labels.
     effect_variance : None, float or array-like of shape (n_variants,), default=None
         sigma_beta^2, the variance of an effect, in trait variances per squared allele. None:
         learned.
@@ -197,8 +200,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
     _constraints: ClassVar[Constraints] = {
         "solver": [SolverName(), Instance(Solver, noun="a solver such as Gibbs()")],
-        "causal_probability": [None, Numbers("a number or an array")],  # checked beside z
-        "effect_variance": [None, Numbers("a number or an array")],
+        "causal_probability": [None, PerVariant()],  # checked beside z
+        "effect_variance": [None, PerVariant()],
         "residual_variance": [Option("auto"), None, Number(low=0)],
         "background": [Option("auto"), Number(low=0, closed="left")],
         "heritability": [None, Number(low=0, high=1)],
@@ -271,6 +274,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self : FinemapMiXeR
         """
         self._check_parameters()
+        labels = Labels(column_labels(X), "X")
         X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
         y = xp.astype(y, float_dtype(X), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
@@ -279,7 +283,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             locus, units = case_control_units(moments, y)
         else:
             locus, units = quantitative_units(moments)
-        posterior = self._fit_locus(locus, units, X, y)
+        posterior = self._fit_locus(locus._replace(labels=labels), units, X, y)
         self._noise_variance = moments.y_sd**2 * residual_share(posterior, locus)
         self._X_mean = moments.X_mean
         return self
@@ -334,9 +338,13 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Notes
         -----
-        Each z becomes sqrt(n) cor(x, y) = z sqrt(n / (z^2 + n - 2)) first. If z and ld are
-        pandas objects, the index of z and the columns of ld must agree, and become
-        `feature_names_in_`.
+        Each z becomes sqrt(n) cor(x, y) = z sqrt(n / (z^2 + n - 2)) first.
+
+        Results have the order of z (or beta). What carries labels is matched by them: the index of
+        a pandas object, the names of columns of a data frame of any library, the keys of a dict;
+        of ld rows and columns, each by its own. An index 0, 1, 2, ... names nothing. Arrays
+        without labels are in the order of z. Labels that cannot be matched raise ValueError.
+        Labels that are strings become `feature_names_in_`.
         """
         self._check_parameters()
         check_option(on_mismatch, "on_mismatch", ("one_effect", "shrink", "raise", "ignore"))
@@ -349,7 +357,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             heterozygosity=heterozygosity,
             panel_size=panel_size,
         )
-        locus, names = summary.locus(score=self.trait == "binary"), summary.variant_names
+        locus, names = summary.locus(score=self.trait == "binary"), summary.labels.text
         for name in ("feature_names_in_", "_noise_variance", "_X_mean"):
             self.__dict__.pop(name, None)
         self.n_features_in_ = locus.z.shape[0]
@@ -444,18 +452,12 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         for name in ("annotation_coef_", "ld_mismatch_"):
             self.__dict__.pop(name, None)
-        fixed = FixedPrior(
-            self.causal_probability,
-            self.effect_variance,
-            self.heritability,
-            annotated=self.annotations is not None,
-        )
+        fixed = fixed_prior(self, locus.labels)
         n_variants = locus.z.shape[0]
         solver = choose_solver(self.solver, asks_pi=fixed.asks_pi, n_variants=n_variants)
         problem = pose_problem(self, solver, locus, fixed)
         if self.annotations is not None:
-            names = getattr(self, "feature_names_in_", None)
-            design = validate_annotations(self.annotations, n_variants, names)
+            design = validate_annotations(self.annotations, n_variants, locus.labels)
             problem, coef = learn_annotations(solver, problem, design)
             self.annotation_coef_ = locus.array(coef)
         path = BoundPath()

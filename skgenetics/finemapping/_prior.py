@@ -4,11 +4,15 @@ The model: beta_i ~ (1 - pi_i) delta_0 + pi_i N(0, sigma_beta^2), and the herita
 h^2 = sigma_beta^2 sum_i pi_i H_i.
 """
 
+from collections.abc import Mapping
 from numbers import Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from skgenetics.loci._summary import Locus, per_variant
-from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._arrays import namespace_of, to_numpy
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -24,7 +28,7 @@ class Prior(NamedTuple):
 
 
 class FixedPrior(NamedTuple):
-    """What the user fixed of the prior, as passed; None for what is free."""
+    """What the user fixed of the prior, in the order of the variants; None for what is free."""
 
     causal_probability: ArrayLike | None
     effect_variance: ArrayLike | None
@@ -36,6 +40,25 @@ class FixedPrior(NamedTuple):
     def asks_pi(self) -> bool:
         """Whether the user fixed a number that only the spike and slab has."""
         return isinstance(self.causal_probability, Real) or self.heritability is not None
+
+
+def fixed_prior(estimator: Any, labels: Labels) -> FixedPrior:
+    """Return what the parameters of an estimator fix of the prior of labelled variants."""
+
+    def matched(name: str) -> ArrayLike | None:
+        values = getattr(estimator, name)
+        if values is None or isinstance(values, Real):
+            return values
+        if not isinstance(values, Mapping) and np.ndim(values) == 0:
+            return to_numpy(values).item()
+        return labels.match(values, name)
+
+    return FixedPrior(
+        matched("causal_probability"),
+        matched("effect_variance"),
+        estimator.heritability,
+        annotated=estimator.annotations is not None,
+    )
 
 
 def known_prior(fixed: FixedPrior, locus: Locus, *, has_pi: bool) -> Prior:
@@ -60,7 +83,8 @@ def _beside_z(values: ArrayLike | None, name: str, locus: Locus, **limits) -> Ar
     """Return `values`, a number or one per variant, as an array (p,) beside z; None stays None."""
     if values is None:
         return None
-    return per_variant(values, name, locus.z, low=0, **limits)
+    in_order = Labels(None, "z")  # since `fixed_prior`
+    return per_variant(values, name, locus.z, low=0, labels=in_order, **limits)
 
 
 def slab_of_heritability(heritability: float, pi: Array, locus: Locus) -> Array:

@@ -28,7 +28,7 @@ def fitted_attributes(
     score_of_means = float(xp.sum(posterior.mean * units.X_mean))
     return {
         "z_": problem.observed.z,
-        "pip_": posterior.pip,
+        "pip_": posterior.pip + 0.0,  # never -0.0
         "coef_": units.effect * posterior.mean,
         "coef_sd_": units.effect * sd,
         "intercept_": units.center - units.effect * score_of_means,

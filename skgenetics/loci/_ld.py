@@ -20,11 +20,13 @@ from skgenetics.utils._arrays import (
     slices,
     to_numpy,
 )
+from skgenetics.utils._labels import Labels, column_labels, without_labels
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._typing import Array
 from skgenetics.utils._validation import check_missing_codes
 
 TEMPORARY_SIZE = 2**22  # elements of a temporary array
+ASYMMETRY, EXCESS = 1e-4, 1e-3  # of r that was computed in single precision or printed
 
 
 class LD(ABC):
@@ -311,13 +313,33 @@ def factor_ld(factor: Array) -> GenotypeLD:
     return GenotypeLD(factor.T, zeros, 1 + zeros, ones)
 
 
-def make_ld(ld: Any, n_variants: int) -> LD:
+def match_ld(ld: Any, labels: Labels) -> Any:
+    """Return `ld` without labels of its own, its variants in the order of `labels`.
+
+    The variants are rows and columns of a square matrix, whose rows and columns may each be
+    labelled in an order of their own; the columns of genotypes; or the rows of a factor. Those
+    without statistics are left out.
+    """
+    shape = np.shape(ld)
+    if labels.names is None or len(shape) != 2:
+        return without_labels(ld, "ld")
+    if shape[0] == shape[1]:
+        return labels.match_square(ld, "ld")
+    columns = column_labels(ld)
+    if shape[1] != len(labels.names) and not labels.are_among(columns):
+        return labels.match(ld, "the rows of ld")
+    order, array = labels.order(columns, "the columns of ld"), without_labels(ld, "ld")
+    return array if order is None else array[:, order]
+
+
+def make_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> LD:
     """Return the LD of an array or `scipy.sparse` matrix in any of the forms of this module.
 
     A matrix is checked against `n_variants`; genotypes have a column, a factor has a row each.
+    `names` are the labels of the variants, for the errors.
     """
     if scipy.sparse.issparse(ld):
-        check_ld(ld.tocsr(), n_variants)
+        check_ld(ld.tocsr(), n_variants, names)
         return SparseLD(ld)
     xp = namespace_of(ld)
     if ld.ndim == 2 and ld.shape[0] != ld.shape[1]:
@@ -330,11 +352,11 @@ def make_ld(ld: Any, n_variants: int) -> LD:
             return factor_ld(ld)
     if not xp.isdtype(ld.dtype, "real floating"):
         ld = xp.astype(ld, xp.float64)
-    check_ld(ld, n_variants)
+    check_ld(ld, n_variants, names)
     return DenseLD(ld)
 
 
-def check_ld(ld: Any, n_variants: int) -> None:
+def check_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> None:
     """Raise ValueError unless `ld` is a correlation matrix (n_variants, n_variants).
 
     Finiteness, symmetry and range are checked by blocks of rows, in O(p^2) time and without a
@@ -347,34 +369,74 @@ def check_ld(ld: Any, n_variants: int) -> None:
             f"array of shape {tuple(ld.shape)}."
         )
     xp = numpy_namespace if scipy.sparse.issparse(ld) else namespace_of(ld)
-    tolerance = max(1e-6, 100 * float(xp.finfo(ld.dtype).eps))
+    asymmetry = largest = 0.0
     for rows in slices(n_variants, TEMPORARY_SIZE // n_variants):
         block, across = ld[rows, rows.start :], ld[rows.start :, rows].T
         if scipy.sparse.issparse(ld):
             block, across = block.toarray(), across.toarray()
         with np.errstate(invalid="ignore"):  # infinities, refused below
             difference = block - across
-        asymmetry = max(float(xp.max(difference)), -float(xp.min(difference)))
-        largest = max(float(xp.max(block)), -float(xp.min(block)))
-        if not np.isfinite(asymmetry) or not np.isfinite(largest):
-            raise ValueError(
-                "ld holds NaN or infinity. Monomorphic variants have no correlation: remove them "
-                "from z and ld."
-            )
-        if asymmetry > tolerance:
-            raise ValueError(
-                f"ld must be symmetric; entries (i, j) and (j, i) differ by up to {asymmetry:.2g}. "
-                "A triangle must be completed: ld + ld.T with the diagonal counted once."
-            )
-        if largest > 1 + tolerance:
-            raise ValueError(
-                f"ld must hold correlations r between -1 and 1; got |r| up to {largest:.6g}. "
-                "A covariance matrix must be divided by the standard deviations first."
-            )
+        asymmetry = max(asymmetry, float(xp.max(difference)), -float(xp.min(difference)))
+        largest = max(largest, float(xp.max(block)), -float(xp.min(block)))
+        if not bool(xp.all(xp.isfinite(difference))):
+            raise ValueError(_what_is_not_finite(ld, names))
     diagonal = ld.diagonal() if scipy.sparse.issparse(ld) else to_numpy(xp.linalg.diagonal(ld))
-    wrong = np.flatnonzero(np.abs(diagonal - 1) > max(tolerance, 1e-4))
+    wrong = np.flatnonzero(np.abs(diagonal - 1) > EXCESS)
+    if asymmetry > ASYMMETRY:
+        raise ValueError(_why_not_symmetric(ld, asymmetry, wrong))
+    if largest > 1 + EXCESS:
+        raise ValueError(
+            f"ld must hold correlations r between -1 and 1; got |r| up to {largest:.6g}. A "
+            "covariance matrix must be divided by the standard deviations first, and of genotypes "
+            "of as many people as variants the correlations be taken: a square array is always r."
+        )
     if wrong.size:
         raise ValueError(
             f"ld must have 1 on its diagonal; entry {wrong[0]} is {diagonal[wrong[0]]:.6g} "
             f"({wrong.size} such entries). r^2, covariances and half-diagonal triangles are not LD."
         )
+
+
+def _what_is_not_finite(ld: Any, names: np.ndarray | None) -> str:
+    """Return the error that tells which entries of `ld` are NaN or infinite."""
+    count = np.zeros(ld.shape[0], dtype=int)
+    for rows in slices(ld.shape[0], TEMPORARY_SIZE // ld.shape[0]):
+        block = ld[rows].toarray() if scipy.sparse.issparse(ld) else to_numpy(ld[rows, :])
+        count[rows] = np.sum(~np.isfinite(block), axis=1)
+
+    def shown(variant: int) -> str:
+        return str(variant) if names is None else f"{variant} ({names[variant]!r})"
+
+    unknown = np.flatnonzero(count >= max(2, ld.shape[0] - 1))
+    if unknown.size:
+        return (
+            f"ld holds NaN or infinity in the whole rows of {unknown.size} variants, the first at "
+            f"index {shown(unknown[0])}. Monomorphic variants have no correlation: remove them "
+            "from z and ld."
+        )
+    first = int(np.flatnonzero(count)[0])
+    row = ld[[first]].toarray() if scipy.sparse.issparse(ld) else to_numpy(ld[first : first + 1, :])
+    second = int(np.flatnonzero(~np.isfinite(row))[0])
+    return (
+        f"ld holds NaN or infinity for the pair of variants at indices {shown(first)} and "
+        f"{shown(second)}, the first of {count.sum()} such entries: that r is unknown. Compute it "
+        "from people in whom both are called, or remove one of the two from z and ld."
+    )
+
+
+def _why_not_symmetric(ld: Any, asymmetry: float, off_diagonal: np.ndarray) -> str:
+    """Return the error that tells how `ld` differs from its transpose."""
+    if scipy.sparse.issparse(ld):
+        halves = [abs(half).max() for half in (scipy.sparse.tril(ld, -1), scipy.sparse.triu(ld, 1))]
+    else:
+        xp = namespace_of(ld)
+        halves = [float(xp.max(xp.abs(half))) for half in (xp.tril(ld, k=-1), xp.triu(ld, k=1))]
+    reason = f"ld must be symmetric; entries (i, j) and (j, i) differ by up to {asymmetry:.2g}. "
+    if min(halves) == 0:
+        return reason + ("A triangle must be completed: ld + ld.T with the diagonal counted once.")
+    if off_diagonal.size:
+        return reason + (
+            f"Row {off_diagonal[0]} does not have its 1 on the diagonal: are rows and columns in "
+            "one order, and is it r at all, not genotypes of as many people as variants?"
+        )
+    return reason + "It was damaged on its way, or put together from different people."

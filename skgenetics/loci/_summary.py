@@ -5,13 +5,14 @@ An effect beta is per allele, in units of sd(y); a variant of variance H (the he
 2f(1-f) under Hardy-Weinberg) moves z by S beta, S = diag sqrt(N H): E z = R S beta.
 """
 
+from collections.abc import Mapping
 from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
 
-from skgenetics.loci._ld import LD, GenotypeLD, make_ld
+from skgenetics.loci._ld import LD, GenotypeLD, make_ld, match_ld
 from skgenetics.utils._arrays import (
     device_of,
     float_dtype,
@@ -21,8 +22,8 @@ from skgenetics.utils._arrays import (
     numpy_namespace,
     to_numpy,
 )
-from skgenetics.utils._frames import column_labels, row_labels
-from skgenetics.utils._parameters import check_number
+from skgenetics.utils._labels import Labels, column_labels, first_labels, row_labels, without_labels
+from skgenetics.utils._parameters import Number, ParameterError, check_number
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -42,6 +43,8 @@ class Locus(NamedTuple):
     """Whether z comes from the trait and genotypes themselves."""
     panel_size: float = np.inf
     """Number of people that the LD comes from; infinity: the people of the scan."""
+    labels: Labels = Labels(None, "X")
+    """Of the variants, which what the user gives per variant is matched to."""
 
     @property
     def xp(self) -> Any:
@@ -70,8 +73,9 @@ class SummaryStatistics(NamedTuple):
     """(p,) variances of the genotypes; 1 if they are not known."""
     panel_size: float
     """Number of people that the LD comes from; infinity: the people of the scan."""
-    variant_names: np.ndarray | None
-    trait_names: np.ndarray | None
+    labels: Labels
+    """Of the variants."""
+    trait_labels: Labels
 
     def locus(self, *, score: bool = False) -> Locus:
         """Return the `Locus` of one trait.
@@ -86,6 +90,7 @@ class SummaryStatistics(NamedTuple):
             scale=namespace_of(self.z).sqrt(self.n_samples * self.heterozygosity),
             trait_known=False,
             panel_size=self.panel_size,
+            labels=self.labels,
         )
 
 
@@ -110,6 +115,8 @@ def validate_summary(
 ) -> SummaryStatistics:
     """Check summary statistics of a locus and return them beside its LD.
 
+    What carries labels is matched to those of z, or of ld if z has none (`utils._labels`).
+
     Parameters
     ----------
     z : array-like of shape (n_variants,) or, of several traits, (n_variants, n_traits), or None
@@ -121,6 +128,7 @@ def validate_summary(
     beta, se : array-like of the shape of z, optional
         Effects and standard errors.
     heterozygosity : number or array-like of shape (n_variants,), optional
+        Variances of the genotypes, 1 at most.
     panel_size : float, optional
         None: the people of a panel of genotypes, if they are fewer than n_samples; else infinity.
     several_traits : bool, default=False
@@ -129,28 +137,25 @@ def validate_summary(
     Raises
     ------
     ValueError
-        Naming what is missing, or not of its shape and range, or if labels of variants disagree.
+        Naming what is missing, or not of its shape and range, or if labels cannot be matched.
     """
     if (z is None) == (beta is None) or (beta is None) != (se is None):
         raise ValueError("fit_summary needs either z, or both beta and se.")
     if ld is None:
         raise ValueError("fit_summary needs ld, the LD matrix (n_variants, n_variants).")
-    reported = beta if z is None else z
-    labelled = {"z" if beta is None else "beta": reported, "se": se}
-    labelled["heterozygosity"] = heterozygosity
-    if not several_traits:
-        labelled["n_samples"] = n_samples
-    labels = {name: row_labels(values) for name, values in labelled.items()}
-    z, ld_array = z_beside_ld(wald_statistics(beta, se) if z is None else z, ld)
+    labels = variant_labels(z, ld, beta=beta, se=se)
+    traits = trait_labels(z, beta=beta, se=se) if several_traits else None
+    z = reported_statistics(z, beta, se, labels, traits)
+    z, ld_array = z_beside_ld(z, match_ld(ld, labels))
     check_statistics(z, several_traits)
-    variant_names = common_labels(labels | ld_labels(ld, z.shape[0]))
-    ld = make_ld(ld_array, z.shape[0])
+    ld = make_ld(ld_array, z.shape[0], labels.names)
     first = z if z.ndim == 1 else z[:, 0]
+    trait_names = traits or Labels(None, "z", "traits")
     if several_traits:
         z = z[:, None] if z.ndim == 1 else z
-        n_samples = per_variant(n_samples, "n_samples", z[0, :], low=2, noun="traits")
+        n_samples = per_variant(n_samples, "n_samples", z[0, :], low=2, labels=trait_names)
     else:
-        n_samples = per_variant(n_samples, "n_samples", z, low=2)
+        n_samples = per_variant(n_samples, "n_samples", z, low=2, labels=labels)
     if panel_size is None:
         n_people = ld.n_people if isinstance(ld, GenotypeLD) else np.inf
         panel_size = n_people if n_people < float(namespace_of(z).max(n_samples)) else np.inf
@@ -165,19 +170,77 @@ def validate_summary(
             "heterozygosity",
             first,
             low=0,
-            closed="left",
+            high=1,  # of dosages 0 and 2 in equal shares
+            closed="both",
+            labels=labels,
         ),
         panel_size=panel_size,
-        variant_names=variant_names,
-        trait_names=column_labels(reported) if several_traits else None,
+        labels=labels,
+        trait_labels=trait_names,
     )
+
+
+def variant_labels(
+    z: ArrayLike | None, ld: Any, *, beta: ArrayLike | None = None, se: ArrayLike | None = None
+) -> Labels:
+    """Return the labels of the variants: those of the statistics, or else of the columns of ld.
+
+    The rows of ld count if there are as many as statistics; else they are people.
+    """
+    reported = {"z": z} if beta is None else {"beta": beta, "se": se}
+    candidates = {name: row_labels(values) for name, values in reported.items()}
+    shape, first = np.shape(ld), reported["z" if beta is None else "beta"]
+    n_variants = np.shape(without_labels(first, "z"))[:1]
+    if shape[1:] == n_variants:
+        candidates["the columns of ld"] = column_labels(ld)
+    if shape[:1] == n_variants:
+        candidates["the rows of ld"] = row_labels(ld)
+    return first_labels(candidates, f"neither {' nor '.join(reported)} nor ld", "variants")
+
+
+def trait_labels(
+    z: ArrayLike | None, *, beta: ArrayLike | None = None, se: ArrayLike | None = None
+) -> Labels:
+    """Return the labels of the traits: the columns of statistics given as data frames."""
+    reported = {"z": z} if beta is None else {"beta": beta, "se": se}
+    candidates = {f"the columns of {name}": column_labels(v) for name, v in reported.items()}
+    return first_labels(candidates, " nor ".join(reported), "traits")
+
+
+def reported_statistics(
+    z: ArrayLike | None,
+    beta: ArrayLike | None,
+    se: ArrayLike | None,
+    labels: Labels,
+    traits: Labels | None = None,
+) -> Array:
+    """Return z as it was reported, or beta / se, in the order of the labels."""
+
+    def in_order(values: ArrayLike, name: str) -> Array:
+        array, order = labels.match(values, name), None
+        if traits is not None:
+            order = traits.order(column_labels(values), f"the columns of {name}")
+        return array if order is None else array[:, order]
+
+    if z is not None:
+        return in_order(z, "z")
+    return wald_statistics(in_order(beta, "beta"), in_order(se, "se"))
 
 
 def wald_statistics(beta: ArrayLike, se: ArrayLike) -> np.ndarray:
     """Return beta / se on the host."""
-    beta, se = to_numpy(beta), to_numpy(se)
-    if beta.shape != se.shape or not np.all(se > 0):
-        raise ValueError("beta and se must have one shape, and every se must be positive.")
+    beta, se = (to_numpy(values).astype(float, copy=False) for values in (beta, se))
+    if beta.shape != se.shape:
+        raise ValueError(
+            f"beta and se must have one shape; got {tuple(beta.shape)} and {tuple(se.shape)}."
+        )
+    wrong = np.argwhere(~(se > 0) | np.isinf(se))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise ValueError(
+            f"every se must be positive and finite; got {se[tuple(wrong[0])]:g} at index {place}, "
+            f"the first of {len(wrong)} such values. Remove variants without a standard error."
+        )
     return beta / se
 
 
@@ -204,31 +267,6 @@ def check_statistics(z: Array, several_traits: bool) -> None:
         )
 
 
-def ld_labels(ld: Any, n_variants: int) -> dict[str, np.ndarray | None]:
-    """Return the names of variants that the rows or the columns of `ld` carry, or both."""
-    shape = np.shape(ld)
-    rows, columns = shape if len(shape) == 2 else (0, 0)
-    labels = {}
-    if columns == n_variants:
-        labels["the columns of ld"] = column_labels(ld)
-    if rows == n_variants:  # else they are people
-        labels["the rows of ld"] = row_labels(ld)
-    return labels
-
-
-def common_labels(labels: dict[str, np.ndarray | None]) -> np.ndarray | None:
-    """Return the labels that all arguments share, or None if none has labels; refuse others."""
-    labelled = [(name, names) for name, names in labels.items() if names is not None]
-    for name, names in labelled[1:]:
-        first, expected = labelled[0]
-        if not np.array_equal(names, expected):
-            raise ValueError(
-                f"{first} and {name} name different variants, or the same in another order. Align "
-                "them first, as in ld.loc[z.index, z.index]."
-            )
-    return labelled[0][1] if labelled else None
-
-
 def per_variant(
     values: ArrayLike,
     name: str,
@@ -237,21 +275,28 @@ def per_variant(
     low: float | None = None,
     high: float | None = None,
     closed: str = "neither",
-    noun: str = "variants",
+    labels: Labels,
 ) -> Array:
-    """Return `values`, a number or (p,), as an array (p,) beside z (p,), all in their interval."""
-    if isinstance(values, Real):
+    """Return `values`, a number or (p,), as an array (p,) beside z (p,), all in their interval.
+
+    Labelled values are matched to the `labels` of the variants, or of what z is of.
+    """
+    if not isinstance(values, Mapping) and np.ndim(values) == 0:  # as np.load gives them
+        values = values if isinstance(values, Real) else to_numpy(values).item()
         check_number(values, name, low=low, high=high, closed=closed)
         return float(values) + 0 * z
     xp = namespace_of(z)
-    values = move_to(values, xp, device_of(z), z.dtype)
-    if values.ndim == 0:
-        values = values + 0 * z
+    values = move_to(labels.match(values, name), xp, device_of(z), z.dtype)
     if values.shape != z.shape:
         raise ValueError(
-            f"{name} must be a number or have one value for each of the {z.shape[0]} {noun}; "
-            f"got shape {tuple(values.shape)}."
+            f"{name} must be a number or have one value for each of the {z.shape[0]} "
+            f"{labels.noun}; got shape {tuple(values.shape)}."
         )
-    for extreme in (xp.min(values), xp.max(values)):
-        check_number(float(extreme), f"every {name}", low=low, high=high, closed=closed)
+    host, rule = to_numpy(values).astype(float), Number(low, high, closed)
+    wrong = np.flatnonzero(~rule.within(host))
+    if wrong.size:
+        raise ParameterError(
+            f"every {name} must be {rule}; got {host[wrong[0]]} at index {wrong[0]}, the first of "
+            f"{wrong.size} such {labels.noun}."
+        )
     return values

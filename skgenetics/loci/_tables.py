@@ -17,6 +17,8 @@ from scipy.special import erfc
 from skgenetics._version import __version__
 from skgenetics.loci._credible_sets import CredibleSet
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._frames import as_frame
+from skgenetics.utils._labels import Labels, is_numbering, row_labels
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import ArrayLike
 from skgenetics.utils._writing import atomic_path
@@ -78,6 +80,8 @@ COLUMNS: dict[str, dict[str, str]] = {  # names and dtypes
         "flag": "string",
     },
 }
+NAMING = ("variant_id", "rsid")  # columns that may hold the labels of variants
+INDEX = "the index of variants"
 ANNOTATED = {  # columns of variants that a caller may bring; the others are results
     name: COLUMNS["variants"][name]
     for name in ("chromosome", "base_pair_location", "effect_allele", "other_allele", "rsid")
@@ -91,18 +95,62 @@ def as_table(rows: Any, kind: str) -> "DataFrame":
     return pandas.DataFrame(rows, columns=list(COLUMNS[kind])).astype(COLUMNS[kind])
 
 
-def annotated_variants(variants: "DataFrame | Mapping[str, ArrayLike]") -> "DataFrame":
+def annotated_variants(variants: Any, labels: Labels | None = None) -> "DataFrame":
     """Return what a caller knows of variants as the columns `ANNOTATED`.
 
-    A missing variant_id becomes
+    Rows are matched to `labels` if there are some. A missing variant_id becomes
     chromosome_position_other_effect.
     """
-    pandas = import_optional("pandas", extra="dataframe")
-    table = pandas.DataFrame(variants).reset_index(drop=True)
-    table = table.reindex(columns=list(ANNOTATED)).astype(ANNOTATED)
+    table = pandas_table(variants)
+    if labels is not None:
+        table = match_rows(table, labels)
+    table = table.reset_index(drop=True).reindex(columns=list(ANNOTATED)).astype(ANNOTATED)
     place = table["chromosome"] + "_" + table["base_pair_location"].astype("string")
     place += "_" + table["other_allele"] + "_" + table["effect_allele"]
     return table.assign(variant_id=table["variant_id"].fillna(place))
+
+
+def pandas_table(table: Any) -> "DataFrame":
+    """Return a data frame of any library, or a mapping of columns, as one of pandas."""
+    pandas = import_optional("pandas", extra="dataframe")
+    frame = as_frame(table)
+    if frame is None or isinstance(table, pandas.DataFrame):
+        return pandas.DataFrame(table)
+    return pandas.DataFrame({name: frame[name].to_list() for name in frame.columns})
+
+
+def match_rows(table: "DataFrame", labels: Labels) -> "DataFrame":
+    """Return the rows of a table of variants in the order of the labels.
+
+    They are matched by the index, variant_id or rsid, the first that has every label. A table in
+    which none has any, as of another naming, is in the order of the labels already; an index of
+    strings must have them.
+    """
+    if labels.names is None:
+        return table
+    names = set(labels.names)
+    index = row_labels(table)
+    candidates: dict[str, ArrayLike] = {}
+    if index is not None and not is_numbering(index):
+        candidates[INDEX] = index
+    candidates |= {f"{name} of variants": table[name] for name in NAMING if name in table}
+    shared = {}
+    for source, column in candidates.items():
+        values = np.asarray(column, dtype=object)
+        rows = np.array([value in names for value in values], dtype=bool)
+        if len(set(values[rows])) == len(names):
+            order = labels.order(values[rows], source)
+            return table[rows] if order is None else table[rows].iloc[order]
+        shared[source] = rows.sum()
+    for source, count in shared.items():
+        if count or (
+            source == INDEX and all(isinstance(label, str) for label in candidates[source])
+        ):
+            raise ValueError(
+                f"{source} has {count} of the {len(names)} labels of {labels.source}: give a row "
+                "for each, or none of these labels."
+            )
+    return table
 
 
 def variants_table(
@@ -111,7 +159,8 @@ def variants_table(
     *,
     n_samples: ArrayLike,
     z: ArrayLike | None = None,
-    variants: "DataFrame | Mapping[str, ArrayLike] | None" = None,
+    variants: Any = None,
+    labels: Labels | None = None,
 ) -> "DataFrame":
     """Return the table of the variants of one locus.
 
@@ -123,18 +172,23 @@ def variants_table(
         Of the fitted model, its ``to_frame()``: variant_id, z, pip, posterior_mean, posterior_sd,
         cs, cs_alpha.
     n_samples : number or array-like of shape (n_variants,)
+        Matched to `labels`, if there are some.
     z : array-like of shape (n_variants,), optional
         Statistics as they were reported, if not those of `effects`.
     variants : data frame or mapping of columns, optional
-        One row per variant in the order of `effects`, see `annotated_variants`. What it holds goes
-        before what follows from the fit: p_value from z, variant_id from the model.
+        One row per variant, see `annotated_variants`. What it holds goes before what follows from
+        the fit: p_value from z, variant_id from the model.
+    labels : Labels, optional
+        Of the variants, in the order of `effects`.
     """
+    if labels is not None:
+        n_samples = labels.match(n_samples, "n_samples")
     table = effects.assign(locus=locus, n=to_numpy(n_samples))
     if z is not None:
         table["z"] = to_numpy(z)
     table["p_value"] = p_value(table["z"])
     if variants is not None:
-        annotated = annotated_variants(variants)
+        annotated = annotated_variants(variants, labels)
         if len(annotated) != len(table):
             raise ValueError(
                 f"variants must have one row for each of the {len(table)} z statistics, in their "
@@ -144,15 +198,13 @@ def variants_table(
     return as_table(table, "variants")
 
 
-def add_unfitted_variants(
-    table: "DataFrame", variants: "DataFrame | Mapping[str, ArrayLike]"
-) -> "DataFrame":
+def add_unfitted_variants(table: "DataFrame", variants: Any) -> "DataFrame":
     """Return the table of variants of one locus with those that were not fitted, by position.
 
     `variants` holds z, n and columns of `ANNOTATED`; pip and what follows from it stay missing.
     """
     pandas = import_optional("pandas", extra="dataframe")
-    variants = pandas.DataFrame(variants)
+    variants = pandas_table(variants)
     z, n = (np.asarray(variants[column], dtype=float) for column in ("z", "n"))
     rows = annotated_variants(variants).assign(locus=table["locus"].iloc[0], z=z, n=n, cs=0)
     rows["p_value"] = rows["p_value"].fillna(pandas.Series(p_value(z)))

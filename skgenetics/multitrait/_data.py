@@ -23,6 +23,7 @@ from skgenetics.multitrait._summary_design import (
     variant_trait_correlations,
 )
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -42,7 +43,7 @@ def data_of_samples(
     X: Array,
     Y: np.ndarray,
     weight: Array | None,
-    trait_names: list[str],
+    labels: Labels,
     *,
     centered: bool,
     standardize: bool,
@@ -55,7 +56,8 @@ def data_of_samples(
     X, Y : array (n, P), array (n, J) on the host
     weight : array (n,) beside X, or None
         Frequency weights.
-    trait_names : list (J,) of str
+    labels : Labels
+        Of the traits.
     centered : bool
         Whether an intercept is fitted.
     standardize : bool
@@ -67,7 +69,8 @@ def data_of_samples(
     host_weight = np.ones(len(Y)) if weight is None else to_numpy(weight)
     genotypes = genotype_moments(X, weight, centered=centered, standardize=standardize)
     traits, values = trait_moments(Y, host_weight, centered=centered)
-    modeled = modeled_traits(traits, trait_names, common_unit=common_unit)
+    names = names_or_numbers(labels.names, Y.shape[1])
+    modeled = modeled_traits(traits, names, common_unit=common_unit)._replace(labels=labels)
     columns = modeled.columns
     observed = ~np.isnan(Y[:, columns])
     design = GenotypeDesign(
@@ -122,6 +125,10 @@ def data_of_summary(
     their mean is then 2 f and their variance 2 f (1 - f).
     """
     n_variants, n_traits = statistics.z.shape
+    if trait_correlation is not None:
+        trait_correlation = statistics.trait_labels.match_square(
+            trait_correlation, "trait_correlation"
+        )
     moment = noise_correlation(to_numpy(statistics.z).astype(float), trait_correlation)
     correlation = variant_trait_correlations(statistics)
     people = to_numpy(statistics.n_samples).astype(float)
@@ -135,8 +142,9 @@ def data_of_summary(
         sd=ones,
         unit=np.sqrt(largest / people),
         noise_unit=ones,
-        names=names_or_numbers(statistics.trait_names, n_traits),
+        names=names_or_numbers(statistics.trait_labels.names, n_traits),
         varies=True,
+        labels=statistics.trait_labels,
     )
     ld = statistics.ld.dense().matrix
     xp = namespace_of(ld)

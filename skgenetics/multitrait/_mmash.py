@@ -13,7 +13,7 @@ from skgenetics.loci._summary import per_variant, validate_summary
 from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._background import background_deviations
 from skgenetics.multitrait._background_search import choose_design
-from skgenetics.multitrait._data import Data, data_of_samples, data_of_summary, names_or_numbers
+from skgenetics.multitrait._data import Data, data_of_samples, data_of_summary
 from skgenetics.multitrait._fitted_attributes import FittedAttributes, attributes_beside
 from skgenetics.multitrait._problem import is_low_rank, make_problem, warm_start_of
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
@@ -25,7 +25,7 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
-from skgenetics.utils._frames import column_labels
+from skgenetics.utils._labels import column_labels, first_labels
 from skgenetics.utils._parameters import (
     Anything,
     Constraints,
@@ -286,7 +286,7 @@ class MMASHRegressor(
         self : MMASHRegressor
         """
         check_parameters(self)
-        labels = column_labels(y)
+        labels = first_labels({"the columns of y": column_labels(y)}, "y", "traits")
         X, y, xp, device = validate_fit_data(
             self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
         )
@@ -296,7 +296,7 @@ class MMASHRegressor(
             X,
             Y,
             weight,
-            names_or_numbers(labels, Y.shape[1]),
+            labels,
             centered=self.fit_intercept,
             standardize=self.standardize,
             common_unit=is_low_rank(self.residual_covariance),
@@ -325,7 +325,9 @@ class MMASHRegressor(
         Parameters
         ----------
         z : array-like of shape (n_variants, n_traits) or (n_variants,), optional
-            t statistics of the single-variant regressions. Left out: beta / se.
+            t statistics of the single-variant regressions. Left out: beta / se. Data frames may
+            be labelled by variants and traits; all else that is labelled (beside them, ld, a
+            Series of n_samples, trait_correlation) is matched to them, or refused.
         ld : array-like of shape (n_variants, n_variants)
             Correlations of the variants, counting the same alleles: dense, `scipy.sparse`, or a
             factor F of them, F F'. Genotypes of a reference panel are refused: their errors are
@@ -374,8 +376,8 @@ class MMASHRegressor(
                 "the variants, best in the people of the scan."
             )
         self.__dict__.pop("feature_names_in_", None)
-        if statistics.variant_names is not None:
-            self.feature_names_in_ = statistics.variant_names
+        if statistics.labels.text is not None:
+            self.feature_names_in_ = statistics.labels.text
         self.n_features_in_ = statistics.z.shape[0]
         data = data_of_summary(statistics, trait_correlation, frequency)
         reported = beta if z is None else z

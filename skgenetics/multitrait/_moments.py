@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skgenetics.utils._arrays import device_of, namespace_of, to_numpy
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._moments import column_moments, is_constant, reciprocal
 from skgenetics.utils._typing import Array
 
@@ -107,6 +108,8 @@ class ModeledTraits(NamedTuple):
     """Of all J traits."""
     varies: bool
     """Whether any trait does."""
+    labels: Labels = Labels(None, "y", "traits")
+    """Of all J traits."""
 
     def embedded_matrix(self, matrix: np.ndarray, unit: np.ndarray) -> np.ndarray:
         """Return a covariance (J', J') in units `unit` as one of all traits (J, J)."""

@@ -172,6 +172,7 @@ def starting_covariance(
     form, units = model.residual_covariance, np.outer(traits.noise_unit, traits.noise_unit)
     modeled = np.ix_(traits.columns, traits.columns)
     if not isinstance(form, str):
+        form = traits.labels.match_square(form, "residual_covariance")
         fixed = check_residual_covariance(form, len(traits.names))
         return residual_covariance(fixed[modeled] / units), None
     if data.noise_known:

@@ -1,6 +1,5 @@
 """Greedy pruning of variants in linkage disequilibrium."""
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from skgenetics.preprocessing._dosages import (
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of, to_numpy
+from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._missing_codes import Codes
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._parameters import (
@@ -47,8 +47,8 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         Farthest two variants may be apart to be compared, this distance included: in variants, or
         in base pairs if there are `positions`. None means 1,000 variants, or 500,000 base pairs.
     positions : array-like of shape (n_variants,) or dict, default=None
-        Positions in base pairs, ascending within a chromosome; or a dict from the names of X's
-        columns to positions, which still holds after other selectors.
+        Positions in base pairs, ascending within a chromosome; or a dict (a pandas Series) from
+        the names of X's columns to positions, which still holds after other selectors.
     chromosomes : array-like of shape (n_variants,) or dict, default=None
         Chromosome of each variant, given like `positions`; each chromosome in one run of columns.
         Variants of different chromosomes are not compared. None means that all lie on one.
@@ -152,12 +152,13 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         check_parameters(self)
         default = NEAR_VARIANTS if self.positions is None else NEAR_BASE_PAIRS
         window = default if self.window is None else self.window
+        labels = Labels(column_labels(X), "X")
         X, codes, _ = read_dosages(self, X, reset=True, ploidy=self.ploidy)
         xp, device = namespace_of(X), device_of(X)
         n_variants = X.shape[1]
         reach = window_starts(
-            self._aligned("positions", np.arange(n_variants)),
-            self._aligned("chromosomes", np.zeros(n_variants)),
+            self._aligned("positions", np.arange(n_variants), labels),
+            self._aligned("chromosomes", np.zeros(n_variants), labels),
             window,
         )
         summary = summarize_dosages(X, codes)
@@ -171,25 +172,12 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         self.support_ = move_to(kept_for == np.arange(n_variants), xp, device)
         return self
 
-    def _aligned(self, parameter: str, default: np.ndarray) -> np.ndarray:
+    def _aligned(self, parameter: str, default: np.ndarray, labels: Labels) -> np.ndarray:
         """Return the parameter as an array of one value per column of X."""
         values = getattr(self, parameter)
         if values is None:
             return default
-        if isinstance(values, Mapping):
-            if not hasattr(self, "feature_names_in_"):
-                raise ValueError(
-                    f"{parameter} maps names of variants, but X has no names of columns. Pass a "
-                    "data frame, or one value per column."
-                )
-            unknown = [name for name in self.feature_names_in_ if name not in values]
-            if unknown:
-                raise ValueError(
-                    f"{parameter} has no value for {len(unknown)} columns of X, such as "
-                    f"{unknown[0]!r}."
-                )
-            values = [values[name] for name in self.feature_names_in_]
-        values = to_numpy(values)
+        values = to_numpy(labels.match(values, parameter))
         if values.shape != (self.n_features_in_,):
             raise ValueError(
                 f"{parameter} must have one value for each of the {self.n_features_in_} variants "

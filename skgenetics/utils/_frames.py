@@ -68,21 +68,3 @@ def frame_values(frame: narwhals.DataFrame, name: str) -> tuple[np.ndarray, np.n
 
 # Object holds whatever pandas was given, for scikit-learn to read; an empty column is Unknown
 _OTHER_NUMBERS = (narwhals.Boolean, narwhals.Object, narwhals.Unknown)
-
-
-def row_labels(values: Any) -> np.ndarray | None:
-    """Return the labels of the rows of a pandas object if all are str, as an array, or None."""
-    return _text(getattr(values, "index", None))
-
-
-def column_labels(values: Any) -> np.ndarray | None:
-    """Return the names of the columns of a data frame if all are str, as an array, or None."""
-    frame = as_frame(values)
-    return None if frame is None else _text(frame.columns)
-
-
-def _text(labels: Any) -> np.ndarray | None:
-    """Return `labels` as an array of str objects, or None if some are not str."""
-    if labels is None or callable(labels) or not all(isinstance(label, str) for label in labels):
-        return None
-    return np.asarray(labels, dtype=object)

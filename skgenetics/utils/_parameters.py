@@ -15,7 +15,6 @@ values that it may take:
 and its ``fit`` begins with ``check_parameters(self)``. None is allowed only if the list has it.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -60,15 +59,18 @@ class Number(Constraint):
 
     def allows(self, value: Any) -> bool:
         """Whether the number is finite and between the limits."""
-        if not math.isfinite(value):
-            return False
-        if self.low is not None and not (
-            value >= self.low if self.closed in ("left", "both") else value > self.low
-        ):
-            return False
-        return self.high is None or (
-            value <= self.high if self.closed in ("right", "both") else value < self.high
-        )
+        return bool(self.within(float(value)))
+
+    def within(self, values: float | np.ndarray) -> np.ndarray:
+        """Return which numbers are finite and between the limits."""
+        inside = np.isfinite(values)
+        if self.low is not None:
+            inside &= values >= self.low if self.closed in ("left", "both") else values > self.low
+        if self.high is not None:
+            inside &= (
+                values <= self.high if self.closed in ("right", "both") else values < self.high
+            )
+        return inside
 
     def __str__(self) -> str:
         """Complete the sentence "must be ..."."""
@@ -182,6 +184,17 @@ class Numbers(Anything):
             return np.asarray(value, dtype=float).dtype.kind == "f"
         except (TypeError, ValueError):
             return False
+
+
+class PerVariant(Numbers):
+    """A number, or one per variant: an array, or a dict from labels to numbers."""
+
+    def __init__(self) -> None:
+        super().__init__("a number, an array or a dict from labels of variants to numbers")
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` holds numbers."""
+        return super().fits(list(value.values()) if isinstance(value, Mapping) else value)
 
 
 class Methods(Constraint):

@@ -203,7 +203,7 @@ def test_start_and_the_least_number_of_iterations_are_the_users():
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"mean_init": None}, "mean_init must be a number or an array; got None"),
+        ({"mean_init": None}, "mean_init must be a number, an array or .*; got None"),
         ({"sd_init": 0.0}, "sd_init must be a number > 0; got 0.0"),
         (
             {"gate_init": np.zeros(3)},

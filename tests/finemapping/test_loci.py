@@ -550,3 +550,79 @@ def test_variants_at_fault_are_flagged_and_named():
     assert result.variants["flag"].tolist() == expected.tolist()
     expected = f"on variants {names[int(first)]} and {names[int(second)]}, of absolute r"
     assert expected in result.loci["message"].item()
+
+
+NAMES = ["rs1", "rs2", "rs3"]
+
+
+def labelled_locus(order=(0, 1, 2), **changes):
+    """A locus whose strongest variant is rs1, its parts but z in some order."""
+    names = [NAMES[i] for i in order]
+    z = pd.Series([9.0, 2.0, 0.0], NAMES)
+    n = pd.Series([1000.0, 2000.0, 3000.0], NAMES)
+    ld = np.array([[1, 0.3, 0], [0.3, 1, 0.1], [0, 0.1, 1]])
+    known = pd.DataFrame(
+        {"rsid": NAMES, "chromosome": "1", "base_pair_location": [10, 20, 30]}, index=NAMES
+    )
+    locus = {
+        "name": "a",
+        "z": z,
+        "ld": pd.DataFrame(ld, NAMES, NAMES).loc[names[::-1], names],
+        "n_samples": n[names],
+        "variants": known.loc[names],
+    }
+    return locus | changes
+
+
+@pytest.mark.parametrize("kind", ["index", "column", "polars", "beta"])
+def test_labelled_parts_of_a_locus_are_matched(kind):
+    order = [2, 0, 1]
+    locus = labelled_locus(order)
+    if kind == "column":  # the labels are in a column, the index numbers the rows of a file
+        locus["variants"] = locus["variants"].set_axis([7, 5, 6])
+    elif kind == "polars":
+        polars = pytest.importorskip("polars")
+        locus["variants"] = polars.DataFrame(locus["variants"].to_dict("list"))
+    elif kind == "beta":
+        se = pd.Series([0.1, 0.2, 0.3], NAMES)
+        locus |= {"z": None, "beta": locus["z"] * se, "se": se[[NAMES[i] for i in order]]}
+    expected = finemap_loci([labelled_locus()], FinemapMiXeR())
+    assert_same(finemap_loci([locus], FinemapMiXeR()), expected)
+    assert expected.variants["rsid"].tolist() == NAMES
+    assert expected.variants["n"].tolist() == [1000, 2000, 3000]
+    assert expected.credible_sets["lead_rsid"].tolist() == ["rs1"]
+
+
+def test_tables_of_other_names_are_by_position_and_those_of_some_are_refused():
+    other = {"rsid": ["a", "b", "c"], "base_pair_location": [10, 20, 30]}
+    by_position = finemap_loci([labelled_locus(variants=other)], FinemapMiXeR())
+    assert by_position.variants["rsid"].tolist() == ["a", "b", "c"]
+    for wrong, message in [
+        ({"rsid": ["rs3", "rs1", "b"]}, "rsid of variants has 2 of the 3 labels of z"),
+        (pd.DataFrame({"p_value": [0.1] * 3}, index=["a", "b", "c"]), "the index of variants has"),
+    ]:
+        with pytest.warns(FitFailedWarning, match=message):
+            finemap_loci([labelled_locus(variants=wrong)], FinemapMiXeR())
+
+
+def test_the_numbers_of_people_may_be_an_array_of_no_dimension():
+    result = finemap_loci([labelled_locus(n_samples=np.array(1000))], FinemapMiXeR())
+    assert result.variants["n"].tolist() == [1000] * 3
+
+
+def test_flipped_variants_of_a_labelled_locus_are_flagged(tmp_path):
+    locus = simulated(3)
+    names = [f"rs{i}" for i in range(len(locus["z"]))]
+    z = pd.Series(locus["z"], names)
+    strongest = z.abs().nlargest(6).index
+    z[strongest[1]] *= -1
+    ld = pd.DataFrame(locus["ld"], names, names)
+    flags = [
+        finemap_loci(
+            [{"name": "a", "n_samples": locus["n_samples"], "z": z, "ld": ld.loc[order, order]}],
+            FinemapMiXeR(),
+        ).variants["flag"]
+        for order in (names, names[::-1])
+    ]
+    pd.testing.assert_series_equal(*flags)
+    assert flags[0].notna().any()

@@ -86,7 +86,11 @@ def ld_with(i, j, value, *, symmetric=True):
         (np.eye(4), r"one row for each of the 3 z statistics .*\(4, 4\)"),
         (np.eye(4)[:2], r"got an array of shape \(2, 4\)"),
         (ld_with(0, 1, 0.3, symmetric=False), "must be symmetric; .* differ by up to 0.3"),
-        (ld_with(0, 1, np.nan), "NaN or infinity"),
+        (ld_with(0, 1, np.nan), "NaN or infinity for the pair of variants at indices 0 and 1"),
+        (np.where(np.eye(3)[1] + np.eye(3)[:, [1]], np.nan, 0.1), "rows of 1 variants, .* index 1"),
+        (np.eye(3)[[1, 0, 2]] + 0.1 * np.tri(3), "Row 0 does not have its 1 on the diagonal"),
+        (np.eye(3) + 0.5 * np.tri(3, k=-1), "A triangle must be completed"),
+        (ld_with(0, 1, 0.09, symmetric=False).astype(np.float16), "must be symmetric"),
         (ld_with(0, 1, np.inf), "NaN or infinity"),
         (ld_with(0, 1, -1.2), r"between -1 and 1; got \|r\| up to 1.2"),
         (ld_with(2, 2, 0.5), "1 on its diagonal; entry 2 is 0.5"),
@@ -111,6 +115,12 @@ def test_wrong_ld_is_refused(ld, message):
         ({"z": None, "beta": np.zeros(3), "se": np.zeros(3)}, "every se must be positive"),
         ({"ld": None}, "needs ld"),
         ({"n_samples": 1}, "n_samples"),
+        ({"n_samples": np.array(1)}, "n_samples must be a number > 2; got 1"),
+        ({"heterozygosity": [0.3, 3.0, 0.3]}, ">= 0 and <= 1; got 3.0 at index 1"),
+        ({"z": None, "beta": np.zeros(3), "se": [1, np.nan, 1]}, "finite; got nan at index 1"),
+        ({"z": None, "beta": np.zeros(3), "se": [1, 1, np.inf]}, "finite; got inf at index 2"),
+        ({"z": None, "beta": np.zeros(3), "se": np.ones(2)}, r"one shape; got \(3,\) and \(2,\)"),
+        ({"z": np.ma.array([0.0, 1, 2], mask=[0, 1, 0])}, "z is a masked array of which 1 values"),
         ({"n_samples": [100, 100]}, r"n_samples .* 3 variants; got shape \(2,\)"),
         ({"n_samples": [100, 100, 1]}, "every n_samples must be a number > 2; got 1.0"),
         (
@@ -137,5 +147,5 @@ def test_labels_of_pandas_objects_are_checked_and_kept():
     ld = pd.DataFrame(np.eye(3), index=names, columns=names)
     model = FinemapMiXeR().fit_summary(z, ld, n_samples=500)
     assert model.to_frame()["variant_id"].tolist() == names
-    with pytest.raises(ValueError, match=r"another order. Align them first"):
-        FinemapMiXeR().fit_summary(z.iloc[::-1], ld, n_samples=500)
+    turned = FinemapMiXeR().fit_summary(z.iloc[::-1], ld, n_samples=500)
+    np.testing.assert_allclose(turned.pip_, model.pip_[::-1], atol=1e-12)

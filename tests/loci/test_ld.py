@@ -104,6 +104,7 @@ def test_wrong_forms_are_refused():
         (skew, "ld must be symmetric"),
         (scipy.sparse.csr_array(0.5 * np.eye(P)), "1 on its diagonal; entry 0 is 0.5"),
         (X[:, :4], r"got an array of shape \(40, 4\)"),
+        (X[:P], "genotypes of as many people as variants"),
     ]:
         with pytest.raises(ValueError, match=message):
             FinemapMiXeR().fit_summary(z, ld, n_samples=100)
@@ -115,5 +116,8 @@ def test_panel_frames_bring_their_names():
     panel = pd.DataFrame(genotypes(), columns=names)
     model = FinemapMiXeR().fit_summary(np.zeros(P), panel, n_samples=100)
     assert model.feature_names_in_.tolist() == names
-    with pytest.raises(ValueError, match="Align them first"):
-        FinemapMiXeR().fit_summary(pd.Series(np.zeros(P), index=names[::-1]), panel, n_samples=100)
+    z = pd.Series(6 * np.corrcoef(genotypes().T)[2], index=names)
+    straight = FinemapMiXeR().fit_summary(z, panel, n_samples=100).pip_
+    turned = FinemapMiXeR().fit_summary(z[::-1], panel, n_samples=100)
+    assert turned.feature_names_in_.tolist() == names[::-1]
+    np.testing.assert_allclose(turned.pip_, straight[::-1], atol=1e-8)

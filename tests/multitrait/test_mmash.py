@@ -611,10 +611,21 @@ def test_names_of_summary_statistics(traits):
     assert "singleton_hdl" in model.covariance_names_
     assert list(model.feature_names_in_) == names
     np.testing.assert_array_equal(model.effect_covariance("rs4"), model.effect_covariance(4))
-    with pytest.raises(ValueError, match="z and the columns of ld name different variants"):
-        MMASHRegressor().fit_summary(z=z[::-1], ld=ld, **rest)
-    with pytest.raises(ValueError, match="the rows of ld name different variants"):
-        MMASHRegressor().fit_summary(z=z, ld=ld[::-1], **rest)
+    turned = MMASHRegressor().fit_summary(z=z, ld=ld[::-1], **rest)
+    np.testing.assert_array_equal(turned.coef_, model.coef_)
+    with pytest.raises(ValueError, match="z and the rows of ld name different variants"):
+        MMASHRegressor().fit_summary(z=z, ld=ld.rename(index={"rs3": "RS3"}), **rest)
+    correlation = pandas.DataFrame(np.eye(3) + 0.1, z.columns, z.columns) / 1.1
+    correlation.loc["tg", "ldl"] = correlation.loc["ldl", "tg"] = 0.3
+    rest["trait_correlation"] = correlation.to_numpy()
+    expected = MMASHRegressor().fit_summary(z=z, ld=ld, **rest)
+    rest["trait_correlation"] = correlation.loc[["tg", "hdl", "ldl"], ["hdl", "ldl", "tg"]]
+    again = MMASHRegressor().fit_summary(z=z, ld=ld, **rest)
+    np.testing.assert_array_equal(again.coef_, expected.coef_)
+    Y_named = pandas.DataFrame(Y, columns=z.columns)
+    expected = MMASHRegressor(residual_covariance=correlation.to_numpy()).fit(X, Y)
+    again = MMASHRegressor(residual_covariance=rest["trait_correlation"]).fit(X, Y_named)
+    np.testing.assert_allclose(again.coef_, expected.coef_, rtol=1e-9)
     one = MMASHRegressor().fit_summary(z=z["ldl"], ld=ld, n_samples=200)
     assert one.coef_.shape == (30,)
 

@@ -143,7 +143,7 @@ def test_frames_names_and_positions_by_name():
         ({"positions": [1, 3, 2]}, "positions descend within a chromosome"),
         ({"positions": [1, np.nan, 2]}, "positions must be numbers"),
         ({"positions": ["a", "b", "c"]}, "positions must be numbers"),
-        ({"positions": {"rs1": 2}}, "X has no names of columns"),
+        ({"positions": {"rs1": 2}}, "X has no labels to match it by"),
         ({"chromosomes": [1, 2, 1]}, "several runs of columns"),
         ({"chromosomes": [1, 2]}, "chromosomes must have one value"),
     ],
@@ -155,7 +155,7 @@ def test_bad_parameters(parameters, message):
 
 def test_unknown_names():
     X = pd.DataFrame({"a": [0, 1], "b": [1, 2]})
-    with pytest.raises(ValueError, match="no value for 1 columns of X, such as 'b'"):
+    with pytest.raises(ValueError, match="positions lacks 1 of 2, such as 'b'"):
         LDPruner(positions={"a": 1}).fit(X)
 
 

@@ -28,7 +28,7 @@ from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_pips
 from skgenetics.loci._summary import Locus, per_variant
 from skgenetics.utils._arrays import namespace_of, to_numpy
-from skgenetics.utils._parameters import Constraints, Integer, Number, Numbers, Option
+from skgenetics.utils._parameters import Constraints, Integer, Number, Option, PerVariant
 from skgenetics.utils._typing import Array, ArrayLike
 
 SETTLE = 4000  # the paper holds the prior for so many iterations, then renews it every RENEW
@@ -112,9 +112,9 @@ class Adam(Solver):
         "beta_1": [Number(low=0, high=1, closed="left")],
         "beta_2": [Number(low=0, high=1, closed="left")],
         "epsilon": [Number(low=0)],
-        "mean_init": [Numbers("a number or an array")],  # checked beside z
-        "sd_init": [Numbers("a number or an array")],
-        "gate_init": [None, Numbers("a number or an array")],
+        "mean_init": [PerVariant()],  # checked beside z
+        "sd_init": [PerVariant()],
+        "gate_init": [None, PerVariant()],
         "prior_update": [Option("closed_form", "adam")],
         "n_restarts": [Integer(low=1)],
         "min_iter": [None, Integer(low=1)],
@@ -181,9 +181,9 @@ class Adam(Solver):
         """Return mean, sd and o (b, p) of each start."""
         z = locus.z
         gate_init = namespace_of(z).abs(z) if self.gate_init is None else self.gate_init
-        mean = per_variant(self.mean_init, "mean_init", z)
-        sd = per_variant(self.sd_init, "sd_init", z, low=0)
-        gate = per_variant(gate_init, "gate_init", z)
+        mean = per_variant(self.mean_init, "mean_init", z, labels=locus.labels)
+        sd = per_variant(self.sd_init, "sd_init", z, low=0, labels=locus.labels)
+        gate = per_variant(gate_init, "gate_init", z, labels=locus.labels)
         factors = np.ones((self.n_restarts, z.shape[0]))
         factors[1:] = rng.uniform(0, 2, factors[1:].shape)
         ones = locus.array(np.ones_like(factors))
