@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.loci._summary import SummaryStatistics
+from skgenetics.loci._summary import SummaryStatistics, per_variant
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign
 from skgenetics.multitrait._missing_cells import MissingCells
@@ -117,7 +117,7 @@ def informative_samples(
 def data_of_summary(
     statistics: SummaryStatistics,
     trait_correlation: ArrayLike | None,
-    allele_frequency: np.ndarray | None,
+    allele_frequency: ArrayLike | None,
 ) -> Data:
     """Return the data of Wald statistics and LD; traits are standardized.
 
@@ -135,8 +135,12 @@ def data_of_summary(
     ones, zeros, largest = np.ones(n_traits), np.zeros(n_variants), people.max()
     mean, inverse_sd = zeros, zeros + 1
     if allele_frequency is not None:
-        mean = 2 * allele_frequency
-        inverse_sd = 1 / np.sqrt(mean * (1 - allele_frequency))
+        first, labels = statistics.z[:, 0], statistics.labels
+        frequency = per_variant(
+            allele_frequency, "allele_frequency", first, low=0, high=1, labels=labels
+        )
+        mean = 2 * to_numpy(frequency).astype(float)
+        inverse_sd = 1 / np.sqrt(mean * (1 - mean / 2))
     modeled = ModeledTraits(
         np.arange(n_traits),
         sd=ones,

@@ -9,7 +9,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.loci._summary import per_variant, validate_summary
+from skgenetics.loci._summary import validate_summary
 from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._background import background_deviations
 from skgenetics.multitrait._background_search import choose_design
@@ -364,11 +364,6 @@ class MMASHRegressor(
         statistics = validate_summary(
             z, ld, n_samples=n_samples, beta=beta, se=se, several_traits=True
         )
-        frequency = None
-        if allele_frequency is not None:
-            frequency = to_numpy(
-                per_variant(allele_frequency, "allele_frequency", statistics.z[:, 0], low=0, high=1)
-            ).astype(float)
         if np.isfinite(statistics.panel_size):
             raise ValueError(
                 f"ld holds the genotypes of a panel of {statistics.panel_size:.0f} people, and the "
@@ -379,10 +374,10 @@ class MMASHRegressor(
         if statistics.labels.text is not None:
             self.feature_names_in_ = statistics.labels.text
         self.n_features_in_ = statistics.z.shape[0]
-        data = data_of_summary(statistics, trait_correlation, frequency)
+        data = data_of_summary(statistics, trait_correlation, allele_frequency)
         reported = beta if z is None else z
         self._run(data, statistics.z, reported)
-        self._takes_dosages = frequency is not None
+        self._takes_dosages = allele_frequency is not None
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
