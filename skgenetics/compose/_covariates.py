@@ -27,6 +27,7 @@ from skgenetics.utils._arrays import (
     slices,
     to_numpy,
 )
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._optional import import_optional
@@ -139,6 +140,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimat
         self.covariates = covariates
         self.adjust_features = adjust_features
 
+    @all_or_nothing
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> "CovariateAdjustedRegressor":

@@ -11,6 +11,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgenetics.utils._arrays import slices
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
 from skgenetics.utils._typing import ArrayLike
 from skgenetics.utils._validation import validate_sample_weight
@@ -118,6 +119,7 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """Number of components, for the names of the features."""
         return self.n_components_
 
+    @all_or_nothing
     def fit(
         self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
     ) -> "IncompletePCA":

@@ -34,6 +34,7 @@ from skgenetics.expression.trans._start import start_params
 from skgenetics.expression.trans._targets import Targets, sum_of_squares
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._parameters import (
     Anything,
     Constraints,
@@ -293,6 +294,7 @@ class MILAGERegressor(
         tags.target_tags.multi_output = True
         return tags
 
+    @all_or_nothing
     @with_callbacks
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None

@@ -32,6 +32,7 @@ from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._parameters import (
     Anything,
@@ -254,6 +255,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         tags.array_api_support = True
         return tags
 
+    @all_or_nothing
     @with_callbacks
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -288,6 +290,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self._X_mean = moments.X_mean
         return self
 
+    @all_or_nothing
     @with_callbacks
     def fit_summary(
         self,

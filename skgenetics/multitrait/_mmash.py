@@ -25,6 +25,7 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import column_labels, first_labels
 from skgenetics.utils._parameters import (
     Anything,
@@ -266,6 +267,7 @@ class MMASHRegressor(
         tags.array_api_support = True
         return tags
 
+    @all_or_nothing
     @with_callbacks
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
@@ -304,6 +306,7 @@ class MMASHRegressor(
         self._takes_dosages = True
         return self._run(data, X, y)
 
+    @all_or_nothing
     @with_callbacks
     def fit_summary(
         self,

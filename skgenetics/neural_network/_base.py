@@ -35,6 +35,7 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._fitting import FitKept, all_or_nothing
 from skgenetics.utils._parameters import (
     Constraints,
     Flag,
@@ -89,6 +90,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
     validation_scores_: list[float]
     n_iter_: int
 
+    @all_or_nothing
     @with_callbacks
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the network.
@@ -130,6 +132,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         self._check_divergence(epoch, training)
         return self
 
+    @all_or_nothing
     def _partial_fit(
         self,
         X: ArrayLike,
@@ -146,9 +149,10 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if not resume:
             self._start(X, targets, weight, rows, rng)
         network = copy_network(self._state.network)
-        optimizer, self._optimizer = self._optimizer, None
-        if optimizer is None:
+        if self._optimizer is None:
             optimizer = Adam(network.arrays(), self.learning_rate_init)
+        else:
+            optimizer = self._optimizer.copy()
         optimizer.learning_rate = self.learning_rate_init
         loss, moments = adam_epoch(
             ModelState(network, self._state.moments),
@@ -279,7 +283,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
     def _check_divergence(self, epoch: Epoch, training: Samples) -> None:
         """Raise, or warn, if the training has diverged."""
         if epoch.diverged:
-            raise ValueError(
+            raise FitKept(
                 "The training diverged: a loss or parameter is not finite after "
                 f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
                 f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."

@@ -102,6 +102,14 @@ class Adam:
         self.first = [xp.zeros_like(array) for array in arrays]  # over 1 - BETA_1
         self.second = [xp.zeros_like(array) for array in arrays]  # over 1 - BETA_2
 
+    def copy(self) -> "Adam":
+        """Return one with arrays of its own."""
+        other = Adam(self.first, self.learning_rate)
+        other.iteration = self.iteration
+        other.first = [array + 0 for array in self.first]
+        other.second = [array + 0 for array in self.second]
+        return other
+
     def step(self, arrays: Sequence[Array], gradient: Sequence[Array]) -> None:
         """Move `arrays` in place against their gradient, block by block."""
         self.iteration += 1

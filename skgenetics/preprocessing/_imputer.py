@@ -15,6 +15,7 @@ from skgenetics.utils._arrays import (
     namespace_of,
     to_numpy,
 )
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._missing_codes import PLINK_BYTES, Codes
 from skgenetics.utils._parameters import Constraints, Instance, ParameterError, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
@@ -91,6 +92,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     def __init__(self, *, missing_codes: Any = ()):
         self.missing_codes = missing_codes
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: Any = None) -> "GenotypeImputer":
         """Find the mean dosage of each variant.
 

@@ -14,6 +14,7 @@ from skgenetics.preprocessing._dosages import (
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of, to_numpy
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._missing_codes import Codes
 from skgenetics.utils._moments import reciprocal
@@ -128,6 +129,7 @@ class LDPruner(VariantSelectorMixin, BaseEstimator):
         self.keep = keep
         self.ploidy = ploidy
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: Any = None) -> "LDPruner":
         """Find which variants to keep.
 

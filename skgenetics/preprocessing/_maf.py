@@ -7,6 +7,7 @@ from sklearn.base import BaseEstimator
 from skgenetics.preprocessing._dosages import minor_allele_frequencies, summarize_dosages
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import float_dtype, namespace_of
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
 from skgenetics.utils._typing import ArrayLike
 from skgenetics.utils._validation import read_dosages
@@ -71,6 +72,7 @@ class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
         self.threshold = threshold
         self.ploidy = ploidy
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: Any = None) -> "MinorAlleleFrequencyThreshold":
         """Find the minor allele frequency of each variant.
 

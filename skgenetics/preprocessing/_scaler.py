@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgenetics.preprocessing._dosages import are_dosages, summarize_dosages
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, namespace_of
+from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._parameters import Constraints, Integer, Option, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
@@ -81,6 +82,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.scale = scale
         self.ploidy = ploidy
 
+    @all_or_nothing
     def fit(self, X: ArrayLike, y: Any = None) -> "GenotypeScaler":
         """Find the mean and the scale of each variant.
 
