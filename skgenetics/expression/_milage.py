@@ -324,6 +324,7 @@ class MILAGERegressor(
         """
         check_parameters(self)
         check_combinations(self)
+        given = X
         X, y, _, _ = validate_fit_data(self, X, y, ndims=(1, 2, 3), allow_nan=True, min_samples=2)
         rng = check_random_state(self.random_state)
         self.solver_ = choose_solver(self)
@@ -342,7 +343,7 @@ class MILAGERegressor(
         start = start_params(
             problem, data.weight, self.n_components_, SOLVERS[self.solver_], settings, rng
         )
-        self._run(stages, start, X, y)
+        self._run(stages, start, given, y)
         self._set_parts(stages, data, kernel)
         return self
 
@@ -369,7 +370,7 @@ class MILAGERegressor(
         if stages.held_out is not None:
             self.validation_scores_ = stages.validation_scores
 
-    def _run(self, stages: Stages, start: Params, X: Array, y: Array) -> None:
+    def _run(self, stages: Stages, start: Params, X: ArrayLike, y: Array) -> None:
         """Run the stages under the callbacks."""
         n_refits = self.n_refits if self.n_components_ else 0
         iterations = stages.run(SOLVERS[self.solver_], start, tol=self.tol, n_refits=n_refits)

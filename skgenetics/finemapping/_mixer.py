@@ -276,7 +276,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self : FinemapMiXeR
         """
         self._check_parameters()
-        labels = Labels(column_labels(X), "X")
+        given, labels = X, Labels(column_labels(X), "X")
         X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
         y = xp.astype(y, float_dtype(X), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
@@ -285,7 +285,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             locus, units = case_control_units(moments, y)
         else:
             locus, units = quantitative_units(moments)
-        posterior = self._fit_locus(locus._replace(labels=labels), units, X, y)
+        posterior = self._fit_locus(locus._replace(labels=labels), units, given, y)
         self._noise_variance = moments.y_sd**2 * residual_share(posterior, locus)
         self._X_mean = moments.X_mean
         return self
@@ -450,7 +450,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self._fit_locus(locus, TraitUnits(effect_unit, 0.0, 0 * locus.z))
 
     def _fit_locus(
-        self, locus: Locus, units: TraitUnits, X: Array | None = None, y: Array | None = None
+        self, locus: Locus, units: TraitUnits, X: Any = None, y: Array | None = None
     ) -> Posterior:
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         for name in ("annotation_coef_", "ld_mismatch_"):

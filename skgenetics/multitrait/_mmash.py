@@ -24,7 +24,7 @@ from skgenetics.utils._arrays import (
     namespace_of,
     to_numpy,
 )
-from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._callbacks import once_per_state, run_solver
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import column_labels, first_labels
 from skgenetics.utils._parameters import (
@@ -288,6 +288,7 @@ class MMASHRegressor(
         self : MMASHRegressor
         """
         check_parameters(self)
+        given = X
         labels = first_labels({"the columns of y": column_labels(y)}, "y", "traits")
         X, y, xp, device = validate_fit_data(
             self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
@@ -304,7 +305,7 @@ class MMASHRegressor(
             common_unit=is_low_rank(self.residual_covariance),
         )
         self._takes_dosages = True
-        return self._run(data, X, y)
+        return self._run(data, X, y, given)
 
     @all_or_nothing
     @with_callbacks
@@ -450,8 +451,8 @@ class MMASHRegressor(
         """
         return masked_r2_score(y, self.predict(X), sample_weight=sample_weight)
 
-    def _run(self, data: Data, X: Array, y: ArrayLike) -> "MMASHRegressor":
-        """Run the solver, set the fitted attributes beside X and return self."""
+    def _run(self, data: Data, X: Array, y: ArrayLike, given: Any = None) -> "MMASHRegressor":
+        """Run the solver, set the fitted attributes beside X; callbacks score by X as given."""
         solver, one_trait = SOLVERS["coordinate_ascent"], np.ndim(y) == 1
         start = warm_start_of(self, data)
         problem = make_problem(self, data, start)
@@ -468,16 +469,19 @@ class MMASHRegressor(
         bounds: list[float] = []
         modeled = data.modeled
         log_units = float(data.traits.n_observed[modeled.columns] @ np.log(modeled.noise_unit))
+        attributes = once_per_state(
+            lambda state: attributes_beside(X, fitted(state), one_trait=one_trait)
+        )
         state, self.n_iter_ = run_solver(
             self,
             recorded(solver.start(design, problem, tol=self.tol), bounds, log_units),
             max_iter=self.max_iter,
-            X=X,
+            X=given,
             y=y,
-            attributes=lambda state: attributes_beside(X, fitted(state), one_trait=one_trait),
+            attributes=attributes,
         )
         design.grams.clear()  # the sweeps are over: room for the results
-        self.__dict__.update(attributes_beside(X, fitted(state), one_trait=one_trait))
+        self.__dict__.update(attributes(state))
         self.converged_ = bool(state.converged)
         self.elbo_path_ = bounds
         self.covariance_names_ = list(problem.prior.names)

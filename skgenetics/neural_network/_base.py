@@ -111,6 +111,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         """
         self._check_parameters()
         resume = self.warm_start and hasattr(self, "_state")
+        given = X
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume)
         rows, held_out = self._split(y, weight)
@@ -124,7 +125,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             validation = None if held_out is None else training._replace(rows=held_out)
             epochs = self._adam_epochs(training, validation, rng)
             epoch, _ = run_solver(
-                self, epochs, max_iter=self.max_iter, X=X, y=y, attributes=self._attributes
+                self, epochs, max_iter=self.max_iter, X=given, y=y, attributes=self._attributes
             )
         self._store(epoch)
         self._optimizer = None

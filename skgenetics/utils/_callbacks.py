@@ -28,8 +28,9 @@ def run_solver(
         state's attribute `converged` says.
     max_iter : int
         At most so many states are taken.
-    X, y : array, optional
-        Training data, handed to callbacks that ask for them.
+    X, y : array-like, optional
+        Training data, handed to callbacks that ask for them: X as the user gave it, with the
+        names that a rebuilt estimator expects.
     attributes : callable, optional
         Turns a state into the dict of fitted attributes that an estimator needs to predict, for
         callbacks that score while fitting.
@@ -76,6 +77,21 @@ def run_solver(
             stacklevel=2,
         )
     return state, n_iter
+
+
+def once_per_state(attributes: Callable[[Any], dict[str, Any]]) -> Callable[[Any], dict[str, Any]]:
+    """Return `attributes` that are made once of each state, which making them may use up.
+
+    Callbacks ask for those of the last state twice, and the estimator takes them once more.
+    """
+    known: list[Any] = [None, {}]
+
+    def of_state(state: Any) -> dict[str, Any]:
+        if known[0] is not state:
+            known[:] = state, attributes(state)
+        return known[1]
+
+    return of_state
 
 
 def _later(attributes: Callable | None, state: Any) -> Callable[[], dict[str, Any]] | None:
