@@ -8,6 +8,7 @@ from sklearn import clone, config_context
 
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
 from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs
+from skgenetics.utils import to_device, to_host
 from tests.arrays import as_numpy
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
@@ -247,3 +248,46 @@ def test_summary_statistics_and_deviations_equal_numpy(asarray, name):
         assert_same(estimator.pip_, expected_pip, asarray(R), 1e-7)
         std = estimator.fit(asarray(X), asarray(y)).predict(asarray(X), return_std=True)[1]
         assert_same(std, expected_std, asarray(X), 1e-7)
+
+
+def assert_alike(value, like):
+    """Arrays in `value` lie where those of `like` do, however deep."""
+    assert type(value) is type(like)
+    if isinstance(value, dict):
+        for key in value:
+            assert_alike(value[key], like[key])
+    elif isinstance(value, list | tuple):
+        for one, other in zip(value, like, strict=True):
+            assert_alike(one, other)
+    elif hasattr(value, "device"):
+        assert value.device == like.device
+    elif type(value).__module__.startswith("skgenetics"):
+        assert_alike(vars(value), vars(like))
+
+
+@pytest.mark.parametrize(
+    ("asarray", "name"), marked(product(LIBRARIES, CASES), is_strictest), indirect=["asarray"]
+)
+def test_fitted_models_move(asarray, name):
+    estimator, make_data = CASES[name]
+    estimator = clone(estimator).set_params(
+        **({"max_iter": 3} if "max_iter" in vars(estimator) else {})
+    )
+    X, y = make_data()
+    X_xp, y_xp = asarray(X), asarray(y)
+    with config_context(array_api_dispatch=True):
+        there = clone(estimator).fit(X_xp, y_xp)
+        here = to_host(there)
+        np.testing.assert_allclose(here.predict(X), as_numpy(there.predict(X_xp)), rtol=1e-5)
+        on_host = clone(estimator).fit(X, y)
+        assert_alike(vars(here), vars(on_host))
+        back = to_device(on_host, like=X_xp)
+        assert_same(back.predict(X_xp), on_host.predict(X), X_xp, 1e-5)
+        again = there.__sklearn_array_api_convert__(as_numpy)
+        np.testing.assert_array_equal(again.predict(X), here.predict(X))
+        if hasattr(estimator, "partial_fit"):
+            here.partial_fit(X, y)
+            back.partial_fit(X_xp, y_xp)
+        if name in FINEMAPPING:
+            std = as_numpy(there.predict(X_xp, return_std=True)[1])
+            np.testing.assert_allclose(here.predict(X, return_std=True)[1], std, rtol=1e-5)

@@ -132,3 +132,9 @@ def test_defaults_are_allowed(name):
             assert any(rule is None or rule.fits(None) for rule in rules), parameter
         else:
             assert any(r is not None and r.fits(value) and r.allows(value) for r in rules)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_the_version_travels_with_every_estimator(name):
+    state = make(PUBLIC[name]).__getstate__()
+    assert state["_skgenetics_version"] == skgenetics.__version__

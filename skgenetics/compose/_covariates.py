@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone, is_classifier
+from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone, is_classifier
 from sklearn.utils import Tags, check_array, check_consistent_length, get_tags
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
@@ -27,6 +27,7 @@ from skgenetics.utils._arrays import (
     slices,
     to_numpy,
 )
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._moments import column_moments
@@ -45,7 +46,7 @@ class Columns(NamedTuple):
     """The other columns, as matrices side by side, or one data frame."""
 
 
-class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEstimator):
     r"""Regress covariates out of the target and out of the variants, then fit a regressor.
 
     The covariates are columns of X, so that they follow their samples through every split. `fit`

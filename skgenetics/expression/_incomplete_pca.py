@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgenetics.utils._arrays import slices
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
 from skgenetics.utils._typing import ArrayLike
@@ -45,7 +46,7 @@ class Expectations(NamedTuple):
     square: np.ndarray  # (m,) x' (W W' / noise + 1)^-1 x of the observed, centered values
 
 
-class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GeneticsEstimator):
     """Probabilistic principal component analysis of data with missing values.
 
     Each row is x = W z + mean + noise, with z and the noise standard normal up to the noise's

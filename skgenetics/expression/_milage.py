@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 
@@ -34,6 +34,7 @@ from skgenetics.expression.trans._start import start_params
 from skgenetics.expression.trans._targets import Targets, sum_of_squares
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._parameters import (
     Anything,
@@ -52,7 +53,7 @@ NOT_NEGATIVE = Number(low=0, closed="left")
 
 
 class MILAGERegressor(
-    CallbackSupportMixin, ExpressionPredictionMixin, RegressorMixin, BaseEstimator
+    CallbackSupportMixin, ExpressionPredictionMixin, RegressorMixin, GeneticsEstimator
 ):
     """Cis and trans genetics of the expression of genes across tissues.
 

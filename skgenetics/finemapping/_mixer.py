@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -32,6 +32,7 @@ from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
 from skgenetics.utils._callbacks import run_solver
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._parameters import (
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
     """Fine-mapping of a locus: which variants of an association have an effect.
 
     A linear model of one trait on the variants of a locus in which few effects differ from zero:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
@@ -25,6 +25,7 @@ from skgenetics.utils._arrays import (
     to_numpy,
 )
 from skgenetics.utils._callbacks import once_per_state, run_solver
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import column_labels, first_labels
 from skgenetics.utils._parameters import (
@@ -51,7 +52,7 @@ class Arrays(Anything):
 
 
 class MMASHRegressor(
-    VariantEffectsMixin, CallbackSupportMixin, MultiOutputMixin, RegressorMixin, BaseEstimator
+    VariantEffectsMixin, CallbackSupportMixin, MultiOutputMixin, RegressorMixin, GeneticsEstimator
 ):
     """Regression of many traits on genotypes, with a prior that learns which effects are shared.
 

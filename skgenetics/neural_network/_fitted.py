@@ -4,17 +4,17 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy import sparse
-from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.neural_network._network import Network, forward, task_logit
 from skgenetics.neural_network._training import dense_rows, row_chunks
 from skgenetics.utils._arrays import check_same_namespace, namespace_of
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes
 
 
-class FittedNetwork(BaseEstimator):
+class FittedNetwork(GeneticsEstimator):
     """The folded network of the fitted attributes, applied to validated dosages."""
 
     activation: str

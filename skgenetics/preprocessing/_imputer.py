@@ -4,7 +4,7 @@ import warnings
 from numbers import Real
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.preprocessing._dosages import observed_blocks, summarize_dosages
@@ -15,6 +15,7 @@ from skgenetics.utils._arrays import (
     namespace_of,
     to_numpy,
 )
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._missing_codes import PLINK_BYTES, Codes
 from skgenetics.utils._parameters import Constraints, Instance, ParameterError, check_parameters
@@ -22,7 +23,7 @@ from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import read_dosages, refuse_codes
 
 
-class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, GeneticsEstimator):
     """Replace missing genotype calls by the mean dosage of the training samples.
 
     A call is missing if X is NaN, is masked, equals one of `missing_codes`, or is a code that the

@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from scipy.sparse import coo_array
-from sklearn.base import BaseEstimator
 
 from skgenetics.preprocessing._dosages import (
     DosageSummary,
@@ -14,6 +13,7 @@ from skgenetics.preprocessing._dosages import (
 )
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of, to_numpy
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._missing_codes import Codes
@@ -32,7 +32,7 @@ from skgenetics.utils._validation import read_dosages
 NEAR_VARIANTS, NEAR_BASE_PAIRS = 1000, 500_000  # windows that are used if none is given
 
 
-class LDPruner(VariantSelectorMixin, BaseEstimator):
+class LDPruner(VariantSelectorMixin, GeneticsEstimator):
     """Drop variants that are correlated with a variant kept before them, within a window.
 
     Variants are visited one by one, in the order that `keep` names. A variant still there is kept,

@@ -2,18 +2,17 @@
 
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator
-
 from skgenetics.preprocessing._dosages import minor_allele_frequencies, summarize_dosages
 from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import float_dtype, namespace_of
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._parameters import Constraints, Integer, Number, check_parameters
 from skgenetics.utils._typing import ArrayLike
 from skgenetics.utils._validation import read_dosages
 
 
-class MinorAlleleFrequencyThreshold(VariantSelectorMixin, BaseEstimator):
+class MinorAlleleFrequencyThreshold(VariantSelectorMixin, GeneticsEstimator):
     """Keep variants whose rarer allele is frequent enough in the training samples.
 
     The frequency of the counted allele is the mean observed dosage over the ploidy; the minor

@@ -2,11 +2,12 @@
 
 from typing import Any, ClassVar
 
-from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from skgenetics.preprocessing._dosages import are_dosages, summarize_dosages
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, namespace_of
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._parameters import Constraints, Integer, Option, check_parameters
@@ -14,7 +15,7 @@ from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_array, as_genotypes
 
 
-class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, GeneticsEstimator):
     r"""Center each variant by its mean dosage and divide it by its standard deviation.
 
     With :math:`f` the frequency of the counted allele in the training samples and :math:`P` the

@@ -1,1 +1,5 @@
-"""Machinery shared by the estimators: array namespaces, callbacks, fan-out, validation, kernels."""
+"""Machinery shared by the estimators, and moves of fitted models between devices."""
+
+from skgenetics.utils._estimator import InconsistentVersionWarning, to_device, to_host
+
+__all__ = ["InconsistentVersionWarning", "to_device", "to_host"]

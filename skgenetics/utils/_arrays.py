@@ -49,6 +49,11 @@ def device_of(array: Array) -> Any:
     return array_api_compat.device(array)
 
 
+def is_array(value: Any) -> bool:
+    """Whether `value` is an array of a library that we know."""
+    return bool(array_api_compat.is_array_api_obj(value))
+
+
 def is_numpy(xp: Any) -> bool:
     """Whether `xp` is NumPy's namespace."""
     return xp is np or array_api_compat.is_numpy_namespace(xp)
@@ -63,7 +68,7 @@ def to_numpy(array: Any) -> np.ndarray:
     """Return `array` on the host as a NumPy array, without a copy if it is one already."""
     if isinstance(array, np.ndarray) or not array_api_compat.is_array_api_obj(array):
         return np.asarray(array)
-    array = detached(array)
+    array = widened(detached(array))  # NumPy has no bfloat16
     if array_api_compat.is_array_api_strict_namespace(array_api_compat.array_namespace(array)):
         xp = array_api_compat.array_namespace(array)
         return np.asarray(array.to_device(xp.Device("CPU_DEVICE")))

@@ -1,19 +1,20 @@
 """Estimators and steps that only the comparison needs."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._moments import column_moments, reciprocal
 from skgenetics.utils._typing import ArrayLike
 
 
-class TopVariantRegressor(RegressorMixin, BaseEstimator):
+class TopVariantRegressor(RegressorMixin, GeneticsEstimator):
     """Least squares on the one variant that correlates most with the trait in training."""
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
@@ -35,10 +36,10 @@ class TopVariantRegressor(RegressorMixin, BaseEstimator):
         return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_ + self.intercept_
 
 
-class ScaledTraitsRegressor(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
+class ScaledTraitsRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEstimator):
     """A regressor on traits of mean 0 and variance 1; NaN is a cell that is not observed."""
 
-    def __init__(self, regressor: BaseEstimator) -> None:
+    def __init__(self, regressor: Any) -> None:
         self.regressor = regressor
 
     def fit(self, X: ArrayLike, y: np.ndarray) -> Self:

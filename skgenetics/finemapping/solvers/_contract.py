@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from skgenetics.finemapping._elbo import NoiseNorm, learned_prior, learning_norm
 from skgenetics.finemapping._posterior import Posterior
@@ -19,6 +18,7 @@ from skgenetics.finemapping._prior import FixedPrior, Prior, slab_of_heritabilit
 from skgenetics.loci._credible_sets import CredibleSet
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._parameters import Constraints
 from skgenetics.utils._typing import Array
 
@@ -91,7 +91,7 @@ class State(Protocol):
         """Whether no further iteration is needed; the generator ends after such a state."""
 
 
-class Solver(BaseEstimator):
+class Solver(GeneticsEstimator):
     """Base of the solvers: an object of settings whose methods know one algorithm.
 
     Settings are arguments of ``__init__``, stored as they are (`get_params` and `set_params` are
