@@ -1,9 +1,20 @@
 """Columns of X named by the user."""
 
 from numbers import Integral
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from skgenetics.utils._typing import Array
+
+
+class Columns(NamedTuple):
+    """The columns of X."""
+
+    covariates: Array
+    """(n_samples, n_covariates), floating."""
+    features: list[Any]
+    """The other columns, as matrices side by side, or one data frame."""
 
 
 def resolve_columns(

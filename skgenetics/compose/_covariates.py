@@ -2,12 +2,14 @@
 
 import warnings
 from itertools import pairwise
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone, is_classifier
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_array, check_consistent_length, get_tags
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+from sklearn.utils.metadata_routing import MetadataRouter
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skgenetics.compose._adjustment import (
     FeatureRegression,
@@ -16,7 +18,8 @@ from skgenetics.compose._adjustment import (
     regress_observed,
     residuals,
 )
-from skgenetics.compose._columns import resolve_columns
+from skgenetics.compose._columns import Columns, resolve_columns
+from skgenetics.compose._routing import fit_with_callbacks, params_of_regressor, router_of
 from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._arrays import (
     check_same_namespace,
@@ -29,7 +32,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
-from skgenetics.utils._frames import as_frame, frame_values
+from skgenetics.utils._frames import as_frame, frame_beside, frame_values
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
@@ -37,16 +40,9 @@ from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_array, check_missing_codes, validate_sample_weight
 
 
-class Columns(NamedTuple):
-    """The columns of X."""
-
-    covariates: Array
-    """(n_samples, n_covariates), floating."""
-    features: list[Any]
-    """The other columns, as matrices side by side, or one data frame."""
-
-
-class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEstimator):
+class CovariateAdjustedRegressor(
+    CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, GeneticsEstimator
+):
     r"""Regress covariates out of the target and out of the variants, then fit a regressor.
 
     The covariates are columns of X, so that they follow their samples through every split. `fit`
@@ -79,7 +75,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
     ----------
     regressor_ : estimator
         The regressor fitted to the adjusted data. Its columns are those of X without the
-        covariates, with their names if X is a pandas data frame.
+        covariates, with their names if X is a data frame.
     covariates_ : list of int
         Positions of the covariates in X.
     covariate_mean_ : array of shape (n_covariates,)
@@ -142,8 +138,13 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
         self.adjust_features = adjust_features
 
     @all_or_nothing
+    @with_callbacks
     def fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        **fit_params: Any,
     ) -> "CovariateAdjustedRegressor":
         """Regress the covariates out and fit the regressor.
 
@@ -156,7 +157,10 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
                 (n_samples, n_genes, n_tissues)
             Target. NaN, a cell that is not observed, is allowed if `regressor` allows it.
         sample_weight : array-like of shape (n_samples,), default=None
-            Frequency weights, for the regressions on covariates and for `regressor`.
+            Frequency weights, for the regressions on covariates and for `regressor`; with
+            metadata routing for the latter if it requests them.
+        **fit_params : dict
+            For `regressor`, such as the groups of a search; with metadata routing what it requests.
 
         Returns
         -------
@@ -170,7 +174,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
         ValueError
             If `covariates` does not fit X, names all columns, or holds missing values; if variants
             to be adjusted hold missing values; if there are no more samples than coefficients; if
-            `sample_weight` is given and `regressor` takes none.
+            `sample_weight` is given and `regressor` takes none, without metadata routing.
 
         Warns
         -----
@@ -178,10 +182,10 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
             If a target has no more observed samples than coefficients, so that nothing remains.
         """
         check_parameters(self)
-        self._check_regressor(sample_weight)
+        self._check_regressor()
         xp, device = get_namespace_and_device(X)
-        X = self._validate(X, reset=True)
-        y = self._validate_target(X, y, xp, device)
+        given, X = X, self._validate(X, reset=True)
+        y = target = self._validate_target(X, y, xp, device)
         self.covariates_ = self._resolve_covariates(n_samples=X.shape[0])
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
         Y = xp.reshape(y, (y.shape[0], -1))
@@ -195,34 +199,42 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
                 self._fit_features(C, features, weight)
             y = xp.reshape(Y, y.shape) - self._covariate_part(C, y.shape, Y.dtype)
             X = self._adjust_features(X, C, features)
-        fit_params = {} if weight is None else {"sample_weight": weight}
-        self.regressor_ = clone(self.regressor).fit(X, y, **fit_params)
+        fit_params = params_of_regressor(self, "fit", sample_weight=weight, **fit_params)
+        self.regressor_ = clone(self.regressor)
+        adjusted = self._named(X, given), y
+        fit_with_callbacks(self, adjusted, (given, target), **fit_params)
         return self
 
-    def predict(self, X: ArrayLike) -> Array:
+    def predict(self, X: ArrayLike, **predict_params: Any) -> Any:
         """Predict y: the covariates' part plus the regressor's, which sees the adjusted variants.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Variants and covariates, columns as in `fit`.
+        **predict_params : dict
+            For `regressor`, such as ``return_std=True``; with metadata routing what it requests.
 
         Returns
         -------
         array of the shape that `regressor` predicts
-            Predictions in units of y.
+            Predictions in units of y. If the regressor predicts a tuple, then one, of which the
+            first has the covariates' part.
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="target_mean_", method="predict")
         xp, device = get_namespace_and_device(X)
-        X = self._validate(X, reset=False)
+        given, X = X, self._validate(X, reset=False)
+        params = params_of_regressor(self, "predict", **predict_params)
         if not self.covariates_:
-            return self.regressor_.predict(X)
+            return self.regressor_.predict(self._named(X, given), **params)
         covariates, features = self._split(X, xp, device)
         C = self._center(covariates)
-        prediction = self.regressor_.predict(self._adjust_features(X, C, features))
-        dtype = float_dtype(prediction)
-        return prediction + self._covariate_part(C, prediction.shape, dtype)
+        adjusted = self._named(self._adjust_features(X, C, features), given)
+        prediction = self.regressor_.predict(adjusted, **params)
+        mean, *rest = prediction if isinstance(prediction, tuple) else (prediction,)
+        mean = mean + self._covariate_part(C, mean.shape, float_dtype(mean))
+        return (mean, *rest) if rest else mean
 
     def adjust(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
         """Subtract what the covariates explain, by the regressions of the training data.
@@ -236,7 +248,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
 
         Returns
         -------
-        X_adjusted : array or DataFrame of shape (n_samples, n_features - n_covariates)
+        X_adjusted : array or data frame of shape (n_samples, n_features - n_covariates)
             What `regressor_` predicts from: residuals, or the columns as they are if
             `adjust_features` is False or there are no covariates.
         y_adjusted : array of the shape of `y`
@@ -245,7 +257,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="target_mean_", method="adjust")
         xp, device = get_namespace_and_device(X)
-        X = self._validate(X, reset=False)
+        given, X = X, self._validate(X, reset=False)
         if y is not None:
             y = self._validate_target(X, y, xp, device)
         if self.covariates_:
@@ -255,6 +267,7 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
             if y is not None:
                 y = xp.astype(y, float_dtype(y), copy=False)
                 y = y - self._covariate_part(C, y.shape, y.dtype)
+        X = self._named(X, given)
         return X if y is None else (X, y)
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
@@ -285,16 +298,21 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
             pooled = {"baseline": self.target_mean_, "multioutput": "variance_weighted"}
         return masked_r2_score(y, self.predict(X), sample_weight=sample_weight, **pooled)
 
-    def _check_regressor(self, sample_weight: ArrayLike | None) -> None:
-        """Raise unless the regressor is one, and takes weights if there are any."""
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return the routing of metadata: to the regressions on covariates, and to `regressor`.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        return router_of(self)
+
+    def _check_regressor(self) -> None:
+        """Raise unless the regressor is one."""
         if is_classifier(self.regressor):
             raise TypeError(
                 "CovariateAdjustedRegressor needs a regressor, got the classifier "
                 f"{type(self.regressor).__name__}. Classifiers take covariates as columns of X."
-            )
-        if sample_weight is not None and not has_fit_parameter(self.regressor, "sample_weight"):
-            raise ValueError(
-                f"sample_weight was given, but {type(self.regressor).__name__}.fit takes none."
             )
 
     def _resolve_covariates(self, n_samples: int) -> list[int]:
@@ -442,6 +460,16 @@ class CovariateAdjustedRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEst
         columns = X.columns[self._feature_positions()]
         pandas = import_optional("pandas", extra="dataframe")
         return pandas.DataFrame(adjusted, index=X.index, columns=columns, copy=False)
+
+    def _named(self, X: Any, given: Any) -> Any:
+        """Return the columns that `regressor` gets as a data frame, if X was `given` as one."""
+        frame = as_frame(given)
+        if frame is None or hasattr(given, "iloc"):
+            return X
+        positions = self._feature_positions().tolist()
+        if not (self.covariates_ and self.adjust_features):
+            return frame[:, positions].to_native()
+        return frame_beside(X, [frame.columns[place] for place in positions], frame)
 
     def _covariate_part(self, C: Array, shape: tuple, dtype: Any) -> Array:
         """Return the covariates' part of y, in `shape` and `dtype`."""

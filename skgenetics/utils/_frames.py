@@ -13,6 +13,12 @@ def as_frame(values: Any) -> narwhals.DataFrame | None:
     return frame if isinstance(frame, narwhals.DataFrame) else None
 
 
+def frame_beside(values: np.ndarray, names: list[str], frame: narwhals.DataFrame) -> Any:
+    """Return an array as a data frame of the library of `frame`."""
+    made = narwhals.from_numpy(values, schema=names, backend=frame.implementation)
+    return made.to_native()
+
+
 def column_dtypes(frame: narwhals.DataFrame) -> list[Any]:
     """Return the narwhals dtype of each column, asking once for each dtype of the library."""
     native = getattr(frame.to_native(), "dtypes", None)
