@@ -5,7 +5,7 @@ R = S^-1 G S^-1 and z = S^-1 l it is that of a locus z ~ N(R S b, R): an equival
 solver fits as any other.
 """
 
-from skgenetics.loci._ld import LD, DenseLD, factor_ld
+from skgenetics.loci._ld import DenseLD, GenotypeLD, factor_ld
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import namespace_of
 from skgenetics.utils._moments import reciprocal
@@ -31,8 +31,13 @@ def with_background(locus: Locus, variance: float, residual_variance: float = 1.
     """
     if variance == 0:
         return locus
-    values, vectors = per_deviation_spectrum(locus)
-    shrink = 1 / (1 + variance_per_deviation(locus, variance) * values / residual_variance)
+    ratio = variance_per_deviation(locus, variance) / residual_variance
+    return background_locus(locus, *per_deviation_spectrum(locus), ratio)
+
+
+def background_locus(locus: Locus, values: Array, vectors: Array, ratio: float) -> Locus:
+    """Return `with_background` for D, U and tau^2 / s0^2 per deviation."""
+    shrink = 1 / (1 + ratio * values)
     linear = locus.z * root_samples(locus)  # what lies outside the range of G stays
     linear = linear - vectors @ ((1 - shrink) * (linear @ vectors))
     return equivalent_locus(locus, vectors * (values * shrink) ** 0.5, linear)
@@ -56,7 +61,10 @@ def per_deviation_spectrum(locus: Locus) -> tuple[Array, Array]:
     xp, root = namespace_of(locus.z), root_samples(locus)
     largest = xp.max(root)
     if bool(xp.all((root == largest) | (root == 0))) and bool(xp.all(root > 0)):
-        values, vectors = locus.ld.spectrum()
+        ld = locus.ld
+        if isinstance(ld, GenotypeLD) and ld.X.shape[0] > ld.n_variants:
+            ld = ld.dense()
+        values, vectors = ld.spectrum()
         values = values * largest**2
     else:
         values, vectors = DenseLD(
@@ -66,17 +74,17 @@ def per_deviation_spectrum(locus: Locus) -> tuple[Array, Array]:
 
 
 def equivalent_locus(locus: Locus, root: Array, linear: Array) -> Locus:
-    """Return the `Locus` of G = `root` root' (p, k) and l = `linear` (p,) per deviation."""
+    """Return the `Locus` of G = `root` root' (p, k) and l = `linear` (p,) per deviation.
+
+    Its LD stays a factor: single effects need few rows of it.
+    """
     xp = namespace_of(locus.z)
     size = xp.sum(root * root, axis=1) ** 0.5
     inverse = reciprocal(size)
-    factor = root * inverse[:, None]
-    if factor.shape[1] < factor.shape[0] // 2 and bool(xp.all(size > 0)):
-        ld: LD = factor_ld(factor)
-    else:
-        matrix = factor @ factor.T
-        diagonal = xp.eye(matrix.shape[0], dtype=matrix.dtype, device=locus.device)
-        ld = DenseLD(xp.where(diagonal > 0, diagonal, matrix))
+    constant = xp.astype(size == 0, root.dtype)[:, None] * root.shape[1] ** -0.5
     return locus._replace(
-        z=linear * inverse, ld=ld, scale=size * locus.heterozygosity**0.5, trait_known=False
+        z=linear * inverse,
+        ld=factor_ld(root * inverse[:, None] + constant),
+        scale=size * locus.heterozygosity**0.5,
+        trait_known=False,
     )

@@ -17,7 +17,7 @@ def panel_noise(problem: Problem, residual_variance: float) -> float:
     the signal alone; the first is noise like e, as if s0^2 were larger by v'Rv / m. v is that of
     single effects, fitted in turn with s0^2.
     """
-    locus, solver = problem.locus, solver_of_effects()
+    locus, solver = problem.locus, solver_of_effects().quick()
     noise = residual_variance
     for _ in range(MAX_ROUNDS):
         at_noise = problem._replace(residual_variance=noise, tol=solver.default_tol)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_random_state
 
+from skgenetics.finemapping._background import learn_background, noise_beside_background
 from skgenetics.finemapping._elbo import NoiseNorm
 from skgenetics.finemapping._likelihood import with_background
 from skgenetics.finemapping._panel import panel_noise
@@ -40,9 +41,12 @@ def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPr
 
 def held_background(problem: Problem) -> Problem:
     """Return the problem with its background, as it is given or learned, in the likelihood."""
-    background = problem.background or 0.0
-    noise = problem.residual_variance
-    if background == 0:
-        return problem._replace(background=0.0)
-    locus = with_background(problem.observed, background, 1.0 if noise is None else noise)
-    return problem._replace(locus=locus, background=background)
+    if problem.background is None:
+        problem = learn_background(problem)
+    background, noise = problem.background, problem.residual_variance
+    if not background:
+        return problem
+    if noise is None:
+        noise = noise_beside_background(problem)
+    locus = with_background(problem.locus, background, noise)
+    return problem._replace(locus=locus, residual_variance=noise)

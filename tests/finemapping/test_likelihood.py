@@ -7,6 +7,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from skgenetics import FinemapMiXeR
+from skgenetics.datasets import make_genotypes
+from skgenetics.finemapping._background import Spectrum, best_variances, log_likelihood
 from skgenetics.finemapping._likelihood import with_background
 from skgenetics.finemapping.solvers import SOLVERS, Gibbs
 from skgenetics.loci._summary import validate_summary
@@ -47,7 +49,6 @@ def test_fewer_people_than_variants_stay_a_factor():
     thin = with_background(validate_summary(z, X, n_samples=500).locus(), 0.01)
     full = with_background(validate_summary(z, np.corrcoef(X.T), n_samples=500).locus(), 0.01)
     v = rng.normal(size=40)
-    assert not hasattr(thin.ld, "matrix")
     np.testing.assert_allclose(thin.ld.product(v), full.ld.product(v), rtol=1e-8)
     np.testing.assert_allclose(thin.z, full.z, rtol=1e-8)
 
@@ -91,3 +92,68 @@ def test_no_background_is_the_plain_likelihood(solver):
     tiny = FinemapMiXeR(**options, background=1e-9).fit_summary(Z, R, **settings)
     np.testing.assert_allclose(tiny.pip_, none.pip_, atol=1e-3)
     assert none.background_variance_ == 0
+
+
+def scan_with_background(seed, total, p=200):
+    """z of two effects and a background of N h^2 = `total`, and the LD."""
+    rng = np.random.default_rng(seed)
+    ld = 0.85 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p)))
+    effects = np.zeros(p)
+    effects[rng.choice(p, 2, replace=False)] = 12.0, -9.0
+    signal = effects + rng.normal(size=p) * np.sqrt(total / p)
+    return ld @ signal + np.linalg.cholesky(ld) @ rng.normal(size=p), ld
+
+
+def test_the_background_is_found_where_there_is_one_and_nowhere_else():
+    learned = {}
+    for total in (0, 150):
+        for seed in range(6):
+            z, ld = scan_with_background(seed, total)
+            model = FinemapMiXeR().fit_summary(z, ld, n_samples=20_000, on_mismatch="ignore")
+            size = model.background_variance_ * 20_000 * len(ld)
+            learned.setdefault(total, []).append(size)
+    assert learned[0] == [0] * 6
+    assert np.all(np.array(learned[150]) > 20)
+    assert 75 < np.mean(learned[150]) < 300
+
+
+def test_the_variance_of_the_background_maximizes_its_likelihood():
+    """log p(l | b) of `log_likelihood` is the normal density, and its squares are E[..]."""
+    z, ld = scan_with_background(1, 60)
+    values, vectors = np.linalg.eigh(ld)
+    rotated = vectors.T @ z * 100
+    used = values > 1e-6 * values.max()
+    spectrum = Spectrum(1e4 * values[used], vectors[:, used], rotated[used], 0.0, 0.0)
+    squares = spectrum.rotated**2 / spectrum.values
+    noise, tau = best_variances(spectrum, squares, 1.0, False, None)
+    assert noise == 1
+
+    def density(tau):
+        root = vectors[:, used].T
+        covariance = np.diag(values[used] + tau * 1e4 * values[used] ** 2)
+        return multivariate_normal.logpdf(root @ z, np.zeros(used.sum()), covariance)
+
+    around = tau * np.exp(np.linspace(-1, 1, 41))
+    assert max(density(one) for one in around) <= density(tau) + 1e-4
+    steps = density(2 * tau) - density(tau)
+    ours = log_likelihood(1.0, 2 * tau, spectrum, squares) - log_likelihood(
+        1.0, tau, spectrum, squares
+    )
+    np.testing.assert_allclose(ours, steps, rtol=1e-6)
+
+
+def test_noise_and_background_are_learned_together_from_the_trait():
+    rng = np.random.default_rng(0)
+    X = make_genotypes(1500, 120, random_state=1).data.astype(float)
+    X = X[:, X.std(axis=0) > 0.2]
+    standardized = (X - X.mean(axis=0)) / X.std(axis=0)
+    background = standardized @ rng.normal(size=X.shape[1])
+    unit = np.sqrt(0.3) / background.std()
+    background *= unit
+    y = background + 0.4 * standardized[:, 30] + rng.normal(size=1500) * np.sqrt(0.5)
+    model = FinemapMiXeR().fit(X, y)
+    assert 0.4 < model.residual_variance_ * y.var() < 0.6
+    truth = X.shape[1] * unit**2 / y.var()
+    assert 0.3 < model.background_variance_ * X.var(axis=0).sum() / truth < 3
+    held = FinemapMiXeR(background=model.background_variance_).fit(X, y)
+    np.testing.assert_allclose(held.residual_variance_, model.residual_variance_, rtol=0.1)

@@ -155,6 +155,10 @@ class Solver(GeneticsEstimator):
         """Return what s0^2 is learned from under the solver's model of the noise."""
         return learning_norm(locus)
 
+    def quick(self) -> "Solver":
+        """Return the solver with settings for a fit that is a step of another."""
+        return self
+
     def n_iterations(self, max_iter: int | None) -> int:
         """Return the largest number of states for FinemapMiXeR's `max_iter`."""
         return self.default_max_iter if max_iter is None else max_iter

@@ -34,7 +34,7 @@ SPARE = 0.5  # an effect this probable asks for one more
 LINKED = 0.5  # absolute r of variants that may share a signal
 MASKED = 0.95  # probability of the variants that a restart leaves out
 FEW_SWEEPS, MANY_SWEEPS = 4, 30  # of a restart, which goes on if it comes close
-CLOSE = 1.0  # of the bound
+FAR, CLOSE = 10.0, 1.0  # of the bound
 BETTER = 0.01  # of the bound: a restart is worth it
 
 
@@ -114,6 +114,10 @@ class SuSiE(Solver):
             tol=problem.tol,
             refine=self.refine,
         )
+
+    def quick(self) -> "SuSiE":
+        """Return the solver without restarts."""
+        return SuSiE(refine=False)
 
     def posterior(self, state: SusieState, locus: Locus) -> Posterior:
         """Return the `Posterior`: PIP_i = 1 - prod_l (1 - rho_l alpha_li)."""
@@ -213,6 +217,8 @@ def refined(fit: "EffectsFit", tol: float) -> "EffectsFit":
         if restart is None:
             continue
         restart.run(tol, FEW_SWEEPS)
+        if restart.bound < best.bound - FAR:
+            continue
         restart.prior = fit.prior
         restart.run(tol, FEW_SWEEPS)
         if restart.bound > best.bound - CLOSE:
