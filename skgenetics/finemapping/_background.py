@@ -148,7 +148,9 @@ def alternate(
 
 
 def affordable(locus: Locus) -> bool:
-    """Whether R has so few dimensions that its eigenvectors can be computed."""
+    """Whether R varies, and has so few dimensions that its eigenvectors can be computed."""
+    if not np.any(to_numpy(locus.scale) > 0):
+        return False
     people = locus.ld.X.shape[0] if isinstance(locus.ld, GenotypeLD) else np.inf
     return min(locus.z.shape[0], people) <= MAX_DENSE_LD
 

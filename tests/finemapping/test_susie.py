@@ -158,14 +158,14 @@ def test_bound_never_falls(seed, n_effects, certain, learn_noise):
 
 
 def exact_pips(z, p, z2, density):
-    """PIPs of independent variants: pi ~ Beta(1, p), sizes on a grid, by all configurations."""
+    """PIPs of independent variants, sizes on a grid, by all configurations."""
     log_bf = np.log(np.sum(
         density * np.exp(z[:, None] ** 2 / 2 * z2 / (1 + z2)) / np.sqrt(1 + z2), axis=1
     ))  # fmt: skip
     weights, gates = [], []
     for config in itertools.product([0, 1], repeat=p):
         g, k = np.array(config), sum(config)
-        odds = np.prod((1 + np.arange(k)) / (2 * p - 1 - np.arange(k)))
+        odds = np.prod(np.exp(count_prior(None, p, p).log_odds[:k]) / p)
         weights.append(odds * np.exp(g @ log_bf))
         gates.append(g)
     return np.array(weights) @ np.array(gates) / np.sum(weights)
@@ -214,10 +214,11 @@ def test_all_effects_in_use_is_told():
     n, p = 5000, 40
     z = np.where(np.arange(p) % 8 == 0, 15.0, 0.0)
     settings = {"n_samples": n, "on_mismatch": "ignore"}
+    options = {"solver": "susie", "background": 0}
     with pytest.warns(ConvergenceWarning, match=r"All 3 effects are in use.*max_effects"):
-        FinemapMiXeR(max_effects=3, solver="susie").fit_summary(z, np.eye(p), **settings)
-    FinemapMiXeR(max_effects=6, solver="susie").fit_summary(z, np.eye(p), **settings)
-    FinemapMiXeR(solver="susie").fit_summary(z[:1], np.eye(1), **settings)  # no room for more
+        FinemapMiXeR(max_effects=3, **options).fit_summary(z, np.eye(p), **settings)
+    FinemapMiXeR(max_effects=6, **options).fit_summary(z, np.eye(p), **settings)
+    FinemapMiXeR(**options).fit_summary(z[:1], np.eye(1), **settings)  # no room for more
 
 
 def test_refine_finds_the_better_optimum():
