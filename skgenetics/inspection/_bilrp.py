@@ -204,16 +204,16 @@ def _number_of_layers(layer: int, n_layers: int) -> int:
 
 
 def _freeze_gates(estimator: Any, layers: Sequence[Layer], X: Array) -> Iterator[Layer]:
-    """Yield for each sample the layer of an attention network's logits, sum_j K_pj A_j x_j.
+    """Yield for each sample the layer of the logits, sum_j (K_pj A_j + L_pj) x_j.
 
     The attention A is that of the sample, held fixed, so that the logits are linear in x.
     """
     xp = namespace_of(X)
-    coef, intercept, center = (
+    coef, linear, intercept, center = (
         move_to(getattr(estimator, name), xp, X.device, X.dtype)
-        for name in ("task_coef_", "task_intercept_", "center_")
+        for name in ("task_coef_", "linear_coef_", "task_intercept_", "center_")
     )
     attention, _ = forward(layers, X)
     for row in range(X.shape[0]):
-        gated = coef * attention[row, :]
+        gated = coef * attention[row, :] + linear
         yield Layer(gated.T, intercept - gated @ center, SLOPES["identity"])

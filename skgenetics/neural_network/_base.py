@@ -8,22 +8,27 @@ import numpy as np
 from scipy import sparse
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import Tags, check_consistent_length, check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
 
 from skgenetics.neural_network._importances import NetworkImportances
-from skgenetics.neural_network._network import ModelState, Scales, copy_network, fold
+from skgenetics.neural_network._known_start import Known, Plan, Problem, fit_planned, known_start
+from skgenetics.neural_network._network import ModelState, Network, Scales, copy_network, fold
 from skgenetics.neural_network._objective import Objective, constant_loss, mean_logit
-from skgenetics.neural_network._start import column_scales, start_network
-from skgenetics.neural_network._targets import Targets
+from skgenetics.neural_network._start import (
+    calibrated,
+    column_scales,
+    start_network,
+    with_known,
+)
+from skgenetics.neural_network._targets import Targets, split_rows
 from skgenetics.neural_network._training import (
     Adam,
     AdamSettings,
     Epoch,
     Samples,
     adam_epoch,
-    data_loss,
+    row_losses,
     train_adam,
     train_lbfgs,
 )
@@ -51,6 +56,7 @@ from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes, as_target, validate_sample_weight
 
 DIVERGED = 10  # times the loss of a constant, or 1: too large for chance or too few epochs
+N_MOMENTS = 5000  # rows whose moments batch norm starts from
 N_SAMPLE = 1000  # training rows kept for feature_importances_
 BATCH_SIZE = 200  # rows of a minibatch for batch_size="auto"
 
@@ -65,11 +71,12 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         ],
         "activation": [Option("leaky_relu", "relu")],
         "negative_slope": [Number(low=0, high=1, closed="left")],
+        "start": [Option("auto", "linear", "mean", "random")],
         "standardize": [Flag()],
         "coef_alpha": [Number(low=0, closed="left")],
         "attention_alpha": [Number(low=0, closed="left")],
         "dropout": [Number(low=0, high=1, closed="left")],
-        "batch_norm": [Flag()],
+        "batch_norm": [Option("auto"), Flag()],
         "solver": [Option("adam", "lbfgs")],
         "learning_rate_init": [Number(low=0)],
         "batch_size": [Option("auto"), Integer(low=1)],
@@ -114,19 +121,20 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         given = X
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume)
-        rows, held_out = self._split(y, weight)
-        rng = self._generator()
+        rng = self._rng = self._rng if resume else self._generator()
+        rows, held_out = self._split(targets, weight, rng)
         if not resume:
-            self._start(X, targets, weight, rows, rng)
+            self._scale(X, targets, weight)
         training = self._samples(rows, X, targets, weight)
-        if self.solver == "lbfgs":
-            epoch = self._train_lbfgs(training)
-        else:
-            validation = None if held_out is None else training._replace(rows=held_out)
-            epochs = self._adam_epochs(training, validation, rng)
-            epoch, _ = run_solver(
-                self, epochs, max_iter=self.max_iter, X=given, y=y, attributes=self._attributes
-            )
+        validation = None if held_out is None else training._replace(rows=held_out)
+        plan = None if resume else self._start(training, validation, rng)
+        epochs = self._epochs(training, validation, rng)
+        epoch, _ = run_solver(
+            self, epochs, max_iter=self.max_iter, X=given, y=y, attributes=self._attributes
+        )
+        if plan is not None and held_out is not None and not epoch.best_epoch:
+            every = training._replace(rows=np.arange(X.shape[0]))
+            epoch = epoch._replace(state=self._planned(every, plan, rng))
         self._store(epoch)
         self._optimizer = None
         self._keep_sample(X, rows, rng)
@@ -146,9 +154,11 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         resume = hasattr(self, "_state")
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume, classes=classes, partial=True)
-        rows, rng = np.arange(X.shape[0]), self._generator()
+        rng = self._rng = self._rng if resume else self._generator()
+        rows = np.arange(X.shape[0])
         if not resume:
-            self._start(X, targets, weight, rows, rng)
+            self._scale(X, targets, weight)
+            self._state = self._untrained(self._samples(rows, X, targets, weight), rng)
         network = copy_network(self._state.network)
         if self._optimizer is None:
             optimizer = Adam(network.arrays(), self.learning_rate_init)
@@ -191,59 +201,80 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         """
         raise NotImplementedError
 
-    def _strata(self, y: Array) -> np.ndarray | None:
-        """Return the labels of which training and validation rows have the same shares."""
-        raise NotImplementedError
-
-    def _start(
-        self,
-        X: Array,
-        targets: Targets,
-        weight: Array,
-        rows: np.ndarray,
-        rng: np.random.Generator,
-    ) -> None:
-        """Draw a network; take scales and the first intercept from the training rows."""
-        (n, m), dtype = X.shape, weight.dtype
+    def _scale(self, X: Array, targets: Targets, weight: Array) -> None:
+        """Set the scales of the dosages and of y."""
+        m, dtype = X.shape[1], weight.dtype
         xp, device = namespace_of(weight), device_of(weight)
-        trained = np.zeros(n)
-        trained[rows] = 1.0
-        trained = move_to(trained, xp, device, dtype)
-        network = start_network(self._hidden_sizes(), m, targets.Y.shape[1], self.batch_norm, rng)
-        arrays = [move_to(array, xp, device, dtype) for array in network.arrays()]
-        intercept = mean_logit(self._loss, targets.Y, trained[:, None] * targets.cell_weight)
-        network = network.replace_arrays(arrays)._replace(task_intercept=intercept)
-        self._state = ModelState(network, [])
         mean, scale = np.zeros(m), np.ones(m)
         if self.standardize:
-            share = xp.astype(trained * weight, xp.float64)
+            share = xp.astype(weight, xp.float64)
             mean, scale = column_scales(X, share / xp.sum(share))
         mean, scale = (move_to(array, xp, device, dtype) for array in (mean, scale))
         self._scales = Scales(mean, scale, targets.mean, targets.scale)
+
+    def _start(
+        self, training: Samples, validation: Samples | None, rng: np.random.Generator
+    ) -> Plan | None:
+        """Set the first parameters; return what was decided of a start by what is known."""
+        if self.start in ("mean", "random"):
+            self._state = self._untrained(training, rng)
+            return None
+        known, plan = known_start(training, validation, self._loss, self._n_pairs())
+        self._state = self._network_of(known, training, rng)
+        return plan
+
+    def _n_pairs(self) -> int:
+        """Return how many pairs the start may hold: each takes two units of a layer at most."""
+        scanned = self.start == "auto" and self.standardize
+        return min(self._hidden_sizes()) // 2 if scanned else 0
+
+    def _planned(self, every: Samples, plan: Plan, rng: np.random.Generator) -> ModelState:
+        """Return the start of a plan, fitted to all rows."""
+        known = fit_planned(Problem(every, self._loss), plan, self._n_pairs())
+        return self._network_of(known, every, rng)
+
+    def _network_of(self, known: Known, samples: Samples, rng: np.random.Generator) -> ModelState:
+        """Return the network of a linear model with products."""
+        drawn = self._drawn(samples, rng, random_coef=False)
+        if drawn.scales:  # batch norm: A is about 1 by its bias, which batch norm shall not move
+            drawn.biases[-1][:], drawn.shifts[-1][:] = 1.0, 0.0
+        network = self._moved(with_known(drawn, known, self._slope()), samples)
+        batch = samples.batch(samples.rows[:N_MOMENTS])
+        share = batch.weight / namespace_of(batch.weight).sum(batch.weight)
+        return calibrated(network, batch.Z, share, self._slope())
+
+    def _untrained(self, samples: Samples, rng: np.random.Generator) -> ModelState:
+        """Return a network that predicts the mean, or with start="random" a random one."""
+        network = self._drawn(samples, rng, random_coef=self.start == "random")
+        xp = namespace_of(samples.Y)
+        index = xp.asarray(samples.rows, device=device_of(samples.Y))
+        Y, cells = (xp.take(array, index, axis=0) for array in (samples.Y, samples.cell_weight))
+        intercept = mean_logit(self._loss, Y, cells)
+        return ModelState(self._moved(network, samples)._replace(task_intercept=intercept), [])
+
+    def _drawn(self, samples: Samples, rng: np.random.Generator, *, random_coef: bool) -> Network:
+        """Return a random network on the host."""
+        shape = (self._hidden_sizes(), samples.X.shape[1], samples.Y.shape[1])
+        return start_network(*shape, self._has_batch_norm(), rng, random_coef=random_coef)
+
+    def _moved(self, network: Network, samples: Samples) -> Network:
+        """Return a network where the samples are."""
+        xp, device, dtype = namespace_of(samples.Y), device_of(samples.Y), samples.Y.dtype
+        return network.replace_arrays(
+            [move_to(array, xp, device, dtype) for array in network.arrays()]
+        )
 
     def _samples(self, rows: np.ndarray, X: Array, targets: Targets, weight: Array) -> Samples:
         """Return rows of X as training reads them."""
         scales = self._scales
         return Samples(rows, X, targets.Y, targets.cell_weight, weight, scales.mean, scales.scale)
 
-    def _train_lbfgs(self, training: Samples) -> Epoch:
-        """Return the end of L-BFGS, with a warning if it did not converge."""
-        epoch = train_lbfgs(
-            self._state.network, training, self._objective(), max_iter=self.max_iter, tol=self.tol
-        )
-        if not epoch.converged:
-            warnings.warn(
-                f"L-BFGS did not converge in {len(epoch.loss_curve)} iterations. Increase "
-                "max_iter, or tol.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        return epoch
-
-    def _adam_epochs(
+    def _epochs(
         self, training: Samples, validation: Samples | None, rng: np.random.Generator
     ) -> Iterator[Epoch]:
-        """Return the epochs of Adam, one after the other."""
+        """Return the epochs of Adam, or the iterations of L-BFGS, one after the other."""
+        if self.solver == "lbfgs":
+            return train_lbfgs(self._state.network, training, self._objective(), tol=self.tol)
         settings = AdamSettings(
             learning_rate=self.learning_rate_init,
             batch_size=self._batch_size(len(training.rows)),
@@ -269,6 +300,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             "attention_coef_": folded.weights[-1],
             "attention_intercept_": folded.biases[-1],
             "task_coef_": folded.task_coef,
+            "linear_coef_": folded.linear_coef,
             "task_intercept_": folded.task_intercept,
             "center_": self._scales.mean,
             "loss_curve_": epoch.loss_curve,
@@ -293,7 +325,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         limit = DIVERGED * max(1.0, constant)
         if not epoch.loss_curve or epoch.loss_curve[-1] <= limit:
             return
-        loss = data_loss(epoch.state, training, self._objective())  # without penalties
+        loss = float(np.mean(row_losses(epoch.state, training, self._objective())))
         if not loss <= limit:
             warnings.warn(
                 f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {DIVERGED} times "
@@ -303,21 +335,15 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
                 stacklevel=4,
             )
 
-    def _split(self, y: Array, weight: Array) -> tuple[np.ndarray, np.ndarray | None]:
+    def _split(
+        self, targets: Targets, weight: Array, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray | None]:
         """Return the rows to train on and those to validate on (or None), on the host."""
-        rows = np.arange(y.shape[0])
-        if not self.early_stopping:
-            return rows, None
-        training, validation = train_test_split(
-            rows,
-            test_size=self.validation_fraction,
-            random_state=check_random_state(self.random_state),
-            stratify=self._strata(y),
+        if not (self.early_stopping and self.solver == "adam"):
+            return np.arange(weight.shape[0]), None
+        return split_rows(
+            targets, to_numpy(weight), self.validation_fraction, rng, self._loss != "squared"
         )
-        for part, name in ((training, "training"), (validation, "validation")):
-            if not to_numpy(weight)[part].any():
-                raise ValueError(f"Every sample_weight of the {name} rows is zero.")
-        return np.sort(training), np.sort(validation)
 
     def _keep_sample(self, X: Array, rows: np.ndarray, rng: np.random.Generator) -> None:
         """Keep some training rows, for feature_importances_."""
@@ -343,6 +369,10 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         """Return the rows of a minibatch."""
         return min(BATCH_SIZE if self.batch_size == "auto" else self.batch_size, n_samples)
 
+    def _has_batch_norm(self) -> bool:
+        """Whether the network has batch norm."""
+        return self.solver == "adam" if self.batch_norm == "auto" else bool(self.batch_norm)
+
     def _hidden_sizes(self) -> list[int]:
         """Return the widths of the hidden layers, validated."""
         sizes = self.hidden_layer_sizes
@@ -360,15 +390,15 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if self.warm_start and hasattr(self, "_state"):
             network = self._state.network
             fitted = [int(bias.shape[0]) for bias in network.biases[:-1]]
-            if fitted != sizes or bool(network.scales) != bool(self.batch_norm):
+            if fitted != sizes or bool(network.scales) != self._has_batch_norm():
                 raise ValueError(
                     "With warm_start=True the network stays the same: it has hidden layers of "
                     f"{fitted} and batch_norm={bool(network.scales)}; got {sizes} and "
                     f"{self.batch_norm}."
                 )
         if self.solver == "lbfgs":
-            for name in ("dropout", "batch_norm", "early_stopping"):
-                if getattr(self, name):
+            for name in ("dropout", "batch_norm"):
+                if getattr(self, name) not in (0, "auto"):
                     raise ValueError(f"{name} needs solver='adam'; got solver='lbfgs'.")
 
     def _validate(

@@ -10,7 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from skgenetics.metrics import masked_accuracy_score
 from skgenetics.neural_network._base import LINABase, only_adam
-from skgenetics.neural_network._objective import sigmoid, softmax
+from skgenetics.neural_network._objective import log_sigmoid, log_softmax, sigmoid, softmax
 from skgenetics.neural_network._targets import (
     Targets,
     check_multilabel,
@@ -31,7 +31,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
     .. math::
 
-        A = F(x), \qquad \mathrm{logit}_p = \sum_i K_{pi} A_i (x_i - c_i) + B_p,
+        A = F(x), \qquad \mathrm{logit}_p = \sum_i (K_{pi} A_i + L_{pi}) (x_i - c_i) + B_p,
 
     so that importances of variants and of pairs of variants have closed forms:
     :meth:`first_order_importance` and :meth:`second_order_importance`. The loss is the
@@ -48,6 +48,12 @@ class LINAClassifier(ClassifierMixin, LINABase):
         derivative.
     negative_slope : float, default=0.2
         Slope of the leaky ReLU below zero.
+    start : {"auto", "linear", "mean", "random"}, default="auto"
+        The network that training starts from. "auto": a linear model of the variants, and the pairs
+        of variants that a scan finds at a false discovery rate of 1%, in the architecture exactly;
+        with standardize=False, "linear". "linear": without pairs. "mean": a constant prediction.
+        "random": K ~ N(0, 1/m), as published. :meth:`partial_fit` starts from "mean" for "auto" and
+        "linear".
     standardize : bool, default=True
         Center and scale the columns of X in training, by the training rows. Otherwise the logit,
         which is quadratic in X, grows with the dosages. Fitted attributes and importances always
@@ -58,26 +64,32 @@ class LINAClassifier(ClassifierMixin, LINABase):
         Strength of the penalty on the mean of abs(A - 1), which pulls toward a linear model.
     dropout : float, default=0.0
         Share of hidden units that each training step leaves out.
-    batch_norm : bool, default=False
-        Normalize over the minibatch after each hidden layer and after the attention layer.
+    batch_norm : "auto" or bool, default="auto"
+        Normalize over the minibatch after each hidden layer and after the attention layer. "auto":
+        with solver="adam".
     solver : {"adam", "lbfgs"}, default="adam"
-        "adam" trains on minibatches. "lbfgs" uses all rows at once; it has no dropout, batch norm
-        or early stopping.
-    learning_rate_init : float, default=1e-3
-        Learning rate of Adam.
+        "adam" trains on minibatches. "lbfgs" uses all rows at once, without dropout, batch norm or
+        held-out rows.
+    learning_rate_init : float, default=1e-2
+        Learning rate of Adam. With held-out rows it is lowered three times, to .3 of itself, where
+        the loss on them no longer falls.
     batch_size : "auto" or int, default="auto"
         Rows of a minibatch. "auto": 200, or all rows if there are fewer.
     max_iter : int, default=200
         Largest number of epochs, or of L-BFGS iterations.
-    early_stopping : bool, default=False
+    early_stopping : bool, default=True
         Hold out `validation_fraction` of the rows, stop when the loss on them no longer falls, and
-        return to the parameters of the smallest loss.
+        return to the parameters of the smallest loss. If these are not better than the start by 2
+        standard errors, return the start, fitted to all rows: the network is then a linear model
+        with products. The held-out rows also choose between effects of ridge and effects of a
+        mixture of normals, and whether the pairs are used.
     validation_fraction : float, default=0.1
-        Share of the rows held out; stratified by the labels if y has one dimension.
+        Share of the rows held out; of each label the same share.
     n_iter_no_change : int, default=10
         Training ends after this many epochs in which the loss did not fall by `tol`.
     tol : float, default=1e-4
-        Smallest decrease of the loss that counts. For L-BFGS, the largest derivative at the end.
+        Smallest decrease of the loss that counts. For L-BFGS, the largest derivative at the end; a
+        network that ends on a kink of its activations may not reach it.
     class_weight : None, "balanced", dict or list, default=None
         Factors of the labels' weights: a dict from label to factor, or "balanced", which gives all
         labels of a task the same sum of weights. A list has one of these per task.
@@ -98,6 +110,8 @@ class LINAClassifier(ClassifierMixin, LINABase):
         Biases of the attention layer.
     task_coef_ : array of shape (n_logits, n_variants)
         K, the coefficients of the tasks.
+    linear_coef_ : array of shape (n_logits, n_variants)
+        L, the linear part.
     task_intercept_ : array of shape (n_logits,)
         B, their intercepts.
     center_ : array of shape (n_variants,)
@@ -141,7 +155,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
     >>> from skgenetics import LINAClassifier
     >>> X = np.random.default_rng(0).integers(0, 3, size=(500, 10))
     >>> y = X[:, 2] * X[:, 5] > 1
-    >>> model = LINAClassifier(early_stopping=True, learning_rate_init=0.01, random_state=0)
+    >>> model = LINAClassifier(random_state=0)
     >>> model = model.fit(X, y)
     >>> model.second_order_importance(X, top_k=1).pairs
     array([[2, 5]])
@@ -159,16 +173,17 @@ class LINAClassifier(ClassifierMixin, LINABase):
         *,
         activation: Literal["leaky_relu", "relu"] = "leaky_relu",
         negative_slope: float = 0.2,
+        start: Literal["auto", "linear", "mean", "random"] = "auto",
         standardize: bool = True,
         coef_alpha: float = 1e-4,
         attention_alpha: float = 1e-7,
         dropout: float = 0.0,
-        batch_norm: bool = False,
+        batch_norm: Literal["auto"] | bool = "auto",
         solver: Literal["adam", "lbfgs"] = "adam",
-        learning_rate_init: float = 1e-3,
+        learning_rate_init: float = 1e-2,
         batch_size: Literal["auto"] | int = "auto",
         max_iter: int = 200,
-        early_stopping: bool = False,
+        early_stopping: bool = True,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 10,
         tol: float = 1e-4,
@@ -179,6 +194,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.negative_slope = negative_slope
+        self.start = start
         self.standardize = standardize
         self.coef_alpha = coef_alpha
         self.attention_alpha = attention_alpha
@@ -255,7 +271,8 @@ class LINAClassifier(ClassifierMixin, LINABase):
         probability : array of shape (n_samples, n_classes) or (n_samples, n_tasks)
             Multilabel: of label 1 in each task.
         """
-        return self._probability(X, "predict_proba")
+        logit = self._logits_of_classes(X, "predict_proba")
+        return softmax(logit) if self._loss == "multiclass" else sigmoid(logit)
 
     def predict_log_proba(self, X: ArrayLike) -> Array:
         """Return the logarithm of :meth:`predict_proba`.
@@ -268,18 +285,13 @@ class LINAClassifier(ClassifierMixin, LINABase):
         -------
         log_probability : array of shape (n_samples, n_classes) or (n_samples, n_tasks)
         """
-        probability = self._probability(X, "predict_log_proba")
-        with np.errstate(divide="ignore"):
-            return namespace_of(probability).log(probability)
+        logit = self._logits_of_classes(X, "predict_log_proba")
+        return log_softmax(logit) if self._loss == "multiclass" else log_sigmoid(logit)
 
-    def _probability(self, X: ArrayLike, method: str) -> Array:
-        """Return the probabilities."""
+    def _logits_of_classes(self, X: ArrayLike, method: str) -> Array:
+        """Return the logits (n, classes) or (n, tasks) of the columns of the probabilities."""
         logit = self._logits(X, method)
-        if self._loss == "multiclass":
-            return softmax(logit)
-        if self._binary:
-            logit = namespace_of(logit).concat([-logit, logit], axis=1)
-        return sigmoid(logit)
+        return namespace_of(logit).concat([-logit, logit], axis=1) if self._binary else logit
 
     def predict(self, X: ArrayLike) -> Array:
         """Return the most probable labels.
@@ -375,7 +387,3 @@ class LINAClassifier(ClassifierMixin, LINABase):
                 f"y must be like the y of the first call, {self._ndim}-D with {n_fitted} logit(s); "
                 f"got {ndim}-D with {n_logits}."
             )
-
-    def _strata(self, y: Array) -> np.ndarray | None:
-        """Return the labels of which training and validation rows have the same shares."""
-        return to_numpy(y) if y.ndim == 1 else None

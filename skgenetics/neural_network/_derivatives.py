@@ -1,6 +1,7 @@
 """First and second derivatives of the logits with respect to the dosages, in closed form.
 
-On the folded network, A = F(x) and logit_p = K_p (A o (x - center)) + B_p. In a linear region of F,
+On the folded network, A = F(x) and logit_p = (K_p o A + L_p) (x - center) + B_p. In a linear region
+of F,
 
     da_j / dx_i = (W_1 N W_A)_ij    with  N = D_1 W_2 D_2 ... W_L D_L,
 
@@ -42,12 +43,12 @@ def first_order(
 ) -> Array:
     """Return d logit_p / dx_i (n, tasks, m): one backward pass per task.
 
-    d logit_p / dx_i = k_pi a_i + sum_j k_pj (x_j - center_j) da_j / dx_i.
+    d logit_p / dx_i = k_pi a_i + l_pi + sum_j k_pj (x_j - center_j) da_j / dx_i.
     """
     trace = forward(network, X, slope)
     A, Z = trace.attention, X - center
-    rows = [network.task_coef[task, :] for task in tasks]
-    gradients = [K * A + input_gradient(network, trace, K * Z) for K in rows]
+    rows = [(network.task_coef[task, :], network.linear_coef[task, :]) for task in tasks]
+    gradients = [K * A + L + input_gradient(network, trace, K * Z) for K, L in rows]
     return namespace_of(X).stack(gradients, axis=1)
 
 

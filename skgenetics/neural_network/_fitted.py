@@ -24,6 +24,7 @@ class FittedNetwork(GeneticsEstimator):
     attention_coef_: Array
     attention_intercept_: Array
     task_coef_: Array
+    linear_coef_: Array
     task_intercept_: Array
     center_: Array
     n_features_in_: int
@@ -38,8 +39,8 @@ class FittedNetwork(GeneticsEstimator):
         Returns
         -------
         attention : array of shape (n_samples, n_variants)
-            A of logit = K (A * (X - center_)) + B. With one task, ``task_coef_ * attention(X)``
-            are the coefficients of the linear model that holds for the sample.
+            A of logit = (K * A + L) (X - center_) + B. With one task, ``task_coef_ * attention(X) +
+            linear_coef_`` are the coefficients of the linear model that holds for the sample.
         """
         X = self._validate_X(X, "attention")
         network, slope = self._network(), self._slope()
@@ -60,7 +61,9 @@ class FittedNetwork(GeneticsEstimator):
         """Return the fitted network on raw dosages."""
         weights = [*self.coefs_, self.attention_coef_]
         biases = [*self.intercepts_, self.attention_intercept_]
-        return Network(weights, biases, self.task_coef_, self.task_intercept_, [], [])
+        return Network(
+            weights, biases, self.task_coef_, self.linear_coef_, self.task_intercept_, [], []
+        )
 
     def _slope(self) -> float:
         """Return the slope of the activation below zero."""

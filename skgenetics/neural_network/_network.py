@@ -1,7 +1,7 @@
 """The attention network: forward and backward pass, as pure functions of arrays.
 
-A = F(Z) with dense layers, logit = K (A o Z) + B (Badre and Pan, 2022; several tasks: 2023). Rows
-are samples; weights have shape (in, out).
+A = F(Z) with dense layers, logit = K (A o Z) + L Z + B: the model of Badre and Pan (2022; several
+tasks: 2023) and a linear part L. Rows are samples; weights have shape (in, out).
 """
 
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ class Network(NamedTuple):
     weights: list[Array]  # (in, out) each
     biases: list[Array]  # (out,) each
     task_coef: Array  # K (d, m)
+    linear_coef: Array  # L (d, m)
     task_intercept: Array  # B (d,)
     scales: list[Array]  # (out,) each
     shifts: list[Array]  # (out,) each
@@ -33,6 +34,7 @@ class Network(NamedTuple):
             *self.weights,
             *self.biases,
             self.task_coef,
+            self.linear_coef,
             self.task_intercept,
             *self.scales,
             *self.shifts,
@@ -41,13 +43,14 @@ class Network(NamedTuple):
     def replace_arrays(self, arrays: Sequence[Array]) -> "Network":
         """Return a network like this one with the parameters of a list."""
         n = len(self.weights)
-        first_scale = 2 * n + 2
+        first_scale = 2 * n + 3
         first_shift = first_scale + len(self.scales)
         return Network(
             weights=list(arrays[:n]),
             biases=list(arrays[n : 2 * n]),
             task_coef=arrays[2 * n],
-            task_intercept=arrays[2 * n + 1],
+            linear_coef=arrays[2 * n + 1],
+            task_intercept=arrays[2 * n + 2],
             scales=list(arrays[first_scale:first_shift]),
             shifts=list(arrays[first_shift:]),
         )
@@ -177,7 +180,7 @@ def backward(
     The gradients of the weights are `Outer` products.
     """
     xp = namespace_of(d_attention)
-    gradient = Network([], [], None, None, [], [])
+    gradient = Network([], [], None, None, None, [], [])
     delta = d_attention
     last = len(network.weights) - 1
     for i in range(last, -1, -1):
@@ -210,8 +213,9 @@ def input_gradient(network: Network, trace: Trace, d_attention: Array) -> Array:
 
 
 def task_logit(network: Network, A: Array, Z: Array) -> Array:
-    """Return the logits (n, d), K (A o Z) + B, of the attention A and the dosages Z (n, m)."""
-    return (A * Z) @ network.task_coef.T + network.task_intercept
+    """Return the logits (n, d), K (A o Z) + L Z + B, of the attention A and the dosages Z."""
+    logit = (A * Z) @ network.task_coef.T + Z @ network.linear_coef.T
+    return logit + network.task_intercept
 
 
 def copy_network(network: Network) -> Network:
@@ -239,14 +243,15 @@ def fold_batch_norm(state: ModelState) -> Network:
         else:
             weights[i] = weights[i] * stretch
             biases[i] = biases[i] * stretch + shift
-    return Network(weights, biases, network.task_coef, network.task_intercept, [], [])
+    return network._replace(weights=weights, biases=biases, scales=[], shifts=[])
 
 
 def fold(state: ModelState, scales: Scales) -> Network:
     """Return the network on raw dosages: no batch norm, no standardization.
 
     Attention and decision are those of the network on ``(X - mean) / scale``, with batch norm at
-    the running moments and ``y = y_mean + y_scale * logit``: A = F(X), y = K (A o (X - mean)) + B.
+    the running moments and ``y = y_mean + y_scale * logit``:
+    A = F(X), y = (K o A + L) (X - mean) + B.
     """
     network = fold_batch_norm(state)
     first = network.weights[0] / scales.scale[:, None]
@@ -254,6 +259,7 @@ def fold(state: ModelState, scales: Scales) -> Network:
         weights=[first, *network.weights[1:]],
         biases=[network.biases[0] - scales.mean @ first, *network.biases[1:]],
         task_coef=scales.y_scale[:, None] * network.task_coef / scales.scale,
+        linear_coef=scales.y_scale[:, None] * network.linear_coef / scales.scale,
         task_intercept=scales.y_mean + scales.y_scale * network.task_intercept,
         scales=[],
         shifts=[],

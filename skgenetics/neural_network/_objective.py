@@ -45,11 +45,12 @@ class LossGradient(NamedTuple):
 
 
 class TaskGradient(NamedTuple):
-    """The objective as a function of A, K and B, and its derivatives."""
+    """The objective as a function of A, K, L and B, and its derivatives."""
 
     value: float
     attention: Array  # (n, m)
     coef: Array  # (d, m)
+    linear: Array  # (d, m)
     intercept: Array  # (d,)
 
 
@@ -65,6 +66,19 @@ def softmax(logit: Array) -> Array:
     xp = namespace_of(logit)
     odds = xp.exp(logit - xp.max(logit, axis=1, keepdims=True))
     return odds / xp.sum(odds, axis=1, keepdims=True)
+
+
+def log_sigmoid(logit: Array) -> Array:
+    """Return the logarithm of the sigmoid, finite wherever the logit is."""
+    xp = namespace_of(logit)
+    return xp.clip(logit, max=0.0) - xp.log1p(xp.exp(-xp.abs(logit)))
+
+
+def log_softmax(logit: Array) -> Array:
+    """Return the logarithms of the probabilities of the classes (n, c)."""
+    xp = namespace_of(logit)
+    logit = logit - xp.max(logit, axis=1, keepdims=True)
+    return logit - xp.log(xp.sum(xp.exp(logit), axis=1, keepdims=True))
 
 
 def binary_loss(logit: Array, Y: Array) -> tuple[Array, Array]:
@@ -122,31 +136,34 @@ def loss_and_gradient(
     trace = forward(network, batch.Z, objective.slope, masks=masks, share=batch.weight)
     task = task_gradient(network, trace.attention, batch, objective)
     gradient = backward(network, trace, task.attention, masks=masks, share=batch.weight)
-    gradient = gradient._replace(task_coef=task.coef, task_intercept=task.intercept)
+    gradient = gradient._replace(
+        task_coef=task.coef, linear_coef=task.linear, task_intercept=task.intercept
+    )
     return LossGradient(task.value, gradient, trace)
 
 
 def task_gradient(
     network: Network, attention: Array, batch: Batch, objective: Objective
 ) -> TaskGradient:
-    """Return the objective as a function of A, K and B, block by block of samples.
+    """Return the objective as a function of A, K, L and B, block by block of samples.
 
     With e the derivative of the loss by the logits, those by A are (e K) o Z + attention_alpha
-    sign(A - 1) / m, and those by K are e' (A o Z).
+    sign(A - 1) / m, those by K are e' (A o Z), and those by L are e' Z.
     """
     xp = namespace_of(attention)
     K, m = network.task_coef, attention.shape[1]
     d_attention = xp.empty_like(attention)
-    d_coef, d_intercept = xp.zeros_like(K), xp.zeros_like(network.task_intercept)
+    d_coef, d_linear, d_intercept = (xp.zeros_like(a) for a in (K, K, network.task_intercept))
     value = 0.0
     for rows in slices(attention.shape[0], ATTENTION_SIZE // m):
         A, Z, cell_weight = attention[rows, :], batch.Z[rows, :], batch.cell_weight[rows, :]
         gated = A * Z
-        logit = gated @ K.T + network.task_intercept
+        logit = gated @ K.T + Z @ network.linear_coef.T + network.task_intercept
         cells, d_logit = LOSSES[objective.loss](logit, batch.Y[rows, :])
         value += float(xp.sum(cell_weight * cells))
         d_logit = cell_weight * d_logit
         d_coef += d_logit.T @ gated
+        d_linear += d_logit.T @ Z
         d_intercept += xp.sum(d_logit, axis=0)
         d_A = (d_logit @ K) * Z
         if objective.attention_alpha:
@@ -155,7 +172,7 @@ def task_gradient(
             value += float(xp.sum(per_cell * xp.abs(excess)))
             d_A += per_cell * xp.sign(excess)
         d_attention[rows, :] = d_A
-    return TaskGradient(value, d_attention, d_coef, d_intercept)
+    return TaskGradient(value, d_attention, d_coef, d_linear, d_intercept)
 
 
 def add_coef_penalty(value: float, gradient: Network, K: Array, coef_alpha: float) -> float:

@@ -229,3 +229,35 @@ def warn_one_label(Y: Array, cell_weight: Array) -> None:
             UserWarning,
             stacklevel=6,
         )
+
+
+def split_rows(
+    targets: Targets,
+    weight: np.ndarray,
+    fraction: float,
+    rng: np.random.Generator,
+    labels: bool,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the rows to train on and those to validate on, in rising order.
+
+    Both have the same shares of labels. Each row counts as one of the rarest label that it has, of
+    any task; of a label with one row, this row is trained on. There are no validation rows, but
+    None, where this would leave fewer than one.
+    """
+    n = len(weight)
+    strata = np.zeros(n, dtype=int)
+    if labels:
+        Y = to_numpy(targets.Y) * (to_numpy(targets.cell_weight) > 0)
+        counts = Y.sum(axis=0)
+        for task in np.argsort(-counts, kind="stable"):
+            strata[Y[:, task] > 0] = 1 + task
+    strata[weight == 0] = -1
+    held_out = np.zeros(n, dtype=bool)
+    for stratum in np.unique(strata[weight > 0]):
+        rows = rng.permutation(np.flatnonzero(strata == stratum))
+        # half a row is one, but for a single row
+        n_held_out = min(int(fraction * len(rows) + 0.5), len(rows) - 1)
+        held_out[rows[:n_held_out]] = True
+    if not held_out.any():
+        return np.arange(n), None
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)

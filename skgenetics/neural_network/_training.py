@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import optimize, sparse
+from scipy import sparse
 
 from skgenetics.neural_network._network import (
     ModelState,
@@ -25,6 +25,7 @@ from skgenetics.neural_network._objective import (
     loss_and_gradient,
 )
 from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
+from skgenetics.utils._lbfgs import lbfgs
 from skgenetics.utils._numba import kernel
 from skgenetics.utils._typing import Array
 
@@ -32,6 +33,8 @@ BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
 MOMENTUM = 0.1  # share of the last batch in the running moments, if an epoch has 10 or more
 UPDATE_SIZE = 2**20  # floats of a parameter that Adam updates at a time, to stay in the cache
 COMPILED_SIZE = 2**18  # floats of a parameter above which a compiled update pays for compilation
+SLOWER, N_SLOWER = 0.3, 3  # factor of the learning rate where the loss no longer falls; how often
+BEYOND_CHANCE = 2  # standard errors by which a state must be better than the start
 CONVERTED_SIZE = 2**22  # floats of X that are converted at a time if all rows are read
 
 
@@ -73,6 +76,7 @@ class Epoch(NamedTuple):
     validation_scores: list[float] | None  # None if no rows were held out
     converged: bool
     diverged: bool
+    best_epoch: int = 0  # with validation rows, that of `state`; 0: the start
 
 
 def dense_rows(X: Array, rows: np.ndarray | slice, dtype: object) -> Array:
@@ -225,19 +229,19 @@ def adam_epoch(
     return (value / mass if math.isfinite(size) else math.inf), moments
 
 
-def data_loss(state: ModelState, samples: Samples, objective: Objective) -> float:
-    """Return the mean loss of the rows, without penalties and dropout."""
+def row_losses(state: ModelState, samples: Samples, objective: Objective) -> np.ndarray:
+    """Return the loss of each row over the mean weight (n,), on the host, without penalties."""
     network = fold_batch_norm(state)
     xp = namespace_of(network.task_coef)
-    value = mass = 0.0
+    values, mass = [], 0.0
     with np.errstate(over="ignore", invalid="ignore"):
         for rows in row_chunks(samples.rows, samples.X.shape[1]):
             batch = samples.batch(rows)
             A = forward(network, batch.Z, objective.slope).attention
             cells, _ = LOSSES[objective.loss](task_logit(network, A, batch.Z), batch.Y)
-            value += float(xp.sum(batch.cell_weight * cells))
+            values.append(to_numpy(xp.sum(batch.cell_weight * cells, axis=1)))
             mass += float(xp.sum(batch.weight))
-    return value / mass
+    return np.concatenate(values).astype(np.float64) * (len(samples.rows) / mass)
 
 
 def train_adam(
@@ -251,17 +255,25 @@ def train_adam(
     """Yield an `Epoch` after each pass over the rows; `state` does not change.
 
     Training has converged if the loss (of the validation rows, if there are any) has not fallen
-    by `tol` for `n_iter_no_change` epochs. With validation rows the epoch has the best state so
-    far. A loss or parameter that is not finite ends the training. The state is then the best one
-    on the validation rows; without them, the state at the start of the epoch of smallest loss,
-    since at the end of that epoch it may have been lost already.
+    by `tol` for `n_iter_no_change` epochs. A loss or parameter that is not finite ends it.
+
+    With validation rows the epoch has the best state so far. The start is a candidate: another
+    state replaces it if its loss is smaller by more than BEYOND_CHANCE standard errors of the
+    difference. Where the loss no longer falls, training goes on from the best state with the
+    learning rate times SLOWER, until it has been lowered N_SLOWER times.
+
+    Without validation rows the epoch has the last state; of a training that diverged, the state at
+    the start of the epoch of smallest loss, since at its end it may have been lost already.
     """
     network, moments = copy_network(state.network), state.moments
     optimizer = Adam(network.arrays(), settings.learning_rate)
     losses: list[float] = []
-    scores: list[float] | None = None if validation is None else []
-    smallest, n_idle = math.inf, 0
-    current = finite = ModelState(copy_network(network), moments)
+    smallest, n_idle, n_slower, best_epoch = math.inf, 0, 0, 0
+    current = best = finite = ModelState(copy_network(network), moments)
+    scores: list[float] | None = None
+    if validation is not None:
+        scores, start = [], row_losses(state, validation, objective)
+        smallest = float(np.mean(start))
     while True:
         loss, moments = adam_epoch(
             ModelState(network, moments),
@@ -274,24 +286,39 @@ def train_adam(
         )
         criterion = loss
         if validation is not None and loss < math.inf:
-            criterion = data_loss(ModelState(network, moments), validation, objective)
+            rows = row_losses(ModelState(network, moments), validation, objective)
+            criterion = float(np.mean(rows))
         if not math.isfinite(criterion):
             yield Epoch(finite, losses, scores, converged=True, diverged=True)
             return
         losses.append(loss)
+        n_idle = 0 if criterion < smallest - settings.tol else n_idle + 1
         if scores is None:
             finite = current if loss == min(losses) else finite  # the start of this epoch
             current = ModelState(copy_network(network), moments)
         else:
             scores.append(-criterion)
             if criterion < smallest:
-                current = finite = ModelState(copy_network(network), moments)
-        n_idle = 0 if criterion < smallest - settings.tol else n_idle + 1
+                best = ModelState(copy_network(network), moments)
+                if beyond_chance(start - rows):
+                    current = finite = best
+                    best_epoch = len(losses)
         smallest = min(smallest, criterion)
         converged = n_idle >= settings.n_iter_no_change
-        yield Epoch(current, losses, scores, converged, diverged=False)
+        if converged and scores is not None and n_slower < N_SLOWER:
+            network, moments = copy_network(best.network), best.moments
+            n_slower, n_idle, converged = n_slower + 1, 0, False
+            optimizer = Adam(network.arrays(), settings.learning_rate * SLOWER**n_slower)
+        yield Epoch(current, losses, scores, converged, diverged=False, best_epoch=best_epoch)
         if converged:
             return
+
+
+def beyond_chance(gain: np.ndarray) -> bool:
+    """Whether the mean of gains (n,) is larger than BEYOND_CHANCE of its standard errors."""
+    if len(gain) < 2:
+        return False
+    return bool(gain.mean() > BEYOND_CHANCE * gain.std(ddof=1) / math.sqrt(len(gain)))
 
 
 class FlatNetwork:
@@ -336,26 +363,25 @@ def full_gradient(
 
 
 def train_lbfgs(
-    network: Network, samples: Samples, objective: Objective, *, max_iter: int, tol: float
-) -> Epoch:
-    """Return the `Epoch` of L-BFGS on all rows; its loss curve has one entry per iteration."""
+    network: Network, samples: Samples, objective: Objective, *, tol: float
+) -> Iterator[Epoch]:
+    """Yield an `Epoch` after each iteration of L-BFGS on all rows.
+
+    It has converged where no derivative is larger than `tol` in size.
+    """
     flat = FlatNetwork(network)
-    start = flat.pack(network)
     losses: list[float] = []
 
-    def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray]:
+    def value_and_gradient(vector: np.ndarray) -> tuple[float, np.ndarray, None]:
         value, gradient = full_gradient(flat.unpack(vector), samples, objective)
-        return value, flat.pack(gradient)
+        return (value if math.isfinite(value) else math.inf), flat.pack(gradient), None
 
+    start = flat.pack(network)
     with np.errstate(over="ignore", invalid="ignore"):
-        result = optimize.minimize(
-            value_and_gradient,
-            start,
-            jac=True,
-            method="L-BFGS-B",
-            callback=lambda intermediate_result: losses.append(float(intermediate_result.fun)),
-            options={"maxiter": max_iter, "maxfun": 20 * max_iter, "gtol": tol},
-        )
-    diverged = not (math.isfinite(result.fun) and np.all(np.isfinite(result.x)))
-    solution = flat.unpack(start if diverged else result.x)
-    return Epoch(ModelState(solution, []), losses, None, bool(result.success), diverged)
+        if not math.isfinite(value_and_gradient(start)[0]):
+            yield Epoch(ModelState(network, []), losses, None, True, diverged=True)
+            return
+        for iterate in lbfgs(value_and_gradient, start, gradient_tol=tol):
+            losses.append(iterate.value)
+            state = ModelState(flat.unpack(iterate.x), [])
+            yield Epoch(state, losses, None, iterate.converged, diverged=False)

@@ -10,6 +10,8 @@ from sklearn.linear_model import LinearRegression
 from skgenetics import LINAClassifier, LINARegressor
 from skgenetics.inspection import ImportanceDisplay
 
+PLAIN = {"start": "random", "batch_norm": False, "early_stopping": False}
+
 POSITIONS = np.array([5_000_000, 1_000_000, 3_000_000, 2_000_000, 7_000_000])
 CHROMOSOMES = np.array(["chr1", "chr1", "chr1", "chrX", "chrX"])
 IMPORTANCES = np.array([[0.1, 0.4, 0.2, 0.3, 0.05], [0.5, 0.0, 0.1, 0.2, 0.3]])
@@ -99,7 +101,9 @@ def test_horizontal_axis_of_one_chromosome():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_networks_give_their_first_order_importances(X):
     frame = pd.DataFrame(X.astype(float), columns=[f"rs{i}" for i in range(5)])
-    model = LINAClassifier((6,), max_iter=5, random_state=0).fit(frame, (X[:, :3] > 0).astype(int))
+    model = LINAClassifier((6,), max_iter=5, random_state=0, **PLAIN).fit(
+        frame, (X[:, :3] > 0).astype(int)
+    )
     expected = model.first_order_importance(frame)
     display = ImportanceDisplay.from_estimator(model, frame, tasks=["a", "b", "c"], n_labels=1)
     for ax, importance in zip(display.plot().axes_, expected, strict=True):
@@ -110,7 +114,7 @@ def test_networks_give_their_first_order_importances(X):
     np.testing.assert_array_equal(one.importances, expected[1:2])
     kept = ImportanceDisplay.from_estimator(model)
     np.testing.assert_allclose(kept.importances, [model.feature_importances_])
-    trait = LINARegressor((6,), max_iter=5, random_state=0).fit(X, X[:, 0] * 1.0)
+    trait = LINARegressor((6,), max_iter=5, random_state=0, **PLAIN).fit(X, X[:, 0] * 1.0)
     assert ImportanceDisplay.from_estimator(trait).label == "Importance\n(trait per allele)"
 
 

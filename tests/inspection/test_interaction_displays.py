@@ -9,6 +9,8 @@ from sklearn.linear_model import LinearRegression
 from skgenetics import LINAClassifier, LINARegressor
 from skgenetics.inspection import InteractionDisplay, InteractionNetworkDisplay
 
+PLAIN = {"start": "random", "batch_norm": False, "early_stopping": False}
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 MATRIX = np.array([[0.0, 0.3, 0.1], [0.3, 0.2, 0.0], [0.1, 0.0, 0.0]])
 BOTH = pytest.mark.parametrize("kind", [InteractionDisplay, InteractionNetworkDisplay])
@@ -29,13 +31,13 @@ def frame():
 @pytest.fixture(scope="module")
 def regressor(frame):
     y = frame["rs0"] * frame["rs1"]
-    return LINARegressor((8,), max_iter=20, random_state=0).fit(frame, y)
+    return LINARegressor((8,), max_iter=20, random_state=0, **PLAIN).fit(frame, y)
 
 
 @pytest.fixture(scope="module")
 def classifier(frame):
     y = (frame.to_numpy()[:, :3] > 0).astype(int)
-    return LINAClassifier((8,), max_iter=5, random_state=0).fit(frame, y)
+    return LINAClassifier((8,), max_iter=5, random_state=0, **PLAIN).fit(frame, y)
 
 
 # -- heat map -------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from skgenetics.datasets import make_interactions
 from skgenetics.inspection import swap_interactions
 from skgenetics.neural_network import LINAClassifier, LINARegressor, _interactions
 
+PLAIN = {"start": "random", "batch_norm": False, "early_stopping": False}
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 RNG = np.random.default_rng(0)
@@ -38,7 +40,7 @@ def naive_swap(f, X, pairs, n_repeats, seed):
 @pytest.mark.parametrize("chunk", [2**18, 7 * 13])
 def test_network_equals_the_definition(hidden, chunk, monkeypatch):
     monkeypatch.setattr(_interactions, "HIDDEN_SIZE", chunk)
-    model = LINARegressor(hidden, max_iter=30, random_state=0).fit(X, Y)
+    model = LINARegressor(hidden, max_iter=30, random_state=0, **PLAIN).fit(X, Y)
     everything = [(i, j) for i in range(5) for j in range(5)]
     expected = naive_swap(model.predict, X, everything, 2, 7)
     options = {"kind": "swap", "n_repeats": 2, "random_state": 7}
@@ -57,7 +59,7 @@ def test_network_equals_the_definition(hidden, chunk, monkeypatch):
 
 
 def test_quadratic_logit_has_a_closed_form():
-    model = LINARegressor((7, 6), max_iter=5, random_state=0).fit(X, Y[:, 0])
+    model = LINARegressor((7, 6), max_iter=5, random_state=0, **PLAIN).fit(X, Y[:, 0])
     model.intercepts_ = [b + 1e4 for b in model.intercepts_]  # every unit is active
     S = model.second_order_importance(X)
     order = np.random.RandomState(3).permutation(len(X))
@@ -69,7 +71,7 @@ def test_quadratic_logit_has_a_closed_form():
 
 
 def test_one_variant_interacts_with_no_other():
-    model = LINARegressor((4,), max_iter=5, random_state=0).fit(X[:, :1], Y[:, 0])
+    model = LINARegressor((4,), max_iter=5, random_state=0, **PLAIN).fit(X[:, :1], Y[:, 0])
     np.testing.assert_array_equal(model.second_order_importance(X[:, :1], kind="swap"), [[0.0]])
     assert model.second_order_importance(X[:, :1], top_k=3).pairs.shape == (0, 2)
 
@@ -126,7 +128,7 @@ def test_data_frames_keep_their_names():
 
 def test_swap_leaves_its_input_alone():
     copy = X.copy()
-    model = LINAClassifier((4,), max_iter=3).fit(X, Y[:, 0] > 1)
+    model = LINAClassifier((4,), max_iter=3, **PLAIN).fit(X, Y[:, 0] > 1)
     swap_interactions(model, X)
     model.second_order_importance(X, kind="swap")
     np.testing.assert_array_equal(X, copy)

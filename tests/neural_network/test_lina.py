@@ -11,7 +11,7 @@ from scipy import sparse
 from sklearn import config_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import accuracy_score, r2_score
-from sklearn.model_selection import KFold, cross_val_score, train_test_split
+from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neural_network import MLPClassifier
 
 from skgenetics.metrics import masked_roc_auc_scorer
@@ -25,7 +25,14 @@ X = RNG.integers(0, 3, size=(120, 6)).astype(np.int8)
 SCORE = X[:, 0] * X[:, 1] + X[:, 2] + RNG.normal(size=120)
 BINARY = (SCORE > 1.5).astype(int)
 TASKS = np.stack([BINARY, X[:, 3] > 0, X[:, 4] > 1], axis=1).astype(int)
-SMALL = {"hidden_layer_sizes": (8,), "max_iter": 20, "random_state": 0}
+PLAIN = {
+    "start": "random",
+    "batch_norm": False,
+    "early_stopping": False,
+    "learning_rate_init": 1e-3,
+    "random_state": 0,
+}
+SMALL = {"hidden_layer_sizes": (8,), "max_iter": 20, **PLAIN}
 
 
 @pytest.mark.parametrize(
@@ -52,7 +59,7 @@ def test_labels_and_shapes_are_those_of_mlp_classifier(y):
     assert set(np.unique(prediction)) <= set(np.unique(y))
     probability = ours.predict_proba(X)
     assert probability.shape == theirs.predict_proba(X).shape
-    np.testing.assert_allclose(ours.predict_log_proba(X), np.log(probability), rtol=1e-5)
+    np.testing.assert_allclose(ours.predict_log_proba(X), np.log(probability), rtol=1e-5, atol=1e-6)
     decision = ours.decision_function(X)
     if y.ndim == 2:
         assert decision.shape == (120, 3)
@@ -82,7 +89,8 @@ def test_logit_is_the_documented_function_of_the_attributes():
         h = np.where(h > 0, h, 0.2 * h)
     A = h @ model.attention_coef_ + model.attention_intercept_
     np.testing.assert_allclose(model.attention(X.astype(float)), A)
-    expected = (A * (X - model.center_)) @ model.task_coef_.T + model.task_intercept_
+    Z = X - model.center_
+    expected = (A * Z) @ model.task_coef_.T + Z @ model.linear_coef_.T + model.task_intercept_
     np.testing.assert_allclose(model.predict(X.astype(float)), expected)
     assert [W.shape for W in model.coefs_] == [(6, 8), (8, 7)]
     assert model.attention_coef_.shape == (7, 6)
@@ -129,7 +137,7 @@ def test_scale_of_features_does_not_matter():
 @pytest.fixture(scope="module")
 def model():
     data = pd.DataFrame(X.astype(float), columns=[f"rs{i}" for i in range(6)])
-    return LINAClassifier((9, 8), max_iter=60, random_state=1).fit(data, TASKS)
+    return LINAClassifier((9, 8), max_iter=60, **{**PLAIN, "random_state": 1}).fit(data, TASKS)
 
 
 @pytest.fixture(scope="module")
@@ -312,17 +320,17 @@ def test_cross_validation_with_gaps():
 
 def test_unconverged_training_says_what_to_change():
     for solver in ("adam", "lbfgs"):
-        model = LINAClassifier((8,), max_iter=3, solver=solver, random_state=0)
+        model = LINAClassifier((8,), **{**PLAIN, "solver": solver, "max_iter": 3})
         with pytest.warns(ConvergenceWarning, match=r"did not converge in 3 iter.*max_iter"):
             model.fit(X, BINARY)
         assert not model.converged_
         assert model.n_iter_ == len(model.loss_curve_) == 3
         assert model.best_loss_ == min(model.loss_curve_)
-    assert LINAClassifier((8,), tol=1.0, random_state=0).fit(X, BINARY).converged_
+    assert LINAClassifier((8,), tol=1.0, **PLAIN).fit(X, BINARY).converged_
 
 
 def test_validation_scores_are_there_only_if_rows_were_held_out():
-    model = LINARegressor((8,), max_iter=3, random_state=0)
+    model = LINARegressor((8,), max_iter=3, **PLAIN)
     assert not hasattr(model.fit(X, SCORE), "validation_scores_")
     model.set_params(early_stopping=True).fit(X, SCORE)
     assert len(model.validation_scores_) == 3
@@ -364,13 +372,12 @@ def test_callbacks_see_every_epoch():
                 self.epochs += 1
                 self.last = fitted_estimator.predict(X)
 
-    for solver, expected in (("adam", 4), ("lbfgs", 0)):
+    for solver in ("adam", "lbfgs"):
         recorder = Recorder()
-        model = LINAClassifier((8,), max_iter=4, solver=solver, random_state=0)
+        model = LINAClassifier((8,), max_iter=4, solver=solver, **PLAIN)
         model.set_callbacks(recorder).fit(X, BINARY)
-        assert recorder.epochs == expected
-        if expected:
-            np.testing.assert_array_equal(recorder.last, model.predict(X))
+        assert recorder.epochs == 4
+        np.testing.assert_array_equal(recorder.last, model.predict(X))
 
 
 def test_warm_start_keeps_precision_and_library():
@@ -418,7 +425,6 @@ class TestBadInput:
             {"class_weight": [None, None]},
             {"solver": "lbfgs", "dropout": 0.1},
             {"solver": "lbfgs", "batch_norm": True},
-            {"solver": "lbfgs", "early_stopping": True},
         ],
     )
     def test_parameters(self, parameters):
@@ -465,16 +471,6 @@ class TestBadInput:
         with pytest.warns(UserWarning, match=r"only one label in columns \[1\]"):
             model = LINAClassifier(**SMALL, class_weight=class_weight).fit(X, y, weight)
         assert np.all(model.predict(X)[:, 1] == label)
-
-    def test_rows_put_aside_without_weight(self):
-        model = LINARegressor(**SMALL, early_stopping=True)
-        _, validation = train_test_split(np.arange(120), test_size=0.1, random_state=0)
-        weight = np.ones(120)
-        weight[validation] = 0
-        with pytest.raises(ValueError, match="sample_weight of the validation rows is zero"):
-            model.fit(X, SCORE, sample_weight=weight)
-        with pytest.raises(ValueError, match="sample_weight of the training rows is zero"):
-            model.fit(X, SCORE, sample_weight=1 - weight)
 
     def test_infinity(self):
         y = SCORE.copy()

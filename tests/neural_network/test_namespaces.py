@@ -8,6 +8,8 @@ from skgenetics.inspection import swap_interactions
 from skgenetics.neural_network import LINAClassifier, LINARegressor
 from tests.arrays import as_numpy
 
+PLAIN = {"start": "random", "batch_norm": False, "early_stopping": False}
+
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 RNG = np.random.default_rng(0)
@@ -46,7 +48,7 @@ def asarray(request):
 
 
 def test_importances_equal_numpy(asarray):
-    model = LINARegressor((7, 6), max_iter=6, random_state=0).fit(X, Y)
+    model = LINARegressor((7, 6), max_iter=6, random_state=0, **PLAIN).fit(X, Y)
     expected = [question(model, X) for question in QUESTIONS]
     lists = [*model.coefs_, *model.intercepts_]
     top = model.second_order_importance(X, top_k=3)
@@ -70,11 +72,11 @@ def test_importances_equal_numpy(asarray):
 def test_partial_fit_equals_numpy(asarray):
     labels = (Y > 1).astype(float)
     labels[::4, 0] = np.nan
-    model = LINAClassifier((7,), batch_norm=True, random_state=0)
+    model = LINAClassifier((7,), random_state=0, **{**PLAIN, "batch_norm": True})
     for _ in range(3):
         model.partial_fit(X, labels)
     expected = model.decision_function(X)
-    other = LINAClassifier((7,), batch_norm=True, random_state=0)
+    other = LINAClassifier((7,), random_state=0, **{**PLAIN, "batch_norm": True})
     with config_context(array_api_dispatch=True):
         for _ in range(3):
             other.partial_fit(asarray(X), asarray(labels))
@@ -84,9 +86,9 @@ def test_partial_fit_equals_numpy(asarray):
 
 def test_predictions_with_strings_are_numpy(asarray):
     names = np.where(Y[:, 0] > 1, "case", "control")
-    expected = LINAClassifier((7,), max_iter=6, random_state=0).fit(X, names).predict(X)
+    expected = LINAClassifier((7,), max_iter=6, random_state=0, **PLAIN).fit(X, names).predict(X)
     with config_context(array_api_dispatch=True):
-        model = LINAClassifier((7,), max_iter=6, random_state=0).fit(asarray(X), names)
+        model = LINAClassifier((7,), max_iter=6, random_state=0, **PLAIN).fit(asarray(X), names)
         prediction = model.predict(asarray(X))
     assert isinstance(prediction, np.ndarray)
     np.testing.assert_array_equal(prediction, expected)

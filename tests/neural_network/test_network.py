@@ -54,7 +54,7 @@ def plain_loss(network, Z, Y, cells, share, loss, slope, alpha, masks):
             h = network.scales[i] * (h - center) / np.sqrt(spread + 1e-5) + network.shifts[i]
         if i < last and masks:
             h = h * masks[i]
-    logit = (h * Z) @ network.task_coef.T + network.task_intercept
+    logit = (h * Z) @ network.task_coef.T + Z @ network.linear_coef.T + network.task_intercept
     if loss == "binary":
         value = np.sum(cells * (np.log(1 + np.exp(logit)) - Y * logit))
     elif loss == "multiclass":
@@ -93,7 +93,7 @@ def test_every_gradient_equals_a_complex_step(loss, batch_norm, hidden, dropout)
     args = (Z, Y, cells, share, loss, 0.2, 0.7, masks)
     assert value == pytest.approx(plain_loss(network, *args), rel=1e-12)
     arrays = network.arrays()
-    assert len(arrays) == len(gradient.arrays()) == 2 * len(hidden) + 4 + 2 * len(network.scales)
+    assert len(arrays) == len(gradient.arrays()) == 2 * len(hidden) + 5 + 2 * len(network.scales)
     for k, slopes in enumerate(array[:, ...] for array in gradient.arrays()):
         assert slopes.shape == arrays[k].shape
         for index in np.ndindex(arrays[k].shape):
@@ -122,7 +122,8 @@ def test_folded_network_equals_the_network_it_folds(batch_norm):
         if batch_norm:
             h = (h - moments[i][0]) / np.sqrt(moments[i][1] + 1e-5)
             h = h * network.scales[i] + network.shifts[i]
-    expected = y_mean + y_scale * ((h * Z) @ network.task_coef.T + network.task_intercept)
+    logit = (h * Z) @ network.task_coef.T + Z @ network.linear_coef.T + network.task_intercept
+    expected = y_mean + y_scale * logit
 
     folded = fold(ModelState(network, moments), Scales(mean, scale, y_mean, y_scale))
     A = forward(folded, X, 0.3).attention

@@ -17,7 +17,8 @@ def load_reference(shared, name):
     depth = sum(key.startswith("W") for key in case)
     weights = [case[f"W{i}"] for i in range(depth)]
     biases = [case[f"b{i}"] for i in range(depth)]
-    return Network(weights, biases, case["K"], case["B"], [], []), float(case["alpha"]), case
+    K, B = case["K"], case["B"]
+    return Network(weights, biases, K, 0 * K, B, [], []), float(case["alpha"]), case
 
 
 def random_network(rng, sizes, d, batch_norm=False):
@@ -30,7 +31,8 @@ def random_network(rng, sizes, d, batch_norm=False):
     biases = [draw(b) for b in sizes[1:]]
     scales = [1 + 0.2 * draw(b) for b in sizes[1:]] if batch_norm else []
     shifts = [0.3 * draw(b) for b in sizes[1:]] if batch_norm else []
-    return Network(weights, biases, draw(d, sizes[0]), draw(d), scales, shifts)
+    K, L = draw(d, sizes[0]), draw(d, sizes[0])
+    return Network(weights, biases, K, L, draw(d), scales, shifts)
 
 
 def naive_logit(network, slope, x, center):
@@ -40,7 +42,8 @@ def naive_logit(network, slope, x, center):
         h = h @ W + b
         if i + 1 < len(network.weights):
             h = np.where(h.real > 0, h, slope * h)
-    return network.task_coef @ (h * (x - center)) + network.task_intercept
+    z = x - center
+    return network.task_coef @ (h * z) + network.linear_coef @ z + network.task_intercept
 
 
 def naive_gates(network, slope, x):

@@ -82,8 +82,8 @@ def test_weights_may_be_none_or_one_number():
     [
         (MMASHRegressor(), ["standardize", "fit_intercept", "include_null", "warm_start"]),
         (MILAGERegressor(), ["polygenic", "standardize_expression", "early_stopping"]),
-        (LINAClassifier(), ["standardize", "batch_norm", "early_stopping", "warm_start"]),
-        (LINARegressor(), ["standardize", "batch_norm", "early_stopping", "warm_start"]),
+        (LINAClassifier(), ["standardize", "early_stopping", "warm_start"]),
+        (LINARegressor(), ["standardize", "early_stopping", "warm_start"]),
         (CovariateAdjustedRegressor(MMASHRegressor()), ["adjust_features"]),
     ],
 )

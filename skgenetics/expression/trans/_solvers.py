@@ -16,7 +16,6 @@ from skgenetics.expression.trans._layers import (
     soft_threshold,
     solve_layers,
 )
-from skgenetics.expression.trans._lbfgs import lbfgs
 from skgenetics.expression.trans._objective import (
     Params,
     TransProblem,
@@ -37,6 +36,7 @@ from skgenetics.expression.trans._targets import (
     spread,
 )
 from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._lbfgs import lbfgs
 from skgenetics.utils._typing import Array
 
 CG_STEPS = 20

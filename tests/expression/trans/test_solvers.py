@@ -12,7 +12,6 @@ from skgenetics.expression.trans._kernel import (
     kernel_root,
 )
 from skgenetics.expression.trans._layers import projected, solve_layers, solve_loadings
-from skgenetics.expression.trans._lbfgs import lbfgs
 from skgenetics.expression.trans._objective import (
     Design,
     Penalties,
@@ -22,6 +21,7 @@ from skgenetics.expression.trans._objective import (
 )
 from skgenetics.expression.trans._solvers import SOLVERS, alternate, gradient_descent, varpro
 from skgenetics.expression.trans._targets import compress, make_targets
+from skgenetics.utils._lbfgs import lbfgs
 from tests.oracles.expression_naive import naive_objective, naive_prediction
 
 

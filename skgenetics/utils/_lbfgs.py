@@ -7,6 +7,7 @@ from skgenetics.utils._arrays import namespace_of
 from skgenetics.utils._typing import Array
 
 MEMORY = 10
+ROUNDING = 1e-14  # of a value, as a share of it
 
 
 class Iterate(NamedTuple):
@@ -14,12 +15,17 @@ class Iterate(NamedTuple):
 
     x: Array
     value: float
+    gradient: Array
     extra: Any
     converged: bool
 
 
 def lbfgs(
-    function: Callable[[Array], tuple[float, Array, Any]], x: Array, *, tol: float
+    function: Callable[[Array], tuple[float, Array, Any]],
+    x: Array,
+    *,
+    tol: float = 0.0,
+    gradient_tol: float | None = None,
 ) -> Iterator[Iterate]:
     """Yield an `Iterate` after every step of L-BFGS (Nocedal and Wright, algorithm 7.4).
 
@@ -30,6 +36,9 @@ def lbfgs(
     x : array
     tol : float
         Stop if a step lowers the value by less than this share of it.
+    gradient_tol : float, optional
+        Stop instead if no derivative is larger in size. Where no step lowers the value any more,
+        the last iterate has then not converged.
     """
     xp = namespace_of(x)
     value, gradient, extra = function(x)
@@ -48,17 +57,24 @@ def lbfgs(
             new_value, new_gradient, new_extra = function(moved)
             if new_value <= value + 1e-4 * step * slope or step < 1e-12 * descent:
                 break
+            # below the rounding of the value the slope decides (Hager and Zhang, 2005)
+            if new_value <= value + ROUNDING * abs(value):
+                new_slope = float(xp.sum(direction * new_gradient))
+                if slope <= new_slope <= -0.9 * slope:
+                    break
             step = step / 2
         descent = descent if pairs else 4 * step
-        if new_value > value:  # no step helps any more
-            yield Iterate(x, value, extra, True)
+        if new_value > value + ROUNDING * abs(value):  # no step helps any more
+            yield Iterate(x, value, gradient, extra, gradient_tol is None)
             return
         change, turn = moved - x, new_gradient - gradient
         if float(xp.sum(change * turn)) > 1e-10 * float(xp.sum(turn * turn)) > 0:
             pairs = [*pairs[1 - MEMORY :], (change, turn)]
         converged = value - new_value <= tol * abs(new_value)
+        if gradient_tol is not None:
+            converged = float(xp.max(xp.abs(new_gradient))) <= gradient_tol
         x, value, gradient, extra = moved, new_value, new_gradient, new_extra
-        yield Iterate(x, value, extra, converged)
+        yield Iterate(x, value, gradient, extra, converged)
         if converged:
             return
 

@@ -1,0 +1,247 @@
+"""Tests of all pairs of columns for a product effect, as pure functions.
+
+For columns z_i, z_j of mean 0 and variance 1 and a target r (n,) of mean 0, all weighted by D,
+
+    S_ij = z_i' diag(D r) z_j
+
+is one product of matrices for a block of pairs. Where z_i and z_j are independent, S_ij / (sd(r)
+sqrt(N)) is standard normal without interaction. Pairs beyond a limit are then tested exactly: the
+coefficient of z_i z_j beside z_i, z_j and a constant, by least squares.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+from skgenetics.utils._arrays import namespace_of, slices, to_numpy
+from skgenetics.utils._typing import Array
+
+BLOCK = 512  # columns of a block of pairs
+MOST_CANDIDATES = 100_000  # pairs of a target that are tested exactly
+EXACT_SIZE = 2**22  # floats of the columns of pairs that are tested exactly at a time
+NEWTON_STEPS = 20  # of the saddle point
+
+
+class PairTests(NamedTuple):
+    """Tests of pairs of columns, in rising order of p."""
+
+    pairs: np.ndarray  # (k, 2), i <= j; i = j is the square of a column
+    coef: np.ndarray  # (k,) coefficient of the product of standardized columns
+    z: np.ndarray  # (k,) coefficient over its standard error
+    p_value: np.ndarray  # (k,)
+    q_value: np.ndarray  # (k,) false discovery rate of the pairs up to this one
+    r2: np.ndarray  # (k,) squared correlation of the two columns
+    n_tests: int
+
+    def take(self, rows: np.ndarray) -> "PairTests":
+        """Return some of the pairs."""
+        return PairTests(*(field[rows] for field in self[:-1]), self.n_tests)
+
+
+def candidate_pairs(
+    columns: Callable[[slice], Array],
+    n_columns: int,
+    targets: Array,
+    limits: np.ndarray,
+    *,
+    block: int = BLOCK,
+    squares: bool = False,
+) -> list[np.ndarray]:
+    """Return, for each target, the pairs (k, 2) with abs(S_ij) beyond its limit, the largest ones.
+
+    Parameters
+    ----------
+    columns : callable
+        From a slice of columns to z (n, width).
+    targets : array (n, d)
+        D r of each target.
+    limits : ndarray (d,)
+    squares : bool
+        Whether pairs of a column with itself count.
+    """
+    xp = namespace_of(targets)
+    kept: list[list[np.ndarray]] = [[] for _ in range(targets.shape[1])]
+    sizes: list[list[np.ndarray]] = [[] for _ in range(targets.shape[1])]
+    for rows in slices(n_columns, block):
+        first = columns(rows)
+        for task in range(targets.shape[1]):
+            weighted = xp.asarray((first * targets[:, task, None]).T, copy=True)
+            for others in slices(n_columns, block):
+                if others.start < rows.start:
+                    continue
+                second = first if others == rows else columns(others)
+                S = xp.abs(weighted @ second)
+                i, j = (to_numpy(index) for index in xp.nonzero(float(limits[task]) < S))
+                if not len(i):
+                    continue
+                S = to_numpy(S)[i, j]
+                i, j = i + rows.start, j + others.start
+                above = i <= j if squares else i < j
+                kept[task].append(np.stack([i[above], j[above]], axis=1))
+                sizes[task].append(S[above])
+            if sum(map(len, sizes[task])) > 2 * MOST_CANDIDATES:
+                _keep_largest(kept[task], sizes[task])
+    for task_pairs, task_sizes in zip(kept, sizes, strict=True):
+        _keep_largest(task_pairs, task_sizes)
+    return [pairs[0] for pairs in kept]
+
+
+def _keep_largest(pairs: list[np.ndarray], sizes: list[np.ndarray]) -> None:
+    """Join the lists into one array each, of MOST_CANDIDATES pairs at most, in place."""
+    joined = np.concatenate([np.empty((0, 2), dtype=np.int64), *pairs])
+    size = np.concatenate([np.empty(0), *sizes])
+    if len(size) > MOST_CANDIDATES:
+        largest = np.sort(np.argpartition(-size, MOST_CANDIDATES)[:MOST_CANDIDATES])
+        joined, size = joined[largest], size[largest]
+    pairs[:], sizes[:] = [joined], [size]
+
+
+def product_tests(
+    columns: Callable[[np.ndarray], np.ndarray],
+    pairs: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    *,
+    n_nuisance: int = 0,
+    mean: np.ndarray | None = None,
+    p_saddle: float = 0.0,
+) -> tuple[np.ndarray, ...]:
+    """Return coefficient, z, p and squared correlation (k,) of pairs of columns, on the host.
+
+    Least squares of the target on a constant, z_i, z_j and z_i z_j, weighted by frequencies. z_i
+    z_j is freed of the other three, t = q'D r / sqrt(s2 q'D q), with N - 4 - `n_nuisance` degrees
+    of freedom. A square has a constant and z_i beside it.
+
+    Parameters
+    ----------
+    columns : callable
+        From indices to z (n, k).
+    pairs : ndarray (k, 2)
+    target : ndarray (n,)
+        Of weighted mean 0; for a label of two classes, label minus probability.
+    weight : ndarray (n,)
+    mean : ndarray (n,), optional
+        Probabilities of a label of two classes: p below `p_saddle` is then replaced by that of a
+        saddle-point approximation, which holds for rare cases and rare alleles.
+    """
+    total = weight.sum()
+    root = np.sqrt(weight / total)[:, None]
+    results = []
+    for part in slices(len(pairs), EXACT_SIZE // len(target)):
+        i, j = pairs[part].T
+        first, second = (np.asarray(columns(index), dtype=np.float64) for index in (i, j))
+        basis = [np.broadcast_to(root, first.shape)]
+        q, r = root * first * second, np.broadcast_to(root * target[:, None], first.shape)
+        r2 = np.einsum("nk,nk,n->k", first, second, weight / total) ** 2
+        for column in (root * first, root * second):
+            for one in basis:  # Gram-Schmidt
+                column = column - one * np.einsum("nk,nk->k", one, column)
+            size = np.sqrt(np.einsum("nk,nk->k", column, column))
+            basis.append(column * np.where(size > 1e-6, 1 / np.maximum(size, 1e-6), 0.0))
+        before = np.einsum("nk,nk->k", q, q)
+        for one in basis:
+            q = q - one * np.einsum("nk,nk->k", one, q)
+            r = r - one * np.einsum("nk,nk->k", one, r)
+        size = np.einsum("nk,nk->k", q, q)
+        usable = size > 1e-6 * np.maximum(before, 1e-12)
+        size = np.where(usable, size, 1.0)
+        score = np.einsum("nk,nk->k", q, r)
+        residual = np.einsum("nk,nk->k", r, r) - score**2 / size
+        freedom = np.maximum(total - 4 - n_nuisance + (i == j), 1)
+        variance = np.maximum(residual, 1e-300) * total / freedom
+        coef = np.where(usable, score / size, 0.0)
+        z = np.where(usable, score * np.sqrt(total) / np.sqrt(variance * size), 0.0)
+        p = 2 * stats.t.sf(np.abs(z), freedom)
+        if mean is not None:
+            for k in np.flatnonzero((p < p_saddle) & usable):
+                direction = q[:, k] / np.where(root[:, 0] > 0, root[:, 0], 1.0)
+                p[k] = saddle_point_p(direction, target + mean, mean, weight)
+        results.append((coef, z, np.where(usable, p, 1.0), r2))
+    if not results:
+        return tuple(np.empty(0) for _ in range(4))
+    return tuple(np.concatenate(column) for column in zip(*results, strict=True))
+
+
+def saddle_point_p(
+    direction: np.ndarray, label: np.ndarray, mean: np.ndarray, weight: np.ndarray
+) -> float:
+    """Return the two-sided p of the score direction'D (label - mean), labels being Bernoulli.
+
+    Lugannani and Rice's formula: with K the cumulant function of the score and t the root of
+    K'(t) = score, w = sign(t) sqrt(2 (t score - K(t))) and u = t sqrt(K''(t)), P(score' > score) =
+    1 - Phi(w + log(u / w) / w).
+    """
+    score = float((weight * direction) @ (label - mean))
+    return min(1.0, sum(_tail(direction, mean, weight, side * abs(score)) for side in (1, -1)))
+
+
+def _tail(q: np.ndarray, mean: np.ndarray, weight: np.ndarray, score: float) -> float:
+    """Return P(score' > score) for a positive score, P(score' < score) for a negative one."""
+    bound = float(weight @ np.where((q > 0) == (score > 0), q * (1 - mean), -q * mean))
+    if abs(score) >= abs(bound) * (1 - 1e-9):
+        return 0.0
+    low, high = (0.0, np.inf) if score > 0 else (-np.inf, 0.0)
+    variance = float(weight @ (q * q * mean * (1 - mean)))
+    t = score / variance
+    for _ in range(NEWTON_STEPS):
+        tilted = special.expit(special.logit(mean) + t * q)
+        slope = float(weight @ (q * (tilted - mean))) - score
+        low, high = (t, high) if slope < 0 else (low, t)
+        step = t - slope / max(float(weight @ (q * q * tilted * (1 - tilted))), 1e-300)
+        if not low < step < high:
+            step = (low + high) / 2 if np.isfinite(low + high) else 2 * t
+        if abs(step - t) < 1e-8 * abs(t):
+            break
+        t = step
+    log_terms = np.logaddexp(np.log1p(-mean), np.log(mean) + t * q) - t * q * mean
+    cumulant = float(weight @ log_terms)
+    curvature = float(weight @ (q * q * tilted * (1 - tilted)))
+    w = np.sign(t) * np.sqrt(max(2 * (t * score - cumulant), 0.0))
+    u = t * np.sqrt(curvature)
+    if abs(w) < 1e-3 or u / w <= 0:
+        return float(stats.norm.sf(abs(score) / np.sqrt(variance)))
+    return float(stats.norm.sf(abs(w + np.log(u / w) / w)))
+
+
+def false_discovery_rates(p: np.ndarray, n_tests: float) -> np.ndarray:
+    """Return Benjamini and Hochberg's q of the smallest p (k,), in rising order, of n_tests."""
+    ratio = p * n_tests / np.arange(1, len(p) + 1)
+    return np.minimum(1.0, np.minimum.accumulate(ratio[::-1])[::-1])
+
+
+def sorted_tests(
+    pairs: np.ndarray, tests: tuple[np.ndarray, ...], keep: np.ndarray, n_tests: int
+) -> PairTests:
+    """Return the `PairTests` of the pairs that `keep` marks."""
+    coef, z, p, r2 = (column[keep] for column in tests)
+    order = np.lexsort((-np.abs(z), p))
+    p = p[order]
+    q = false_discovery_rates(p, n_tests)
+    return PairTests(pairs[keep][order], coef[order], z[order], p, q, r2[order], n_tests)
+
+
+def distinct_pairs(
+    tests: PairTests, columns: Callable[[np.ndarray], np.ndarray], weight: np.ndarray, r2: float
+) -> np.ndarray:
+    """Return the rows of `tests` whose product has no stronger one that it correlates with.
+
+    Two variants in LD with the two of a pair make nearly the same product: of products with a
+    squared correlation above `r2`, only that of the smallest p is returned.
+    """
+    share = weight / weight.sum()
+    chosen: list[int] = []
+    basis = np.empty((len(weight), 0))
+    for row, (i, j) in enumerate(tests.pairs):
+        product = np.prod(np.asarray(columns(np.array([i, j])), dtype=np.float64), axis=1)
+        product = (product - share @ product) * np.sqrt(share)
+        norm = np.sqrt(product @ product)
+        if norm == 0:
+            continue
+        product /= norm
+        if basis.shape[1] and np.max((product @ basis) ** 2) > r2:
+            continue
+        chosen.append(row)
+        basis = np.column_stack([basis, product])
+    return np.array(chosen, dtype=int)
