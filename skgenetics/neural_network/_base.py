@@ -1,5 +1,6 @@
 """What the two estimators share: parameters, validation, and the order of training."""
 
+import copy
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
@@ -92,6 +93,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
     _state: ModelState  # on standardized dosages, from which training goes on
     _scales: Scales
     _optimizer: Adam | None = None  # of partial_fit
+    _rng: np.random.Generator  # of minibatches and dropout, which go on
     _loss: str  # what y asks for, a key of LOSSES
     loss_curve_: list[float]
     validation_scores_: list[float]
@@ -121,7 +123,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         given = X
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume)
-        rng = self._rng = self._rng if resume else self._generator()
+        rng = self._rng = copy.deepcopy(self._rng) if resume else self._generator()
         rows, held_out = self._split(targets, weight, rng)
         if not resume:
             self._scale(X, targets, weight)
@@ -154,7 +156,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         resume = hasattr(self, "_state")
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume, classes=classes, partial=True)
-        rng = self._rng = self._rng if resume else self._generator()
+        rng = self._rng = copy.deepcopy(self._rng) if resume else self._generator()
         rows = np.arange(X.shape[0])
         if not resume:
             self._scale(X, targets, weight)

@@ -4,7 +4,6 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy import stats
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import log_loss
 
@@ -283,14 +282,3 @@ def test_random_numbers_go_on_in_partial_fit():
         losses.append(model.loss_curve_)
     assert losses[0] == losses[1]
     assert len(set(losses[0])) == 3  # other units are left out each time
-
-
-def test_scan_p_values_of_products_are_uniform_without_interaction():
-    from skgenetics.preprocessing._pair_scan import product_tests
-
-    X, y = simulate(9, 400)
-    Z = (X - X.mean(axis=0)) / X.std(axis=0)
-    pairs = np.stack(np.triu_indices(60, 1), axis=1)
-    _, _, p, _ = product_tests(lambda index: Z[:, index], pairs, y - y.mean(), np.ones(400))
-    assert abs(np.mean(p < 0.05) - 0.05) < 0.02
-    assert stats.kstest(p[::7], "uniform").pvalue > 1e-3

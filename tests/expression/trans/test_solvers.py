@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize, rosen, rosen_der
+from scipy.optimize import minimize
 from sklearn.linear_model import Ridge
 
 from skgenetics.expression.trans._kernel import (
@@ -21,7 +21,6 @@ from skgenetics.expression.trans._objective import (
 )
 from skgenetics.expression.trans._solvers import SOLVERS, alternate, gradient_descent, varpro
 from skgenetics.expression.trans._targets import compress, make_targets
-from skgenetics.utils._lbfgs import lbfgs
 from tests.oracles.expression_naive import naive_objective, naive_prediction
 
 
@@ -63,15 +62,6 @@ def test_the_kernel_is_a_sum_over_variants(tensor):
     np.testing.assert_allclose(kernel @ inverse, root, atol=1e-10)
     genotypes = CenteredGenotypes(X, scale)
     np.testing.assert_allclose(genotypes @ (genotypes.T @ np.eye(10)), kernel, atol=1e-12)
-
-
-def test_lbfgs_finds_the_minimum_of_rosenbrock():
-    def function(x):
-        return rosen(x), rosen_der(x), None
-
-    state = last(lbfgs(function, np.array([-1.2, 1.0, 0.5]), tol=1e-12))
-    assert state.converged
-    np.testing.assert_allclose(state.x, 1, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,91 @@
+"""The scan of pairs: least squares, exact tails of rare cases, every pair once."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from skgenetics.preprocessing._pair_scan import (
+    candidate_pairs,
+    false_discovery_rates,
+    product_tests,
+    saddle_point_p,
+)
+
+
+def genotypes(seed, n=400, m=30):
+    rng = np.random.default_rng(seed)
+    X = rng.binomial(2, rng.uniform(0.2, 0.5, m), size=(n, m))
+    return (X - X.mean(axis=0)) / X.std(axis=0), rng
+
+
+def test_tests_equal_least_squares():
+    Z, rng = genotypes(0)
+    weight = rng.integers(1, 4, 400).astype(float)
+    y = Z[:, 0] * Z[:, 1] + rng.normal(size=400)
+    y -= weight @ y / weight.sum()
+    pairs = np.array([[0, 1], [2, 5], [3, 3]])
+    coef, z, p, r2 = product_tests(lambda index: Z[:, index], pairs, y, weight)
+    rows = np.repeat(np.arange(400), weight.astype(int))
+    for k, (i, j) in enumerate(pairs):
+        design = [np.ones(400), Z[:, i], Z[:, i] * Z[:, j]]
+        if i != j:
+            design.insert(2, Z[:, j])
+        A, b = np.column_stack(design)[rows], y[rows]
+        solution, residual, *_ = np.linalg.lstsq(A, b)
+        freedom = len(b) - A.shape[1]
+        error = np.sqrt(np.linalg.inv(A.T @ A)[-1, -1] * residual[0] / freedom)
+        assert coef[k] == pytest.approx(solution[-1], rel=1e-8)
+        assert z[k] == pytest.approx(solution[-1] / error, rel=1e-8)
+        assert p[k] == pytest.approx(2 * stats.t.sf(abs(z[k]), freedom), rel=1e-6)
+    assert r2[2] == pytest.approx(np.mean(Z[rows, 3] ** 2) ** 2)
+
+
+def test_p_is_uniform_without_interaction():
+    Z, rng = genotypes(1, m=60)
+    y = Z[:, :20] @ rng.normal(size=20) + rng.normal(size=400)
+    pairs = np.stack(np.triu_indices(60, 1), axis=1)
+    _, _, p, _ = product_tests(lambda index: Z[:, index], pairs, y - y.mean(), np.ones(400))
+    assert abs(np.mean(p < 0.05) - 0.05) < 0.02
+    assert stats.kstest(p[::7], "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("squares", [False, True])
+def test_every_pair_beyond_the_limit_is_a_candidate(squares):
+    Z, rng = genotypes(2)
+    targets = rng.normal(size=(400, 2))
+    limits = np.array([25.0, 30.0])
+    found = candidate_pairs(lambda part: Z[:, part], 30, targets, limits, block=7, squares=squares)
+    for task in range(2):
+        S = np.abs((Z * targets[:, task, None]).T @ Z)
+        expected = np.argwhere(np.triu(limits[task] < S, 0 if squares else 1))
+        assert sorted(map(tuple, found[task])) == sorted(map(tuple, expected))
+        assert len(expected) > 10
+
+
+def test_the_tail_of_rare_cases_is_that_of_the_exact_distribution():
+    """A score of two values is a sum of two binomials, whose distribution can be written out."""
+    n_few, n_many, share = 30, 2000, 0.01
+    q = np.concatenate([np.full(n_few, 1.0), np.full(n_many, -n_few / n_many)])
+    mean = np.full(len(q), share)
+    few, many = np.arange(n_few + 1), np.arange(101)
+    probability = np.outer(stats.binom.pmf(few, n_few, share), stats.binom.pmf(many, n_many, share))
+    score = few[:, None] * 1.0 - many * n_few / n_many
+    label = np.zeros(len(q))
+    label[:4] = 1.0
+    label[n_few : n_few + 20] = 1.0
+    observed = q @ (label - mean)
+    exact = probability[score >= observed - 1e-9].sum()
+    exact += probability[score > observed + 1e-9].sum()  # a continuous tail counts half of a point
+    p = saddle_point_p(q, label, mean, np.ones(len(q)))
+    normal = 2 * stats.norm.sf(observed / np.sqrt(share * (1 - share) * (q @ q)))
+    assert 0.3 < p / (exact / 2) < 3
+    assert normal < 1e-3 * p
+
+
+def test_false_discovery_rates_are_those_of_benjamini_and_hochberg():
+    p = np.sort(np.random.default_rng(0).uniform(size=50) ** 2)
+    expected = stats.false_discovery_control(p)
+    np.testing.assert_allclose(false_discovery_rates(p, 50), expected)
+    np.testing.assert_allclose(
+        false_discovery_rates(p[:5], 50)[0], (p[:5] * 50 / range(1, 6)).min()
+    )
