@@ -123,7 +123,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         given = X
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume)
-        rng = self._rng = copy.deepcopy(self._rng) if resume else self._generator()
+        rng = self._rng = self._generator(resume)
         rows, held_out = self._split(targets, weight, rng)
         if not resume:
             self._scale(X, targets, weight)
@@ -156,7 +156,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         resume = hasattr(self, "_state")
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
         targets = self._encode(y, weight, new=not resume, classes=classes, partial=True)
-        rng = self._rng = copy.deepcopy(self._rng) if resume else self._generator()
+        rng = self._rng = self._generator(resume)
         rows = np.arange(X.shape[0])
         if not resume:
             self._scale(X, targets, weight)
@@ -362,8 +362,10 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         """Return what the training minimizes."""
         return Objective(self._loss, self._slope(), self.coef_alpha, self.attention_alpha)
 
-    def _generator(self) -> np.random.Generator:
-        """Return a generator of random numbers that follows random_state."""
+    def _generator(self, resume: bool) -> np.random.Generator:
+        """Return a generator that follows random_state, or goes on from an earlier call."""
+        if resume:
+            return copy.deepcopy(self._rng)
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         return np.random.default_rng(seed)
 

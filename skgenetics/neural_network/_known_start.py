@@ -379,9 +379,9 @@ def find_pairs(problem: Problem, kinds: Sequence[str], limit: int) -> list[np.nd
         for task, table in enumerate(tests):
             new = table.pairs[table.p_value <= last]
             old = set(map(tuple, pairs[task].tolist()))
-            new = [pair for pair in new.tolist() if tuple(pair) not in old]
-            if new:
-                pairs[task], grown = np.concatenate([pairs[task], new]), True
+            fresh = [pair for pair in new.tolist() if tuple(pair) not in old]
+            if fresh:
+                pairs[task], grown = np.concatenate([pairs[task], fresh]), True
         if not grown:
             break
         pairs = placeable(pairs)

@@ -37,7 +37,8 @@ class PairTests(NamedTuple):
 
     def take(self, rows: np.ndarray) -> "PairTests":
         """Return some of the pairs."""
-        return PairTests(*(field[rows] for field in self[:-1]), self.n_tests)
+        fields = {name: getattr(self, name)[rows] for name in self._fields[:-1]}
+        return self._replace(**fields)
 
 
 def candidate_pairs(
