@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import linalg, sparse, stats
+from scipy import linalg, sparse, special
 
 from skgenetics.neural_network._linear_model import (
     Effects,
@@ -21,14 +21,14 @@ from skgenetics.neural_network._linear_model import (
 )
 from skgenetics.neural_network._objective import LOSSES, mean_logit
 from skgenetics.neural_network._training import Samples, row_chunks
-from skgenetics.preprocessing._pair_scan import (
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._pair_scan import (
     PairTests,
     candidate_pairs,
     distinct_pairs,
     product_tests,
     sorted_tests,
 )
-from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
 GRAM_COLUMNS = 6000  # columns whose matrix of inner products is held and decomposed
@@ -335,7 +335,7 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
     residual = residual - np.sum(D * residual, axis=0) / total
     targets = D * residual
     sd = np.sqrt(np.sum(D * residual**2, axis=0) / total)
-    limits = np.maximum(0.9 * stats.norm.isf(SCREEN / 2) * sd * np.sqrt(total), 1e-300)
+    limits = np.maximum(-0.9 * special.ndtri(SCREEN / 2) * sd * np.sqrt(total), 1e-300)
     like = problem.Y
     moved = move_to(targets, namespace_of(like), device_of(like), like.dtype)
     found = candidate_pairs(block, m, moved, limits, squares=True)

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 from skgenetics.utils._arrays import namespace_of, slices, to_numpy
 from skgenetics.utils._typing import Array
@@ -154,7 +154,7 @@ def product_tests(
         variance = np.maximum(residual, 1e-300) * total / freedom
         coef = np.where(usable, score / size, 0.0)
         z = np.where(usable, score * np.sqrt(total) / np.sqrt(variance * size), 0.0)
-        p = 2 * stats.t.sf(np.abs(z), freedom)
+        p = 2 * special.stdtr(freedom, -np.abs(z))
         if mean is not None:
             for k in np.flatnonzero((p < p_saddle) & usable):
                 direction = q[:, k] / np.where(root[:, 0] > 0, root[:, 0], 1.0)
@@ -202,8 +202,8 @@ def _tail(q: np.ndarray, mean: np.ndarray, weight: np.ndarray, score: float) -> 
     w = np.sign(t) * np.sqrt(max(2 * (t * score - cumulant), 0.0))
     u = t * np.sqrt(curvature)
     if abs(w) < 1e-3 or u / w <= 0:
-        return float(stats.norm.sf(abs(score) / np.sqrt(variance)))
-    return float(stats.norm.sf(abs(w + np.log(u / w) / w)))
+        return float(special.ndtr(-abs(score) / np.sqrt(variance)))
+    return float(special.ndtr(-abs(w + np.log(u / w) / w)))
 
 
 def false_discovery_rates(p: np.ndarray, n_tests: float) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skgenetics.preprocessing._pair_scan import (
+from skgenetics.utils._pair_scan import (
     candidate_pairs,
     false_discovery_rates,
     product_tests,
