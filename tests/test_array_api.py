@@ -122,6 +122,7 @@ MULTITRAIT = {
     "mmash": MMASHRegressor(polygenic=0),
     "mmash, background": MMASHRegressor(polygenic=0.3, residual_covariance="low_rank"),
     "mmash, random order": MMASHRegressor(polygenic=0, update_order="random", random_state=0),
+    "mmash, single effects": MMASHRegressor(solver="single_effects", polygenic=0),
 }
 
 

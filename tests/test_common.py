@@ -39,7 +39,8 @@ ESTIMATORS = [
     MILAGERegressor(2, solver="gd", init="random", max_iter=100, random_state=0),
     MILAGERegressor(1, variant_penalty="l1", loading_penalty="l1", max_iter=5, random_state=0),
     MMASHRegressor(),
-    MMASHRegressor(residual_covariance="low_rank", polygenic=0, update_order="evidence"),
+    MMASHRegressor(residual_covariance="low_rank", polygenic=0, update_order="sequential"),
+    MMASHRegressor(solver="single_effects", polygenic=0),
     MMASHRegressor(covariances="both", residual_covariance="diagonal", polygenic=0.3),
 ]
 

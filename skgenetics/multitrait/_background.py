@@ -85,13 +85,15 @@ class Relationship:
         ).x
         return float(np.exp(best)), loss_and_noise(best)[1]
 
-    def left_out_errors(self, background: Background) -> np.ndarray:
+    def left_out_errors(self, background: Background | None) -> np.ndarray:
         """Return (J,) the mean squared error of leave-one-out predictions by the background alone.
 
         It is relative to that of the trait's mean. A row's error is (QY)_i / Q_ii, with the
         projection on the intercept in Q. Missing cells count as their trait's mean.
         """
         design, n_samples = self.design, self.design.n_samples
+        if background is None:
+            return np.ones(design.n_traits)
         projected = 1 / n_samples if design.centered else 0.0
         Y = to_numpy(design.Y)
         by_background = background.host_precision @ Y / (background.diagonal - projected)[:, None]

@@ -98,13 +98,28 @@ class Design(ABC):
         """Return what `restore` needs besides the effects."""
         return None
 
-    def marginal_scores(self) -> np.ndarray:
-        """Return X'QY (P, J) on the host; the residual starts anew."""
+    @abstractmethod
+    def gram_columns(self, variants: np.ndarray) -> np.ndarray:
+        """Return X'Qx_p (P, k) of k variants on the host."""
+
+    def scores(self) -> np.ndarray:
+        """Return X'QE (P, J) on the host; 0 for variants that do not vary."""
         scores = np.zeros((len(self.squared_norm), self.n_traits))
-        self.start(scores)
         for block in self.blocks:
             scores[block] = self.score(self.columns(block))
         return scores
+
+    def marginal_scores(self) -> np.ndarray:
+        """Return X'QY (P, J) on the host; the residual starts anew."""
+        self.start(np.zeros((len(self.squared_norm), self.n_traits)))
+        return self.scores()
+
+    def shift(self, change: np.ndarray) -> None:
+        """Change the effects by `change` (P, J); blocks in which nothing changes cost nothing."""
+        for block in self.blocks:
+            if np.any(change[block]):
+                self.move(self.columns(block), change[block])
+        self.settle()
 
 
 def blocks_of(order: np.ndarray, block_size: int) -> list[Block]:

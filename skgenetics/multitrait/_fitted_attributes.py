@@ -12,6 +12,13 @@ from skgenetics.multitrait._genotype_design import GenotypeDesign, intercept
 from skgenetics.multitrait._posterior import deviations_and_sign_rates
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._problem import FittedUnits
+from skgenetics.multitrait._single_effect_results import (
+    MultitraitCredibleSet,
+    credible_sets,
+    ld_of,
+    summarize_effects,
+    variant_probabilities,
+)
 from skgenetics.multitrait.solvers import State
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of
 from skgenetics.utils._typing import Array
@@ -33,6 +40,9 @@ class FittedAttributes:
     centered: bool
     polygenic: float
     """delta."""
+    coverage: float
+    """Of credible sets."""
+    min_purity: float
 
     def __call__(self, state: State) -> dict[str, Any]:
         """Return the attributes, those that methods need included, by name."""
@@ -55,7 +65,8 @@ class FittedAttributes:
             "_units": FittedUnits(self.data.genotypes.inverse_sd, self.unit, self.data.modeled),
         }
         del effects
-        return attributes | {"coef_": coef} | self.probabilities(state)
+        told = self.effects_of(state) if state.single_effects() else self.probabilities(state)
+        return attributes | {"coef_": coef} | told
 
     @property
     def unit(self) -> np.ndarray:
@@ -119,6 +130,33 @@ class FittedAttributes:
             [self.data.modeled.embedded_matrix(F @ F.T, unit) for F in self.prior.factors]
         )
 
+    def effects_of(self, state: State) -> dict[str, Any]:
+        """Return what single effects say of the variants, and their credible sets."""
+        effects, design = state.single_effects(), self.design
+        summaries = summarize_effects(effects, design, self.prior, state.weights, state.covariance)
+        told = variant_probabilities(effects, summaries, len(design.squared_norm))
+        unit = np.zeros(len(self.data.traits.mean))
+        unit[self.data.modeled.columns] = self.unit
+        columns = self.data.modeled.columns
+        sets = credible_sets(
+            effects,
+            summaries,
+            ld_of(design),
+            self.unit,
+            coverage=self.coverage,
+            min_purity=self.min_purity,
+        )
+        lfsr = told["lfsr"]
+        lfsr[:, self.unit == 0] = 1.0
+        return {
+            "responsibilities_": state.take_responsibilities(),
+            "pip_": told["pip"],
+            "lfsr_": self.embedded(lfsr, fill=1.0),
+            "coef_sd_": self.per_allele(told["sd"]),
+            "credible_sets_": [of_all_traits(found, columns, len(unit)) for found in sets],
+            "n_effects_": float(sum(effect.presence for effect in effects)),
+        }
+
     def probabilities(self, state: State) -> dict[str, np.ndarray]:
         """Return responsibilities, PIPs, deviations and local false sign rates.
 
@@ -140,6 +178,18 @@ class FittedAttributes:
             "lfsr_": lfsr,
             "coef_sd_": self.per_allele(sd),
         }
+
+
+def of_all_traits(
+    found: MultitraitCredibleSet, columns: np.ndarray, n_traits: int
+) -> MultitraitCredibleSet:
+    """Return a credible set with its values for all J traits; no effect on those not modeled."""
+    spread = found.copy()
+    for name in ("effect", "effect_sd", "lfsr", "nonzero"):
+        values = np.full(n_traits, 1.0 if name == "lfsr" else 0.0)
+        values[columns] = found[name]
+        spread[name] = values
+    return spread
 
 
 def attributes_beside(X: Array, attributes: dict[str, Any], *, one_trait: bool) -> dict[str, Any]:

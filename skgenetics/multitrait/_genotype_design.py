@@ -201,6 +201,14 @@ class GenotypeDesign(Design):
         self.residual, self.refined = self.array(filled.residual), self.array(filled.refined)
         return filled.covariance, filled.log_volume
 
+    def gram_columns(self, variants: np.ndarray) -> np.ndarray:
+        """Return X'Qx_p (P, k) of k variants on the host."""
+        chosen = self.weigh(self.precise(self.standardized(variants)))
+        products = np.zeros((len(self.squared_norm), len(variants)))
+        for block in self.blocks:
+            products[block] = to_numpy(self.standardized(block).T @ chosen)
+        return products
+
     def fitted(self, effects: np.ndarray) -> Array:
         """Return X effects (n, J), of all effects (P, J)."""
         fitted = 0.0 * self.Y

@@ -42,6 +42,14 @@ from skgenetics.utils._parameters import (
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
 
+ONLY_SOMETIMES = (
+    "residual_factors_",
+    "residual_noise_",
+    "n_components_",
+    "credible_sets_",
+    "n_effects_",
+)
+
 
 class Arrays(Anything):
     """An array or a list, checked once its shape is known; not a single word."""
@@ -65,6 +73,13 @@ class MMASHRegressor(
 
     Parameters
     ----------
+    solver : {"coordinate_ascent", "single_effects"}, default="coordinate_ascent"
+        "coordinate_ascent" lets every variant act, each with the mixture as its prior: for
+        predictions, and for effects of variants that hardly correlate. In LD it cannot say which
+        of the correlated variants acts; `pip_` and `lfsr_` are then too sure. "single_effects"
+        sums up to `max_effects` effects, each of one variant that is not known and of one
+        vector of effects on the traits drawn from the mixture (the model of mvSuSiE): for
+        fine-mapping of a locus, with `credible_sets_` that say which traits each set acts on.
     covariances : str, list of str or array-like of shape (K, J, J), default="canonical"
         U. "canonical": effects independent between traits, on one trait alone, of correlation .25,
         .5 and .75, and the same for all traits, in units of the traits' deviations.
@@ -107,6 +122,12 @@ class MMASHRegressor(
     update_order : {"sequential", "random", "evidence"}, default="evidence"
         Order of the variants in a sweep: by column, drawn once, or strongest first. In LD, the
         first of several correlated variants takes their effect.
+    max_effects : int, default=10
+        Largest number of effects that "single_effects" looks for.
+    coverage : float, default=0.95
+        Probability that a credible set holds the causal variant, with "single_effects".
+    min_purity : float, default=0.5
+        Smallest absolute correlation of two variants of a set.
     max_iter : int, default=1000
         Largest number of sweeps over the variants.
     tol : float, default=1e-2
@@ -129,8 +150,15 @@ class MMASHRegressor(
         P(beta >= 0), the point mass counting on both sides. 1 for variants that do not vary.
     pip_ : array of shape (n_variants,)
         Probability that the variant has an effect on any trait, beyond the background.
+    credible_sets_ : list of dict
+        Only with "single_effects". Of each effect that is more likely there than not: variants
+        (most probable first), alpha, coverage, min_abs_r, mean_abs_r, log10_bf, probability (that
+        the effect is there), and per trait effect and effect_sd (in units of y per SD of the
+        variant), lfsr, and nonzero (the probability that the effect on the trait is not 0).
+    n_effects_ : float
+        Expected number of effects; only with "single_effects".
     weights_ : array of shape (T,)
-        pi.
+        pi. With "single_effects": of each of the effects.
     component_names_ : list of str
         "null", then "covariance x scale".
     covariances_ : array of shape (K, n_traits, n_traits)
@@ -195,6 +223,7 @@ class MMASHRegressor(
     """
 
     _constraints: ClassVar[Constraints] = {
+        "solver": [Option(*SOLVERS)],
         "covariances": [
             Option("canonical", "data_driven", "both"),
             Arrays("a list of names or an array (K, J, J)"),
@@ -215,6 +244,9 @@ class MMASHRegressor(
         "null_pseudocounts": [Number(low=0, closed="left")],
         "weight_threshold": [Number(low=0, high=1, closed="left")],
         "update_order": [Option("sequential", "random", "evidence")],
+        "max_effects": [Integer(low=1)],
+        "coverage": [Number(low=0, high=1, closed="neither")],
+        "min_purity": [Number(low=0, high=1, closed="both")],
         "max_iter": [Integer(low=1)],
         "tol": [Number(low=0, closed="left")],
         "warm_start": [Flag()],
@@ -224,6 +256,7 @@ class MMASHRegressor(
     def __init__(
         self,
         *,
+        solver: str = "coordinate_ascent",
         covariances: str | list[str] | ArrayLike = "canonical",
         scales: ArrayLike | None = None,
         weights: ArrayLike | None = None,
@@ -238,11 +271,15 @@ class MMASHRegressor(
         null_pseudocounts: float = 10.0,
         weight_threshold: float = 1e-8,
         update_order: str = "evidence",
+        max_effects: int = 10,
+        coverage: float = 0.95,
+        min_purity: float = 0.5,
         max_iter: int = 1000,
         tol: float = 1e-2,
         warm_start: bool = False,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
+        self.solver = solver
         self.covariances = covariances
         self.scales = scales
         self.weights = weights
@@ -257,6 +294,9 @@ class MMASHRegressor(
         self.null_pseudocounts = null_pseudocounts
         self.weight_threshold = weight_threshold
         self.update_order = update_order
+        self.max_effects = max_effects
+        self.coverage = coverage
+        self.min_purity = min_purity
         self.max_iter = max_iter
         self.tol = tol
         self.warm_start = warm_start
@@ -454,7 +494,7 @@ class MMASHRegressor(
 
     def _run(self, data: Data, X: Array, y: ArrayLike, given: Any = None) -> "MMASHRegressor":
         """Run the solver, set the fitted attributes beside X; callbacks score by X as given."""
-        solver, one_trait = SOLVERS["coordinate_ascent"], np.ndim(y) == 1
+        solver, one_trait = SOLVERS[self.solver], np.ndim(y) == 1
         start = warm_start_of(self, data)
         problem = make_problem(self, data, start)
         design, delta, problem = choose_design(
@@ -464,8 +504,16 @@ class MMASHRegressor(
             problem,
             delta_before=None if start is None else start.polygenic,
         )
-        fitted = FittedAttributes(problem.prior, design, data, self.fit_intercept, delta)
-        for name in ("residual_factors_", "residual_noise_", "n_components_"):
+        fitted = FittedAttributes(
+            problem.prior,
+            design,
+            data,
+            self.fit_intercept,
+            delta,
+            self.coverage,
+            self.min_purity,
+        )
+        for name in ONLY_SOMETIMES:
             self.__dict__.pop(name, None)
         bounds: list[float] = []
         modeled = data.modeled

@@ -6,7 +6,10 @@ from itertools import pairwise
 import numpy as np
 
 from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.multitrait.solvers import VariantPosterior
+from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture
+from skgenetics.multitrait.solvers._variant_updates import update_block
 from skgenetics.utils._arrays import slices
 from skgenetics.utils._numba import kernel
 
@@ -102,6 +105,55 @@ def deviations_and_sign_rates(
         sd[rows] = np.sqrt(np.maximum(second - posterior.effects[rows] ** 2, 0.0))
         lfsr[rows] = np.minimum(np.minimum(low, high), 1.0)
     return sd, lfsr
+
+
+def posterior_of_slabs(
+    scores: np.ndarray,
+    squared_norm: np.ndarray,
+    prior: Prior,
+    shares: np.ndarray,
+    covariance: ResidualCovariance,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what is known of variants that carry an effect of the mixture's slabs.
+
+    Parameters
+    ----------
+    scores, squared_norm : array (P, J), (P,)
+        g = x_p'Q R, and d.
+    shares : array (T',)
+        Weights of the slabs, which sum to 1.
+
+    Returns
+    -------
+    mean, second, low, high, nonzero : array (P, J)
+        Posterior means, second moments, P(beta <= 0), P(beta >= 0) and P(beta != 0).
+    """
+    slabs = prior._replace(has_null=False)
+    components = slabs.whitened(covariance)
+    mean, change, partial = (np.zeros_like(scores) for _ in range(3))
+    alpha = np.empty((len(scores), len(shares)))
+    update_block(
+        (np.empty(0), np.ascontiguousarray(scores), squared_norm),
+        tuple(make_mixture(components, shares, covariance)),
+        (mean, change, alpha, partial, np.empty(len(scores))),
+        False,
+        np.empty((0, 0)),
+    )
+    second, low, high = (np.zeros_like(scores) for _ in range(3))
+    reaches = reached_traits(prior)
+    summarize(
+        scores @ covariance.whitener,
+        squared_norm,
+        alpha,
+        tuple(components),
+        components.basis @ covariance.root,
+        reaches,
+        second,
+        low,
+        high,
+    )
+    by_covariance = alpha.reshape(len(scores), len(reaches), -1).sum(axis=2)
+    return mean, second, low, high, by_covariance @ reaches
 
 
 def reached_traits(prior: Prior) -> np.ndarray:

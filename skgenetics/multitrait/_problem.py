@@ -94,9 +94,13 @@ def make_problem(model: Any, data: Data, start: Start | None) -> Problem:
     effects = None
     if start is not None:
         effects = start.effects(data.genotypes.inverse_sd, data.modeled)
+    weights = starting_weights(model, prior.n_weights, start)
+    shares = weights[int(prior.has_null) :]
     return Problem(
         prior=prior,
-        weights=starting_weights(model, prior.n_weights, start),
+        weights=weights,
+        max_effects=model.max_effects,
+        slab_shares=shares / max(shares.sum(), 1e-300),
         learn_weights=model.weights is None,
         null_pseudocounts=float(model.null_pseudocounts),
         weight_threshold=model.weight_threshold,

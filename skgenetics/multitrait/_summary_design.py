@@ -77,23 +77,29 @@ class SummaryDesign(Design):
 
     def start(self, effects: np.ndarray) -> None:
         """Set X'(Y - XB) that belongs to `effects` (P, J)."""
-        self.effects, self.scores = np.zeros_like(effects), self.cross_products.copy()
+        self.effects, self.residual_scores = np.zeros_like(effects), self.cross_products.copy()
         for block in self.blocks:
             self.move(self.columns(block), effects[block])
 
     def score(self, columns: Rows) -> np.ndarray:
         """Return X_B'(Y - XB)."""
-        return self.scores[columns[1]]
+        return self.residual_scores[columns[1]]
 
     def move(self, columns: Rows, change: np.ndarray) -> None:
         """Change the effects of a block by `change` (b, J)."""
         rows, block = columns
         self.effects[block] += change
-        self.scores = self.scores - self.norm * to_numpy(rows.T @ self.beside(change))
+        self.residual_scores = self.residual_scores - self.norm * to_numpy(
+            rows.T @ self.beside(change)
+        )
+
+    def gram_columns(self, variants: np.ndarray) -> np.ndarray:
+        """Return X'x_p (P, k) of k variants on the host."""
+        return self.norm * to_numpy(self.columns(variants)[0]).T
 
     def square(self) -> np.ndarray:
         """Return (Y - XB)'(Y - XB)."""
-        square = self.total - self.effects.T @ (self.cross_products + self.scores)
+        square = self.total - self.effects.T @ (self.cross_products + self.residual_scores)
         if not np.all(np.diag(square) > 0):
             raise ValueError(
                 "The effects explain more than the variance of the traits: z does not fit ld. Is "

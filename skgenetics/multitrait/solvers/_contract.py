@@ -36,6 +36,10 @@ class Problem(NamedTuple):
     """C (J, J), N -> the Sigma that maximizes the bound given C; None: Sigma is held."""
     effects: np.ndarray | None = None
     """(P, J) posterior means to start from; None: 0."""
+    max_effects: int = 10
+    """L, of a solver that sums single effects."""
+    slab_shares: np.ndarray | None = None
+    """(T',) w of such a solver before the data are seen, without the null."""
 
 
 class VariantPosterior(NamedTuple):
@@ -48,6 +52,19 @@ class VariantPosterior(NamedTuple):
     squared_norm: np.ndarray
     """(P,) d = x_p'Q x_p."""
     covariance: ResidualCovariance
+
+
+class EffectPosterior(NamedTuple):
+    """What a solver that sums effects says of one of them."""
+
+    alpha: np.ndarray
+    """(P,) probability of each variant to carry the effect, if there is one."""
+    scores: np.ndarray
+    """(P, J) x_p'Q R, with the residual of all other effects."""
+    log_bf: float
+    """log Bayes factor of the effect against none."""
+    presence: float
+    """Probability that there is such an effect."""
 
 
 class State(Protocol):
@@ -79,10 +96,15 @@ class State(Protocol):
     def take_responsibilities(self) -> np.ndarray:
         """Return alpha (P, T) of all components, once per state: they are large."""
 
+    def single_effects(self) -> list[EffectPosterior]:
+        """Return the effects of a solver that sums them."""
+
 
 class Solver:
     """Base of the solvers, which keep no state of a fit."""
 
+    sums_effects: ClassVar[bool] = False
+    """Whether the model is a sum of single effects: credible sets then follow from each."""
     uses_order: ClassVar[bool] = False
     """Whether it updates the variants in the order of the design's blocks, so that `update_order`
     applies; it must then define `log_evidence`."""

@@ -17,7 +17,12 @@ import numpy as np
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._priors import Components, Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
-from skgenetics.multitrait.solvers._contract import Problem, Solver, VariantPosterior
+from skgenetics.multitrait.solvers._contract import (
+    EffectPosterior,
+    Problem,
+    Solver,
+    VariantPosterior,
+)
 from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
 from skgenetics.multitrait.solvers._weights import log_weight_prior, updated_weights
 
@@ -126,6 +131,10 @@ class SweepState:
         """Return the alpha (P, T) of all components, once: the next sweep makes them anew."""
         return self.posterior.take_responsibilities(self.indices, len(self.weights))
 
+    def single_effects(self) -> list[EffectPosterior]:
+        """Return nothing: variants have a posterior each."""
+        return []
+
 
 class CoordinateAscent(Solver):
     """Updates of one variant after the other; see the module."""
@@ -145,12 +154,11 @@ class CoordinateAscent(Solver):
         design.impute(problem.covariance)
         for block in design.blocks:
             score, d = design.score(design.columns(block)), design.squared_norm[block]
-            orthogonal = np.zeros(len(d) * (len(d) - 1) // 2)
             evidence, scratch = np.empty_like(d), [np.zeros_like(score) for _ in range(3)]
             effects, change, partial_scores = scratch
             alpha = np.empty((len(d), len(problem.weights)))
             update_block(
-                (orthogonal, score, d),
+                (np.empty(0), score, d),
                 tuple(mixture),
                 (effects, change, alpha, partial_scores, evidence),
                 False,

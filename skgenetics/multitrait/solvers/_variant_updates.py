@@ -32,7 +32,7 @@ NEGLIGIBLE = 1e-13  # a smaller responsibility adds nothing to the second moment
 class BlockData(NamedTuple):
     """What the data say of the variants of a block."""
 
-    gram: np.ndarray  # (b (b - 1) / 2,) lower triangle of X_B'QX_B, row after row
+    gram: np.ndarray  # (b (b - 1) / 2,) lower triangle of X_B'QX_B, row after row; or () for 0
     score: np.ndarray  # (b, J) X_B'QR with the residual R before the block
     squared_norm: np.ndarray  # (b,) d, the diagonal of X_B'QX_B
 
@@ -109,7 +109,8 @@ def update_block(
 
         for j in range(n_traits):
             g[j] = block.score[i, j] + d * effects[i, j]
-        remove_earlier_changes(gram, change, i, g)
+        if len(gram) > 0:
+            remove_earlier_changes(gram, change, i, g)
         posterior.partial_scores[i] = g
         multiply_rows(g, mixture.to_eigenbasis, z)
         for m in range(n_vectors):

@@ -1,0 +1,161 @@
+"""What a sum of single effects says: sets of variants, and the traits that each effect acts on."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
+from skgenetics.loci._ld import LD, DenseLD, GenotypeLD
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._genotype_design import GenotypeDesign
+from skgenetics.multitrait._posterior import posterior_of_slabs
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait.solvers import EffectPosterior
+
+SUMMED = 1e-10  # of alpha: variants below it say nothing of an effect
+REPORTED_PRESENCE = 0.5  # of an effect whose set is reported
+
+
+class MultitraitCredibleSet(CredibleSet):
+    """A credible set of an effect on several traits.
+
+    An entry of the attribute ``credible_sets_`` of an estimator, a dict with the items of
+    :class:`CredibleSet` and these, each an array (n_traits,) but the first.
+    """
+
+    probability: float
+    """Probability that there is such an effect."""
+    effect: np.ndarray
+    """Posterior mean effects per SD of the variant, averaged over `alpha`, if there is one."""
+    effect_sd: np.ndarray
+    """Their posterior standard deviations."""
+    lfsr: np.ndarray
+    """Local false sign rates of the effects."""
+    nonzero: np.ndarray
+    """Probabilities that the effects on the traits are not 0."""
+
+
+class EffectSummary(NamedTuple):
+    """An effect, if it is there, in the solver's units."""
+
+    mean: np.ndarray
+    """(k, J) of each variant of the support, if it carries the effect."""
+    second: np.ndarray
+    """(k, J) second moments."""
+    low: np.ndarray
+    """(k, J) P(b <= 0)."""
+    high: np.ndarray
+    """(k, J) P(b >= 0)."""
+    nonzero: np.ndarray
+    """(k, J) P(b != 0)."""
+    variants: np.ndarray
+    """(k,)."""
+    alpha: np.ndarray
+    """(k,), summing to 1."""
+
+    def averaged(self, values: np.ndarray) -> np.ndarray:
+        """Return the mean (J,) of `values` (k, J) over the variants."""
+        return self.alpha @ values
+
+
+def summarize_effects(
+    effects: list[EffectPosterior],
+    design: Design,
+    prior: Prior,
+    weights: np.ndarray,
+    covariance: ResidualCovariance,
+) -> list[EffectSummary]:
+    """Return the `EffectSummary` of each effect."""
+    shares = weights[int(prior.has_null) :]
+    shares = shares / max(shares.sum(), 1e-300)
+    summaries = []
+    for effect in effects:
+        variants = np.flatnonzero(effect.alpha > SUMMED * effect.alpha.max())
+        alpha = effect.alpha[variants] / effect.alpha[variants].sum()
+        moments = posterior_of_slabs(
+            effect.scores[variants], design.squared_norm[variants], prior, shares, covariance
+        )
+        summaries.append(EffectSummary(*moments, variants=variants, alpha=alpha))
+    return summaries
+
+
+def variant_probabilities(
+    effects: list[EffectPosterior], summaries: list[EffectSummary], n_variants: int
+) -> dict[str, np.ndarray]:
+    """Return PIPs (P,), and SDs and local false sign rates (P, J) of the sums of effects."""
+    n_traits = summaries[0].mean.shape[1]
+    log_none = np.zeros(n_variants)
+    log_not_above, log_not_below = (np.zeros((n_variants, n_traits)) for _ in range(2))
+    variance = np.zeros((n_variants, n_traits))
+    for effect, summary in zip(effects, summaries, strict=True):
+        present = np.minimum(effect.presence * effect.alpha, 1 - 1e-16)
+        log_none += np.log1p(-present)
+        at, share = summary.variants, present[summary.variants, None]
+        log_not_above[at] += np.log1p(-share * (1 - summary.low))
+        log_not_below[at] += np.log1p(-share * (1 - summary.high))
+        variance[at] += share * summary.second - (share * summary.mean) ** 2
+    lfsr = np.minimum(np.exp(np.minimum(log_not_above, 0)), np.exp(np.minimum(log_not_below, 0)))
+    return {"pip": -np.expm1(log_none), "lfsr": lfsr, "sd": np.sqrt(np.maximum(variance, 0))}
+
+
+def credible_sets(
+    effects: list[EffectPosterior],
+    summaries: list[EffectSummary],
+    ld: LD,
+    unit: np.ndarray,
+    *,
+    coverage: float,
+    min_purity: float,
+) -> list[MultitraitCredibleSet]:
+    """Return the sets of the effects that are more likely there than not, strongest first.
+
+    unit : array (J,)
+        Of the traits: effects are reported in units of y.
+    """
+    sets: list[MultitraitCredibleSet] = []
+    order = sorted(range(len(effects)), key=lambda place: -effects[place].log_bf)
+    seen: set[tuple[int, ...]] = set()
+    for place in order:
+        effect, summary = effects[place], summaries[place]
+        if effect.presence < REPORTED_PRESENCE:
+            continue
+        for found in sets_of_effects(
+            effect.alpha[None, :],
+            np.array([effect.log_bf]),
+            ld,
+            coverage=coverage,
+            min_purity=min_purity,
+        ):
+            members = tuple(sorted(int(v) for v in found["variants"]))
+            if members in seen:
+                continue
+            seen.add(members)
+            mean = summary.averaged(summary.mean)
+            sd = np.sqrt(np.maximum(summary.averaged(summary.second) - mean**2, 0))
+            low, high = summary.averaged(summary.low), summary.averaged(summary.high)
+            sets.append(
+                MultitraitCredibleSet(
+                    **found,
+                    probability=effect.presence,
+                    effect=mean * unit,
+                    effect_sd=sd * unit,
+                    lfsr=np.minimum(np.minimum(low, high), 1.0),
+                    nonzero=summary.averaged(summary.nonzero),
+                )
+            )
+    return sets
+
+
+def ld_of(design: Any) -> LD:
+    """Return the LD of the variants of a design, for the purity of sets."""
+    if not isinstance(design, GenotypeDesign):
+        return DenseLD(design.ld)
+    n_samples, norm = design.n_samples, design.genotypes.squared_norm
+    to_unit = np.sqrt(n_samples / np.where(norm > 0, norm, 1.0))
+    return GenotypeLD(
+        design.X,
+        design.mean,
+        design.inverse_sd * design.array(to_unit),
+        design.array(np.sqrt(design.host_weight / n_samples)),
+    )

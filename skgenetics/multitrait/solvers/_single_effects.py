@@ -1,0 +1,380 @@
+"""A sum of single effects on many traits: the model of mvSuSiE with this package's mixture.
+
+Y = sum_l x_{gamma_l} b_l' + E, rows of E ~ N(0, Sigma). Effect l is there with probability pi; then
+gamma_l is one variant, drawn with probability p_j, and b_l ~ sum_t w_t N(0, V_t), the slabs of the
+mixture. In the fit (Wang et al. 2020; Zou et al. 2024) every effect in turn is updated given the
+others' means r_m = rho_m alpha_m mu_m, from the scores g = X'Q(Y - X sum_{m != l} r_m):
+
+    BF_lj = sum_t w_t BF_t(g_j, d_j)                                     `update_block`
+    BF_l = sum_j p_j BF_lj,  alpha_lj = p_j BF_lj / BF_l
+    rho_l = pi BF_l / (1 - pi + pi BF_l)
+
+An effect without evidence, BF_l < 1, stays out of the others' way: its q is "absent".
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+from scipy.special import logsumexp
+
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._priors import Components
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait.solvers._contract import (
+    EffectPosterior,
+    Problem,
+    Solver,
+    VariantPosterior,
+)
+from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture
+from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
+
+SUPPORT = 1e-4  # what the means left out of a support can shift any z by
+SHARED_COUNTS = 1.0  # pseudo-count of w per covariance: few effects say little of the mixture
+MAX_MOVE = 1e-2  # of a PIP in the last sweep
+CACHED_COLUMNS = 2000  # of X'QX
+REFINING_SWEEPS = 100
+
+
+class GramColumns:
+    """Columns of X'QX (P, P), each computed when it is first needed."""
+
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.place: dict[int, int] = {}
+        self.columns = np.empty((0, len(design.squared_norm)))
+
+    def __call__(self, variants: np.ndarray) -> np.ndarray:
+        """Return the rows (k, P) of k variants."""
+        new = np.array([v for v in variants if v not in self.place], dtype=np.intp)
+        if len(new):
+            if len(self.place) + len(new) > CACHED_COLUMNS:
+                self.place, self.columns = {}, self.columns[:0]
+                new = variants
+            start = len(self.place)
+            self.place |= {int(v): start + i for i, v in enumerate(new)}
+            self.columns = np.vstack([self.columns[:start], self.design.gram_columns(new).T])
+        return self.columns[[self.place[int(v)] for v in variants]]
+
+
+@dataclass
+class Effect:
+    """q of one effect; rows of `variants` only where it moves the others."""
+
+    alpha: np.ndarray
+    """(P,) P(variant | the effect is there)."""
+    scores: np.ndarray
+    """(P, J) g, which it was made of."""
+    log_bf: float = 0.0
+    """log BF of the effect against none."""
+    presence: float = 0.0
+    """rho."""
+    log_evidence: float = 0.0
+    """log of the sum of the states of q: its part of the bound with g."""
+    variants: np.ndarray = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    """(k,) the support of the means."""
+    means: np.ndarray | None = None
+    """(k, J) r = rho alpha mu."""
+    responsibilities: np.ndarray | None = None
+    """(k, T') of the slabs, given the variant."""
+
+    def shift(self, gram: GramColumns) -> np.ndarray:
+        """Return X'QX r (P, J)."""
+        if self.means is None:
+            return np.zeros_like(self.scores)
+        return gram(self.variants).T @ self.means
+
+
+@dataclass(frozen=True)
+class EffectsState:
+    """After a sweep over all effects."""
+
+    fitted: list[Effect]
+    weights: np.ndarray
+    """(T,) 1 - pi, and pi w."""
+    covariance: ResidualCovariance
+    problem: Problem
+    bound: float
+    converged: bool
+
+    @property
+    def effects(self) -> np.ndarray:
+        """Return posterior means (P, J)."""
+        return total_means(self.fitted)
+
+    def variant_posterior(self, design: Design) -> VariantPosterior:
+        """Return the means alone: a variant has a posterior in every effect."""
+        return VariantPosterior(
+            self.effects, np.zeros_like(self.effects), design.squared_norm, self.covariance
+        )
+
+    def take_responsibilities(self) -> np.ndarray:
+        """Return alpha (P, T), sum_l rho_l alpha_lj P(t | l, j), the rest on no effect."""
+        n_variants, n_weights = len(self.fitted[0].alpha), len(self.weights)
+        total = np.zeros((n_variants, n_weights))
+        first = int(self.problem.prior.has_null)
+        for effect in self.fitted:
+            if effect.responsibilities is not None:
+                share = effect.presence * effect.alpha[effect.variants]
+                total[effect.variants, first:] += share[:, None] * effect.responsibilities
+        if first:
+            total[:, 0] = np.maximum(1 - total[:, 1:].sum(axis=1), 0.0)
+        return total
+
+    def single_effects(self) -> list[EffectPosterior]:
+        """Return what there is to say of each effect."""
+        return [
+            EffectPosterior(
+                alpha=effect.alpha,
+                scores=effect.scores,
+                log_bf=effect.log_bf,
+                presence=effect.presence,
+            )
+            for effect in self.fitted
+        ]
+
+
+class SingleEffects(Solver):
+    """Updates of one effect after the other; see the module."""
+
+    sums_effects = True
+
+    def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
+        """Return the generator of sweeps, those of the refinement included."""
+        return refined(design, problem, tol=tol)
+
+
+def refined(design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
+    """Yield the states of a fit, and of better ones found by leaving out a set's variants.
+
+    A fit may hold on to a variant between two that act. So each effect that is there is refitted
+    once without the variants that make up most of it, and the fit goes on from there with all
+    variants; the state of the best bound stays.
+    """
+    best = None
+    for state in single_effects(design, problem, tol=tol):
+        if state.converged:
+            best = state
+            break
+        yield state
+    if best is None:
+        return
+    tried = 0
+    while tried < len(best.fitted):
+        effect = best.fitted[tried]
+        tried += 1
+        if effect.presence < 0.5:
+            continue
+        order = np.argsort(-effect.alpha, kind="stable")
+        without = order[: int(np.argmax(np.cumsum(effect.alpha[order]) >= 0.95)) + 1]
+        prior = np.ones(len(order))
+        prior[without] = 0.0
+        if not np.any(prior[design.used] > 0):
+            continue
+        state = settled(design, problem, best, prior, tol=tol)
+        state = settled(design, problem, state, None, tol=tol)
+        if state.bound > best.bound + max(tol, 1e-3):
+            best, tried = state, 0
+            yield EffectsState(
+                state.fitted, state.weights, state.covariance, problem, state.bound, False
+            )
+    yield best
+
+
+def settled(
+    design: Design,
+    problem: Problem,
+    state: EffectsState,
+    prior: np.ndarray | None,
+    *,
+    tol: float,
+) -> EffectsState:
+    """Return the state that a fit ends in, started from another with another prior of variants."""
+    problem = problem._replace(weights=state.weights, covariance=state.covariance)
+    sweeps = single_effects(design, problem, tol=tol, start=state.fitted, variant_prior=prior)
+    return deque(islice(sweeps, REFINING_SWEEPS), maxlen=1).pop()
+
+
+def single_effects(
+    design: Design,
+    problem: Problem,
+    *,
+    tol: float,
+    start: list[Effect] | None = None,
+    variant_prior: np.ndarray | None = None,
+) -> Iterator[EffectsState]:
+    """Yield an `EffectsState` per sweep, of a bound that never falls."""
+    n_variants = len(design.squared_norm)
+    prior = np.where(design.used, 1.0 if variant_prior is None else variant_prior, 0.0)
+    with np.errstate(divide="ignore"):
+        log_prior = np.log(prior / max(prior.sum(), 1e-300))
+    n_effects = max(min(problem.max_effects, int(np.count_nonzero(prior))), 1)
+    problem = problem._replace(max_effects=n_effects)
+    effects = [
+        Effect(prior / max(prior.sum(), 1e-300), np.zeros((n_variants, design.n_traits)))
+        for _ in range(n_effects)
+    ]
+    if start is not None:
+        effects = list(start)
+    gram = GramColumns(design)
+    design.start(total_means(effects))
+    weights, covariance, bound = problem.weights, problem.covariance, -np.inf
+    learn_covariance = problem.covariance_step is not None
+    pip = pips(effects)
+    while True:
+        imputed, log_imputed = design.impute(covariance)
+        components = problem.prior.whitened(covariance)
+        slabs = Slabs(problem, components, weights, covariance)
+        before = total_means(effects)
+        scores = design.scores()
+        spread = np.zeros((design.n_traits, design.n_traits))
+        gain = 0.0
+        for place, effect in enumerate(effects):
+            scores = scores + effect.shift(gram)
+            effects[place] = effect = slabs.update(scores, design.squared_norm, log_prior)
+            shift = effect.shift(gram)
+            scores = scores - shift
+            gain += effect.log_evidence
+            if effect.means is not None:
+                support = effect.variants
+                cross = effect.means.T @ effect.scores[support]
+                own = effect.means.T @ shift[support]
+                gain += float(np.sum(covariance.inverse * (own / 2 - cross)))
+                if learn_covariance:
+                    spread += slabs.second_moment(effect, design.squared_norm) - own
+        design.shift(total_means(effects) - before)
+        square = design.square()
+        fit = design.n_samples * covariance.log_det + np.sum(square * covariance.inverse)
+        reached = design.log_normalizer - fit / 2 + gain + log_imputed - covariance.penalty
+        reached += slabs.log_prior_of_weights()
+        moved, pip = np.abs(pips(effects) - pip).max(), pips(effects)
+        converged = bool(reached - bound < tol and moved < MAX_MOVE)
+        bound = float(reached)
+        yield EffectsState(list(effects), weights, covariance, problem, bound, converged)
+        if converged:
+            return
+        if problem.covariance_step is not None:
+            moment = (square + imputed + (spread + spread.T) / 2) / design.n_samples
+            covariance = problem.covariance_step(moment, design.n_samples)
+        if problem.learn_weights and problem.prior.has_null:
+            weights = slabs.updated_weights(effects)
+
+
+class Slabs:
+    """The mixture of an effect that is there, and what a sweep computes of it."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        components: Components,
+        weights: np.ndarray,
+        covariance: ResidualCovariance,
+    ) -> None:
+        has_null = problem.prior.has_null
+        self.presence = 1 - weights[0] if has_null else 1.0
+        shares = weights[int(has_null) :]
+        self.shares = shares / max(shares.sum(), 1e-300)
+        self.components = components._replace(has_null=False)
+        self.mixture: Mixture = make_mixture(self.components, self.shares, covariance)
+        self.covariance, self.has_null, self.problem = covariance, has_null, problem
+        first = self.shares if problem.slab_shares is None else problem.slab_shares
+        self.counts = first * SHARED_COUNTS * len(problem.prior.factors)
+
+    def update(self, scores: np.ndarray, d: np.ndarray, log_prior: np.ndarray) -> Effect:
+        """Return q of an effect from its scores g (P, J)."""
+        n_variants, n_traits = scores.shape
+        means, change, partial = (np.zeros((n_variants, n_traits)) for _ in range(3))
+        responsibilities = np.empty((n_variants, len(self.shares)))
+        evidence = np.empty(n_variants)
+        update_block(
+            (np.empty(0), scores, d),
+            tuple(self.mixture),
+            (means, change, responsibilities, partial, evidence),
+            False,
+            np.empty((0, 0)),
+        )
+        total = evidence + log_prior
+        log_bf = float(logsumexp(total)) if np.isfinite(log_prior).any() else -np.inf
+        if not np.isfinite(log_bf):
+            return Effect(np.exp(log_prior), scores)
+        alpha = np.exp(total - log_bf)
+        with np.errstate(divide="ignore"):
+            present, absent = np.log(self.presence) + log_bf, np.log1p(-self.presence)
+        log_evidence = float(np.logaddexp(present, absent))
+        effect = Effect(alpha, scores, log_bf, float(np.exp(present - log_evidence)), log_evidence)
+        if self.has_null and log_bf < 0:
+            effect.log_evidence = float(absent)
+            return effect
+        means *= (effect.presence * alpha)[:, None]
+        effect.variants = support_of(np.sqrt(d) * np.abs(means @ self.covariance.whitener).max(1))
+        effect.means = means[effect.variants]
+        effect.responsibilities = responsibilities[effect.variants]
+        return effect
+
+    def second_moment(self, effect: Effect, d: np.ndarray) -> np.ndarray:
+        """Return rho sum_j alpha_j d_j E[b b' | j] (J, J) of an effect."""
+        variants, back = effect.variants, self.mixture.from_eigenbasis
+        z = effect.scores[variants] @ self.mixture.to_eigenbasis
+        share = effect.presence * effect.alpha[variants] * d[variants]
+        alpha = (effect.responsibilities * share[:, None]).reshape(
+            len(variants), len(self.problem.prior.factors), len(self.components.scales)
+        )
+        _, values, first, _, scales, _ = self.components
+        total = np.zeros((len(back), len(back)))
+        for k in range(len(first) - 1):
+            columns = slice(first[k], first[k + 1])
+            variance = scales[:, None] * values[columns]  # (L, rank)
+            shrunk = variance / (1 + d[variants][:, None, None] * variance)  # (k, L, rank)
+            mu = (shrunk * z[:, None, columns]).reshape(-1, variance.shape[1])
+            flat = alpha[:, k].reshape(-1)
+            inner = mu.T @ (flat[:, None] * mu)
+            inner += np.diag(flat @ shrunk.reshape(-1, variance.shape[1]))
+            total += back[:, columns] @ inner @ back[:, columns].T
+        return total
+
+    def updated_weights(self, effects: list[Effect]) -> np.ndarray:
+        """Return pi and w after an EM step: pi has one effect and L absent ones counted before."""
+        present = sum(effect.presence for effect in effects if effect.means is not None)
+        pi = (present + 1) / (2 * len(effects) + 1)
+        counts = self.counts.copy()
+        for effect in effects:
+            if effect.responsibilities is not None:
+                share = effect.presence * effect.alpha[effect.variants]
+                counts += share @ effect.responsibilities
+        return np.concatenate([[1 - pi], pi * counts / counts.sum()])
+
+    def log_prior_of_weights(self) -> float:
+        """Return the log density, up to a constant, of the pseudo-counts of pi and w."""
+        if not (self.problem.learn_weights and self.has_null):
+            return 0.0
+        counted = self.counts > 0
+        log_shares = np.log(np.maximum(self.shares[counted], 1e-300))
+        n_effects = self.problem.max_effects
+        log_presence = np.log(self.presence) + n_effects * np.log1p(-self.presence)
+        return float(self.counts[counted] @ log_shares + log_presence)
+
+
+def support_of(shifts: np.ndarray) -> np.ndarray:
+    """Return the variants whose `shifts` (P,) of z matter: the rest sums to less than `SUPPORT`."""
+    order = np.argsort(shifts, kind="stable")
+    kept = np.cumsum(shifts[order]) >= SUPPORT
+    kept[-1] = True
+    return np.sort(order[kept])
+
+
+def total_means(effects: list[Effect]) -> np.ndarray:
+    """Return sum_l r_l (P, J)."""
+    total = np.zeros_like(effects[0].scores)
+    for effect in effects:
+        if effect.means is not None:
+            total[effect.variants] += effect.means
+    return total
+
+
+def pips(effects: list[Effect]) -> np.ndarray:
+    """Return 1 - prod_l (1 - rho_l alpha_lj) (P,)."""
+    log_none = sum(np.log1p(-np.minimum(e.presence * e.alpha, 1 - 1e-16)) for e in effects)
+    return -np.expm1(log_none)
