@@ -114,9 +114,10 @@ class MMASHRegressor(
     fit_intercept : bool, default=True
     include_null : bool, default=True
         Whether the mixture has a point mass at 0.
-    null_pseudocounts : float, default=10.0
-        Variants without an effect that count beside those of the data where weights are learned. A
-        tenth of the variants of a small locus would otherwise pass for effects. 0: none.
+    null_pseudocounts : None or float, default=None
+        Variants without an effect that count beside those of the data where weights are learned.
+        Without them, many variants pass for small effects if there is none. None: 10 and a tenth of
+        the variants.
     weight_threshold : float, default=1e-8
         Weights learned to be smaller are set to 0, which spares the work on their components.
     update_order : {"sequential", "random", "evidence"}, default="evidence"
@@ -241,7 +242,7 @@ class MMASHRegressor(
         "standardize": [Flag()],
         "fit_intercept": [Flag()],
         "include_null": [Flag()],
-        "null_pseudocounts": [Number(low=0, closed="left")],
+        "null_pseudocounts": [None, Number(low=0, closed="left")],
         "weight_threshold": [Number(low=0, high=1, closed="left")],
         "update_order": [Option("sequential", "random", "evidence")],
         "max_effects": [Integer(low=1)],
@@ -268,7 +269,7 @@ class MMASHRegressor(
         standardize: bool = True,
         fit_intercept: bool = True,
         include_null: bool = True,
-        null_pseudocounts: float = 10.0,
+        null_pseudocounts: float | None = None,
         weight_threshold: float = 1e-8,
         update_order: str = "evidence",
         max_effects: int = 10,

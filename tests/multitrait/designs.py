@@ -44,7 +44,6 @@ def run(design, covariances, scales, sigma, weights, *, n_sweeps=None, tol=1e-12
         covariance=residual_covariance(sigma),
         **{
             "learn_weights": False,
-            "null_pseudocounts": 0.0,
             "weight_threshold": 0.0,
             "covariance_step": None,
         }

@@ -247,14 +247,15 @@ def test_warm_start(traits):
     X, Y = traits(p=60)
     Y[3:20, 1] = np.nan
     for polygenic in ("auto", 0, 0.2):
-        model = MMASHRegressor(polygenic=polygenic, warm_start=True, tol=1e-4).fit(X, Y)
+        options = {"polygenic": polygenic, "null_pseudocounts": 0}
+        model = MMASHRegressor(warm_start=True, tol=1e-4, **options).fit(X, Y)
         bound, n_iter, coef = model.elbo_path_[-1], model.n_iter_, model.coef_
         model.set_params(tol=1e-3).fit(X, Y)
         assert model.n_iter_ < n_iter
         np.testing.assert_allclose(model.elbo_path_[-1], bound, atol=0.3)
         np.testing.assert_allclose(model.coef_, coef, atol=0.05)
         # scales and background go on with other data too
-        scales, cold = model.scales_, MMASHRegressor(polygenic=polygenic).fit(X[:150], Y[:150])
+        scales, cold = model.scales_, MMASHRegressor(**options).fit(X[:150], Y[:150])
         model.fit(X[:150], Y[:150])
         np.testing.assert_array_equal(model.scales_, scales)
         np.testing.assert_allclose(model.coef_[:, 4], cold.coef_[:, 4], atol=0.1)

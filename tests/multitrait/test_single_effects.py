@@ -23,7 +23,6 @@ def states(design, U, scales, sigma, weights, *, n_sweeps=300, tol=1e-10, **sett
         covariance=residual_covariance(sigma),
         **{
             "learn_weights": False,
-            "null_pseudocounts": 0.0,
             "weight_threshold": 0.0,
             "covariance_step": None,
             "max_effects": 2,

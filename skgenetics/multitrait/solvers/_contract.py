@@ -26,8 +26,6 @@ class Problem(NamedTuple):
     weights: np.ndarray
     """(T,) pi to start from, or to hold."""
     learn_weights: bool
-    null_pseudocounts: float
-    """Variants without an effect that count beside those of the data where pi is learned."""
     weight_threshold: float
     """Weights learned to be smaller become 0."""
     covariance: ResidualCovariance
@@ -36,6 +34,8 @@ class Problem(NamedTuple):
     """C (J, J), N -> the Sigma that maximizes the bound given C; None: Sigma is held."""
     effects: np.ndarray | None = None
     """(P, J) posterior means to start from; None: 0."""
+    null_pseudocounts: float = 0.0
+    """Variants without an effect that count beside those of the data where pi is learned."""
     max_effects: int = 10
     """L, of a solver that sums single effects."""
     slab_shares: np.ndarray | None = None
