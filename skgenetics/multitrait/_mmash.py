@@ -7,21 +7,16 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
-from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.loci._summary import validate_summary
-from skgenetics.metrics import masked_r2_score
-from skgenetics.multitrait._background import background_deviations
 from skgenetics.multitrait._background_search import choose_design
 from skgenetics.multitrait._data import Data, data_of_samples, data_of_summary
 from skgenetics.multitrait._fitted_attributes import FittedAttributes, attributes_beside
+from skgenetics.multitrait._prediction import PredictionMixin
 from skgenetics.multitrait._problem import is_low_rank, make_problem, warm_start_of
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
 from skgenetics.multitrait.solvers import SOLVERS, State
 from skgenetics.utils._arrays import (
-    check_same_namespace,
-    column_blocks,
-    namespace_of,
     to_numpy,
 )
 from skgenetics.utils._callbacks import once_per_state, run_solver
@@ -40,7 +35,7 @@ from skgenetics.utils._parameters import (
     check_parameters,
 )
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
+from skgenetics.utils._validation import validate_fit_data, validate_sample_weight
 
 ONLY_SOMETIMES = (
     "residual_factors_",
@@ -60,7 +55,12 @@ class Arrays(Anything):
 
 
 class MMASHRegressor(
-    VariantEffectsMixin, CallbackSupportMixin, MultiOutputMixin, RegressorMixin, GeneticsEstimator
+    PredictionMixin,
+    VariantEffectsMixin,
+    CallbackSupportMixin,
+    MultiOutputMixin,
+    RegressorMixin,
+    GeneticsEstimator,
 ):
     """Regression of many traits on genotypes, with a prior that learns which effects are shared.
 
@@ -425,73 +425,6 @@ class MMASHRegressor(
         self._run(data, statistics.z, reported)
         self._takes_dosages = allele_frequency is not None
         return self
-
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
-        """Predict the traits as their posterior means.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_variants)
-            Dosages of the alleles counted in fit.
-        return_std : bool, default=False
-            Whether to return standard deviations too: of the mixture's effects, of the background
-            given the training data (its missing cells count as observed), and of the noise.
-
-        Returns
-        -------
-        y_mean : array of shape (n_samples, n_traits) or (n_samples,)
-        y_std : array of the same shape
-            Only with return_std=True.
-        """
-        check_is_fitted(self)
-        if not self._takes_dosages:
-            raise ValueError(
-                "predict needs the means and deviations of the dosages, which fit_summary was not "
-                "told: give it allele_frequency, the frequencies of the counted alleles."
-            )
-        check_same_namespace(self, X, attribute="coef_", method="predict")
-        X, xp, _ = as_genotypes(self, X, reset=False)
-        coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T
-        blocks = column_blocks(X, coef.dtype)
-        y_mean = sum(block @ coef[columns, ...] for columns, block in blocks) + self.intercept_
-        if not return_std:
-            return y_mean
-        return y_mean, xp.sqrt(self._predictive_variance(X, 0 * y_mean))
-
-    def _predictive_variance(self, X: Array, zeros: Array) -> Array:
-        """Return the variances of predictions for X, in the shape of `zeros`."""
-        xp, dtype = namespace_of(X), zeros.dtype
-        one_trait, background = zeros.ndim == 1, self._background
-        effect_variance = (self.coef_sd_ if one_trait else self.coef_sd_.T) ** 2
-        noise = xp.linalg.diagonal(self.residual_covariance_)
-        noise = noise[0] if one_trait else noise
-        variance = noise + zeros
-        if background is not None:
-            errors, weights = background_deviations(background, X)
-            errors, weights = (xp.astype(array, dtype) for array in (errors, weights))
-            variance = variance + (errors if one_trait else errors[:, None]) * noise
-        for columns, block in column_blocks(X, dtype):
-            deviations = block - self._X_mean[columns]
-            if background is not None:  # which has taken its part of the training data
-                training = xp.astype(background.X[:, columns], dtype)
-                deviations = deviations - weights @ (training - self._X_mean[columns])
-            variance = variance + deviations**2 @ effect_variance[columns, ...]
-        return variance
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Return the mean R2 over traits, on the observed cells of y.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_variants)
-        y : array-like of shape (n_samples, n_traits) or (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Returns
-        -------
-        score : float
-        """
-        return masked_r2_score(y, self.predict(X), sample_weight=sample_weight)
 
     def _run(self, data: Data, X: Array, y: ArrayLike, given: Any = None) -> "MMASHRegressor":
         """Run the solver, set the fitted attributes beside X; callbacks score by X as given."""

@@ -403,7 +403,8 @@ def test_table_with_a_row_per_variant(traits):
 def test_none_only_where_it_means_something(traits, name):
     X, Y = traits(n=30, p=12)
     model = MMASHRegressor(max_iter=3).set_params(**{name: None})
-    if name in {"scales", "weights", "weights_init", "n_components", "random_state"}:
+    may_be_none = {"scales", "weights", "weights_init", "n_components", "random_state"}
+    if name in may_be_none | {"null_pseudocounts"}:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             model.fit(X, Y)
