@@ -75,7 +75,7 @@ class FormatsOfSumstats(SphinxDirective):
 
     def run(self):
         """Return the table."""
-        from skgenetics.io._sumstats_formats import FORMATS
+        from skgenetics.io._sumstats_programs import FORMATS
 
         rows = [
             (form.name, ", ".join(" or ".join(f"``{n}``" for n in names) for names in form.needs))

@@ -13,7 +13,8 @@ from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
 from skgenetics.io._regions import MHC, Region, find_regions, read_regions
 from skgenetics.io._sexes import read_sexes
-from skgenetics.io._sumstats import read_sumstats, unify_chromosomes
+from skgenetics.io._sumstats import read_sumstats
+from skgenetics.io._sumstats_values import unify_chromosomes
 from skgenetics.io._tables import read_header, read_list, read_table
 from skgenetics.utils._writing import atomic_folder, atomic_path
 

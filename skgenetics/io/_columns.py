@@ -7,7 +7,6 @@ are joined to one, and lines above the header are left out.
 import contextlib
 import io
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +14,7 @@ from skgenetics.io._lines import (
     check_header,
     encoding_of,
     find_delimiter,
+    missing_words,
     open_unpacked,
     split_lines,
     with_row_names,
@@ -39,6 +39,20 @@ class Layout(NamedTuple):
     sample: list[list[str]]  # the first rows
 
 
+class Kinds(NamedTuple):
+    """Columns that are parsed as more than texts."""
+
+    numbers: frozenset[str] = frozenset()
+    categories: frozenset[str] = frozenset()  # texts of few kinds
+
+
+_TEXTS = Kinds()
+
+
+class NotNumbers(Exception):
+    """A column of numbers holds something else."""
+
+
 class Malformed(NamedTuple):
     """A row that has not as many fields as the header."""
 
@@ -47,7 +61,7 @@ class Malformed(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Some rows of the wanted columns, as texts."""
+    """Some rows of the wanted columns: texts, or what `Kinds` says of them."""
 
     columns: "dict[str, pa.Array]"
     first: int  # number of the first, from 1 below the header, without malformed ones
@@ -60,7 +74,7 @@ def read_layout(path: PathLike) -> Layout:
 
 
 def iterate_columns(
-    path: PathLike, wanted: Sequence[str], malformed: list[Malformed]
+    path: PathLike, wanted: Sequence[str], malformed: list[Malformed], kinds: Kinds = _TEXTS
 ) -> Iterator[Batch]:
     """Yield the wanted columns of a table, some rows at a time.
 
@@ -72,20 +86,31 @@ def iterate_columns(
         Columns as the header spells them.
     malformed : list
         Rows that have another number of fields are appended; they are not yielded.
+    kinds : Kinds
+        Columns to parse as numbers or categories; words for missing are null in them.
+
+    Raises
+    ------
+    NotNumbers
+        Where a column of numbers is none throughout.
     """
     with _open_utf8(path) as stream:
         layout, begun = _read_layout(Path(path).name, stream)
         yield from _parse(
-            Path(path).name, layout, _Cleaned(begun, stream, layout), wanted, malformed
+            Path(path).name, layout, _Cleaned(begun, stream, layout), wanted, malformed, kinds
         )
 
 
 def lines_as_columns(
-    name: str, header: Layout, lines: bytes, wanted: Sequence[str], malformed: list[Malformed]
+    name: str,
+    layout: Layout,
+    lines: bytes,
+    wanted: Sequence[str],
+    malformed: list[Malformed],
 ) -> Iterator[Batch]:
     """Yield the wanted columns of rows that were taken out of a table."""
-    cleaned = _Cleaned(b"", io.BytesIO(lines), header)
-    yield from _parse(name, header, cleaned, wanted, malformed)
+    cleaned = _Cleaned(b"", io.BytesIO(lines), layout)
+    yield from _parse(name, layout, cleaned, wanted, malformed, _TEXTS)
 
 
 @contextlib.contextmanager
@@ -106,7 +131,8 @@ def _open_utf8(path: PathLike) -> Iterator[IO[bytes]]:
 
 def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
     """Return the layout of a table, and the bytes below the header that were read for it."""
-    comments, lines = [], []
+    comments: list[str] = []
+    lines: list[str] = []
     for line in _decoded(name, stream):
         if line.startswith("#") and not lines:
             comments.append(line)
@@ -117,8 +143,10 @@ def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
     if not (lines or comments):
         raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
     titles = [line for line in comments if not line.startswith("##")]
-    if titles and (not lines or _n_fields(titles[-1]) >= min(_n_fields(lines[0]), 3)):
-        lines.insert(0, titles[-1])  # #CHROM POS ID: a header, not a comment
+    if titles and (
+        titles[-1][1:2].strip() or not lines or _n_fields(lines[0]) == _n_fields(titles[-1])
+    ):
+        lines.insert(0, titles[-1])  # "#CHROM POS" is a header, "# made by" a comment
     if not lines:
         raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
     delimiter = find_delimiter(lines[0])
@@ -131,6 +159,11 @@ def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
     quoted = any('"' in line for line in lines)
     begun = "".join(line + "\n" for line in lines[1:]).encode()
     return Layout(names, delimiter, quoted, rows), begun
+
+
+def _is_header(comment: str, lines: list[str]) -> bool:
+    """Whether the last line that begins with # is a header: "#CHROM POS" is, "# made by" is not."""
+    return bool(comment[1:2].strip() or not lines or _n_fields(lines[0]) == _n_fields(comment))
 
 
 def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:
@@ -164,8 +197,9 @@ class _Cleaned:
     def read(self, size: int = -1) -> bytes:
         """Return whole lines of about `size` bytes; none at the end."""
         while not self.ended:
-            block = self.begun or self.stream.read(max(size, _BLOCK))
-            self.begun, self.ended = b"", not block
+            block = self.stream.read(max(size, _BLOCK))
+            self.ended = not block
+            block, self.begun = self.begun + block, b""
             if b"\0" in block:
                 raise ValueError("NUL")
             text = self.rest + block
@@ -205,6 +239,7 @@ def _parse(
     stream: _Cleaned,
     wanted: Sequence[str],
     malformed: list[Malformed],
+    kinds: Kinds,
 ) -> Iterator[Batch]:
     """Yield the wanted columns of the rows in a stream."""
     pa = import_optional("pyarrow", extra="dataframe")
@@ -233,9 +268,9 @@ def _parse(
         ),
         "convert_options": csv.ConvertOptions(
             include_columns=[*dict.fromkeys(column_of.values())],
-            column_types={k: pa.string() for k in column_of.values()},
-            null_values=[],
-            strings_can_be_null=False,
+            column_types={k: _type(column, kinds) for column, k in column_of.items()},
+            null_values=missing_words(),
+            strings_can_be_null=kinds is not _TEXTS,
         ),
     }
     n_rows = 0
@@ -247,6 +282,8 @@ def _parse(
                 n_rows += batch.num_rows
     except pa.ArrowInvalid as error:
         words = str(error)
+        if "conversion error to double" in words:
+            raise NotNumbers from error
         if "Empty CSV" in words and not n_rows:
             return
         if "UTF8" in words:
@@ -260,6 +297,14 @@ def _parse(
         raise ValueError(f"{name} has a quotation mark that is not closed on its line.")
 
 
+def _type(column: str, kinds: Kinds) -> Any:
+    """Return PyArrow's type of a column."""
+    pa = import_optional("pyarrow", extra="dataframe")
+    if column in kinds.numbers:
+        return pa.float64()
+    return pa.dictionary(pa.int32(), pa.string()) if column in kinds.categories else pa.string()
+
+
 def row_numbers(first: int, n_rows: int, malformed: Sequence[Malformed]) -> list[int]:
     """Return the numbers below the header of rows that are numbered without malformed ones."""
     others = iter(sorted(row.number for row in malformed))
@@ -269,14 +314,3 @@ def row_numbers(first: int, n_rows: int, malformed: Sequence[Malformed]) -> list
             gap, following = gap + 1, next(others, None)
         numbers.append(number + gap)
     return numbers
-
-
-def first_rows(path: PathLike, wanted: Sequence[str], limit: int) -> "list[Batch]":
-    """Return the first rows of the wanted columns, about `limit` of them or all."""
-    n_rows, batches = 0, []
-    for batch in islice(iterate_columns(path, wanted, []), 1 + limit // 1000):
-        batches.append(batch)
-        n_rows += len(next(iter(batch.columns.values())))
-        if n_rows >= limit:
-            break
-    return batches

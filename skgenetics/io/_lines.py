@@ -51,8 +51,10 @@ def is_missing(text: str) -> bool:
 
 
 def missing_words() -> list[str]:
-    """Return all spellings for which :func:`is_missing` is true, in lower case."""
-    return sorted({sign + word for word in _MISSING for sign in ("", "+", "-")})
+    """Return spellings for which :func:`is_missing` is true: lower, upper and as names."""
+    words = {sign + word for word in _MISSING for sign in ("", "+", "-")}
+    words |= {word.title() for word in words} | {word.upper() for word in words} | {"NaN", "-NaN"}
+    return sorted(words)
 
 
 @contextlib.contextmanager
@@ -70,7 +72,7 @@ def open_unpacked(path: PathLike) -> Iterator[IO[bytes]]:
         opened, damage = zstandard.open, (zstandard.ZstdError, EOFError)
     try:
         with opened(path, "rb") as raw:
-            stream = raw if isinstance(raw, io.BufferedIOBase) else io.BufferedReader(raw)
+            stream: Any = raw if isinstance(raw, io.BufferedIOBase) else io.BufferedReader(raw)
             _check_kind(path.name, _peek(stream))
             yield stream
     except damage as error:

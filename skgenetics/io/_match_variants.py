@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from skgenetics.io._sumstats import unify_chromosomes
+from skgenetics.io._sumstats_values import unify_chromosomes
 from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
@@ -126,8 +126,8 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
 
 def _with_other_alleles(rows: "DataFrame", known: "DataFrame", site: np.ndarray) -> "DataFrame":
     """Return `rows`; those of one allele get the other from the panel, if its site has one pair."""
-    lost = (rows["other_allele"].isna() & rows["effect_allele"].notna()).to_numpy()
-    lost = np.flatnonzero(lost & (site[: len(rows)] >= 0))
+    lacks_it = (rows["other_allele"].isna() & rows["effect_allele"].notna()).to_numpy()
+    lost = np.flatnonzero(lacks_it & (site[: len(rows)] >= 0))
     if not len(lost):
         return rows
     variant = np.full(site.max() + 1, -1)

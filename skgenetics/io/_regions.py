@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from skgenetics.io._lines import is_position, read_lines
-from skgenetics.io._sumstats import unify_chromosomes
+from skgenetics.io._sumstats_values import unify_chromosomes
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import PathLike
 from skgenetics.utils._writing import file_name

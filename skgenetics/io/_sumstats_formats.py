@@ -1,12 +1,17 @@
 """Which columns of which program's summary statistics mean what.
 
-A new format is one more `Format` in `FORMATS`, and nothing else: the reader, its errors and the
-words of the command take what they need from that list. Put it above those whose `needs` it meets
-too, since the first format that fits a header is taken, and give its header to the test of formats.
+A new format is one more `Format` in `FORMATS` (of :mod:`skgenetics.io._sumstats_programs`), and
+nothing else: the reader, its errors and the words of the command take what they need from that
+list.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MEANINGS = (
     "chromosome",
@@ -28,7 +33,18 @@ MEANINGS = (
     "test",
     "ref_allele",
     "alt_allele",
+    "chr_pos_ref_alt",
 )
+# what a column that is named by the user makes void among the columns of the format
+OVERRULED = {
+    "beta": ("odds_ratio",),
+    "odds_ratio": ("beta",),
+    "p_value": ("neg_log_10_p_value",),
+    "neg_log_10_p_value": ("p_value",),
+    "effect_allele": ("ref_allele", "alt_allele", "chr_pos_ref_alt"),
+    "other_allele": ("ref_allele", "alt_allele", "chr_pos_ref_alt"),
+    "n": ("n_cases", "n_controls"),
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +53,9 @@ class Format:
 
     `needs` are the columns that tell it from others, each a choice of names; `columns` gives the
     names that a meaning may have, the best first; `test` is the test whose rows are effects of one
-    more allele.
+    more allele; `note` is said whenever the format is read; `per_trait` are columns that a table of
+    several traits has once for each, as ``NAME.trait``; `adjust` changes the rows that were read.
+    A name that begins with "^" is a regular expression.
     """
 
     name: str
@@ -45,152 +63,63 @@ class Format:
     columns: dict[str, tuple[str, ...]]
     mixed_model: bool = False
     test: str | None = "ADD"
+    note: str | None = None
+    per_trait: dict[str, str] = field(default_factory=dict)
+    adjust: "Callable[[pd.DataFrame, Sequence[str]], None] | None" = None
+    extra: tuple[str, ...] = ()  # columns that `adjust` needs
 
 
-FORMATS: tuple[Format, ...] = (
-    Format(
-        "GWAS-SSF",
-        (("chromosome",), ("base_pair_location",), ("effect_allele",), ("other_allele",)),
-        {
-            "chromosome": ("chromosome",),
-            "base_pair_location": ("base_pair_location",),
-            "effect_allele": ("effect_allele",),
-            "other_allele": ("other_allele",),
-            "rsid": ("rsid", "rs_id"),
-            "variant_id": ("variant_id",),
-            "effect_allele_frequency": ("effect_allele_frequency",),
-            "beta": ("beta",),
-            "odds_ratio": ("odds_ratio", "hazard_ratio"),
-            "standard_error": ("standard_error",),
-            "z": ("z", "z_score"),
-            "p_value": ("p_value",),
-            "neg_log_10_p_value": ("neg_log_10_p_value",),
-            "n": ("n",),
-        },
-    ),
-    Format(
-        "REGENIE",
-        (("GENPOS",), ("ALLELE0",), ("ALLELE1",), ("LOG10P",)),
-        {
-            "chromosome": ("CHROM",),
-            "base_pair_location": ("GENPOS",),
-            "variant_id": ("ID",),
-            "effect_allele": ("ALLELE1",),
-            "other_allele": ("ALLELE0",),
-            "effect_allele_frequency": ("A1FREQ",),
-            "beta": ("BETA",),
-            "standard_error": ("SE",),
-            "neg_log_10_p_value": ("LOG10P",),
-            "n": ("N",),
-            "n_cases": ("N_CASES",),
-            "n_controls": ("N_CONTROLS",),
-            "test": ("TEST",),
-        },
-        mixed_model=True,
-    ),
-    Format(
-        "BOLT-LMM",
-        (("ALLELE0",), ("ALLELE1",), ("P_BOLT_LMM", "P_BOLT_LMM_INF")),
-        {
-            "chromosome": ("CHR",),
-            "base_pair_location": ("BP",),
-            "variant_id": ("SNP",),
-            "effect_allele": ("ALLELE1",),
-            "other_allele": ("ALLELE0",),
-            "effect_allele_frequency": ("A1FREQ",),
-            "beta": ("BETA",),
-            "standard_error": ("SE",),
-            "p_value": ("P_BOLT_LMM", "P_BOLT_LMM_INF"),
-        },
-        mixed_model=True,
-    ),
-    Format(
-        "SAIGE",
-        (("Allele1",), ("Allele2",), ("p.value",)),
-        {
-            "chromosome": ("CHR",),
-            "base_pair_location": ("POS",),
-            "rsid": ("rsid",),
-            "variant_id": ("MarkerID", "SNPID"),
-            "effect_allele": ("Allele2",),
-            "other_allele": ("Allele1",),
-            "effect_allele_frequency": ("AF_Allele2",),
-            "beta": ("BETA",),
-            "standard_error": ("SE",),
-            "p_value": ("p.value",),
-            "n": ("N",),
-            "n_cases": ("N_case", "N.Cases"),
-            "n_controls": ("N_ctrl", "N.Controls"),
-        },
-        mixed_model=True,
-    ),
-    Format(
-        "PLINK 2",
-        (("CHROM",), ("POS",), ("A1",), ("OBS_CT", "TEST"), ("P", "LOG10_P", "NEG_LOG10_P")),
-        {
-            "chromosome": ("CHROM",),
-            "base_pair_location": ("POS",),
-            "variant_id": ("ID",),
-            "effect_allele": ("A1",),
-            "other_allele": ("OMITTED", "AX"),
-            "ref_allele": ("REF",),
-            "alt_allele": ("ALT",),
-            "effect_allele_frequency": ("A1_FREQ",),
-            "beta": ("BETA",),
-            "odds_ratio": ("OR",),
-            "standard_error": ("SE", "LOG(OR)_SE"),
-            "z": ("T_STAT", "Z_STAT"),
-            "p_value": ("P",),
-            "neg_log_10_p_value": ("NEG_LOG10_P", "LOG10_P"),
-            "n": ("OBS_CT",),
-            "test": ("TEST",),
-        },
-    ),
-    Format(
-        "LDSC",
-        (("SNP",), ("A1",), ("A2",), ("Z",)),
-        {
-            "chromosome": ("CHR",),
-            "base_pair_location": ("BP",),
-            "variant_id": ("SNP",),
-            "effect_allele": ("A1",),
-            "other_allele": ("A2",),
-            "effect_allele_frequency": ("FRQ",),
-            "z": ("Z",),
-            "p_value": ("P",),
-            "n": ("N",),
-        },
-    ),
-    Format(
-        "PLINK 1",
-        (("CHR",), ("SNP",), ("BP",), ("A1",), ("STAT", "CHISQ"), ("P",)),
-        {
-            "chromosome": ("CHR",),
-            "base_pair_location": ("BP",),
-            "variant_id": ("SNP",),
-            "effect_allele": ("A1",),
-            "other_allele": ("A2",),
-            "beta": ("BETA",),
-            "odds_ratio": ("OR",),
-            "standard_error": ("SE",),
-            "z": ("STAT",),
-            "p_value": ("P",),
-            "n": ("NMISS",),
-            "test": ("TEST",),
-        },
-    ),
-)
+def find_column(names: Sequence[str], known: Mapping[str, str]) -> str | None:
+    """Return the first column of a header that has one of some names; `known` is in lower case."""
+    for name in names:
+        if name.startswith("^"):
+            alike = [column for key, column in known.items() if re.match(name, key, re.I)]
+            if alike:
+                return alike[0]
+        elif name.lower() in known:
+            return known[name.lower()]
+    return None
 
 
-def recognize(header: Sequence[str]) -> tuple[Format | None, dict[str, str]]:
-    """Return the format of a header and {meaning: column}, or None and {} if it is of none."""
-    known = {name.lstrip("#").lower(): name for name in header}
+def lower_names(header: Sequence[str]) -> dict[str, str]:
+    """Return {name in lower case without #: column} of a header."""
+    return {name.lstrip("#").strip().lower(): name for name in header if name}
 
-    def first(names: Sequence[str]) -> str | None:
-        return next((known[name.lower()] for name in names if name.lower() in known), None)
 
-    for form in FORMATS:
-        if all(first(names) for names in form.needs):
-            columns = {meaning: first(names) for meaning, names in form.columns.items()}
-            return form, {meaning: name for meaning, name in columns.items() if name}
-    return None, {}
+def traits_of(form: Format, header: Sequence[str]) -> list[str]:
+    """Return the names of the traits that a table has columns of."""
+    traits: dict[str, None] = {}
+    for stem in form.per_trait.values():
+        for name in header:
+            if name.lower().startswith(stem.lower() + "."):
+                traits[name[len(stem) + 1 :]] = None
+        break
+    return list(traits)
+
+
+def columns_of(form: Format, header: Sequence[str], trait: str | None = None) -> dict[str, str]:
+    """Return {meaning: column} of a header of a format."""
+    known = lower_names(header)
+    columns = {meaning: find_column(names, known) for meaning, names in form.columns.items()}
+    if trait is not None:
+        columns |= {
+            meaning: known.get(f"{stem}.{trait}".lower())
+            for meaning, stem in form.per_trait.items()
+        }
+    return {meaning: name for meaning, name in columns.items() if name}
+
+
+def missing_meanings(used: Mapping[str, str]) -> list[str]:
+    """Return what columns do not say of variant, allele and effect, in words."""
+    has_place = "chromosome" in used and "base_pair_location" in used
+    has_sign = "beta" in used or "odds_ratio" in used
+    has_size = bool({"standard_error", "p_value", "neg_log_10_p_value"} & set(used))
+    is_apart = "chr_pos_ref_alt" in used
+    missing = []
+    if not (has_place or is_apart or "rsid" in used or "variant_id" in used):
+        missing.append("chromosome and base_pair_location, or rsid or variant_id")
+    if "effect_allele" not in used and not is_apart:
+        missing.append("effect_allele")
+    if not ("z" in used or (has_sign and has_size)):
+        missing.append("beta (or odds_ratio) with standard_error or p_value, or z")
+    return missing

@@ -5,47 +5,22 @@ import pytest
 from scipy.stats import norm
 
 from skgenetics.io import read_sumstats
-from skgenetics.io._sumstats_formats import FORMATS
+from skgenetics.io._sumstats_programs import FORMATS
+from tests.oracles.sumstats_heads import EFFECT, ERROR, FILES, LP, OTHER_FORMS, SSF, P
 
 pd = pytest.importorskip("pandas")
 
-SSF = "chromosome\tbase_pair_location\teffect_allele\tother_allele\t"
 Z_OF_1E_MINUS_400 = 42.826406491171177  # erfc(z / sqrt 2) = 1e-400, by mpmath with 50 digits
-EFFECT, ERROR, P = 0.02, 0.005, 2 * norm.sf(4)
-
-# the same three variants, each as a program writes them; A is the allele of the effect -.02 and
-# rs1, rs2 lie on chromosome 1, rs3 on X
-FILES = {
-    "GWAS-SSF": SSF
-    + "beta\tstandard_error\teffect_allele_frequency\tp_value\trsid\tn\n"
-    + f"1\t10\tA\tG\t.02\t.005\t.3\t{P}\trs1\t900\n1\t20\tC\tT\t-.02\t.005\t.1\t{P}\trs2\t1000\n"
-    + "X\t30\tA\tAT\t#NA\tNA\tNA\tNA\trs3\t#NA\n",
-    "LDSC": "SNP\tA1\tA2\tZ\tN\nrs1\tA\tG\t4\t900\nrs2\tC\tT\t-4\t1000\nrs3\tA\tAT\t\t\n",
-    "PLINK 2": "#CHROM\tPOS\tID\tREF\tALT\tA1\tA1_FREQ\tTEST\tOBS_CT\tBETA\tSE\tT_STAT\tP\t"
-    + "ERRCODE\n"
-    + f"1\t10\trs1\tG\tA\tA\t.3\tADD\t900\t.02\t.005\t4\t{P}\t.\n"
-    + "1\t10\trs1\tG\tA\tA\t.3\tCOVAR1\t900\t7\t.005\t4\t.2\t.\n"
-    + f"1\t20\trs2\tC\tT\tC\t.1\tADD\t1000\t-.02\t.005\t-4\t{P}\t.\n"
-    + "X\t30\trs3\tAT\tA,AG\tA\tNA\tADD\tNA\tNA\tNA\tNA\tNA\tCONST_ALLELE\n",
-    "PLINK 1": " CHR SNP   BP A1 TEST NMISS BETA SE L95 U95  STAT P\n"
-    + f"  1  rs1   10  A ADD 900  .02 .005 .01 .03 4 {P}\n"
-    + "  1  rs1   10  A SEX 900  7 .005 .01 .03 4 .2\n"
-    + f"  1  rs2   20  C ADD 1000  -.02 .005 .01 .03 -4 {P}\n"
-    + "  23  rs3   30  A ADD NA  NA NA NA NA NA NA\n",
-    "REGENIE": "CHROM GENPOS ID ALLELE0 ALLELE1 A1FREQ INFO N TEST BETA SE CHISQ LOG10P EXTRA\n"
-    + f"1 10 rs1 G A .3 1 900 ADD .02 .005 16 {-np.log10(P)} NA\n"
-    + f"1 20 rs2 T C .1 1 1000 ADD -.02 .005 16 {-np.log10(P)} NA\n"
-    + "23 30 rs3 AT A NA 1 NA ADD NA NA NA NA TEST_FAIL\n",
-    "BOLT-LMM": "SNP\tCHR\tBP\tGENPOS\tALLELE1\tALLELE0\tA1FREQ\tF_MISS\tBETA\tSE\t"
-    + "P_BOLT_LMM_INF\tP_BOLT_LMM\n"
-    + f"rs1\t1\t10\t.0012\tA\tG\t.3\t0\t.02\t.005\t.9\t{P}\n"
-    + f"rs2\t1\t20\t.0013\tC\tT\t.1\t0\t-.02\t.005\t.9\t{P}\n"
-    + "rs3\t23\t30\t.0014\tA\tAT\t-\t0\t-\t-\t-\t-\n",
-    "SAIGE": "CHR\tPOS\tMarkerID\tAllele1\tAllele2\tAF_Allele2\tBETA\tSE\tTstat\tp.value\tN\n"
-    + f"chr1\t10\trs1\tG\tA\t.3\t.02\t.005\t9\t{P}\t900\n"
-    + f"chr1\t20\trs2\tT\tC\t.1\t-.02\t.005\t9\t{P}\t1000\n"
-    + "chrX\t30\trs3\tAT\tA\tNA\tNA\tNA\tNA\tNA\tNA\n",
-}
+MIXED_MODELS = ("REGENIE", "REGENIE, --htp", "BOLT-LMM", "SAIGE", "fastGWA", "GCTA --mlma") + (
+    "GEMMA",
+    "FinnGen",
+)
+WITHOUT_FREQUENCY = ("SNPTEST", "FINEMAP .z", "PLINK 1 --meta-analysis") + (
+    "A1 and A2 (PRSice, PRS-CS)",
+)
+WITHOUT_N = ("BOLT-LMM", "GCTA --mlma", "GEMMA", "FinnGen", "FINEMAP .z") + (
+    "PLINK 1 --meta-analysis",
+)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -57,7 +32,7 @@ def test_every_program_gives_the_same_variants(tmp_path, name, packed):
     frame = read_sumstats(path, build="GRCh37")
     assert frame.attrs["format"] == name
     assert frame.attrs["build"] == "GRCh37"
-    assert frame.attrs["mixed_model"] is (name in ("REGENIE", "BOLT-LMM", "SAIGE"))
+    assert frame.attrs["mixed_model"] is (name in MIXED_MODELS)
     assert any("mixed model" in note for note in frame.attrs["notes"]) is frame.attrs["mixed_model"]
     assert frame["rsid"].tolist() == ["rs1", "rs2", "rs3"]
     assert frame["effect_allele"].tolist() == ["A", "C", "A"]
@@ -65,20 +40,28 @@ def test_every_program_gives_the_same_variants(tmp_path, name, packed):
         assert frame["other_allele"].isna().all()
     else:
         assert frame["other_allele"].tolist() == ["G", "T", "AT"]
-    if name == "LDSC":
-        assert frame[["chromosome", "base_pair_location", "beta"]].isna().all(axis=None)
+    if name in ("LDSC", "GWAMA", "METAL", "COJO"):
+        assert frame[["chromosome", "base_pair_location"]].isna().all(axis=None)
     else:
         assert frame["chromosome"].tolist() == ["1", "1", "X"]
         assert frame["base_pair_location"].tolist() == [10, 20, 30]
-        np.testing.assert_array_equal(frame["beta"], [EFFECT, -EFFECT, np.nan])
+    if name == "LDSC":
+        assert frame["beta"].isna().all()
+    else:
+        np.testing.assert_allclose(frame["beta"], [EFFECT, -EFFECT, np.nan], rtol=1e-13)
+    if name not in ("LDSC", "PLINK 1 --meta-analysis"):
         np.testing.assert_array_equal(frame["standard_error"], [ERROR, ERROR, np.nan])
-    if name not in ("LDSC", "PLINK 1"):
+    if name in (*WITHOUT_FREQUENCY, "LDSC", "PLINK 1"):
+        assert frame["effect_allele_frequency"].isna().all()
+    else:
         np.testing.assert_array_equal(frame["effect_allele_frequency"], [0.3, 0.1, np.nan])
-    if name != "BOLT-LMM":
-        np.testing.assert_array_equal(frame["n"], [900, 1000, np.nan])
-    np.testing.assert_allclose(frame["z"], [4, -4, np.nan], rtol=1e-14)
-    np.testing.assert_allclose(frame["p_value"], [P, P, np.nan], rtol=1e-12)
-    np.testing.assert_allclose(frame["neg_log_10_p_value"], [-np.log10(P)] * 2 + [np.nan])
+    if name in WITHOUT_N:
+        assert frame["n"].isna().all()
+    else:
+        np.testing.assert_allclose(frame["n"], [900, 1000, np.nan], rtol=1e-14)
+    np.testing.assert_allclose(frame["z"], [4, -4, np.nan], rtol=1e-11)
+    np.testing.assert_allclose(frame["p_value"], [P, P, np.nan], rtol=1e-11)
+    np.testing.assert_allclose(frame["neg_log_10_p_value"], [LP, LP, np.nan])
 
 
 @pytest.mark.parametrize(
@@ -130,7 +113,7 @@ def test_standard_errors_of_another_scale_are_noted(write):
 def test_standard_errors_of_zero_count_as_missing(write):
     frame = read_sumstats(write(f"{SSF}beta\tstandard_error\tp_value\n1\t5\tA\tG\t-4\t0\t.05\n"))
     assert frame["z"][0] == pytest.approx(-norm.isf(0.025))
-    assert "1 standard errors of 0" in frame.attrs["notes"][0]
+    assert "1 standard error of 0 was taken" in frame.attrs["notes"][0]
 
 
 def test_any_other_table_by_a_column_map(write):
@@ -173,14 +156,28 @@ def test_plink_2_log_odds_and_omitted_allele(write):
 
 
 def test_rows_of_several_chunks_are_one_table(write, monkeypatch):
-    monkeypatch.setattr("skgenetics.io._sumstats._ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("skgenetics.io._columns._BLOCK", 40)
     rows = [f"{k}\t{10 * k}\tA\tG\t{k}\t1\n" for k in range(1, 8)]
     text = f"{SSF}beta\tstandard_error\n" + "".join(rows)
     assert read_sumstats(write(text))["z"].tolist() == [1, 2, 3, 4, 5, 6, 7]
-    with pytest.raises(ValueError, match="row 6 has 5 fields, the header has 6"):
-        read_sumstats(write(text.replace("\t6\t1\n", "\t1\n")))
-    with pytest.raises(ValueError, match="beta in row 6 is 'x'"):
-        read_sumstats(write(text.replace("\t6\t1\n", "\tx\t1\n")))
+    short, word = text.replace("\t6\t1\n", "\t1\n"), text.replace("\t6\t1\n", "\tx\t1\n")
+    for spoiled, reason in (
+        (short, "row 6 has 5 fields, the header has 6"),
+        (word, "beta in row 6 is 'x'; expected a number, or NA"),
+    ):
+        frame = read_sumstats(write(spoiled))
+        assert frame["z"].tolist() == [1, 2, 3, 4, 5, 7]
+        assert frame.attrs["n_left_out"] == 1
+        (note,) = frame.attrs["notes"]
+        assert note == f"table.txt: 1 row that cannot be read was left out; the first: {reason}."
+        with pytest.raises(ValueError, match=reason):
+            read_sumstats(write(spoiled), strict=True)
+
+
+def test_many_bad_rows_are_a_misunderstanding(write):
+    rows = [f"1\t{k}\tA\tG\t1\t{k / 10}\n" for k in range(1, 100)]
+    with pytest.raises(ValueError, match=r"p_value in row 11 is '1.1'.* \(89 of 99 rows are bad\)"):
+        read_sumstats(write(f"{SSF}beta\tp_value\n" + "".join(rows)))
 
 
 @pytest.mark.parametrize(
@@ -192,12 +189,10 @@ def test_rows_of_several_chunks_are_one_table(write, monkeypatch):
         ),
         ("1\t5\tA\tG\t1\t1\t1.5", "p_value in row 1 is '1.5'; expected a p-value from 0 to 1"),
         ("1\t5\tA\tG\t1\t1\t-.1", "p_value in row 1 is '-.1'"),
-        ("1\t5\tA\tG\t1e999\t1\t.5", "beta in row 1 is '1e999'; expected a number"),
         ("1\t5.5\tA\tG\t1\t1\t.5", "base_pair_location in row 1 is '5.5'"),
         ("1\t1e12\tA\tG\t1\t1\t.5", "base_pair_location in row 1 is '1e12'"),
         ("1\t5\tA\tG\tx\t1\t.5", "beta in row 1 is 'x'; expected a number, or NA"),
         ("1\t5\tA\tG\t1\t1", "row 1 has 6 fields, the header has 7"),
-        ("1 5 A G 1 1 .5", "row 1 has 1 fields, the header has 7"),
         ("1,5,A,G,1,1,.5", "row 1 has 1 fields"),
         ('"1\t5\tA\tG\t1\t1\t.5', "row 1 has 1 fields"),
         ('1\t5\tA\tG\t1\t1\t".5\n1\t5\tA\tG\t1\t1\t.5', "quotation mark that is not closed"),
@@ -230,3 +225,142 @@ def test_bad_headers(write, text, message):
 def test_every_format_has_a_file_here():
     """A new format is an entry, and its header above."""
     assert {form.name for form in FORMATS} == set(FILES)
+
+
+def test_other_forms_of_known_programs(write):
+    """The same first variant in a version's or an option's other columns."""
+    for text, expected in OTHER_FORMS.items():
+        frame = read_sumstats(write(text))
+        assert frame.attrs["format"] == expected
+        assert (frame["rsid"][0], frame["effect_allele"][0]) == ("rs1", "A")
+        assert frame["z"][0] == pytest.approx(4, rel=1e-9)
+
+
+def test_traits_side_by_side(write):
+    text = "CHROM GENPOS ID ALLELE0 ALLELE1 A1FREQ N TEST BETA.Y1 SE.Y1 LOG10P.Y1 BETA.Y2 SE.Y2 "
+    text += "LOG10P.Y2\n1 10 rs1 G A .3 900 ADD .02 .005 4 -.03 .005 9\n"
+    with pytest.raises(ValueError, match=r"columns of 2 traits \(Y1, Y2\): name one as trait"):
+        read_sumstats(write(text))
+    assert read_sumstats(write(text), trait="Y2")["z"].tolist() == [-6]
+    with pytest.raises(ValueError, match="no columns of trait 'Y3'; it has Y1, Y2"):
+        read_sumstats(write(text), trait="Y3")
+    vcf = FILES["GWAS-VCF"].replace("IEU-a-2", "one\ttwo")
+    value, no_value = f"\t.03:.005:{LP}:.3:9:rs1", "\t.:.:."
+    vcf = "\n".join(
+        line + (value if line.endswith(":rs1") else no_value * (line[0] in "1X"))
+        for line in vcf.splitlines()
+    )
+    with pytest.raises(ValueError, match=r"has 2 traits \(one, two\)"):
+        read_sumstats(write(vcf + "\n"))
+    assert read_sumstats(write(vcf + "\n"), trait="two")["z"][0] == 6
+    genotypes = vcf.replace("ES:SE:LP", "GT:DS:GP")
+    with pytest.raises(ValueError, match="is a VCF of genotypes"):
+        read_sumstats(write(genotypes))
+
+
+def test_missing_words_of_printf_and_of_gwas_ssf(write):
+    text = FILES["BOLT-LMM"].replace("-\t0\t-\t-\t-\t-", "1\t0\t-nan\t-nan\t-nan\t-nan")
+    assert read_sumstats(write(text))["z"].isna().tolist() == [False, False, True]
+    text = FILES["GWAS-SSF"].replace("rs1", "#NA").replace("rs2", "nan").replace("rs3", "<NA>")
+    assert read_sumstats(write(text))["rsid"].isna().all()
+    for word in ("#NA", "#N/A", "NULL", "None", "1.#QNAN", "-nan", "Inf", "1e999", "", "N/A"):
+        frame = read_sumstats(write(f"{SSF}z\tn\n1\t5\tA\tG\t4\t{word}\n"))
+        assert frame["n"].isna().all()
+
+
+def test_what_the_user_names_is_not_overruled(write):
+    text = (
+        "CHROM GENPOS ID ALLELE0 ALLELE1 A1FREQ N N_CASES N_CONTROLS TEST BETA SE LOG10P Z P OR\n"
+    )
+    text += "1 10 rs1 G A .3 1000 100 900 ADD .1 .02 6.2 7 1e-3 3\n"
+    path = write(text)
+    assert read_sumstats(path)["n"].tolist() == [360]
+    assert read_sumstats(path, n_samples="N")["n"].tolist() == [1000]
+    assert read_sumstats(path, columns={"n": "N"})["n"].tolist() == [1000]
+    assert read_sumstats(path, columns={"z": "Z"})["z"].tolist() == [7]
+    frame = read_sumstats(path, columns={"p_value": "P"})
+    assert frame["neg_log_10_p_value"][0] == pytest.approx(3)
+    assert read_sumstats(path, columns={"odds_ratio": "OR"})["beta"][0] == pytest.approx(np.log(3))
+
+
+def test_unplaced_variants_and_places_inside_ids(write):
+    frame = read_sumstats(write(FILES["GEMMA"].replace("1\trs1\t10", "0\trs1\t0")))
+    assert frame[["chromosome", "base_pair_location"]].isna().all(axis=1).tolist() == [1, 0, 0]
+    text = "SNP\tA1\tA2\tZ\n1:10:A:G\tA\tG\t4\nchrX_20_AT_A\tA\tAT\t4\nrs5\tA\tG\t4\n"
+    frame = read_sumstats(write(text))
+    assert frame["chromosome"].tolist()[:2] == ["1", "X"]
+    assert frame["base_pair_location"].tolist()[:2] == [10, 20]
+    assert frame["base_pair_location"].isna()[2]
+
+
+def test_layouts_of_text(write, tmp_path):
+    table = FILES["COJO"]
+    expected = read_sumstats(write(table))
+    rows = table.splitlines()
+    quoted = "\n".join(
+        [" ".join(f'"{name}"' for name in rows[0].split())]
+        + [
+            f'"{k}" ' + line.replace("rs", '"rs', 1).replace(" ", '" ', 1)
+            for k, line in enumerate(rows[1:], 1)
+        ]
+    )
+    header_again = "\n".join([*rows[:3], rows[0], *rows[3:]])
+    for text in (
+        quoted,
+        header_again,
+        table.replace(" ", ";"),
+        table.replace(" ", " \t "),
+        table.replace("\n", "\r\n"),
+        table.replace("\n", "\n\n"),
+        "# made by x\n## y\n" + table,
+    ):
+        frame = read_sumstats(write(text + "\n"))
+        pd.testing.assert_frame_equal(frame, expected)
+        assert not frame.attrs["n_left_out"]
+    pd.testing.assert_frame_equal(read_sumstats(write(table, encoding="utf-16")), expected)
+    pytest.importorskip("pyarrow")
+    numbers = pd.read_csv(tmp_path / "table.txt", sep=" ", encoding="utf-16")
+    numbers.to_parquet(tmp_path / "t.parquet")
+    pd.testing.assert_frame_equal(read_sumstats(tmp_path / "t.parquet"), expected)
+    damaged = tmp_path / "u.parquet"
+    damaged.write_bytes((tmp_path / "t.parquet").read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"u.parquet is not a readable parquet file"):
+        read_sumstats(damaged)
+
+
+def test_a_region_is_read(write):
+    from skgenetics.io import Region
+
+    frame = read_sumstats(write(FILES["SAIGE"]), region=Region("1", 15, 40))
+    assert frame["rsid"].tolist() == ["rs2"]
+    assert len(read_sumstats(write(FILES["SAIGE"]), region=Region("7", 15, 40))) == 0
+
+
+def test_an_index_is_used(write):
+    from skgenetics.io import Region
+
+    pysam = pytest.importorskip("pysam")
+    rows = "".join(f"1\t{10 * k}\tA\tG\t{k}\t1\n" for k in range(1, 2000))
+    path = str(write("#" + SSF + "beta\tstandard_error\n" + rows))
+    pysam.tabix_index(path, seq_col=0, start_col=1, end_col=1, meta_char="#", force=True)
+    frame = read_sumstats(path + ".gz", region=Region("1", 95, 125))
+    assert frame["z"].tolist() == [10, 11, 12]
+    assert len(read_sumstats(path + ".gz", region=Region("X", 95, 125))) == 0
+
+
+def test_columns_are_guessed_and_the_guess_is_supported(write):
+    rows = "".join(f"rs{k},1,{k},A,G,{k / 100},.1,{2 * norm.sf(k / 10)}\n" for k in range(1, 50))
+    text = "marker,chrom,pos(b37),EffectAllele,OtherAllele,lnOR,StdErr,Pval\n" + rows
+    with pytest.raises(ValueError, match="of no known format") as caught:
+        read_sumstats(write(text))
+    said = str(caught.value)
+    words = "--columns chromosome=chrom base_pair_location='pos(b37)' variant_id=marker beta=lnOR "
+    words += (
+        "standard_error=StdErr p_value=Pval effect_allele=EffectAllele other_allele=OtherAllele"
+    )
+    assert words in said
+    assert "lnOR / StdErr and Pval agree in 49 of 49 rows" in said
+    with pytest.raises(ValueError, match="agree only in 0 of 49 rows"):
+        read_sumstats(write(text.replace(",.1,", ",.3,")))
+    with pytest.raises(ValueError, match="that alt is the allele of the effect is a guess"):
+        read_sumstats(write(text.replace("EffectAllele", "alt").replace("OtherAllele", "ref")))

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from skgenetics import io as readers
 from tests.oracles.bgen import bgen_bytes
+from tests.oracles.sumstats_heads import FILES
 
 N, P = 7, 6
 VARIANTS = [("1", 1000 + 37 * k, f"rs{k}", "ACGT"[k % 4], "GTAC"[k % 4]) for k in range(P)]
@@ -39,29 +40,8 @@ def _table(header, rows, mark="\t"):
 
 def _sumstats():
     read = readers.read_sumstats
-    header = "chromosome base_pair_location effect_allele other_allele beta standard_error p_value "
-    header += "effect_allele_frequency rsid n"
-    rows = [[c, p, a, b, 0.1, 0.05, 0.0455, 0.3, i, 500] for c, p, i, a, b in VARIANTS]
-    yield Small("x.ssf.tsv", _table(header, rows), read)
-    rows = [[i, a, b, -1.5, 900] for *_, i, a, b in VARIANTS]
-    yield Small("x.sumstats", _table("SNP A1 A2 Z N", rows), read)
-    header = "#CHROM POS ID REF ALT A1 TEST OBS_CT OR LOG(OR)_SE Z_STAT P ERRCODE"
-    rows = [[c, p, i, a, b, b, "ADD", 80, 1.2, 0.1, 1.82, 0.068, "."] for c, p, i, a, b in VARIANTS]
-    yield Small("x.glm.logistic", _table(header, rows), read)
-    header = "CHR SNP BP A1 TEST NMISS OR STAT P"
-    rows = [[c, i, p, a, "ADD", 80, 0.8, -1.4, 0.16] for c, p, i, a, _ in VARIANTS]
-    yield Small("x.assoc.logistic", _table(header, rows, " "), read)
-    header = "CHROM GENPOS ID ALLELE0 ALLELE1 A1FREQ INFO N TEST BETA SE CHISQ LOG10P EXTRA"
-    rows = [
-        [c, p, i, a, b, 0.2, 1, 80, "ADD", 0.1, 0.1, 1, 0.5, "NA"] for c, p, i, a, b in VARIANTS
-    ]
-    yield Small("x.regenie", _table(header, rows, " "), read)
-    header = "SNP CHR BP GENPOS ALLELE1 ALLELE0 A1FREQ F_MISS BETA SE P_BOLT_LMM_INF P_BOLT_LMM"
-    rows = [[i, c, p, 0, a, b, 0.2, 0, 0.1, 0.1, 0.3, "1E-320"] for c, p, i, a, b in VARIANTS]
-    yield Small("x.bolt", _table(header, rows), read)
-    header = "CHR POS MarkerID Allele1 Allele2 AF_Allele2 BETA SE Tstat p.value N_case N_ctrl"
-    rows = [[c, p, i, a, b, 0.2, 0.1, 0.1, 5, 0.3, 20, 70] for c, p, i, a, b in VARIANTS]
-    yield Small("x.saige", _table(header, rows), read)
+    for number, text in enumerate(FILES.values()):
+        yield Small(f"head{number}.txt", text.encode(), read)
     rows = [[c, p, i, a, b, 1.1, 0.2] for c, p, i, a, b in VARIANTS]
     names = {"chromosome": "chr", "base_pair_location": "pos", "rsid": "snp", "effect_allele": "ea"}
     names |= {"other_allele": "nea", "odds_ratio": "or", "p_value": "pval"}

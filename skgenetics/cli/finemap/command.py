@@ -95,6 +95,14 @@ def _add_data(data: Any) -> None:
         help="columns of a table of another format: effect_allele, other_allele, beta, "
         "standard_error, z, p_value, chromosome, base_pair_location, rsid, ...",
     )
+    data.add_argument(
+        "--trait", metavar="NAME", help="which trait, if --sumstats has columns of several"
+    )
+    data.add_argument(
+        "--strict",
+        action="store_true",
+        help="stop at the first row of --sumstats that cannot be read, in place of leaving it out",
+    )
     panel = data.add_mutually_exclusive_group()
     panel.add_argument("--bfile", metavar="P", help="LD panel: PLINK 1 files P.bed, .bim, .fam")
     panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")

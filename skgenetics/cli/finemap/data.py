@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils import Bunch
 
 from skgenetics.cli.finemap.panel import Panel, read_panel
-from skgenetics.cli.finemap.regions import choose_regions, region_numbers
+from skgenetics.cli.finemap.regions import choose_regions, given_region, region_numbers
 from skgenetics.cli.finemap.work import describe
 from skgenetics.cli.genotypes import bundled_genotypes
 from skgenetics.datasets import load_geuvadis, make_summary_statistics
@@ -22,7 +22,7 @@ from skgenetics.io import (
     read_sumstats,
 )
 from skgenetics.loci._tables import add_flag
-from skgenetics.utils._text import first_names, join_names
+from skgenetics.utils._text import count_of, first_names, join_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,6 +148,7 @@ def _read_sumstats(arguments: argparse.Namespace, lines: list[str]) -> "pd.DataF
         n = float(n)
         if not n > 2:
             raise ValueError(f"--n must be a number of people, or a column; got {arguments.n}.")
+    region = given_region(arguments)
     try:
         sumstats = read_sumstats(
             arguments.sumstats,
@@ -155,11 +156,16 @@ def _read_sumstats(arguments: argparse.Namespace, lines: list[str]) -> "pd.DataF
             n_samples=n,
             build=arguments.build,
             extra_columns=[arguments.prior_column] if arguments.prior_column else (),
+            trait=arguments.trait,
+            region=region,
+            strict=arguments.strict,
         )
     except ValueError as error:  # said in Python's words
         message = str(error).replace("columns={'effect_allele': 'A1', ...}", _COLUMNS)
         raise ValueError(message) from error
-    lines.append(f"{name}: {len(sumstats):,} variants ({sumstats.attrs['format']})")
+    if not len(sumstats) and region is not None:
+        raise ValueError(f"The statistics have no variant in {region.name}.")
+    lines.append(f"{name}: {count_of(len(sumstats), 'variant')} ({sumstats.attrs['format']})")
     lines += [f"  Note: {note}" for note in sumstats.attrs["notes"]]
     if sumstats["n"].isna().all():
         raise ValueError(

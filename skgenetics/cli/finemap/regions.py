@@ -23,9 +23,8 @@ def choose_regions(
     if arguments.regions:
         regions = read_regions(arguments.regions)
         origin = f"given in {Path(arguments.regions).name}"
-    elif arguments.chr:
-        chromosome = unify_chromosomes([arguments.chr])[0]
-        regions, origin = [Region(chromosome, arguments.start, arguments.end)], "given"
+    elif (region := given_region(arguments)) is not None:
+        regions, origin = [region], "given"
     else:
         regions, origin = _around_leads(sumstats, lines), "around variants with p < 5e-8"
     # the count comes before what is skipped
@@ -42,6 +41,14 @@ def choose_regions(
     if not outside:
         raise ValueError(f"All loci lie in the MHC ({inside}): --include-mhc keeps them.")
     return outside
+
+
+def given_region(arguments: argparse.Namespace) -> Region | None:
+    """Return the region of --chr, --start and --end, if they are given."""
+    if not arguments.chr:
+        return None
+    chromosome = unify_chromosomes([arguments.chr])[0]
+    return Region(chromosome, arguments.start, arguments.end)
 
 
 def _around_leads(sumstats: "pd.DataFrame", lines: list[str]) -> list[Region]:

@@ -1,0 +1,175 @@
+"""What the columns of a table of no known format are likely to mean."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from skgenetics.io._columns import Kinds
+from skgenetics.io._sumstats_effects import z_of_p
+from skgenetics.io._sumstats_formats import missing_meanings
+from skgenetics.io._sumstats_source import Source
+from skgenetics.io._sumstats_values import neg_log_10, to_numbers
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_MANY_ROWS = 1000
+_CLOSE = 0.05  # relative difference of z from beta / standard_error and from p that is rounding
+_LETTERS = re.compile(r"[^a-z0-9]+")
+
+# in lower case without marks between, the clearest first; alleles come in pairs below
+_NAMES = {
+    "chromosome": "chromosome chrom chr chrnum chromosomeid chrid hg19chr hg38chr hg18chr chrhg19 "
+    "chrhg38 chrb37 chrb38 seqnames contig snpchr variantchromosome chrname ch",
+    "base_pair_location": "basepairlocation basepair position pos bp ps bppos posbp bpos "
+    "chrpos chrposition basepairposition physpos coordinate location hg19pos hg38pos posb37 posb38 "
+    "poshg19 poshg38 bphg19 bphg38 positionhg19 positionhg38 positionb37 positionb38 pos37 pos38 "
+    "snppos varpos positiongrch37 positiongrch38 posgrch37 posgrch38 start",
+    "rsid": "rsid rs rsnumber rsids dbsnp dbsnpid snprsid rsnum",
+    "variant_id": "variantid snp snpid id marker markername markerid variant name snpname varid "
+    "predictor uniqid cptid variantname snptestid",
+    "effect_allele_frequency": "effectallelefrequency eaf effectallelefreq freqeffectallele "
+    "freq1 freqa1 a1freq a1frequency af1 frq freq frequency af altfreq aaf alleleaf afalt "
+    "afallele1 freqallele1 freqcodedallele codedallelefrequency effectaf eafreq testedallelefreq "
+    "freqtestedallele poolednafreq allelefrequency eafukb",
+    "beta": "beta b effect effectsize betahat lnor logor logoddsratio logodds estimate est coef "
+    "effectweight betaeffect effects gwasbeta fixedeffect allelicbeta slope betaa1 betafixed "
+    "betaage effecta1 inversevariancebeta betainv addbeta betaadd",
+    "odds_ratio": "oddsratio or hazardratio hr oreffect orfixed orallele",
+    "standard_error": "standarderror se stderr stderror sebeta betase stderrlogor seeffect "
+    "effectse selogor logorse selnor gwasse errorse slopese std sefixed seadd addse secoef",
+    "z": "z zscore zstat zstatistic zval tstat t tstatistic tvalue statistic stat zvalue gwasz",
+    "p_value": "pvalue p pval pvalueassociation gwaspvalue pgc pvalnominal nominalp pvaluenominal "
+    "pnominal pvalfixed addpval pvaladd pwald plrt pscore pgwas pvaluegwas metap pvaluemeta "
+    "pvalassoc frequentistaddpvalue pfixed allinvvarmetap pvaluefe pvalmeta",
+    "neg_log_10_p_value": "neglog10pvalue neglog10p neglogp mlog10p mlogp log10p minuslog10p "
+    "logp log10pvalue minuslog10pvalue neglog10pval nlog10p pvallog10 lp neglogpvalue neglog10",
+    "n": "n ntotal samplesize neff nsamples totalsamplesize nobs obsct totaln nsum nindividuals "
+    "effectivesamplesize nanalyzed nmiss neffective nsamp numsamples numberofsamples "
+    "numindividuals nstudy nall",
+    "n_cases": "ncases ncase ncas ncasestotal numcases casesn nca casecount",
+    "n_controls": "ncontrols ncontrol ncon nctrl ncontrolstotal numcontrols controlsn nco",
+}
+# effect and other allele, the clearest pair first; whether the name says which has the effect
+_ALLELES = (
+    ("effectallele", "otherallele", True),
+    ("effectallele", "noneffectallele", True),
+    ("effectallele", "referenceallele", True),
+    ("effectallele", "refallele", True),
+    ("effectallele", "alternateallele", True),
+    ("effectallele", "baselineallele", True),
+    ("effallele", "otherallele", True),
+    ("ea", "nea", True),
+    ("ea", "oa", True),
+    ("ea", "ra", True),
+    ("ea", "ref", True),
+    ("codedallele", "noncodedallele", True),
+    ("codedallele", "otherallele", True),
+    ("coded", "noncoded", True),
+    ("testedallele", "otherallele", True),
+    ("testallele", "otherallele", True),
+    ("riskallele", "otherallele", True),
+    ("riskallele", "nonriskallele", True),
+    ("riskallele", "protectiveallele", True),
+    ("incallele", "decallele", True),
+    ("minorallele", "majorallele", False),
+    ("alt", "ref", False),
+    ("altallele", "refallele", False),
+    ("alternateallele", "referenceallele", False),
+    ("alternativeallele", "referenceallele", False),
+    ("assessedallele", "otherallele", True),
+    ("alleleassessed", "otherallele", True),
+    ("a1effect", "a2other", True),
+    ("a1", "a2", False),
+    ("a1", "a0", False),
+    ("allele1", "allele2", False),
+    ("allele1", "allele0", False),
+    ("alleleb", "allelea", False),
+    ("a1allele", "a2allele", False),
+    ("effectallele", None, True),
+    ("testedallele", None, True),
+    ("riskallele", None, True),
+    ("codedallele", None, True),
+    ("a1", None, False),
+)
+
+
+def guess(header: Sequence[str]) -> tuple[dict[str, str], bool]:
+    """Return {meaning: column} by the names of columns, and whether the effect allele is sure."""
+    known: dict[str, str] = {}
+    for name in header:
+        known.setdefault(_LETTERS.sub("", name.lower()), name)
+    found: dict[str, str] = {}
+    for meaning, names in _NAMES.items():
+        column = next((known[name] for name in names.split() if name in known), None)
+        if column is not None and column not in found.values():
+            found[meaning] = column
+    for effect, other, sure in _ALLELES:
+        if effect in known and (other is None or other in known):
+            found["effect_allele"] = known[effect]
+            if other is not None:
+                found["other_allele"] = known[other]
+            return found, sure
+    return found, False
+
+
+def guessed_columns(source: Source) -> str:
+    """Return in a sentence the ``--columns`` that a table may need, and what supports it."""
+    found, sure = guess(source.header)
+    if "beta" in found:
+        found.pop("odds_ratio", None)
+    missing = missing_meanings(found)
+    if len(found) < 3 or ("effect_allele" not in found and "beta" not in found):
+        return "Name them with columns={'effect_allele': 'A1', ...}"
+    pairs = " ".join(f"{meaning}={_quoted(column)}" for meaning, column in found.items())
+    parts = [f"By their names they may be: --columns {pairs}"]
+    if missing:
+        parts.append(f"still missing: {'; '.join(missing)}")
+    else:
+        parts += _support(source, found)
+        if not sure:
+            parts.append(
+                f"that {found['effect_allele']} is the allele of the effect is a guess: see the "
+                "file's description"
+            )
+    return "; ".join(parts)
+
+
+def _quoted(column: str) -> str:
+    """Return a name as a shell takes it."""
+    return column if re.fullmatch(r"[\w.:+-]+", column) else f"'{column}'"
+
+
+def _support(source: Source, found: dict[str, str]) -> list[str]:
+    """Return what the first rows say for or against the guess: z against p."""
+    effect = found.get("beta") or found.get("odds_ratio")
+    p = found.get("p_value") or found.get("neg_log_10_p_value")
+    if "standard_error" not in found or effect is None or p is None:
+        return []
+    batch = next(source.batches([effect, found["standard_error"], p], [], Kinds()), None)
+    if batch is None:
+        return []
+    columns: dict[str, pa.Array] = {
+        name: texts.slice(0, _MANY_ROWS) for name, texts in batch.columns.items()
+    }
+    beta, se = (to_numbers(columns[name], "")[0] for name in (effect, found["standard_error"]))
+    if "beta" not in found:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            beta = np.log(beta)
+    strength = to_numbers(columns[p], "")[0]
+    if "p_value" in found:
+        with np.errstate(invalid="ignore"):
+            strength = neg_log_10(strength, columns[p])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        z, from_p = np.abs(beta / se), z_of_p(np.maximum(strength, 0))
+        known = np.isfinite(z) & np.isfinite(from_p)
+        agree = known & (np.abs(z - from_p) < _CLOSE * np.maximum(1, from_p))
+    if not known.any():
+        return []
+    verb = "agree" if agree.sum() > 0.5 * known.sum() else "agree only"
+    return [
+        f"{effect} / {found['standard_error']} and {p} {verb} in {agree.sum():,} of "
+        f"{known.sum():,} rows"
+    ]

@@ -1,0 +1,217 @@
+"""The rows of summary statistics, as columns by their meaning."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skgenetics.io._columns import Batch, Kinds, NotNumbers
+from skgenetics.io._sumstats_formats import Format
+from skgenetics.io._sumstats_source import Source
+from skgenetics.io._sumstats_values import (
+    IDS,
+    WORDS,
+    BadRows,
+    first_of_list,
+    neg_log_10,
+    taken_apart,
+    to_numbers,
+    to_words,
+)
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import count_of, first_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+
+def read_sumstats_rows(
+    source: Source,
+    form: Format | None,
+    used: dict[str, str],
+    extra: dict[str, str],
+    strict: bool,
+) -> "tuple[pd.DataFrame, list[str]]":
+    """Return the rows of a table: columns in use by their meaning, and notes."""
+    pd = import_optional("pandas", extra="dataframe")
+    try:  # most files hold what they should, which is parsed sooner
+        reader = _read(_Reader(source, form, used, extra, BadRows(source.name, strict)), source)
+    except NotNumbers:
+        bad = BadRows(source.name, strict)
+        reader = _read(_Reader(source, form, used, extra, bad, is_fast=False), source)
+    if not (reader.n_read or reader.bad.count or reader.n_of_other_tests or source.sample):
+        raise ValueError(f"{source.name} has a header line only; expected one row per variant.")
+    notes = reader.bad.finish(reader.n_read, len(source.header))
+    notes = reader.check_tests() + notes
+    frame = pd.DataFrame(reader.columns(), copy=False)
+    frame.attrs["n_left_out"] = reader.bad.count
+    return frame, notes
+
+
+def _read(reader: "_Reader", source: Source) -> "_Reader":
+    """Give a reader all rows."""
+    for batch in source.batches(reader.wanted(), reader.bad.malformed, reader.kinds()):
+        reader.add(batch)
+    return reader
+
+
+class _Reader:
+    """Turns batches of fields into columns, and remembers what was left out.
+
+    Fast, it takes columns of numbers as PyArrow parsed them, and raises `NotNumbers` at the first
+    field that is none; otherwise it takes texts.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        form: Format | None,
+        used: dict[str, str],
+        extra: dict[str, str],
+        bad: BadRows,
+        *,
+        is_fast: bool = True,
+    ) -> None:
+        self.name, self.used, self.extra, self.bad = source.name, used, extra, bad
+        self.is_fast = is_fast
+        kept = form.extra if form is not None else ()
+        self.words = [column for column in kept if column in source.header]
+        self.test = (form.test if form is not None else None) or "ADD"
+        self.parts: dict[str, list[Any]] = {}
+        self.n_read = self.n_of_other_tests = 0
+        self.tests: set[str] = set()
+
+    def wanted(self) -> list[str]:
+        """Return the columns of the file that are read."""
+        return [*dict.fromkeys([*self.used.values(), *self.extra.values(), *self.words])]
+
+    def kinds(self) -> Kinds:
+        """Return how columns are parsed: p-values as texts, because floats end at 1e-308."""
+        if not self.is_fast:
+            return Kinds()
+        few = {m: c for m, c in self.used.items() if m in WORDS and m not in IDS}
+        numbers = {c for m, c in self.used.items() if m not in WORDS and m != "p_value"}
+        texts = {c for m, c in self.used.items() if m in IDS or m == "p_value"} | {*self.words}
+        categories = frozenset(few.values()) - texts
+        numbers |= set(self.extra.values())
+        return Kinds(frozenset(numbers) - texts - categories, categories)
+
+    def add(self, batch: Batch) -> None:
+        """Take the rows of a batch."""
+        batch = self._of_the_test(batch if self.is_fast else self._without_headers(batch))
+        n_rows = len(next(iter(batch.columns.values())))
+        words: dict[str, Any] = {}
+        numbers: dict[str, np.ndarray] = {}
+        is_bad = np.zeros(n_rows, dtype=bool)
+        for meaning, column in (self.used | self.extra).items():
+            texts = batch.columns[column]
+            if meaning in WORDS and meaning not in self.extra:
+                words |= _words(texts, meaning, self.is_fast)
+                continue
+            values, bad = to_numbers(texts, meaning)
+            if self.is_fast and bad.any():
+                raise NotNumbers
+            self.bad.add(batch, bad, meaning, texts)
+            is_bad |= bad
+            if meaning == "p_value":
+                numbers["neg_log_10_p_value"] = neg_log_10(values, texts)
+            numbers[meaning] = values
+        for name in self.words:
+            words[name] = to_words(batch.columns[name], "variant_id")
+        if "base_pair_location" in words:  # inside an ID
+            place = words.pop("base_pair_location")
+            numbers["base_pair_location"], bad = to_numbers(place, "base_pair_location")
+            is_bad |= bad
+        if "effect_allele" in words and "ref_allele" in words:
+            words.setdefault("other_allele", _other_allele(words))
+        self._keep(words, numbers, ~is_bad)
+        self.bad.n_values += int(is_bad.sum())
+        self.n_read += n_rows - int(is_bad.sum())
+
+    def _without_headers(self, batch: Batch) -> Batch:
+        """Return a batch without header lines that are repeated in the middle of a table."""
+        column = next((self.used[m] for m in ("effect_allele", "rsid") if m in self.used), None)
+        if column is None:
+            return batch
+        pc = import_optional("pyarrow.compute", extra="dataframe")
+        repeated = pc.equal(batch.columns[column], column)
+        if not pc.any(repeated).as_py():
+            return batch
+        return _filtered(batch, pc.invert(repeated))
+
+    def _of_the_test(self, batch: Batch) -> Batch:
+        """Return the rows of the additive test."""
+        if "test" not in self.used:
+            return batch
+        pc = import_optional("pyarrow.compute", extra="dataframe")
+        tests = to_words(batch.columns[self.used["test"]], "test")
+        self.tests |= {test for test in pc.unique(tests).to_pylist() if test}
+        of_test = pc.fill_null(pc.equal(tests, self.test), False)
+        self.n_of_other_tests += len(tests) - (pc.sum(of_test).as_py() or 0)
+        return _filtered(batch, of_test)
+
+    def check_tests(self) -> list[str]:
+        """Return a note on rows of other tests; raise ValueError if all are."""
+        if not self.n_of_other_tests:
+            return []
+        if self.test not in self.tests:
+            tests = first_names(sorted(self.tests), 5) or "NA"
+            raise ValueError(f"{self.name} has no row whose TEST is {self.test}, but {tests} only.")
+        rows = count_of(self.n_of_other_tests, "row")
+        verb = "was" if self.n_of_other_tests == 1 else "were"
+        return [f"{self.name}: {rows} whose TEST is not {self.test} {verb} left out."]
+
+    def _keep(
+        self, words: "dict[str, pa.Array]", numbers: dict[str, np.ndarray], good: Any
+    ) -> None:
+        """Keep the good rows of a batch."""
+        pa = import_optional("pyarrow", extra="dataframe")
+        every = good.all()
+        for meaning, texts in words.items():
+            kept = texts if every else texts.filter(pa.array(good))
+            self.parts.setdefault(meaning, []).append(kept)
+        for meaning, values in numbers.items():
+            self.parts.setdefault(meaning, []).append(values if every else values[good])
+
+    def columns(self) -> "dict[str, Any]":
+        """Return all columns."""
+        pd = import_optional("pandas", extra="dataframe")
+        pa = import_optional("pyarrow", extra="dataframe")
+        result = {}
+        for meaning in [*self.parts]:
+            parts = self.parts.pop(meaning)
+            if isinstance(parts[0], np.ndarray):
+                result[meaning] = np.concatenate(parts)
+            else:
+                result[meaning] = pd.array(pa.chunked_array(parts, pa.string()), dtype="str")
+        return result
+
+
+def _filtered(batch: Batch, rows: "pa.Array") -> Batch:
+    """Return some rows of a batch."""
+    return Batch({name: texts.filter(rows) for name, texts in batch.columns.items()}, batch.first)
+
+
+def _words(texts: "pa.Array", meaning: str, has_nulls: bool) -> "dict[str, pa.Array]":
+    """Return what a column of words says, by meaning."""
+    pc = import_optional("pyarrow.compute", extra="dataframe")
+    words = to_words(texts, meaning, has_nulls=has_nulls)
+    if meaning == "test":
+        return {}
+    if meaning == "rsid":
+        return {meaning: first_of_list(words)}
+    if meaning == "chr_pos_ref_alt":
+        parts = taken_apart(words)
+        names = ("chromosome", "base_pair_location", "other_allele", "effect_allele")
+        return {"variant_id": words} | {
+            name: pc.utf8_upper(part) if "allele" in name else part
+            for name, part in zip(names, parts.values(), strict=True)
+        }
+    return {meaning: words}
+
+
+def _other_allele(words: "dict[str, pa.Array]") -> "pa.Array":
+    """Return the allele of REF and ALT that is not the effect allele (PLINK 2)."""
+    pc = import_optional("pyarrow.compute", extra="dataframe")
+    counts_ref = pc.equal(words["effect_allele"], words["ref_allele"])
+    return pc.if_else(counts_ref, words["alt_allele"], words["ref_allele"])
