@@ -122,9 +122,10 @@ def _lines_of(path: Path, region: Region) -> bytes | None:
 def _open_vcf(name: str, layout: Layout, batches: Batches, trait: str | None) -> Source:
     """Return the columns of a trait of a GWAS-VCF, those of FORMAT under their keys."""
     traits = layout.header[9:]
+    rows = [row for row in layout.sample if len(row) == len(layout.header)]
     if trait is not None and trait not in traits:
         raise ValueError(f"{name} has no trait {trait!r}; it has {first_names(traits, 10)}.")
-    keys = list(dict.fromkeys(k for row in layout.sample for k in row[8].split(":")))
+    keys = list(dict.fromkeys(k for row in rows for k in row[8].split(":")))
     if "ES" not in keys:
         raise ValueError(
             f"{name} is a VCF of genotypes, not of summary statistics (GWAS-VCF has ES, SE and LP "
@@ -150,8 +151,7 @@ def _open_vcf(name: str, layout: Layout, batches: Batches, trait: str | None) ->
     place = layout.header.index(column)
     sample = [
         [*row[:8], *(dict(zip(row[8].split(":"), row[place].split(":"))).get(k, ".") for k in keys)]
-        for row in layout.sample
-        if len(row) > place
+        for row in rows
     ]
     return Source(name, [*_VCF[:8], *keys], sample, expanded)
 
