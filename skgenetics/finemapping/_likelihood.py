@@ -5,11 +5,65 @@ R = S^-1 G S^-1 and z = S^-1 l it is that of a locus z ~ N(R S b, R): an equival
 solver fits as any other.
 """
 
-from skgenetics.loci._ld import DenseLD, GenotypeLD, factor_ld
+import warnings
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+
+from skgenetics.finemapping._data import MAX_DENSE_LD
+from skgenetics.loci._ld import LD, DenseLD, GenotypeLD, factor_ld
 from skgenetics.loci._summary import Locus
-from skgenetics.utils._arrays import namespace_of
+from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._typing import Array
+
+SAME_PEOPLE = 1.02  # most over fewest people of a variant: below it all are of the same people
+RIDGE = 1e-3  # of R, which with overlaps must have an inverse
+
+
+def with_overlap(locus: Locus) -> Locus:
+    """Return the locus of the same likelihood as `locus` if variants are known in different people.
+
+    z ~ N(D R S b, s0^2 R o K), with D = diag sqrt(N_j), S = diag sqrt(H_j) and K_ij = N_ij /
+    sqrt(N_i N_j), N_ij being the people with both variants. They are not known, and taken for the
+    fewer of N_i and N_j: the people of one variant are among those of the other. With V = R o K and
+    M = D R the form is M'V^-1 M, and the linear term M'V^-1 z. R is (1 - RIDGE) R + RIDGE I.
+    """
+    if same_people(locus):
+        return locus
+    z, n_samples, matrix = (
+        to_numpy(array).astype(float)
+        for array in (locus.z, locus.n_samples + 0 * locus.z, locus.ld.dense().matrix)
+    )
+    matrix *= 1 - RIDGE
+    np.fill_diagonal(matrix, 1.0)
+    root = np.sqrt(n_samples)
+    ratio = root[:, None] / root
+    lower = cholesky(matrix * np.minimum(ratio, 1 / ratio), lower=True)
+    design = solve_triangular(lower, root[:, None] * matrix, lower=True)
+    form, linear = design.T @ design, design.T @ solve_triangular(lower, z, lower=True)
+    size = np.sqrt(np.diag(form))
+    form /= size[:, None] * size
+    np.fill_diagonal(form, 1.0)
+    return equivalent_locus(
+        locus, locus.array(size), DenseLD(locus.array(form)), locus.array(linear)
+    )
+
+
+def same_people(locus: Locus) -> bool:
+    """Whether all variants are known in the same people, or it makes no difference."""
+    n_samples = to_numpy(locus.n_samples + 0 * locus.z)
+    if n_samples.max() <= SAME_PEOPLE * n_samples.min():
+        return True
+    if len(n_samples) > MAX_DENSE_LD:
+        warnings.warn(
+            f"n_samples differs between variants ({n_samples.min():.6g} to "
+            f"{n_samples.max():.6g}). Beyond {MAX_DENSE_LD} variants this is not taken into "
+            "account: split the locus, or leave out the variants that few people have.",
+            stacklevel=2,
+        )
+        return True
+    return False
 
 
 def with_background(locus: Locus, variance: float, residual_variance: float = 1.0) -> Locus:
@@ -40,7 +94,11 @@ def background_locus(locus: Locus, values: Array, vectors: Array, ratio: float) 
     shrink = 1 / (1 + ratio * values)
     linear = locus.z * root_samples(locus)  # what lies outside the range of G stays
     linear = linear - vectors @ ((1 - shrink) * (linear @ vectors))
-    return equivalent_locus(locus, vectors * (values * shrink) ** 0.5, linear)
+    root = vectors * (values * shrink) ** 0.5
+    size = namespace_of(root).sum(root * root, axis=1) ** 0.5
+    constant = (size == 0)[:, None] * root.shape[1] ** -0.5  # its LD does not count
+    ld = factor_ld(root * reciprocal(size)[:, None] + constant)  # of which few rows are needed
+    return equivalent_locus(locus, size, ld, linear)
 
 
 def root_samples(locus: Locus) -> Array:
@@ -73,18 +131,11 @@ def per_deviation_spectrum(locus: Locus) -> tuple[Array, Array]:
     return xp.clip(values, min=0.0), vectors
 
 
-def equivalent_locus(locus: Locus, root: Array, linear: Array) -> Locus:
-    """Return the `Locus` of G = `root` root' (p, k) and l = `linear` (p,) per deviation.
-
-    Its LD stays a factor: single effects need few rows of it.
-    """
-    xp = namespace_of(locus.z)
-    size = xp.sum(root * root, axis=1) ** 0.5
-    inverse = reciprocal(size)
-    constant = xp.astype(size == 0, root.dtype)[:, None] * root.shape[1] ** -0.5
+def equivalent_locus(locus: Locus, size: Array, ld: LD, linear: Array) -> Locus:
+    """Return the `Locus` of G = diag(size) R diag(size) and l = `linear`, both per deviation."""
     return locus._replace(
-        z=linear * inverse,
-        ld=factor_ld(root * inverse[:, None] + constant),
+        z=linear * reciprocal(size),
+        ld=ld,
         scale=size * locus.heterozygosity**0.5,
         trait_known=False,
     )

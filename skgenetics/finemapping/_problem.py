@@ -7,7 +7,7 @@ from sklearn.utils import check_random_state
 
 from skgenetics.finemapping._background import learn_background, noise_beside_background
 from skgenetics.finemapping._elbo import NoiseNorm
-from skgenetics.finemapping._likelihood import with_background
+from skgenetics.finemapping._likelihood import with_background, with_overlap
 from skgenetics.finemapping._panel import panel_noise
 from skgenetics.finemapping._prior import FixedPrior, known_prior
 from skgenetics.finemapping.solvers import Problem, Solver
@@ -19,13 +19,14 @@ def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPr
     noise = estimator.residual_variance
     if noise == "auto":
         noise = None if observed.trait_known else 1.0
+    locus = with_overlap(observed)
     problem = Problem(
-        locus=observed,
+        locus=locus,
         observed=observed,
         fixed=fixed,
-        prior=known_prior(fixed, observed, has_pi=solver.has_pi),
+        prior=known_prior(fixed, locus, has_pi=solver.has_pi),
         residual_variance=noise,
-        noise_norm=solver.noise_norm(observed) if noise is None else NoiseNorm(),
+        noise_norm=solver.noise_norm(locus) if noise is None else NoiseNorm(),
         background=None if estimator.background == "auto" else float(estimator.background),
         max_effects=min(estimator.max_effects, observed.z.shape[0]),
         max_iter=solver.n_iterations(estimator.max_iter),

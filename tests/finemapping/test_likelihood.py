@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping._background import Spectrum, best_variances, log_likelihood
-from skgenetics.finemapping._likelihood import with_background
+from skgenetics.finemapping._likelihood import with_background, with_overlap
 from skgenetics.finemapping.solvers import SOLVERS, Gibbs
 from skgenetics.loci._summary import validate_summary
 
@@ -157,3 +157,45 @@ def test_noise_and_background_are_learned_together_from_the_trait():
     assert 0.3 < model.background_variance_ * X.var(axis=0).sum() / truth < 3
     held = FinemapMiXeR(background=model.background_variance_).fit(X, y)
     np.testing.assert_allclose(held.residual_variance_, model.residual_variance_, rtol=0.1)
+
+
+def test_overlapping_people_have_the_normal_density():
+    n = np.array([2000.0, 2000, 1000, 2000, 500, 2000])
+    locus = validate_summary(Z, R, n_samples=n, heterozygosity=H).locus()
+    S, D = np.diag(np.sqrt(H)), np.diag(np.sqrt(n))
+    shared = np.minimum.outer(n, n)
+    ridged = R + 1e-3 * (np.eye(P) - R)
+    covariance = ridged * shared / np.sqrt(np.outer(n, n))
+    zero, other = np.zeros(P), with_overlap(locus)
+    rng = np.random.default_rng(1)
+    for _ in range(3):
+        b = rng.normal(scale=0.1, size=P)
+        mean = D @ ridged @ S @ b
+        expected = multivariate_normal.logpdf(locus.z, mean, covariance)
+        expected -= multivariate_normal.logpdf(locus.z, zero, covariance)
+        v = other.scale * b
+        np.testing.assert_allclose(other.z @ v - v @ other.ld.product(v) / 2, expected, rtol=1e-9)
+    assert with_overlap(locus._replace(n_samples=n * 0 + 2000)).z is locus.z
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("solver", [s for s in SOLVERS if s != "adam"])
+def test_variants_that_few_people_have_do_not_hide_the_causal_one(solver):
+    """A causal variant known in half of the people, and proxies of it in all of them."""
+    lead, wrong = [], []
+    n = np.full(30, 20_000.0)
+    n[12] = 10_000
+    D, root = np.sqrt(n), None
+    ld = 0.97 ** np.abs(np.subtract.outer(np.arange(30), np.arange(30)))
+    shared = np.minimum.outer(n, n) / np.sqrt(np.outer(n, n))
+    root = np.linalg.cholesky(ld * shared)
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        z = D * ld[12] * 0.12 + root @ rng.normal(size=30)
+        options = {"solver": solver, "random_state": 0, "background": 0}
+        model = FinemapMiXeR(**options).fit_summary(z, ld, n_samples=n, on_mismatch="ignore")
+        lead.append(model.pip_[12])
+        wrong.append(np.delete(model.pip_, 12).max())
+        np.testing.assert_allclose(model.z_, z * np.sqrt(n / (z**2 + n - 2)), rtol=1e-9)
+    assert np.mean(lead) > 0.5
+    assert np.max(wrong) < 0.9
