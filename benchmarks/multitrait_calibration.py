@@ -1,0 +1,138 @@
+"""Print how far PIPs, sets and local false sign rates of many traits hold, on coalescent genotypes.
+
+    python benchmarks/multitrait_calibration.py [--traits 2 5 20] [--effects shared sparse ...]
+        [--loci 40] [--people 600] [--variants 500]
+
+Windows of neighboring variants are those of finemapping_calibration.py. Three variants act; they
+explain .1 of the variance of every trait that they act on:
+
+    shared   each has the same effect on all traits
+    sparse   each acts on every trait with probability 1/2, effects are independent
+    mixed    one shared, one of independent effects on all traits, one on a single trait
+    null     no effect at all
+
+A row per number of traits, kind of effects and solver: average precision of PIPs, averaged over
+loci; sum of PIPs over number of effects (null: a locus); PIPs above .9 and the share of them that is
+false; credible sets, the share that holds a causal variant, and their median size; pairs of set and
+trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that they
+announce; median seconds. "per trait" is single_effects on one trait at a time, PIPs combined.
+"""
+
+import os
+
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = "1"
+
+import argparse
+import time
+import warnings
+
+import numpy as np
+from sklearn.metrics import average_precision_score
+
+try:
+    from .finemapping_calibration import window
+except ImportError:  # run as a program
+    from finemapping_calibration import window
+
+from skgenetics import MMASHRegressor
+
+N_EFFECTS, EXPLAINED = 3, 0.1
+
+
+def effects_of(kind, n_traits, rng):
+    """Effects (3, J) of the kind."""
+    if kind == "null":
+        return np.zeros((N_EFFECTS, n_traits))
+    if kind == "shared":
+        return np.repeat(rng.normal(size=(N_EFFECTS, 1)), n_traits, axis=1)
+    effects = rng.normal(size=(N_EFFECTS, n_traits))
+    if kind == "sparse":
+        return effects * (rng.random(effects.shape) < 0.5)
+    effects[0] = effects[0, 0]
+    effects[2] *= np.arange(n_traits) == rng.integers(n_traits)
+    return effects
+
+
+def locus(seed, kind, n_traits, n_people, n_variants):
+    """X (n, p), Y (n, J) and the true effects (p, J) per standard deviation of the variant."""
+    rng = np.random.default_rng([seed, n_traits])
+    X = window(seed, n_variants)[:n_people]
+    X = X[:, X.std(axis=0) > 0]
+    B = np.zeros((X.shape[1], n_traits))
+    B[rng.choice(X.shape[1], N_EFFECTS, replace=False)] = effects_of(kind, n_traits, rng)
+    genetic = (X - X.mean(axis=0)) / X.std(axis=0) @ B
+    sd = genetic.std(axis=0)
+    scale = np.sqrt(EXPLAINED) * np.divide(1, sd, out=np.zeros(n_traits), where=sd > 0)
+    noise = rng.normal(size=genetic.shape) * np.where(sd > 0, np.sqrt(1 - EXPLAINED), 1)
+    return X, genetic * scale + noise, B * scale
+
+
+def fit(name, X, Y):
+    """PIPs (p,) and credible sets."""
+    if name == "per trait":
+        pips = [MMASHRegressor(solver="single_effects", polygenic=0).fit(X, y).pip_ for y in Y.T]
+        return 1 - np.prod(1 - np.stack(pips), axis=0), []
+    model = MMASHRegressor(solver=name, polygenic=0).fit(X, Y)
+    return model.pip_, getattr(model, "credible_sets_", [])
+
+
+def row(name, kind, n_traits, arguments):
+    """One line of the table."""
+    precision, pips, truths, sets, claims, seconds = [], [], [], [], [], []
+    for seed in range(arguments.loci):
+        X, Y, B = locus(seed, kind, n_traits, arguments.people, arguments.variants)
+        causal = np.any(B != 0, axis=1)
+        start = time.process_time()
+        pip, found = fit(name, X, Y)
+        seconds.append(time.process_time() - start)
+        pips.append(pip)
+        truths.append(causal)
+        if causal.any():
+            precision.append(average_precision_score(causal, pip))
+        for credible_set in found:
+            held = [v for v in credible_set["variants"] if causal[v]]
+            sets.append((bool(held), len(credible_set["variants"])))
+            if held:
+                wrong = np.sign(credible_set["effect"]) != np.sign(B[held[0]])
+                claims += list(zip(credible_set["lfsr"], wrong))
+    pip, causal = np.concatenate(pips), np.concatenate(truths)
+    high = pip > 0.9
+    total = causal.sum() if causal.any() else arguments.loci
+    text = f"J={n_traits:2d} {kind:7s} {name:18s} AP {np.mean(precision or [np.nan]):.3f}"
+    text += f" +-{np.std(precision or [np.nan]) / np.sqrt(max(len(precision), 1)):.3f}"
+    text += f", sum {pip.sum() / total:.2f}, {high.sum():3d} above .9 false "
+    text += f"{np.mean(~causal[high]) if high.any() else 0:.3f}"
+    if sets:
+        held, sizes = np.array(sets).T
+        text += f", {len(sets)} sets hold {held.mean():.3f}, size {np.median(sizes):.0f}"
+    if claims:
+        lfsr, wrong = np.array(claims, dtype=float).T
+        said = lfsr < 0.05
+        text += (
+            f", {said.sum()} lfsr < .05 wrong {wrong[said].mean():.3f} said {lfsr[said].mean():.3f}"
+        )
+    print(f"{text}, {np.median(seconds):.2f} s", flush=True)
+
+
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--traits", type=int, nargs="+", default=[2, 5, 20])
+    parser.add_argument("--effects", nargs="+", default=["shared", "sparse", "mixed", "null"])
+    parser.add_argument(
+        "--solvers", nargs="+", default=["single_effects", "coordinate_ascent", "per trait"]
+    )
+    parser.add_argument("--loci", type=int, default=40)
+    parser.add_argument("--people", type=int, default=600)
+    parser.add_argument("--variants", type=int, default=500)
+    arguments = parser.parse_args()
+    warnings.simplefilter("ignore")
+    for n_traits in arguments.traits:
+        for kind in arguments.effects:
+            for name in arguments.solvers:
+                row(name, kind, n_traits, arguments)
+
+
+if __name__ == "__main__":
+    main()
