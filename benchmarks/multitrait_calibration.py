@@ -12,10 +12,10 @@ explain .1 of the variance of every trait that they act on:
     null     no effect at all
 
 A row per number of traits, kind of effects and solver: average precision of PIPs, averaged over
-loci; sum of PIPs over number of effects (null: a locus); PIPs above .9 and the share of them that is
-false; credible sets, the share that holds a causal variant, and their median size; pairs of set and
-trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that they
-announce; median seconds. "per trait" is single_effects on one trait at a time, PIPs combined.
+loci; sum of PIPs over number of effects (null: a locus); PIPs above .9, and the share of them that
+is false; credible sets, the share that holds a causal variant, and their median size; pairs of set
+and trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that
+they announce; median seconds. "per trait" is single_effects on one trait at a time.
 """
 
 import os
