@@ -91,6 +91,21 @@ def frequency(text: str) -> float:
     return value
 
 
+_BUILDS = {
+    "GRCh37": ("grch37", "hg19", "b37", "37", "build37", "hs37d5", "humang1kv37"),
+    "GRCh38": ("grch38", "hg38", "b38", "38", "build38", "hs38", "hs38dh"),
+}
+
+
+def genome_build(text: str) -> str:
+    """Parse a genome build by any of its names."""
+    name = "".join(letter for letter in text.lower() if letter.isalnum())
+    for build, names in _BUILDS.items():
+        if name in names:
+            return build
+    raise argparse.ArgumentTypeError(f"must be GRCh37 (hg19) or GRCh38 (hg38), got {text}")
+
+
 def share(text: str) -> float:
     """Parse a number from 0 to 1."""
     value = float(text)

@@ -18,6 +18,7 @@ from skgenetics.io import (
 )
 from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import count_of
 
 
 def open_genotypes(arguments: argparse.Namespace) -> Genotypes:
@@ -79,7 +80,8 @@ def only_varying(genotypes: Genotypes, lowest_maf: float, lines: list[str]) -> G
             f"more among the {n_people} people used."
         )
     if lowest_maf:
-        lines.append(f"  {(~common).sum():,} variants left out by --maf {lowest_maf:g}")
+        n_left_out = count_of(int((~common).sum()), "variant")
+        lines.append(f"  {n_left_out} left out by --maf {lowest_maf:g}")
     return genotypes.select(columns=np.flatnonzero(common))
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from skgenetics._version import __version__
+from skgenetics.cli.check.command import add_parser as add_check
 from skgenetics.cli.compare.command import add_parser as add_compare
 from skgenetics.cli.console import BAD_INPUT, OK, UNEXPECTED, close_output
 from skgenetics.cli.finemap.command import add_parser as add_finemap
@@ -31,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     add_compare(commands)
     add_finemap(commands)
+    add_check(commands)
     return parser
 
 

@@ -138,7 +138,7 @@ def find_regions(
     )
     position = sumstats["base_pair_location"].iloc[strong].to_numpy(dtype=np.int64)
     regions = []
-    for name in sorted(set(chromosome), key=_order):
+    for name in sorted(set(chromosome), key=chromosome_order):
         on_it = chromosome == name
         leads = _leads(position[on_it], strength[strong][on_it], window)
         regions += _windows(name, leads, window, max_width)
@@ -167,7 +167,7 @@ def neg_log_10_p(sumstats: "pd.DataFrame") -> np.ndarray:
     return strength
 
 
-def _order(chromosome: str) -> tuple[int, int, str]:
+def chromosome_order(chromosome: str) -> tuple[int, int, str]:
     """Return the sort key of a chromosome: numbers first."""
     return (0, int(chromosome), "") if chromosome.isdecimal() else (1, 0, chromosome)
 

@@ -79,6 +79,7 @@ def nothing():
         (nothing, FILES + " --chr 3 --start 1 --end 9", "no variant in chr3:1-9"),
         (lambda: os.remove("gwas.tsv"), FILES, "no file gwas.tsv"),
         (lambda: os.remove("panel.fam"), FILES, "no file panel.fam"),
+        (lambda: None, FILES.replace("GRCh37", "hg18"), "must be GRCh37 (hg19) or GRCh38 (hg38)"),
         (lambda: cut("panel.bed", 300), FILES, "it is truncated"),
         (lambda: cut("gwas.tsv", 0), FILES, "gwas.tsv is empty"),
         (lambda: cut("gwas.tsv", 2000), FILES + " --strict", "fields, the header has 10"),

@@ -18,6 +18,7 @@ from skgenetics.datasets import load_geuvadis
 from skgenetics.expression import cis_windows_from_positions
 from skgenetics.io import Genotypes, unify_chromosomes
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -187,7 +188,8 @@ def _sizes(study: Study, n_tissues: int, window: int, counted_allele: str) -> st
             f"{counted_allele} counted)"
         )
     else:
-        variants = f"{n_variants} variants ({counted_allele} counted)"
+        n_variants = count_of(study.joint[0].n_variants, "variant")
+        variants = f"{n_variants} ({counted_allele} counted)"
     return f"  {n_units} {study.unit}{'s' * (n_units > 1)}{tissues}, {variants}"
 
 

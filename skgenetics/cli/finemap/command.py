@@ -14,6 +14,7 @@ from skgenetics.cli.console import (
     SOME_FAILED,
     Console,
     at_least,
+    genome_build,
     progress,
     share,
 )
@@ -131,7 +132,9 @@ def _add_data(data: Any) -> None:
         help="in place of --n, with --n-controls: n = 4 / (1/cases + 1/controls)",
     )
     data.add_argument("--n-controls", metavar="N", type=at_least(1), help="see --n-cases")
-    data.add_argument("--build", choices=("GRCh37", "GRCh38"), help="of all positions")
+    data.add_argument(
+        "--build", type=genome_build, metavar="BUILD", help="GRCh37 or GRCh38, of all positions"
+    )
     data.add_argument(
         "--prior-column",
         metavar="COLUMN",

@@ -2,8 +2,8 @@
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -141,28 +141,18 @@ def _placed(
 
 def _read_sumstats(arguments: argparse.Namespace, lines: list[str]) -> "pd.DataFrame":
     """Read the statistics, and say what they are."""
-    name, n = Path(arguments.sumstats).name, arguments.n
-    if arguments.n_cases:
-        n = 4 / (1 / arguments.n_cases + 1 / arguments.n_controls)
-    elif n is not None and _is_number(n):
-        n = float(n)
-        if not n > 2:
-            raise ValueError(f"--n must be a number of people, or a column; got {arguments.n}.")
     region = given_region(arguments)
-    try:
-        sumstats = read_sumstats(
-            arguments.sumstats,
-            columns=dict(pair.split("=", 1) for pair in arguments.columns),
-            n_samples=n,
-            build=arguments.build,
-            extra_columns=[arguments.prior_column] if arguments.prior_column else (),
-            trait=arguments.trait,
-            region=region,
-            strict=arguments.strict,
+    if arguments.n_cases:
+        arguments = argparse.Namespace(
+            **vars(arguments) | {"n": str(4 / (1 / arguments.n_cases + 1 / arguments.n_controls))}
         )
-    except ValueError as error:  # said in Python's words
-        message = str(error).replace("columns={'effect_allele': 'A1', ...}", _COLUMNS)
-        raise ValueError(message) from error
+    sumstats = read_named_sumstats(
+        arguments,
+        build=arguments.build,
+        region=region,
+        extra_columns=[arguments.prior_column] if arguments.prior_column else (),
+    )
+    name = sumstats.attrs["source"]
     if not len(sumstats) and region is not None:
         raise ValueError(f"The statistics have no variant in {region.name}.")
     lines.append(f"{name}: {count_of(len(sumstats), 'variant')} ({sumstats.attrs['format']})")
@@ -173,6 +163,35 @@ def _read_sumstats(arguments: argparse.Namespace, lines: list[str]) -> "pd.DataF
             "name of its column, or --n-cases and --n-controls."
         )
     return sumstats
+
+
+def read_named_sumstats(
+    arguments: argparse.Namespace,
+    *,
+    build: str | None,
+    region: Region | None,
+    extra_columns: Sequence[str],
+) -> "pd.DataFrame":
+    """Read the statistics that --sumstats, --columns, --n, --trait and --strict describe."""
+    n: float | str | None = arguments.n
+    if arguments.n is not None and _is_number(arguments.n):
+        n = float(arguments.n)
+        if not n > 2:
+            raise ValueError(f"--n must be a number of people, or a column; got {arguments.n}.")
+    try:
+        return read_sumstats(
+            arguments.sumstats,
+            columns=dict(pair.split("=", 1) for pair in arguments.columns),
+            n_samples=n,
+            build=build,
+            extra_columns=extra_columns,
+            trait=arguments.trait,
+            region=region,
+            strict=arguments.strict,
+        )
+    except ValueError as error:  # said in Python's words
+        message = str(error).replace("columns={'effect_allele': 'A1', ...}", _COLUMNS)
+        raise ValueError(message) from error
 
 
 def _is_number(text: str) -> bool:

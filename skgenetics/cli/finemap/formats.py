@@ -30,7 +30,7 @@ def polyfun(study: "Study", result: Bunch, trait: str) -> dict[str, str]:
     parts = []
     for locus in study.loci:
         rows = _rows(locus, result)
-        center = (locus.region.start + locus.region.end) // 2
+        center = (rows["base_pair_location"].min() + rows["base_pair_location"].max()) / 2
         table = pd.DataFrame(
             {
                 "CHR": rows["chromosome"],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skgenetics.io import Genotypes, read_ld, read_plink, read_plink2, read_sexes
+from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ class Panel:
     def describe(self) -> str:
         """Return a line on its size."""
         people = f"{self.genotypes.shape[0]:,} people, " if self.genotypes is not None else ""
-        return f"{self.source}: {people}{len(self.variants):,} variants"
+        return f"{self.source}: {people}{count_of(len(self.variants), 'variant')}"
 
 
 def read_panel(arguments: argparse.Namespace) -> Panel:

@@ -161,7 +161,10 @@ def _caution_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
 
 def reason(message: str) -> str:
     """Return a message of `finemap_loci` without what only users of Python can do."""
-    return message.removeprefix("ValueError: ").split("; ld_mismatch(")[0].rstrip(".") + "."
+    message = re.sub(r"^\w*(Error|Exception|Warning): ", "", message)
+    if not message:
+        return message
+    return message.split("; ld_mismatch(")[0].rstrip(".") + "."
 
 
 def p_value_in_words(neg_log_10: float) -> str:
@@ -189,8 +192,11 @@ def write_results(
     All are written under temporary names, and renamed once the last one is whole.
     """
     out = Path(arguments.out)
+    messages = result.loci["message"].map(
+        lambda text: reason(text) if isinstance(text, str) and text else text
+    )
     tables = {
-        f"{out.name}.loci.tsv": result.loci,
+        f"{out.name}.loci.tsv": result.loci.assign(message=messages),
         f"{out.name}.credible_sets.tsv": result.credible_sets,
         f"{out.name}.variants.tsv.gz": result.variants,
     }

@@ -172,7 +172,8 @@ def read_locus(
         ld = _exact_correlations(source)[np.ix_(~dropped, ~dropped)]
     fitted = table[~dropped].reset_index(drop=True)
     if not len(fitted):
-        raise ValueError(f"all {len(table)} variants are left out: see the column flag")
+        words = "the only variant is" if len(table) == 1 else f"all {len(table)} variants are"
+        raise ValueError(f"{words} left out: see the column flag")
     if isinstance(source, PanelDosages):
         if panel_size is None and len(ld) < fitted["n"].max():  # else they are the scan's people
             panel_size = len(ld)

@@ -1,0 +1,1 @@
+"""The command ``skgenetics check``: what is understood of a file of summary statistics."""
