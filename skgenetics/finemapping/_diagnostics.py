@@ -1,35 +1,35 @@
-"""Do the z statistics fit the LD? What ld_mismatch estimates, and what to doubt in a fit.
+"""Do the z statistics fit the LD? The screen of a locus, and what ld_mismatch reports."""
 
-The model: z ~ N(0, g R^2 + (1 - s) R + s I). The noise is (1 - s) R + s I, which is R if the LD is
-that of the scan's people. Many small effects would add g R^2, which keeps a real signal from being
-taken for mismatch. With R = U D U' the entries of U'z are independent, of variances
-g d^2 + (1 - s) d + s, so that one evaluation of the likelihood of s and g takes O(p).
-LD that does not fit leaves parts of z along small eigenvalues, where only s explains them.
-"""
-
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import OptimizeResult, minimize
 from scipy.stats import norm
-from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Bunch
 
-from skgenetics.finemapping._choice import solver_of_effects
-from skgenetics.loci._ld import LD, ShrunkLD
+from skgenetics.finemapping._noise_model import (
+    SMALLEST_SHARE,
+    NoiseScale,
+    fit_noise_scale,
+    repair,
+)
+from skgenetics.loci._ld import LD
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import ArrayLike
 
-SMALLEST_SHARE = 1e-3  # of s: z and r are published with few decimals
+# Limits: benchmarks/calibrate_ld_mismatch.py
 SCREEN_SIZE = 300  # variants of the largest |z|, which s is estimated from
-IMPACT_LIMIT = 1.5  # of s max(z^2); benchmarks/calibrate_ld_mismatch.py
+SIGNALS = 4  # strongest variants in little LD with each other, whose neighbors are looked at
+PEOPLE_PER_VARIANT = 4  # of a panel: with fewer, errors of its LD look like a share of their own
+IMPACT_LIMIT = 1.5  # of s max(z^2), for LD of the scan's people
+PANEL_SHARE_LIMIT = 0.1  # of s, for LD of a panel: its own errors give less
+FOREIGN_SHARE = 0.2  # of s, that only LD of other ancestry gives
 EVIDENCE_LIMIT = 8.0  # log likelihood ratio of s: a few variants cannot tell it from chance
-FLIP_LIMIT = 25.0  # log likelihood ratio of an allele flip
-MIN_FLIP_Z = 2.0  # below it a flip changes little, and cannot be told from noise
-LINKED = 0.95  # |r| of two effects that may be one, or an artifact of LD that does not fit
+PANEL_EVIDENCE_LIMIT = 20.0  # the same, for LD of a panel
+SCALE_LIMITS = 0.6, 1.5  # of c
+CLEAR_SCALE = 1.1  # log likelihood ratio of c over that of s: errors of LD change the scale, too
+CLEAR_OUTLIER = 10.0  # log likelihood ratio of a wrong z that is worth a look
+TIGHT_DIRECTIONS = 5  # of eigenvalues below 1/2: with fewer, no mismatch could be seen
 
 
 class LDMismatchWarning(UserWarning):
@@ -42,50 +42,80 @@ class Screen(NamedTuple):
     share: float
     """s, the share of the noise that does not follow the LD."""
     corrected_share: float
-    """The same after the flips are undone."""
+    """The same after flips are undone and outliers are left out."""
     impact: float
-    """(s - SMALLEST_SHARE) max(z^2)."""
+    """(corrected share - SMALLEST_SHARE) max(z^2)."""
     log_lr: float
-    """Log likelihood ratio of s against SMALLEST_SHARE."""
+    """Log likelihood ratio of the corrected share against SMALLEST_SHARE."""
+    scale: NoiseScale
+    """Whether the noise of all z is larger, or smaller, than it should be."""
+    variants: np.ndarray
+    """Which were looked at; the fields below are of these indices."""
+    z: np.ndarray
+    """Their z after the repair."""
     flipped: np.ndarray
-    """Variants whose alleles are flipped."""
+    """Those whose alleles are flipped."""
+    outliers: np.ndarray
+    """Others, whose z does not fit those of the others."""
+    tells: bool
+    """Whether enough variants correlate with each other for a mismatch to be seen."""
+    of_panel: bool
+    """Whether the LD is known to be that of a panel."""
+
+    @property
+    def out_of_scale(self) -> bool:
+        """Whether all z are too large or too small, rather than at odds with the LD."""
+        low, high = SCALE_LIMITS
+        return (
+            not low < self.scale.scale < high
+            and self.scale.log_lr > max(CLEAR_SCALE * self.log_lr, EVIDENCE_LIMIT)
+            and self.tells
+            and not self.of_panel  # whose errors change the scale, and are not known well
+        )
+
+    @property
+    def mismatched(self) -> bool:
+        """Whether the LD as a whole does not fit: by more than its sampling errors explain."""
+        share, evidence = SMALLEST_SHARE, EVIDENCE_LIMIT
+        if self.of_panel:
+            share, evidence = PANEL_SHARE_LIMIT, PANEL_EVIDENCE_LIMIT
+        return (
+            self.corrected_share > share
+            and self.impact > IMPACT_LIMIT
+            and self.log_lr > evidence
+            and not self.out_of_scale
+        )
+
+    @property
+    def misleads(self) -> bool:
+        """Whether what is wrong would give effects that are not there, as small errors do not."""
+        foreign = self.mismatched and not (self.of_panel and self.corrected_share < FOREIGN_SHARE)
+        inflated = self.out_of_scale and self.scale.scale > 1
+        return foreign or inflated or self.flipped.size + self.outliers.size > 0
 
     def doubts(self) -> list[str]:
         """Return what is wrong, as a list of phrases; an empty list if nothing is."""
         doubts = []
-        if self.impact > IMPACT_LIMIT and self.log_lr > EVIDENCE_LIMIT:
-            doubts.append(f"{self.share:.1%} of the noise of the strongest z do not follow the LD")
+        if self.mismatched:
+            doubts.append(
+                f"{self.corrected_share:.1%} of the noise of the strongest z do not follow the LD"
+            )
+        if self.out_of_scale:
+            doubts.append(
+                f"the noise of z has {self.scale.scale:.2g} times the variance that it should have"
+            )
         if self.flipped.size:
             doubts.append(f"alleles are flipped at variants {self.flipped.tolist()}")
+        if self.outliers.size:
+            doubts.append(f"z do not fit those of all others at variants {self.outliers.tolist()}")
         return doubts
 
-
-class NoiseModel(NamedTuple):
-    """The covariance g R^2 + (1 - s) R + s I of z, fitted to it."""
-
-    share: float
-    """s."""
-    signal: float
-    """g."""
-    log_lr: float
-    """Log likelihood ratio of s against SMALLEST_SHARE."""
-
-    def variance(self, eigenvalues: np.ndarray) -> np.ndarray:
-        """Return the variances of z along eigenvectors of R."""
-        return mixed_variance(eigenvalues, self.share, self.signal)
-
-
-class UndoneFlips(NamedTuple):
-    """The search for flipped alleles, with W the inverse of the covariance of z."""
-
-    sign: np.ndarray
-    """(p,) -1 for a flipped variant, else 1."""
-    precision: np.ndarray
-    """(p,) diagonal of W."""
-    weighted: np.ndarray
-    """(p,) W z, with flips undone."""
-    models: list[NoiseModel]
-    """Fitted before each round of flips; the last is that of W."""
+    def repaired(self, locus: Locus) -> Locus:
+        """Return the locus with the signs of flipped variants turned and outliers replaced."""
+        z = to_numpy(locus.z).astype(float)
+        changed = np.isin(self.variants, np.concatenate([self.flipped, self.outliers]))
+        z[self.variants[changed]] = self.z[changed]
+        return locus._replace(z=locus.array(z))
 
 
 def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
@@ -108,31 +138,41 @@ def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
             s, the share of the noise of z that does not follow the LD, in [0.001, 1], estimated
             from the 300 largest abs(z). In-sample LD gives 0.001.
         corrected_estimate : float
-            The same after flips are undone.
+            The same after flips are undone and outliers are left out.
         impact : float
-            (estimate - 0.001) max(z^2): the errors of LD count in proportion to the signal. Loci
-            below 1.5 seldom give credible sets without an effect. With the LD of 500 other people
-            of the same ancestry it is above 1.5 in 0 to 5% of loci whose largest abs(z) is 10, 10
-            to 80% if that is 20 and nearly all if it is 40; with in-sample LD it is 0.
-        mismatched : bool
-            Whether the impact is above 1.5, and not by chance (a log likelihood ratio above 8), or
-            there is an allele flip.
+            (corrected_estimate - 0.001) max(z^2): the errors of LD count in proportion to the
+            signal. Loci below 1.5 seldom give credible sets without an effect. With in-sample LD it
+            is 0.
+        scale : float
+            c, the variance of the noise of z in units of what it should be, if that is all that is
+            wrong: of z that are inflated as a whole. 1 if all is well.
+        mismatched : bool or None
+            Whether the LD, the scale, or single variants do not fit, as `fit_summary` judges: an
+            impact above 1.5, or with genotypes of a panel as ld a share above 0.1, not by chance (a
+            log likelihood ratio above 8); c below 0.6 or above 1.5; an allele flip or an outlier
+            with a ratio above 25. None: nothing was found, but too few variants correlate with each
+            other to tell.
         flipped : int ndarray
             Variants whose z fits the others once its sign is changed: the counted alleles of z and
             LD differ.
         outliers : int ndarray
-            Other variants whose conditional z is above the two-sided 5% point for n_variants tests.
-            If nothing else is wrong, an effect that no other variant tags is an outlier, too.
+            Other variants whose z fits neither the others nor an effect of its own, by an
+            `outlier_log_lr` above 10 and a conditional z above the two-sided 5% point for
+            n_variants tests.
         flagged : int ndarray
             Both, by falling size of the conditional z.
         conditional_mean, conditional_sd : ndarray of shape (n_variants,)
-            Of each z given all others, with flips undone.
+            Of each z given all others, with flips undone and outliers left out.
         conditional_z : ndarray of shape (n_variants,)
             (z - conditional_mean) / conditional_sd: standard normal if all is well.
         flip_log_lr : ndarray of shape (n_variants,)
             Log likelihood ratio of a flip of this variant against none, given the others.
+        outlier_log_lr : ndarray of shape (n_variants,)
+            Log likelihood ratio of a wrong z of this variant against an effect of it. An effect
+            moves the z of all that it correlates with; one that no other variant tags has 0.
         noise, signal : float
-            s and g of all variants, flips undone; the four arrays above follow from them.
+            s and g of all variants, flips undone and outliers left out; the arrays follow from
+            them.
 
     Raises
     ------
@@ -148,8 +188,8 @@ def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
     References
     ----------
     Zou et al., "Fine-mapping from summary data with the Sum of Single Effects model", PLoS Genetics
-    2022: the noise model and the test of a flip. The term g R^2, and the search for several flips
-    one by one, are additions.
+    2022: the noise model and the test of a flip. The term g R^2, the test of an outlier, and the
+    search for several of both one by one, are additions.
 
     Examples
     --------
@@ -164,34 +204,71 @@ def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
     """
     locus = validate_summary(z, ld, n_samples=n_samples).locus()
     values, vectors = (to_numpy(array).astype(float) for array in locus.ld.spectrum())
+    values = np.clip(values, 0.0, None)
     observed = to_numpy(locus.z).astype(float)
-    flips = undo_all_flips(observed, values, vectors)
-    mean = flips.sign * observed - flips.weighted / flips.precision
-    flip_log_lr = -2 * observed * mean * flips.precision
-    conditional_z = (observed - mean) * np.sqrt(flips.precision)
-    flipped = np.flatnonzero(flips.sign < 0)
+    screen = screen_mismatch(observed, locus.ld, panel_size=locus.panel_size)
+    repaired = repair(observed, values, vectors)
+    given_others, sign = repaired.given_others, repaired.sign
+    mean, sd = given_others.mean, 1 / np.sqrt(given_others.precision)
+    conditional_z = (sign * observed - mean) / sd
+    # the ratios of a variant that was changed are those of its z as it was
+    wrong_log_lr = conditional_z**2 / 2
+    changed = repaired.outlier | (sign < 0)
+    outlier_log_lr = np.where(
+        repaired.outlier, wrong_log_lr, wrong_log_lr - given_others.effect_log_lr
+    )
+    flip_log_lr = -2 * observed * mean / sd**2
     extreme = np.abs(conditional_z) > norm.isf(0.025 / len(observed))
-    outliers = np.flatnonzero(extreme & (flips.sign > 0))
+    flipped = np.flatnonzero(sign < 0)
+    outliers = np.flatnonzero(
+        repaired.outlier | (extreme & ~changed & (outlier_log_lr > CLEAR_OUTLIER))
+    )
     flagged = np.concatenate([flipped, outliers])
-    screen = screen_mismatch(observed, locus.ld)
+    wrong = screen.doubts() or (flagged.size and repaired.outlier.any()) or flipped.size
     return Bunch(
         estimate=screen.share,
         corrected_estimate=screen.corrected_share,
         impact=screen.impact,
-        mismatched=bool(screen.doubts() or flipped.size > 0),
+        scale=screen.scale.scale if screen.out_of_scale else 1.0,
+        mismatched=True if wrong else (False if screen.tells else None),
         flipped=flipped,
         outliers=outliers,
         flagged=flagged[np.argsort(-np.abs(conditional_z[flagged]), kind="stable")],
         conditional_mean=mean,
-        conditional_sd=1 / np.sqrt(flips.precision),
+        conditional_sd=sd,
         conditional_z=conditional_z,
         flip_log_lr=flip_log_lr,
-        noise=flips.models[-1].share,
-        signal=flips.models[-1].signal,
+        outlier_log_lr=outlier_log_lr,
+        noise=repaired.models[-1].share,
+        signal=repaired.models[-1].signal,
     )
 
 
-def screen_mismatch(z: np.ndarray, ld: LD, noise: float = 1.0) -> Screen:
+def screened_variants(z: np.ndarray, ld: LD, leads: np.ndarray, size: int) -> np.ndarray:
+    """Return up to `size` variants of the largest z, or whose z should be large, in order.
+
+    Those in LD with one of `leads` or with one of the strongest variants should: a z that was
+    turned to noise is found among them.
+    """
+    strength, remaining = np.abs(z), np.abs(z)
+    for _ in range(SIGNALS):
+        strongest = int(np.argmax(remaining))
+        r = np.abs(to_numpy(ld.rows(np.array([strongest])))[0])
+        strength = np.maximum(strength, r * abs(z[strongest]))
+        remaining = np.where(r > 0.5, 0.0, remaining)
+        remaining[strongest] = 0.0
+    strength[leads] = np.inf
+    return np.sort(np.argsort(-strength, kind="stable")[:size])
+
+
+def screen_mismatch(
+    z: np.ndarray,
+    ld: LD,
+    noise: ArrayLike = 1.0,
+    *,
+    leads: ArrayLike = (),
+    panel_size: float = np.inf,
+) -> Screen:
     """Return the `Screen` of the SCREEN_SIZE strongest variants, in O(p).
 
     Any subset of z is normal with its part of the noise's covariance. The errors of LD count in
@@ -203,211 +280,32 @@ def screen_mismatch(z: np.ndarray, ld: LD, noise: float = 1.0) -> Screen:
     z : ndarray of shape (p,)
         On the host.
     ld : LD
-    noise : float
-        s0^2: what is expected of a panel's LD is no mismatch. A flip shows against any noise.
-    """
-    top = np.sort(np.argsort(-np.abs(z), kind="stable")[:SCREEN_SIZE])
-    values, vectors = np.linalg.eigh(to_numpy(ld.rows(top))[:, top].astype(float))
-    strongest = z[top].astype(float)
-    flips = undo_all_flips(strongest, values, vectors)
-    models = flips.models
-    if noise != 1.0:
-        models = undo_all_flips(strongest / noise**0.5, values, vectors).models
-    share = models[0].share
-    return Screen(
-        share=share,
-        corrected_share=models[-1].share,
-        impact=float((share - SMALLEST_SHARE) * np.max(z**2) / noise),
-        log_lr=models[0].log_lr,
-        flipped=top[flips.sign < 0],
-    )
-
-
-def fit_doubts(leads: ArrayLike, ld: LD, *, converged: bool) -> list[str]:
-    """Return what makes a fit doubtful, as a list of phrases; an empty list if nothing does.
-
-    Parameters
-    ----------
+    noise : float or ndarray of shape (p,)
+        s0^2: what is expected of a panel's LD is no mismatch.
     leads : array of int
-        The most probable variant of each effect, and any other of a high PIP.
-    ld : LD
-    converged : bool
+        Variants of effects that were found.
+    panel_size : float
+        People of a panel that the LD is known to be of.
     """
-    doubts = [] if converged else ["the fit does not converge"]
-    leads = np.asarray(leads, dtype=int)
-    r = np.abs(to_numpy(ld.rows(leads))[:, leads])
-    first, second = np.nonzero(np.triu(r > LINKED, 1))
-    if first.size:
-        i, j = leads[first[0]], leads[second[0]]
-        place = f"variants {i} and {j}, of absolute r {r[first[0], second[0]]:.3f}"
-        doubts.append(f"two effects are on {place if i != j else f'the same variant {i}'}")
-    return doubts
-
-
-def settle_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> bool:
-    """Return whether z does not fit the LD of `locus`; if so, refit `estimator` by `on_mismatch`.
-
-    "one_effect" and "shrink" replace the fitted attributes and warn; "raise" raises ValueError.
-    """
-    screen = screen_fit(estimator, locus)
-    doubts = screen.doubts() + doubts_of(estimator, locus)
-    if not doubts:
-        return False
-    reason = f"z and ld do not fit: {'; '.join(doubts)}."
-    remedy = (
-        "Check that both count the same alleles, that n_samples is that of each variant, and that "
-        "the LD is of people of the scan's ancestry; ld_mismatch(z, ld, n_samples) tells which "
-        "variants to look at."
+    size = max(int(min(SCREEN_SIZE, panel_size / PEOPLE_PER_VARIANT)), 1)
+    top = screened_variants(z, ld, np.asarray(leads, dtype=int), size)
+    values, vectors = np.linalg.eigh(to_numpy(ld.rows(top))[:, top].astype(float))
+    values = np.clip(values, 0.0, None)
+    sd = np.sqrt(np.broadcast_to(noise, z.shape)[top])
+    observed = z[top] / sd
+    repaired = repair(observed, values, vectors)
+    model = repaired.models[-1]
+    strongest = float(np.max(repaired.z**2))
+    return Screen(
+        share=repaired.models[0].share,
+        corrected_share=model.share,
+        impact=(model.share - SMALLEST_SHARE) * strongest,
+        log_lr=model.log_lr,
+        scale=fit_noise_scale(repaired.z, values, vectors),
+        variants=top,
+        z=repaired.z * sd,
+        flipped=top[repaired.sign < 0],
+        outliers=top[repaired.outlier],
+        tells=int(np.sum(values < 0.5)) >= TIGHT_DIRECTIONS,
+        of_panel=panel_size < np.inf,
     )
-    if on_mismatch == "raise":
-        raise ValueError(f"{reason} {remedy}")
-    refit = clone(estimator).set_callbacks()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        if on_mismatch == "shrink":
-            measure = refit_shrunk(refit, locus, screen.share)
-        else:
-            measure = refit_one_effect(refit, locus)
-    fitted = {name: value for name, value in vars(refit).items() if name.endswith("_")}
-    vars(estimator).update(fitted)
-    warnings.warn(f"{reason} {measure}. {remedy}", LDMismatchWarning, stacklevel=4)
-    return True
-
-
-def refit_one_effect(estimator: Any, locus: Locus) -> str:
-    """Fit a single effect, which asks LD for the purity of its set alone; return what was done."""
-    estimator.set_params(solver=solver_of_effects(), max_effects=1)._fit_summary_locus(locus)
-    return "One effect was fitted in place"
-
-
-def refit_shrunk(estimator: Any, locus: Locus, share: float) -> str:
-    """Fit with the LD shrunk to the identity, and one effect if doubts remain; return what was."""
-    locus = locus._replace(ld=ShrunkLD(locus.ld, share))
-    estimator._fit_summary_locus(locus)
-    measure = f"The LD was shrunk by {share:.2g}"
-    if screen_fit(estimator, locus).doubts() or doubts_of(estimator, locus):
-        refit_one_effect(estimator, locus)
-        measure += ", and one effect fitted, since doubts remained"
-    return measure
-
-
-def screen_fit(estimator: Any, locus: Locus) -> Screen:
-    """Return the `Screen` of a locus against the noise that `estimator` expects."""
-    z = to_numpy(locus.z).astype(float)
-    return screen_mismatch(z, locus.ld, estimator.residual_variance_)
-
-
-def doubts_of(estimator: Any, locus: Locus) -> list[str]:
-    """Return what is doubtful of a fit by a calibrated solver; the others are overconfident."""
-    solver = estimator._solver
-    if not solver.calibrated:
-        return []
-    leads = [int(credible_set["variants"][0]) for credible_set in estimator.credible_sets_]
-    leads += np.setdiff1d(np.flatnonzero(to_numpy(estimator.pip_) > 0.5), leads).tolist()
-    converged = estimator.converged_ or solver.is_sampler  # which needs more draws
-    return fit_doubts(leads, locus.ld, converged=converged)
-
-
-def mixed_variance(eigenvalues: np.ndarray, share: float, signal: float) -> np.ndarray:
-    """Return g d^2 + (1 - s) d + s, the variances of z along eigenvectors of R."""
-    return signal * eigenvalues**2 + (1 - share) * eigenvalues + share
-
-
-def fit_noise_model(z: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> NoiseModel:
-    """Return the `NoiseModel` of maximum likelihood.
-
-    `values` (k,) >= 0 and `vectors` (p, k) are of R; the p - k directions without an eigenvector
-    have eigenvalue 0. A grid, then L-BFGS on the logs of s and g.
-    """
-    power, count = (vectors.T @ z) ** 2, np.ones_like(values)
-    if len(values) < len(z):
-        rest = max(float(z @ z - power.sum()), 0.0)
-        power, values = np.append(power, rest), np.append(values, 0.0)
-        count = np.append(count, len(z) - len(count))
-    data = power, values, count
-    log_s_limits, log_g_limits = (np.log(SMALLEST_SHARE), 0.0), (-12.0, 12.0)
-    log_g_grid = np.linspace(-10, 8, 10)
-    best = _minimize(np.linspace(*log_s_limits, 10), log_g_grid, log_s_limits, log_g_limits, data)
-    smallest = log_s_limits[0]
-    null = _minimize([smallest], log_g_grid, (smallest, smallest), log_g_limits, data)
-    share, signal = np.exp(best.x)
-    return NoiseModel(float(share), float(signal), float(null.fun - best.fun))
-
-
-def negative_log_likelihood(
-    logs: ArrayLike, power: np.ndarray, values: np.ndarray, count: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Return -log N(z; 0, g R^2 + (1 - s) R + s I), but for a constant, and its gradient.
-
-    `logs` are those of s and g; `power` sums the squares of z along `count` directions of each of
-    the eigenvalues `values`.
-    """
-    share, signal = np.exp(logs)
-    variance = mixed_variance(values, share, signal)
-    slope = (count - power / variance) / variance / 2
-    gradient = [share * (slope @ (1 - values)), signal * (slope @ values**2)]
-    return (count @ np.log(variance) + np.sum(power / variance)) / 2, np.array(gradient)
-
-
-def _minimize(
-    log_s_grid: ArrayLike,
-    log_g_grid: ArrayLike,
-    log_s_limits: tuple[float, float],
-    log_g_limits: tuple[float, float],
-    data: tuple[np.ndarray, np.ndarray, np.ndarray],
-) -> OptimizeResult:
-    """Minimize `negative_log_likelihood` from the best point of a grid."""
-    grid = [(log_s, log_g) for log_s in log_s_grid for log_g in log_g_grid]
-    start = min(grid, key=lambda logs: negative_log_likelihood(logs, *data)[0])
-    return minimize(
-        negative_log_likelihood,
-        start,
-        args=data,
-        jac=True,
-        bounds=[log_s_limits, log_g_limits],
-        method="L-BFGS-B",
-    )
-
-
-def undo_all_flips(observed: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> UndoneFlips:
-    """Return the signs that undo the flips of z `observed` (p,).
-
-    s and g are fitted again after each round of flips, which counted as noise before.
-    """
-    values, sign, models = np.clip(values, 0.0, None), np.ones_like(observed), []
-    while True:
-        model = fit_noise_model(sign * observed, values, vectors)
-        models.append(model)
-        before = sign
-        sign, precision, weighted = undo_flips(before, observed, values, vectors, model)
-        if np.array_equal(sign, before):
-            return UndoneFlips(sign, precision, weighted, models)
-
-
-def undo_flips(
-    sign: np.ndarray,
-    observed: np.ndarray,
-    values: np.ndarray,
-    vectors: np.ndarray,
-    model: NoiseModel,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Turn entries of `sign` (p,), one by one, while a flip's log ratio is above FLIP_LIMIT.
-
-    Returns the signs, the diagonal of W and W z for the signed z. Each turn adds a column of W to
-    W z, and raises the likelihood: the search ends.
-    """
-    sign = sign.copy()
-    extra = 1 / model.variance(values) - 1 / model.share
-    precision = 1 / model.share + vectors**2 @ extra
-    z = sign * observed
-    weighted = z / model.share + vectors @ (extra * (vectors.T @ z))
-    while True:
-        log_lr = -2 * z * (z - weighted / precision) * precision
-        best = int(np.argmax(np.where(np.abs(z) > MIN_FLIP_Z, log_lr, -np.inf)))
-        if not (log_lr[best] > FLIP_LIMIT and abs(z[best]) > MIN_FLIP_Z):
-            return sign, precision, weighted
-        column = vectors @ (extra * vectors[best])
-        column[best] += 1 / model.share
-        weighted = weighted - 2 * z[best] * column
-        z[best] *= -1
-        sign[best] *= -1

@@ -351,7 +351,7 @@ def _with_names(message: str, names: Sequence[str]) -> str:
     def name(indices: re.Match[str]) -> str:
         return re.sub(r"\d+", lambda index: names[int(index.group())], indices.group())
 
-    pattern = r"(?<=variants )(\[\d[\d, ]*\]|\d+ and \d+)|(?<=same variant )\d+"
+    pattern = r"(?<=variants )(\[\d[\d, ]*\]|\d+ and \d+)|(?<=variant )\d+"
     return re.sub(pattern, name, message)
 
 
@@ -368,7 +368,7 @@ def _fit(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
         labels=data.labels,
     )
     if getattr(model, "ld_mismatch_", False):
-        variants = _flag_mismatches(variants, data)
+        variants = _flag_mismatches(variants, data, model)
     sets = credible_sets_table(
         data.name, model.credible_sets_, variants, min_purity=model.min_purity
     )
@@ -414,15 +414,16 @@ def _region_of(variants: "DataFrame") -> dict[str, Any]:
     }
 
 
-def _flag_mismatches(variants: "DataFrame", data: LocusData) -> "DataFrame":
-    """Flag the variants whose z and LD do not fit, unless the locus is too large to tell."""
-    ld = data.statistics["ld"]
-    if min(np.shape(ld)) > LARGEST_DIAGNOSED:
-        return variants
-    z, names = data.z, data.labels.names
-    if names is not None:
-        pandas = import_optional("pandas", extra="dataframe")
-        z = pandas.Series(z, index=pandas.Index(names, tupleize_cols=False))
-    report = ld_mismatch(z, ld, data.statistics["n_samples"])
-    flags = add_flag(variants["flag"], "FLIPPED", report.flipped)
-    return variants.assign(flag=add_flag(flags, "LD_OUTLIER", report.outliers))
+def _flag_mismatches(variants: "DataFrame", data: LocusData, model: Any) -> "DataFrame":
+    """Flag variants whose z does not fit: those of the fit, and all, unless there are too many."""
+    ld, flipped, outliers = data.statistics["ld"], model.flipped_, model.outliers_
+    if min(np.shape(ld)) <= LARGEST_DIAGNOSED:
+        z, names = data.z, data.labels.names
+        if names is not None:
+            pandas = import_optional("pandas", extra="dataframe")
+            z = pandas.Series(z, index=pandas.Index(names, tupleize_cols=False))
+        report = ld_mismatch(z, ld, data.statistics["n_samples"])
+        flipped = np.union1d(flipped, report.flipped)
+        outliers = np.setdiff1d(np.union1d(outliers, report.outliers), flipped)
+    flags = add_flag(variants["flag"], "FLIPPED", flipped)
+    return variants.assign(flag=add_flag(flags, "LD_OUTLIER", outliers))

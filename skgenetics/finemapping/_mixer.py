@@ -18,7 +18,7 @@ from skgenetics.finemapping._data import (
     data_moments,
     quantitative_units,
 )
-from skgenetics.finemapping._diagnostics import settle_doubts
+from skgenetics.finemapping._doubts import settle_doubts
 from skgenetics.finemapping._elbo import log_sigmoid
 from skgenetics.finemapping._posterior import Posterior, predictive_variance, residual_share
 from skgenetics.finemapping._prior import fixed_prior
@@ -164,8 +164,11 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
     elbo_path_ : list of float
         Lower bound on the log evidence relative to no effect, after each iteration; of the start
         that ends best. Empty for a sampler.
-    ld_mismatch_ : bool
-        After :meth:`fit_summary`: whether z does not fit the LD, see its `on_mismatch`.
+    ld_mismatch_ : bool or None
+        After :meth:`fit_summary`: whether z does not fit the LD, see its `on_mismatch`. None: too
+        few variants correlate to tell.
+    flipped_, outliers_ : ndarray of int
+        With `ld_mismatch_`: variants whose alleles are flipped, and others whose z does not fit.
     diagnostics_ : dict
         What else the solver says of its fit, such as the agreement of chains; often empty.
     n_iter_ : int
@@ -329,12 +332,13 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
             to the noise of z, in proportion to the signal. None: the rows of genotypes given as ld
             if they are fewer than n_samples, else infinity.
         on_mismatch : {"one_effect", "shrink", "raise", "ignore"}, default="one_effect"
-            What to do if z does not fit the LD, or if the fit of a calibrated solver is doubtful:
-            it does not converge, or finds effects on two variants of absolute r > .95.
-            "one_effect": fit a single effect in place, which asks LD for its set's purity alone;
-            "shrink": shrink the LD to the identity by the share of noise that does not follow it,
-            and one effect if doubts remain; both warn with :class:`LDMismatchWarning`.
-            :func:`ld_mismatch` tells which variants are at fault.
+            What to do if z does not fit the LD. "one_effect": turn the signs of flipped variants,
+            leave out z that do not fit the others, take the LD as that of 500 people or the noise
+            as larger, as far as that explains all, and only else fit a single effect, which asks
+            LD for its set's purity alone; "shrink": the same, but shrink the LD to the identity by
+            the share of noise that does not follow it, before a single effect is fitted. Both warn
+            with :class:`LDMismatchWarning`, which says what was done. :func:`ld_mismatch` tells
+            which variants are at fault.
 
         Returns
         -------
@@ -454,7 +458,7 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
         self, locus: Locus, units: TraitUnits, X: Any = None, y: Array | None = None
     ) -> Posterior:
         """Run the solver, set the fitted attributes and return the `Posterior`."""
-        for name in ("annotation_coef_", "ld_mismatch_"):
+        for name in ("annotation_coef_", "ld_mismatch_", "flipped_", "outliers_"):
             self.__dict__.pop(name, None)
         fixed = fixed_prior(self, locus.labels)
         n_variants = locus.z.shape[0]

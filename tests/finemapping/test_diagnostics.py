@@ -13,13 +13,13 @@ from scipy.stats import multivariate_normal
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping import LDMismatchWarning, ld_mismatch
-from skgenetics.finemapping._diagnostics import (
-    EVIDENCE_LIMIT,
-    IMPACT_LIMIT,
-    Screen,
-    fit_doubts,
+from skgenetics.finemapping._diagnostics import screen_mismatch
+from skgenetics.finemapping._doubts import fit_doubts, hidden_effects
+from skgenetics.finemapping._noise_model import (
     fit_noise_model,
-    screen_mismatch,
+    fit_noise_scale,
+    given_others,
+    repair,
 )
 from skgenetics.loci._ld import DenseLD, ShrunkLD
 from skgenetics.preprocessing import GenotypeImputer
@@ -215,7 +215,7 @@ def test_duplicates_that_disagree_are_flagged_and_those_that_agree_are_not():
     z = rng.multivariate_normal(np.zeros(41), ld)
     good = ld_mismatch(z, ld, N)
     assert not good.mismatched
-    assert all(np.all(np.isfinite(value)) for value in good.values())
+    assert all(np.all(np.isfinite(value)) for value in good.values() if value is not None)
     z[40] += 9
     bad = ld_mismatch(z, ld, N)
     assert bad.mismatched
@@ -255,27 +255,123 @@ def test_doubts_about_a_fit():
     ld = np.eye(5)
     ld[1, 3] = ld[3, 1] = -0.97
     ld[0, 4] = ld[4, 0] = 0.94
-    assert fit_doubts([0, 1, 4], host(ld), converged=True) == []
-    assert fit_doubts([], host(ld), converged=True) == []
-    (linked,) = fit_doubts([0, 1, 2, 3], host(ld), converged=True)
+    together, against = np.array([1, 1, 1, -1, 1.0]), np.array([1, 1, 1, 1, -1.0])
+    assert fit_doubts([0, 1, 4], against, host(ld), converged=True) == []
+    assert fit_doubts([], against, host(ld), converged=True) == []
+    assert fit_doubts([0, 1, 2, 3], together, host(ld), converged=True) == []
+    (linked,) = fit_doubts([0, 1, 2, 3], against, host(ld), converged=True)
     assert "variants 1 and 3" in linked
     assert "0.970" in linked
-    (twice,) = fit_doubts([2, 2], host(ld), converged=True)  # two effects on one variant
-    assert "the same variant 2" in twice
-    (stopped,) = fit_doubts([0], host(ld), converged=False)
+    (stopped,) = fit_doubts([0], against, host(ld), converged=False)
     assert "converge" in stopped
 
 
+def test_an_effect_that_its_own_z_does_not_show_is_hidden():
+    effects, z = np.array([15.0, -13.0, 6.0]), np.array([4.4, -1.3, 5.8])
+    assert hidden_effects([2], effects, z) == []
+    (hidden,) = hidden_effects([1, 2], effects, z)
+    assert "variant 1 " in hidden
+    assert "-1.30" in hidden
+
+
 def test_the_screen_says_what_is_wrong():
-    none = np.array([], dtype=int)
-    assert Screen(0.2, 0.2, IMPACT_LIMIT, 99.0, none).doubts() == []
-    assert Screen(0.2, 0.2, IMPACT_LIMIT + 0.1, EVIDENCE_LIMIT, none).doubts() == []
-    assert "25.0%" in Screen(0.25, 0.2, IMPACT_LIMIT + 0.1, 99.0, none).doubts()[0]
     z, ld, causal = simulated(0, 12)
-    z[causal] *= -1
-    screen = screen_mismatch(z, host(ld))
+    assert screen_mismatch(z, host(ld)).doubts() == []
+    turned = np.where(np.arange(300) == causal, -z, z)
+    screen = screen_mismatch(turned, host(ld))
     np.testing.assert_array_equal(screen.flipped, [causal])
     assert any(f"[{causal}]" in doubt for doubt in screen.doubts())
+    np.testing.assert_allclose(screen.z[screen.variants == causal], z[causal])
+    share = screen_mismatch(z + 2 * np.random.default_rng(0).normal(size=300), host(ld))
+    assert any("do not follow the LD" in doubt for doubt in share.doubts())
+    scale = screen_mismatch(2 * z, host(ld))
+    assert any("times the variance" in doubt for doubt in scale.doubts())
+    assert not scale.mismatched
+
+
+# single z
+
+
+def test_a_wrong_z_and_an_effect_are_told_apart_by_the_likelihood():
+    ld, rng = locus()
+    z = rng.multivariate_normal(np.zeros(40), ld)
+    values, vectors = np.linalg.eigh(ld)
+    model = fit_noise_model(z, values, vectors)
+    given = given_others(z, values, vectors, model)
+    W = np.linalg.inv(covariance(ld, model.share, model.signal))
+
+    def gain(direction):  # of the best multiple of it in the mean
+        return (direction @ W @ z) ** 2 / (direction @ W @ direction) / 2
+
+    for i in range(40):
+        expected = gain(np.eye(40)[i]) - gain(ld[i])
+        np.testing.assert_allclose(given.outlier_log_lr[i], expected, atol=1e-7)
+
+
+def blocks(r=0.95):
+    """Return LD of five blocks of ten variants, and one variant that nothing tags."""
+    ld = np.eye(51)
+    ld[:50, :50] = np.kron(np.eye(5), (1 - r) * np.eye(10) + r)
+    return ld
+
+
+def test_an_effect_that_no_variant_tags_is_no_outlier_and_a_wrong_z_among_tags_is():
+    ld, rng = blocks(), np.random.default_rng(0)
+    noise = rng.multivariate_normal(np.zeros(51), ld)
+    effect = ld_mismatch(noise + 15 * ld[50], ld, N)
+    assert not effect.mismatched
+    assert effect.outliers.size == 0
+    for change in (0.0, 0.5, 2.0):
+        z = noise + 15 * ld[7]
+        z[7] *= change
+        wrong = ld_mismatch(z, ld, N)
+        assert wrong.mismatched
+        assert wrong.outliers.tolist() == wrong.flagged.tolist() == [7]
+        with pytest.warns(LDMismatchWarning, match=r"do not fit those .* variants .7."):
+            model = FinemapMiXeR().fit_summary(z, ld, n_samples=N)
+        assert model.outliers_.tolist() == [7]
+        assert model.z_[7] == pytest.approx(z[7], rel=1e-6)
+        assert [set(found["variants"]) for found in model.credible_sets_] == [set(range(10))]
+
+
+def test_z_in_place_of_a_wrong_one_is_what_the_others_predict():
+    ld, rng = blocks(), np.random.default_rng(1)
+    z = rng.multivariate_normal(9 * ld[3], ld)
+    z[3] = 30.0
+    values, vectors = np.linalg.eigh(ld)
+    done = repair(z, values, vectors)
+    assert np.flatnonzero(done.outlier).tolist() == [3]
+    model = done.models[-2]  # of the round that changed it
+    sigma, others = covariance(ld, model.share, model.signal), np.delete(np.arange(51), 3)
+    expected = sigma[3, others] @ np.linalg.solve(sigma[np.ix_(others, others)], z[others])
+    np.testing.assert_allclose(done.z[3], expected, rtol=1e-8)
+
+
+@pytest.mark.parametrize("c", [0.3, 1.0, 2.5])
+def test_the_scale_is_the_most_likely(c):
+    ld, rng = locus(p=60, seed=1)
+    z = rng.multivariate_normal(np.zeros(60), c * ld + 0.3 * ld @ ld)
+    found = fit_noise_scale(z, *np.linalg.eigh(ld))
+
+    def density(c, g):
+        return multivariate_normal(np.zeros(60), g * ld @ ld + c * ld + 1e-3 * np.eye(60)).logpdf(z)
+
+    signals = np.geomspace(1e-4, 50, 60)
+    best = max(density(found.scale, g) for g in signals)
+    assert (
+        best > max(density(other, g) for other in np.geomspace(0.1, 8, 40) for g in signals) - 0.1
+    )
+    null = max(density(1.0, g) for g in signals)
+    np.testing.assert_allclose(found.log_lr, best - null, atol=0.1)
+
+
+def test_too_few_variants_to_tell_are_said_to_be_so():
+    ld = np.array([[1, 0.9, 0], [0.9, 1, 0], [0, 0, 1]])
+    assert ld_mismatch([5.0, 4.4, 0.3], ld, N).mismatched is None
+    model = FinemapMiXeR().fit_summary([5.0, 4.4, 0.3], ld, n_samples=1e4)
+    assert model.ld_mismatch_ is None
+    z, ld, _ = simulated(0, 10)
+    assert ld_mismatch(z, ld, N).mismatched is False
 
 
 def test_shrunk_ld_is_screened_like_its_matrix():

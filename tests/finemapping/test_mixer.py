@@ -386,7 +386,7 @@ def test_the_real_ldl_locus_never_misleads(shared):
     for kept in (np.ones(len(z), dtype=bool), n >= 0.8 * np.median(n)):
         for solver in ("susie", Gibbs(n_draws=200)):
             model = FinemapMiXeR(solver=solver, random_state=0)
-            with pytest.warns(LDMismatchWarning, match="One effect was fitted in place"):
+            with pytest.warns(LDMismatchWarning, match="of the noise of the strongest z"):
                 model.fit_summary(z[kept], R[np.ix_(kept, kept)], n_samples=n[kept])
             assert model.ld_mismatch_
             assert model.pip_.max() < 0.9
@@ -410,13 +410,15 @@ def flipped_locus():
     return z, R
 
 
-def test_a_flipped_allele_is_named_and_each_policy_does_what_it_says():
+def test_each_policy_does_what_it_says():
     z, R = flipped_locus()
-    with pytest.warns(LDMismatchWarning, match=r"alleles are flipped at variants \[50\]"):
-        model = FinemapMiXeR().fit_summary(z, R, n_samples=4000)
-    assert model.ld_mismatch_
-    assert len(model.credible_sets_) <= 1
-    assert model.get_params()["max_effects"] == 10  # parameters are the user's
+    for policy in ("one_effect", "shrink"):
+        with pytest.warns(LDMismatchWarning, match=r"alleles are flipped at variants \[50\]"):
+            model = FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch=policy)
+        assert model.ld_mismatch_
+        assert len(model.credible_sets_) <= 1
+        assert model.get_params()["max_effects"] == 10  # parameters are the user's
+    z[40:60] += 4 * np.random.default_rng(1).normal(size=20)
     with pytest.warns(LDMismatchWarning, match="The LD was shrunk by"):
         FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="shrink")
     with warnings.catch_warnings():
@@ -424,8 +426,61 @@ def test_a_flipped_allele_is_named_and_each_policy_does_what_it_says():
         warnings.simplefilter("ignore", ConvergenceWarning)
         ignored = FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
     assert not hasattr(ignored, "ld_mismatch_")
+    assert not hasattr(ignored, "flipped_")
     with pytest.raises(ValueError, match="on_mismatch must be one of"):
         FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="warn")
+
+
+@pytest.mark.parametrize("policy", ["one_effect", "shrink"])
+def test_a_flip_among_ten_variants_leaves_one_set(policy):
+    R = np.eye(60)
+    R[:10, :10] = 0.01 * np.eye(10) + 0.99
+    z = 9 * R[0] + np.linalg.cholesky(R) @ np.random.default_rng(1).standard_normal(60)
+    z[3] *= -1
+    with pytest.warns(LDMismatchWarning, match=r"alleles are flipped at variants \[3\]"):
+        model = FinemapMiXeR().fit_summary(z, R, n_samples=20_000, on_mismatch=policy)
+    (found,) = model.credible_sets_
+    assert len(found["variants"]) >= 9
+    assert set(found["variants"]) <= set(range(10))
+
+
+def test_an_effect_that_only_one_odd_z_shows_is_not_believed():
+    R = np.full((4, 4), 0.97)
+    R[1] = R[:, 1] = 0.8
+    np.fill_diagonal(R, 1)
+    z = np.array([4.37, -1.30, 4.37, 4.59])
+    with pytest.warns(LDMismatchWarning, match="variant 1 does not show in its own z"):
+        model = FinemapMiXeR().fit_summary(z, R, n_samples=400_000)
+    assert model.pip_[1] < 0.1
+    assert model.ld_mismatch_
+
+
+def test_two_effects_in_high_ld_are_kept():
+    R = 0.97 ** np.abs(np.subtract.outer(np.arange(60), np.arange(60)))
+    rng = np.random.default_rng(3)
+    z = R @ np.where(np.isin(np.arange(60), [20, 21]), 12.0, 0.0)
+    z = z + np.linalg.cholesky(R) @ rng.standard_normal(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = FinemapMiXeR().fit_summary(z, R, n_samples=50_000)
+    assert model.ld_mismatch_ is False
+
+
+def test_r_squared_is_recognized():
+    R = 0.97 ** np.abs(np.subtract.outer(np.arange(200), np.arange(200)))
+    z = 25 * R[70] + np.linalg.cholesky(R) @ np.random.default_rng(0).standard_normal(200)
+    with pytest.warns(LDMismatchWarning, match=r"ld looks like r\^2: give r"):
+        FinemapMiXeR().fit_summary(z, R**2, n_samples=50_000)
+
+
+def test_z_that_are_inflated_as_a_whole_are_told_and_fitted_with_their_noise():
+    R = 0.9 ** np.abs(np.subtract.outer(np.arange(200), np.arange(200)))
+    rng = np.random.default_rng(2)
+    z = 2 * (8 * R[70] + np.linalg.cholesky(R) @ rng.standard_normal(200))
+    with pytest.warns(LDMismatchWarning, match="times the variance that it should have"):
+        model = FinemapMiXeR().fit_summary(z, R, n_samples=50_000)
+    assert 3 < model.residual_variance_ < 5
+    assert len(model.credible_sets_) == 1
 
 
 def test_matched_loci_raise_no_alarm(shared):

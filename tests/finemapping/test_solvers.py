@@ -10,7 +10,7 @@ from sklearn.model_selection import GridSearchCV
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
-from skgenetics.finemapping import LDMismatchWarning, finemap_loci
+from skgenetics.finemapping import LDMismatchWarning, _doubts, finemap_loci
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping.solvers import CAVI, SOLVERS, Adam, Gibbs, Solver
 from skgenetics.loci._credible_sets import sets_of_effects
@@ -150,15 +150,31 @@ def test_constant_variants_have_no_effect(solver, one_locus):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-def test_statistics_that_do_not_fit_the_ld_give_one_effect(solver):
+def test_a_flipped_allele_is_turned_and_told(solver):
     R = np.corrcoef(make_genotypes(500, 200, random_state=0).data.T)
     z = np.random.default_rng(0).multivariate_normal(6 * R[50], R)
+    right = FinemapMiXeR(solver=quiet(solver), max_iter=500, random_state=0)
+    right.fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
     z[50] *= -1
     model = FinemapMiXeR(solver=quiet(solver), max_iter=500, random_state=0)
-    with pytest.warns(LDMismatchWarning, match="One effect was fitted in place"):
+    with pytest.warns(LDMismatchWarning, match="signs of flipped z were turned"):
         model.fit_summary(z, R, n_samples=4000)
     assert model.ld_mismatch_
-    one = FinemapMiXeR(max_effects=1).fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
+    assert model.flipped_.tolist() == [50]
+    np.testing.assert_array_equal(model.pip_, right.pip_)
+    np.testing.assert_array_equal(model.coef_[50], -right.coef_[50])  # of the allele that z counts
+    np.testing.assert_allclose(model.z_[50], -right.z_[50])
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_ld_of_others_gives_one_effect(solver):
+    R, others = (np.corrcoef(make_genotypes(500, 200, random_state=k).data.T) for k in (0, 1))
+    z = np.random.default_rng(0).multivariate_normal(20 * R[50], R)
+    model = FinemapMiXeR(solver=quiet(solver), max_iter=500, random_state=0)
+    with pytest.warns(LDMismatchWarning, match="One effect was fitted in place"):
+        model.fit_summary(z, others, n_samples=4000)
+    assert model.ld_mismatch_
+    one = FinemapMiXeR(max_effects=1).fit_summary(z, others, n_samples=4000, on_mismatch="ignore")
     np.testing.assert_array_equal(model.pip_, one.pip_)
 
 
@@ -166,9 +182,10 @@ def test_doubts_are_those_of_calibrated_solvers(solver, monkeypatch):
     R = np.array([[1.0, 0.97, 0.0], [0.97, 1.0, 0.0], [0.0, 0.0, 1.0]])
     z = np.array([6.0, 6.0, 0.0])
     monkeypatch.setattr(SOLVERS[solver], "credible_sets", two_sets)
+    monkeypatch.setattr(_doubts, "hidden_effects", lambda *_: ["two effects are hidden"])
     model = FinemapMiXeR(solver=quiet(solver), max_iter=500, random_state=0, tol=1e9)
     if SOLVERS[solver].calibrated:
-        with pytest.raises(ValueError, match="two effects are on variants 0 and 1"):
+        with pytest.raises(ValueError, match="two effects are hidden"):
             model.fit_summary(z, R, n_samples=4000, on_mismatch="raise")
     else:
         model.fit_summary(z, R, n_samples=4000, on_mismatch="raise")

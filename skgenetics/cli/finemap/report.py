@@ -108,7 +108,10 @@ def _mismatch_lines(
     elif str(row["ld_mismatch"]) == "False":
         lines.append("  No mismatch of z and LD was found")
     elif str(row["ld_mismatch"]) != "True":
-        lines.append("  Whether z fits the LD was not assessed (--on-mismatch ignore)")
+        lines.append(
+            "  Whether z fits the LD was not assessed (--on-mismatch ignore), or too few variants "
+            "correlate to tell"
+        )
     return lines
 
 
