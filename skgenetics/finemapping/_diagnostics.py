@@ -11,6 +11,7 @@ from skgenetics.finemapping._noise_model import (
     NoiseScale,
     fit_noise_scale,
     repair,
+    unmeasured_z,
 )
 from skgenetics.loci._ld import LD
 from skgenetics.loci._summary import Locus, validate_summary
@@ -207,7 +208,7 @@ def ld_mismatch(z: ArrayLike, ld: Any, n_samples: ArrayLike) -> Bunch:
     values = np.clip(values, 0.0, None)
     observed = to_numpy(locus.z).astype(float)
     screen = screen_mismatch(observed, locus.ld, panel_size=locus.panel_size)
-    repaired = repair(observed, values, vectors)
+    repaired = repair(observed, values, vectors, of_scan=locus.panel_size == np.inf)
     given_others, sign = repaired.given_others, repaired.sign
     mean, sd = given_others.mean, 1 / np.sqrt(given_others.precision)
     conditional_z = (sign * observed - mean) / sd
@@ -293,7 +294,7 @@ def screen_mismatch(
     values = np.clip(values, 0.0, None)
     sd = np.sqrt(np.broadcast_to(noise, z.shape)[top])
     observed = z[top] / sd
-    repaired = repair(observed, values, vectors)
+    repaired = repair(observed, values, vectors, of_scan=panel_size == np.inf)
     model = repaired.models[-1]
     strongest = float(np.max(repaired.z**2))
     return Screen(
@@ -303,7 +304,7 @@ def screen_mismatch(
         log_lr=model.log_lr,
         scale=fit_noise_scale(repaired.z, values, vectors),
         variants=top,
-        z=repaired.z * sd,
+        z=unmeasured_z(repaired, values, vectors) * sd,
         flipped=top[repaired.sign < 0],
         outliers=top[repaired.outlier],
         tells=int(np.sum(values < 0.5)) >= TIGHT_DIRECTIONS,

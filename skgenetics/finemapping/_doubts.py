@@ -188,15 +188,17 @@ def screen_fit(estimator: Any, locus: Locus) -> Screen:
     few effects of the size of the largest z would add is the most that is believed.
     """
     z = to_numpy(locus.z).astype(float)
-    noise = to_numpy(estimator.residual_variance_)
-    if locus.panel_size < np.inf:
-        noise = np.minimum(noise, 1 + EFFECTS_IN_NOISE * np.max(z**2) / locus.panel_size)
+    noise, panel_size = to_numpy(estimator.residual_variance_), locus.panel_size
+    if panel_size >= np.max(to_numpy(locus.n_samples)):  # as good as the scan's people
+        panel_size = np.inf
+    else:
+        noise = np.minimum(noise, 1 + EFFECTS_IN_NOISE * np.max(z**2) / panel_size)
     return screen_mismatch(
         z,
         locus.ld,
         noise,
         leads=leads_of(estimator),
-        panel_size=locus.panel_size,
+        panel_size=panel_size,
     )
 
 

@@ -200,12 +200,15 @@ def fit_noise_scale(z: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> N
     return NoiseScale(float(np.exp(best_c)), null - loss)
 
 
-def repair(observed: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> Repair:
+def repair(
+    observed: np.ndarray, values: np.ndarray, vectors: np.ndarray, *, of_scan: bool = True
+) -> Repair:
     """Return z `observed` (p,) with flips undone and wrong z replaced, one by one.
 
     s and g are fitted again after each round, since what is wrong counted as noise before. Each
     change raises the likelihood, so that the search ends. If more than LARGEST_OUTLYING_PART of the
-    z are wrong, it is the LD that does not fit, and no z is changed.
+    z are wrong, it is the LD that does not fit, and no z is changed. Only LD of the scan's people
+    (`of_scan`) has a share of noise so small that one wrong z may be what makes it large.
     """
     z = observed.copy()
     sign, outlier = np.ones_like(z), np.zeros(len(z), dtype=bool)
@@ -213,7 +216,7 @@ def repair(observed: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> Rep
     while True:
         models.append(fit_noise_model(z, values, vectors))
         changed, given = repair_round(z, sign, outlier, values, vectors, models[-1])
-        if not changed:
+        if not changed and of_scan:
             changed = repair_without_its_noise(z, sign, outlier, values, vectors, given, models)
         if outlier.sum() > max(LARGEST_OUTLYING_PART * len(z), 1):
             return unrepaired(observed, values, vectors, models[0])
@@ -256,6 +259,18 @@ def correct(
         z[i], sign[i] = -z[i], -sign[i]
     else:
         z[i], outlier[i] = given.mean[i], True
+
+
+def unmeasured_z(repaired: Repair, values: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Return the repaired z (p,) with those of outliers as if their variants were not measured.
+
+    If r_i^2 is the share of the noise of z_i that the others predict, the likelihood of an effect
+    of variant i alone given the others is that of a measured z of E[z_i | others] / r_i.
+    """
+    share = repaired.models[-1].share
+    noise = given_others(repaired.z, values, vectors, NoiseModel(share, 0.0, 0.0))
+    predicted = np.sqrt(np.clip(1 - 1 / noise.precision, 0.05, 1.0))
+    return np.where(repaired.outlier, repaired.z / predicted, repaired.z)
 
 
 def unrepaired(

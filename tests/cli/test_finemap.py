@@ -342,7 +342,7 @@ def test_a_flipped_allele_is_named(scan, finemap):
     printed = run(finemap)
     name = table.loc[lead, "rsid"]
     assert f"alleles are flipped at variants [{name}]" in printed
-    assert "One effect was fitted in place." in printed
+    assert "The signs of flipped z were turned." in printed
     assert f"FLIPPED: {name}, whose z fits the others with its sign turned" in printed
     variants = read("run.variants.tsv.gz")
     assert "FLIPPED" in variants.loc[lead, "flag"]
