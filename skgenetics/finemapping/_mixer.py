@@ -2,7 +2,7 @@
 
 import warnings
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import RegressorMixin
@@ -19,15 +19,13 @@ from skgenetics.finemapping._data import (
     quantitative_units,
 )
 from skgenetics.finemapping._doubts import settle_doubts
+from skgenetics.finemapping._effects import fitted_effects
 from skgenetics.finemapping._elbo import log_sigmoid
 from skgenetics.finemapping._posterior import Posterior, predictive_variance, residual_share
 from skgenetics.finemapping._prior import fixed_prior
 from skgenetics.finemapping._problem import pose_problem
-from skgenetics.finemapping._results import (
-    BoundPath,
-    fitted_attributes,
-    posterior_frame,
-)
+from skgenetics.finemapping._reports import LocusReports
+from skgenetics.finemapping._results import BoundPath, fitted_attributes
 from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
@@ -51,11 +49,8 @@ from skgenetics.utils._parameters import (
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
 
-if TYPE_CHECKING:
-    from pandas import DataFrame
 
-
-class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
+class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
     """Fine-mapping of a locus: which variants of an association have an effect.
 
     A linear model of one trait on the variants of a locus in which few effects differ from zero:
@@ -139,6 +134,12 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
         One per signal: "variants" (column indices, most probable first), "alpha" (their
         probabilities), "coverage", "min_abs_r", "mean_abs_r", "log10_bf" (Bayes factor of the
         signal). Variants tied with the last of a set belong to it too.
+    effects_ : dict of ndarray
+        Of the effects found, those with a credible set first, in its order; a row per effect and a
+        column per variant: "alpha" (probability that it is this variant's), "mean" and "sd" (per
+        counted allele, if it is), "log_bf" (log Bayes factor against no effect). Per effect:
+        "log10_bf", "presence", "lead", "r" (of the leads), "credible_set" (its number, 0 = none),
+        "size", "min_abs_r", "low_purity" (no set for that reason).
     causal_probability_ : float or array of shape (n_variants,)
         The prior probability given, or learned: the mean PIP.
     effect_variance_ : float or array of shape (n_variants,)
@@ -416,20 +417,6 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
         variance = predictive_variance(X, self._X_mean, self._covariance, self._noise_variance)
         return y_mean, xp.sqrt(variance)
 
-    def to_frame(self) -> "DataFrame":
-        """Return a pandas data frame with a row per variant.
-
-        Returns
-        -------
-        frame : pandas.DataFrame
-            Columns variant_id, z, pip, posterior_mean, posterior_sd, cs (number of the credible
-            set from 1, 0 = none) and cs_alpha (probability in that set).
-        """
-        check_is_fitted(self)
-        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
-        columns = self.z_, self.pip_, self.coef_, self.coef_sd_
-        return posterior_frame(names, *columns, self.credible_sets_)
-
     def _check_parameters(self) -> None:
         """Raise if a parameter, or two parameters together, are not what the docstring says."""
         check_parameters(self)
@@ -490,7 +477,8 @@ class FinemapMiXeR(CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
         self.converged_ = bool(state.converged)
         self.diagnostics_ = solver.diagnostics(state)
         self.elbo_path_ = path.of_best_start()
-        self.credible_sets_ = solver.credible_sets(state, problem)
+        sets = self.credible_sets_ = solver.credible_sets(state, problem)
+        self.effects_ = fitted_effects(solver.effects(state, problem, sets), sets, problem, units)
         limit = solver.limit_reached(state, problem)
         if limit is not None:
             warnings.warn(limit, ConvergenceWarning, stacklevel=4)

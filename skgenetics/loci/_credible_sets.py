@@ -92,12 +92,7 @@ def sets_of_effects(
     Effects of a Bayes factor below 10, or of a probability `presence` (L,) below 1/2, have none.
     """
     sets: dict[tuple, CredibleSet] = {}
-    reported = log_bf >= MIN_LOG10_BF * np.log(10)
-    if presence is not None:
-        reported &= presence >= 0.5
-    for effect in np.argsort(-log_bf, kind="stable"):
-        if not reported[effect]:
-            continue
+    for effect in reported_effects(log_bf, presence):
         candidate = credible_set(
             alpha[effect],
             ld,
@@ -108,6 +103,15 @@ def sets_of_effects(
         if candidate is not None:
             sets.setdefault(tuple(sorted(candidate["variants"])), candidate)
     return list(sets.values())
+
+
+def reported_effects(log_bf: np.ndarray, presence: np.ndarray | None = None) -> np.ndarray:
+    """Return the indices of effects that are reported, the strongest first."""
+    reported = log_bf >= MIN_LOG10_BF * np.log(10)
+    if presence is not None:
+        reported &= presence >= 0.5
+    order = np.argsort(-log_bf, kind="stable")
+    return order[reported[order]]
 
 
 def sets_of_pips(

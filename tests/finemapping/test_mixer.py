@@ -227,6 +227,7 @@ def test_to_frame_numbers_the_sets(locus):
         "posterior_sd",
         "cs",
         "cs_alpha",
+        "neg_log_10_p_value",
     ]
     for number, found in enumerate(model.credible_sets_, start=1):
         rows = frame[frame["cs"] == number]

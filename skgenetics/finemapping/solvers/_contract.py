@@ -79,6 +79,23 @@ class Problem(NamedTuple):
         return {"coverage": self.coverage, "min_purity": self.min_purity}
 
 
+class Effects(NamedTuple):
+    """L effects one by one, on the host; what each would be if it is this variant's."""
+
+    alpha: np.ndarray
+    """Probability (L, p) that effect l, if it is there, is this variant's."""
+    mean: np.ndarray
+    """(L, p)"""
+    sd: np.ndarray
+    """(L, p)"""
+    log_bf: np.ndarray
+    """Log Bayes factor (L, p) of effect l on this variant against none, given the others."""
+    log_bf_of_any: np.ndarray
+    """Log Bayes factor (L,) of effect l on any variant."""
+    presence: np.ndarray
+    """Probability (L,) that effect l is there."""
+
+
 class State(Protocol):
     """What a solver yields once an iteration; the rest of a state is its solver's affair."""
 
@@ -139,6 +156,33 @@ class Solver(GeneticsEstimator):
     def credible_sets(self, state: Any, problem: Problem) -> list[CredibleSet]:
         """Return the credible sets of `state`, the strongest first."""
         raise NotImplementedError
+
+    def effects(self, state: Any, problem: Problem, credible_sets: list[CredibleSet]) -> Effects:
+        """Return the effects one by one; here those that are as sure as the credible sets say.
+
+        Within a set the Bayes factors are in proportion to the probabilities over the prior ones.
+        """
+        posterior = self.posterior(state, problem.locus)
+        pip, mean, sd = on_host(
+            posterior.pip, posterior.mean, posterior.covariance.variances() ** 0.5
+        )
+        prior = problem.prior_pip(posterior)
+        alpha = np.zeros((len(credible_sets), len(pip)))
+        for row, found in zip(alpha, credible_sets, strict=True):
+            row[found["variants"]] = found["alpha"]
+        total = np.log(10) * np.array([found["log10_bf"] for found in credible_sets])
+        if len(credible_sets) == 0:
+            total = np.zeros(0)
+        size = np.where(alpha > 0, 1 / np.maximum(pip, 1e-300), 0.0)
+        share = np.maximum(prior, 1e-300) / max(float(prior.sum()), 1e-300)
+        return Effects(
+            alpha=alpha,
+            mean=size * mean,
+            sd=np.where(alpha > 0, sd, 0.0),
+            log_bf=np.log(np.maximum(alpha, 1e-300)) + total[:, None] - np.log(share),
+            log_bf_of_any=total,
+            presence=alpha.sum(axis=1),
+        )
 
     def n_causal(self, state: Any, posterior: Posterior) -> np.ndarray:
         """Return P(k variants have an effect), k = 0, 1, ..."""

@@ -15,7 +15,7 @@ from scipy.special import entr
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm
 from skgenetics.finemapping._n_causal import poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
-from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.finemapping.solvers._contract import Effects, Problem, Solver, on_host
 from skgenetics.finemapping.solvers._single_effect import (
     CountPrior,
     EffectPrior,
@@ -23,7 +23,7 @@ from skgenetics.finemapping.solvers._single_effect import (
     effect_prior,
     fit_single_effect,
 )
-from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
+from skgenetics.loci._credible_sets import CredibleSet, reported_effects, sets_of_effects
 from skgenetics.loci._ld import LD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
@@ -141,6 +141,30 @@ class SuSiE(Solver):
             state.alpha, state.log_bf, problem.observed.ld, presence=state.presence,
             **problem.set_rules(),
         )  # fmt: skip
+
+    def effects(
+        self, state: SusieState, problem: Problem, credible_sets: list[CredibleSet]
+    ) -> Effects:
+        """Return the effects that are there, sets of low purity or not; they are Bayes factors.
+
+        alpha_j is proportional to pi_j BF_j, and the Bayes factor of any variant is their sum.
+        """
+        told = reported_effects(state.log_bf, state.presence)
+        alpha, mean, second = (part[told] for part in (state.alpha, state.mean, state.second))
+        weights = on_host(problem.prior.pi)[0]
+        weights = np.ones(alpha.shape[1]) if weights is None else weights
+        weights = np.where(on_host(problem.locus.scale)[0] > 0, weights, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            relative = np.log(alpha) - np.log(weights / max(weights.sum(), 1e-300))
+        log_bf = np.where(weights > 0, relative + state.log_bf[told, None], -np.inf)
+        return Effects(
+            alpha=alpha,
+            mean=mean,
+            sd=np.sqrt(np.maximum(second - mean**2, 0.0)),
+            log_bf=log_bf,
+            log_bf_of_any=state.log_bf[told],
+            presence=state.presence[told],
+        )
 
     def limit_reached(self, state: SusieState, problem: Problem) -> str | None:
         """Return that every effect is in use, where one more might be found."""

@@ -1,0 +1,150 @@
+"""Colocalization: whether two traits share a causal variant, signal by signal.
+
+Source: Giambartolomei et al., PLoS Genetics 2014, equations for H0 to H4, and Wallace, PLoS
+Genetics 2021, for one test per pair of effects.
+"""
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import logsumexp, softmax
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.finemapping._reports import variant_names
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parameters import check_number
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def colocalize(
+    fit_a: Any, fit_b: Any, *, p1: float = 1e-4, p2: float = 1e-4, p12: float = 5e-6
+) -> "DataFrame":
+    """Test whether two traits share causal variants, for each pair of their effects.
+
+    Parameters
+    ----------
+    fit_a, fit_b : FinemapMiXeR
+        Two fitted loci. Their variants are matched by name if both have names, else they must be
+        the same in number and order. Effects are those of `effects_` with a credible set.
+    p1, p2 : float, default=1e-4
+        Prior probability that a variant has an effect on the first trait alone, or the second.
+    p12 : float, default=5e-6
+        Prior probability that a variant has an effect on both.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+        A row per pair: effect_a and effect_b (numbers of the credible sets), n_variants (shared),
+        the posterior probabilities h0 (no effect), h1 and h2 (on one trait alone), h3 (on both, by
+        different variants), h4 (by the same variant), and, if it is the same, the most likely
+        variant lead_variant_id with its probability lead_h4. Empty if a trait has no set.
+
+    Raises
+    ------
+    ValueError
+        If the traits share no variant, or a probability is not between 0 and 1.
+
+    Notes
+    -----
+    An effect that one trait has on a variant missing in the other cannot be shared: use loci with
+    the same variants. Alleles need not agree, since a Bayes factor has no sign.
+
+    References
+    ----------
+    Wallace, "A more accurate method for colocalisation analysis allowing for multiple causal
+    variants", PLoS Genetics 2021.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics import FinemapMiXeR
+    >>> from skgenetics.finemapping import colocalize
+    >>> ld = 0.8 ** np.abs(np.subtract.outer(np.arange(50), np.arange(50)))
+    >>> blood, liver = (
+    ...     FinemapMiXeR().fit_summary(size * ld[20], ld, n_samples=10_000) for size in (9, -7)
+    ... )
+    >>> float(colocalize(blood, liver)["h4"].iloc[0].round(3))
+    0.996
+    """
+    pandas = import_optional("pandas", extra="dataframe")
+    for name, value in (("p1", p1), ("p2", p2), ("p12", p12)):
+        check_number(value, name, low=0, high=1, closed="neither")
+    for fit in (fit_a, fit_b):
+        check_is_fitted(fit)
+    columns_a, columns_b, names = shared_variants(fit_a, fit_b)
+    rows = []
+    for (a, log_bf_a), (b, log_bf_b) in product(
+        effects_with_sets(fit_a, columns_a), effects_with_sets(fit_b, columns_b)
+    ):
+        log_posterior = log_hypotheses(log_bf_a, log_bf_b, p1=p1, p2=p2, p12=p12)
+        shared = softmax(log_bf_a + log_bf_b)
+        lead, posterior = int(np.argmax(shared)), softmax(log_posterior)
+        rows.append(
+            {
+                "effect_a": a,
+                "effect_b": b,
+                "n_variants": len(names),
+                **{f"h{k}": float(posterior[k]) for k in range(5)},
+                "lead_variant_id": names[lead],
+                "lead_h4": float(shared[lead]),
+            }
+        )
+    hypotheses = [f"h{k}" for k in range(5)]
+    columns = ["effect_a", "effect_b", "n_variants", *hypotheses, "lead_variant_id", "lead_h4"]
+    return pandas.DataFrame(rows, columns=columns)
+
+
+def log_hypotheses(
+    log_bf_a: np.ndarray, log_bf_b: np.ndarray, *, p1: float, p2: float, p12: float
+) -> np.ndarray:
+    """Return the logs of P(H0), ..., P(H4) up to a constant, from Bayes factors (p,) of one effect.
+
+    H3 is the product of the sums less the sum of the products: two different variants.
+    """
+    both = logsumexp(log_bf_a + log_bf_b)
+    any_pair = logsumexp(log_bf_a) + logsumexp(log_bf_b)
+    different = any_pair + np.log(-np.expm1(min(both - any_pair, -1e-16)))
+    if len(log_bf_a) == 1:
+        different = -np.inf
+    return np.array(
+        [
+            0.0,
+            np.log(p1) + logsumexp(log_bf_a),
+            np.log(p2) + logsumexp(log_bf_b),
+            np.log(p1) + np.log(p2) + different,
+            np.log(p12) + both,
+        ]
+    )
+
+
+def effects_with_sets(fit: Any, columns: np.ndarray) -> list[tuple[int, np.ndarray]]:
+    """Return the number of the credible set and the log Bayes factors of each effect with one."""
+    effects = fit.effects_
+    return [
+        (int(number), log_bf[columns])
+        for number, log_bf in zip(effects["credible_set"], effects["log_bf"], strict=True)
+        if number
+    ]
+
+
+def shared_variants(fit_a: Any, fit_b: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return the columns of the variants that two fits share, and their names."""
+    if not (hasattr(fit_a, "feature_names_in_") and hasattr(fit_b, "feature_names_in_")):
+        if fit_a.n_features_in_ != fit_b.n_features_in_:
+            raise ValueError(
+                f"fit_a has {fit_a.n_features_in_} variants and fit_b {fit_b.n_features_in_}: fit "
+                "data frames, whose names tell which are the same, or the same variants."
+            )
+        columns = np.arange(fit_a.n_features_in_)
+        named = fit_a if hasattr(fit_a, "feature_names_in_") else fit_b
+        return columns, columns, variant_names(named)
+    names, columns_a, columns_b = np.intersect1d(
+        fit_a.feature_names_in_, fit_b.feature_names_in_, return_indices=True
+    )
+    if len(names) == 0:
+        raise ValueError("fit_a and fit_b share no variant: their names differ throughout.")
+    order = np.argsort(columns_a)
+    return columns_a[order], columns_b[order], names[order].tolist()
