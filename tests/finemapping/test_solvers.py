@@ -257,6 +257,7 @@ def test_names_of_solvers_come_from_the_registry(monkeypatch):
             assert f'"{name}"' in FinemapMiXeR.__doc__
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_settings_are_searched_and_cloned():
     rng = np.random.default_rng(0)
     X = rng.integers(0, 3, size=(80, 6)).astype(float)

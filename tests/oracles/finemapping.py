@@ -35,6 +35,11 @@ def log_bayes_factor(G, b, variances):
     return -np.linalg.slogdet(inner)[1] / 2 + (root * b) @ np.linalg.solve(inner, root * b) / 2
 
 
+def log_normal(z, cov):
+    """log N(z; 0, cov), but for a constant."""
+    return -0.5 * (np.linalg.slogdet(cov)[1] + z @ np.linalg.solve(cov, z))
+
+
 def enumerate_posterior(z, R, scale, *, pi, slab, spike=0.0, s0=1.0, noise="ld"):
     """Evidence (relative to beta = 0), PIPs and posterior means over all 2^p configurations."""
     p = len(z)

@@ -1,9 +1,9 @@
-"""Rao-Blackwellized Gibbs sampling under the spike-and-slab prior of MiXeR.
+"""Sampling under the spike and slab of MiXeR: slots that hold a variant or nothing.
 
-The state is a set of variants with their effects. A sweep asks of every variant in turn whether it
-has an effect, given all others, and then lets each effect choose its place anew among all variants
-with its size integrated out: without that, two variants in tight LD hardly ever change places.
-PIPs average the probabilities that draws were made from, not the draws.
+The sizes of the effects are integrated out, so that a state is a set of variants: see
+:mod:`skgenetics.finemapping.solvers._slots`. What is learned is drawn beside it, and so is the
+variance of a background of small effects. PIPs average the probabilities that moves were drawn
+from, not the draws.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,22 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from skgenetics.finemapping._chains import chain_diagnostics
-from skgenetics.finemapping._elbo import NoiseNorm
+from skgenetics.finemapping._likelihood import root_samples
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
+from skgenetics.finemapping.solvers._background import held_background, learned_background
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.finemapping.solvers._slots import (
+    Chain,
+    Conditionals,
+    Likelihood,
+    Sums,
+    Work,
+    draw_background,
+    draw_sizes,
+    move_effects,
+    reset,
+)
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_draws
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
@@ -27,184 +39,16 @@ BURN_IN = 0.25  # sweeps that are left out, as a share of those kept
 # Hyperpriors of what is learned: pi ~ Beta(1, p), one causal variant a locus; sigma_beta^2 ~
 # scaled inverse chi^2 of 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
 HYPER_DEGREES, HYPER_Z2 = 4.0, 20.0
+MIN_SLOTS = 12  # their number doubles where a chain fills them
 COVARIANCE_DRAWS = 400  # thinned draws that stand for the covariance of the effects
 MAX_RHAT, MAX_PIP_GAP = 1.1, 0.1  # beyond either, the chains disagree
-
-
-class GibbsState(NamedTuple):
-    """Averages over the kept sweeps of each chain, and the draws, on the host."""
-
-    pip: np.ndarray
-    """(c, p)"""
-    first: np.ndarray
-    """E[beta] (c, p)."""
-    second: np.ndarray
-    """E[beta^2] (c, p)."""
-    blocks: list["Draws"]
-    """The draws of each block."""
-    converged: bool = False
-    bound: float = np.nan
-    """A sampler has none."""
-
-    def draws(self) -> "Draws":
-        """Return the draws of all blocks, as wide as the one of the most effects."""
-        width = max(block.places.shape[2] for block in self.blocks)
-        return Draws(
-            np.concatenate([block.trace for block in self.blocks], axis=1),
-            np.concatenate([widened(block.places, width, -1) for block in self.blocks], axis=1),
-            np.concatenate([widened(block.sizes, width, 0.0) for block in self.blocks], axis=1),
-        )
-
-
-class Gibbs(Solver):
-    """Samples the spike and slab, point mass included; calibrated, slower, forms the LD matrix.
-
-    Two variants in tight LD hardly ever change places one by one, so that after each sweep every
-    effect also chooses its place anew. What is learned is drawn with the effects.
-
-    Parameters
-    ----------
-    n_draws : int, default=1000
-        Sweeps that are kept of a chain, after a quarter as many that are not.
-    n_chains : int, default=2
-        Chains, whose agreement `diagnostics_` tells: "rhat" and "effective_size" of the number of
-        causal variants and of the variance they explain (the worse), and "pip_gap", the largest
-        difference of a PIP between chains. An R-hat above 1.1 or a gap above 0.1 gives a
-        ConvergenceWarning.
-
-    See Also
-    --------
-    skgenetics.FinemapMiXeR : The estimator, whose `max_iter` and `tol` this solver does not use.
-    """
-
-    name: ClassVar[str] = "gibbs"
-    has_pi: ClassVar[bool] = True
-    calibrated: ClassVar[bool] = True
-    forms_ld: ClassVar[bool] = True
-    is_sampler: ClassVar[bool] = True
-    default_tol: ClassVar[float] = 0.0
-    remedy: ClassVar[str] = "The chains disagree (see diagnostics_): increase n_draws."
-
-    _constraints: ClassVar[Constraints] = {
-        "n_draws": [Integer(low=1)],
-        "n_chains": [Integer(low=1)],
-    }
-
-    def __init__(self, *, n_draws: int = 1000, n_chains: int = 2):
-        self.n_draws = n_draws
-        self.n_chains = n_chains
-
-    def n_iterations(self, max_iter: int | None) -> int:
-        """Return the number of blocks of sweeps that `n_draws` asks for."""
-        return -(-self.n_draws // SWEEPS_PER_STATE)
-
-    def start(self, problem: Problem) -> Iterator[GibbsState]:
-        """Return the blocks of sweeps of all chains."""
-        locus = problem.locus
-        z, scale = on_host(locus.z, locus.scale)
-        return gibbs(
-            z,
-            to_numpy(locus.ld.dense().matrix),
-            scale,
-            prior=problem.prior_on_host(),
-            residual_variance=problem.residual_variance,
-            norm=problem.noise_norm,
-            n_draws=self.n_draws,
-            n_chains=self.n_chains,
-            rng=problem.rng,
-        )
-
-    def posterior(self, state: GibbsState, locus: Locus) -> Posterior:
-        """Return the `Posterior`; thinned draws stand for the covariance between effects."""
-        mean, second = state.first.mean(axis=0), state.second.mean(axis=0)
-        draws = thinned_draws(state)
-        draws -= draws.mean(axis=0)
-        spread = second - mean**2 - np.mean(draws**2, axis=0)
-        return Posterior(
-            pip=locus.array(state.pip.mean(axis=0)),
-            mean=locus.array(mean),
-            covariance=Covariance(
-                spread=locus.array(spread),
-                factors=locus.array(draws),
-                weights=locus.array(np.full(len(draws), 1 / len(draws))),
-            ),
-            slab_second=locus.array(second),
-            residual_variance=float(
-                np.mean([block.trace[..., 2].mean() for block in state.blocks])
-            ),
-        )
-
-    def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
-        """Return the credible sets of the draws."""
-        posterior = self.posterior(state, problem.locus)
-        return sets_of_draws(
-            np.concatenate(state.draws().places),
-            on_host(posterior.pip)[0],
-            problem.prior_pip(posterior),
-            problem.observed.ld,
-            **problem.set_rules(),
-        )
-
-    def n_causal(self, state: GibbsState, posterior: Posterior) -> np.ndarray:
-        """Return the share of draws with k causal variants, k = 0, 1, ..."""
-        counts = state.draws().trace[..., 0].ravel().astype(int)
-        return np.bincount(counts) / len(counts)
-
-    def diagnostics(self, state: GibbsState) -> dict[str, float]:
-        """Return whether the chains agree: see `chain_diagnostics`."""
-        return chain_diagnostics(state.draws().trace, state.pip)
-
-
-class Model(NamedTuple):
-    """Likelihood and hyperpriors, as the compiled sweeps read them."""
-
-    ld: np.ndarray
-    """R (p, p)."""
-    scale: np.ndarray
-    """sqrt(N H) (p,); variants of scale 0 are left out."""
-    linear: np.ndarray
-    """S z (p,)."""
-    draws_pi: bool
-    draws_slab: bool
-    draws_noise: bool
-    prior_slab: float
-    """Scale of the prior of sigma_beta^2."""
-    degrees: float
-    """Degrees of freedom of the prior of sigma_beta^2."""
-    pi_slab: float
-    """pi sigma_beta^2, if a given heritability holds it, else 0."""
-    z_norm: float
-    rank: float
-
-
-class Chain(NamedTuple):
-    """State of a chain, updated in place."""
-
-    beta: np.ndarray
-    """The effects (p,)."""
-    moved: np.ndarray
-    """G beta (p,)."""
-    log_odds: np.ndarray
-    """Of the prior (p,)."""
-    slab: np.ndarray
-    """sigma_beta^2 (p,)."""
-    noise: np.ndarray
-    """s0^2 (1,)."""
-
-
-class Sums(NamedTuple):
-    """Sums over kept sweeps of conditional probabilities and moments."""
-
-    pip: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
 
 
 class Draws(NamedTuple):
     """What is stored of some sweeps of c chains, or of one."""
 
     trace: np.ndarray
-    """Number of causal variants, sum of N H beta^2 and s0^2 (c, sweeps, 3)."""
+    """Number of effects, sum of b^2 of them, s0^2 and tau^2 of the background (c, sweeps, 4)."""
     places: np.ndarray
     """Variants with an effect (c, sweeps, most effects of a draw), then -1."""
     sizes: np.ndarray
@@ -214,6 +58,37 @@ class Draws(NamedTuple):
         """Return them without the columns that no draw uses."""
         width = int(self.trace[..., 0].max())
         return Draws(self.trace, self.places[..., :width].copy(), self.sizes[..., :width].copy())
+
+
+class GibbsState(NamedTuple):
+    """Averages over the kept sweeps of each of c chains, and the draws, on the host."""
+
+    pip: np.ndarray
+    """Number of slots expected to hold each variant (c, p), which may exceed 1 by its error."""
+    first: np.ndarray
+    """E[beta] (c, p)."""
+    second: np.ndarray
+    """E[beta^2] (c, p)."""
+    counts: np.ndarray
+    """Share of the time with k effects (c, p + 1)."""
+    blocks: list[Draws]
+    """The draws of each block."""
+    converged: bool = False
+    bound: float = np.nan
+    """A sampler has none."""
+
+    def draws(self) -> Draws:
+        """Return the draws of all blocks, as wide as the one of the most effects."""
+        width = max(block.places.shape[2] for block in self.blocks)
+        return Draws(
+            np.concatenate([block.trace for block in self.blocks], axis=1),
+            np.concatenate([widened(block.places, width, -1) for block in self.blocks], axis=1),
+            np.concatenate([widened(block.sizes, width, 0.0) for block in self.blocks], axis=1),
+        )
+
+    def averages(self) -> np.ndarray:
+        """Return the means (4,) of the traces."""
+        return np.mean([block.trace.mean(axis=(0, 1)) for block in self.blocks], axis=0)
 
 
 def widened(array: np.ndarray, width: int, value: float) -> np.ndarray:
@@ -228,174 +103,282 @@ def chains_agree(state: GibbsState) -> bool:
     return diagnostics["rhat"] <= MAX_RHAT and diagnostics["pip_gap"] <= MAX_PIP_GAP
 
 
-@kernel
-def add_effect(model, chain, i, size):
-    """Add `size` to the effect of variant i, of which `moved` = G beta is told."""
-    change = model.scale[i] * size
-    for j in range(model.scale.shape[0]):
-        chain.moved[j] += model.scale[j] * model.ld[i, j] * change
+class Gibbs(Solver):
+    """Samples the spike and slab, point mass included; calibrated, slower, forms the LD matrix.
 
+    Slots hold a variant or nothing; each is redrawn given the others, with the sizes of the effects
+    integrated out, so that effects change places in tight LD too. What is learned is drawn with
+    them, the background of small effects on a grid: none with probability 1/2.
 
-@kernel
-def draw_effects(model, chain, sums, keep):
-    """Draw whether each variant in turn has an effect, and its size, given all others.
+    Parameters
+    ----------
+    n_draws : int, default=300
+        Sweeps that are kept of a chain, after a quarter as many that are not. In a sweep each
+        slot is redrawn once on average.
+    n_chains : int, default=2
+        Chains, whose agreement `diagnostics_` tells: "rhat" and "effective_size" of the number of
+        causal variants and of the variance they explain (the worse), and "pip_gap", the largest
+        difference of a PIP between chains. An R-hat above 1.1 or a gap above 0.1 gives a
+        ConvergenceWarning.
 
-    The odds of an effect are pi / (1 - pi) (slab a)^(-1/2) exp(b^2 / 2a), its size is N(b/a, 1/a)
-    with a = N H / s0^2 + 1 / slab and b = S (z - R S beta of the others) / s0^2.
+    See Also
+    --------
+    skgenetics.FinemapMiXeR : The estimator, whose `max_iter` and `tol` this solver does not use.
+
+    References
+    ----------
+    Zanella and Roberts, "Scalable importance tempering and Bayesian variable selection", JRSS B
+    2019: all conditional probabilities of a state at once. Cui et al., Nature Genetics 2024, for
+    the background (SuSiE-inf).
     """
-    s0 = chain.noise[0]
-    for i in range(model.scale.shape[0]):
-        if model.scale[i] == 0.0:
-            continue
-        diagonal = model.scale[i] * model.scale[i]
-        precision = diagonal / s0 + 1.0 / chain.slab[i]
-        shift = (model.linear[i] - chain.moved[i] + diagonal * chain.beta[i]) / s0
-        mean = shift / precision
-        odds = chain.log_odds[i] - 0.5 * np.log(chain.slab[i] * precision) + 0.5 * shift * mean
-        gate = 1.0 / (1.0 + np.exp(-odds))
-        if keep:
-            sums.pip[i] += 0.5 * gate
-            sums.first[i] += gate * mean
-            sums.second[i] += gate * (mean * mean + 1.0 / precision)
-        value = 0.0
-        if np.random.random() < gate:
-            value = mean + np.random.normal() / np.sqrt(precision)
-        if value != chain.beta[i]:
-            add_effect(model, chain, i, value - chain.beta[i])
-            chain.beta[i] = value
+
+    name: ClassVar[str] = "gibbs"
+    has_pi: ClassVar[bool] = True
+    calibrated: ClassVar[bool] = True
+    forms_ld: ClassVar[bool] = True
+    is_sampler: ClassVar[bool] = True
+    learns_background: ClassVar[bool] = True
+    default_tol: ClassVar[float] = 0.0
+    remedy: ClassVar[str] = "The chains disagree (see diagnostics_): increase n_draws."
+
+    _constraints: ClassVar[Constraints] = {
+        "n_draws": [Integer(low=1)],
+        "n_chains": [Integer(low=1)],
+    }
+
+    def __init__(self, *, n_draws: int = 300, n_chains: int = 2):
+        self.n_draws = n_draws
+        self.n_chains = n_chains
+
+    def n_iterations(self, max_iter: int | None) -> int:
+        """Return the number of blocks of sweeps that `n_draws` asks for."""
+        return -(-self.n_draws // SWEEPS_PER_STATE)
+
+    def start(self, problem: Problem) -> Iterator[GibbsState]:
+        """Return the blocks of sweeps of all chains."""
+        prior, (scale,) = problem.prior_on_host(), on_host(deviation_scale(problem.locus))
+        likelihood, grid = likelihood_of(problem, prior, scale)
+        return gibbs(
+            likelihood,
+            scale,
+            prior=prior,
+            residual_variance=problem.residual_variance,
+            rank=float(problem.noise_norm.rank or 0.0),
+            grid=grid,
+            n_draws=self.n_draws,
+            n_chains=self.n_chains,
+            rng=problem.rng,
+        )
+
+    def posterior(self, state: GibbsState, locus: Locus) -> Posterior:
+        """Return the `Posterior`; thinned draws stand for the covariance between effects."""
+        mean, second = state.first.mean(axis=0), state.second.mean(axis=0)
+        draws = thinned_draws(state)
+        draws -= draws.mean(axis=0)
+        spread = second - mean**2 - np.mean(draws**2, axis=0)
+        *_, noise, background = state.averages()
+        return Posterior(
+            pip=locus.array(np.clip(state.pip.mean(axis=0), 0.0, 1.0)),
+            mean=locus.array(mean),
+            covariance=Covariance(
+                spread=locus.array(spread),
+                factors=locus.array(draws),
+                weights=locus.array(np.full(len(draws), 1 / len(draws))),
+            ),
+            slab_second=locus.array(second),
+            residual_variance=float(noise),
+            background=float(background) / background_unit(locus),
+        )
+
+    def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
+        """Return the credible sets of the draws."""
+        posterior = self.posterior(state, problem.locus)
+        return sets_of_draws(
+            np.concatenate(state.draws().places),
+            on_host(posterior.pip)[0],
+            problem.prior_pip(posterior),
+            problem.observed.ld,
+            **problem.set_rules(),
+        )
+
+    def n_causal(self, state: GibbsState, posterior: Posterior) -> np.ndarray:
+        """Return the share of the time with k causal variants, k = 0, 1, ..."""
+        return state.counts.mean(axis=0)
+
+    def diagnostics(self, state: GibbsState) -> dict[str, float]:
+        """Return whether the chains agree: see `chain_diagnostics`."""
+        return chain_diagnostics(state.draws().trace, state.pip)
 
 
-@kernel
-def place_weights(model, chain, weight):
-    """Write the weights (p,) of the places of one more effect, its size integrated out.
+def sample_unit(root: np.ndarray) -> float:
+    """Return sqrt(N), the mean over variants that vary: effects b are in units of z."""
+    used = root[root > 0]
+    return float(np.sqrt(np.mean(used**2))) if used.size else 1.0
 
-    They are pi / (1 - pi) (slab a)^(-1/2) exp(b^2 / 2a) as in `draw_effects`, up to a factor, and
-    0 for a variant that has an effect. Returns their sum.
+
+def deviation_scale(locus: Locus) -> np.ndarray:
+    """Return what an effect of 1 per allele is as b (p,): sqrt(N H), 0 if the variant is constant.
+
+    b is per deviation of the genotype and in units of z; N is the mean of all variants.
     """
-    s0, largest, total = chain.noise[0], -np.inf, 0.0
-    for j in range(model.scale.shape[0]):
-        weight[j] = -np.inf
-        if chain.beta[j] == 0.0 and model.scale[j] > 0.0:
-            precision = model.scale[j] * model.scale[j] / s0 + 1.0 / chain.slab[j]
-            shift = (model.linear[j] - chain.moved[j]) / s0
-            size = 0.5 * shift * shift / precision - 0.5 * np.log(chain.slab[j] * precision)
-            weight[j] = chain.log_odds[j] + size
-            largest = max(largest, weight[j])
-    for j in range(model.scale.shape[0]):
-        weight[j] = np.exp(weight[j] - largest)
-        total += weight[j]
-    return total
+    root, scale = on_host(root_samples(locus), locus.scale)
+    return scale / np.where(root > 0, root, 1.0) * sample_unit(root)
+
+
+def background_unit(locus: Locus) -> float:
+    """Return what tau^2 = 1 of FinemapMiXeR is as a variance of b: N times the mean H."""
+    scale = deviation_scale(locus)
+    used = scale[scale > 0]
+    return float(np.mean(used**2)) if used.size else 1.0
+
+
+def likelihood_of(
+    problem: Problem, prior: Prior, scale: np.ndarray
+) -> tuple[Likelihood, np.ndarray]:
+    """Return the `Likelihood` of a problem and its grid of tau^2 / s0^2."""
+    locus = problem.locus
+    z, root = on_host(locus.z, root_samples(locus))
+    relative = root / sample_unit(root)
+    quadratic = np.ascontiguousarray(to_numpy(locus.ld.dense().matrix), dtype=float)
+    if np.any(relative != 1):
+        quadratic = relative[:, None] * quadratic * relative
+    linear = relative * z
+    z_norm, noise = float(problem.noise_norm.z_norm or 0.0), problem.residual_variance or 1.0
+    n_variants = int(np.sum(scale > 0))
+    if problem.background is not None or n_variants == 0:
+        ratio = (problem.background or 0.0) * background_unit(locus) / noise
+        return held_background(linear, quadratic, ratio, z_norm), np.array([ratio])
+    pi, slab = first_prior(prior, scale)
+    return learned_background(
+        linear,
+        quadratic,
+        n_variants=n_variants,
+        noise=noise,
+        slab=np.where(scale > 0, slab * scale**2, 1.0),
+        odds=np.where(scale > 0, pi / np.maximum(1 - pi, 1e-12), 0.0),
+        z_norm=z_norm,
+    )
+
+
+def first_prior(prior: Prior, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return pi and sigma_beta^2 (p,), as they are known or where chains start."""
+    varies = scale > 0
+    slab = HYPER_Z2 / np.median(scale[varies] ** 2) if varies.any() else 1.0
+    pi = np.full(len(scale), 1 / (len(scale) + 1)) if prior.pi is None else prior.pi
+    if prior.pi_slab is not None:
+        slab = prior.pi_slab / pi[0]
+    return pi, np.full(len(scale), slab) if prior.slab is None else prior.slab
+
+
+class Model(NamedTuple):
+    """What is drawn beside the effects, and its hyperpriors, as the compiled sweeps read them."""
+
+    scale: np.ndarray
+    """b per allelic effect (p,); variants of scale 0 are left out."""
+    draws_pi: bool
+    draws_slab: bool
+    draws_noise: bool
+    prior_slab: float
+    """Scale of the prior of sigma_beta^2."""
+    degrees: float
+    """Degrees of freedom of the prior of sigma_beta^2."""
+    pi_slab: float
+    """pi sigma_beta^2, if a given heritability holds it, else 0."""
+    rank: float
+    grid: np.ndarray
+    """tau^2 / s0^2 of the background (T,)."""
+    n_variants: int
+    """Variants that vary, at least 1."""
+    n_held: int
+    """Effects of prior probability 1, the first of a chain."""
 
 
 @kernel
-def draw_place(weight, total, default):
-    """Draw a variant with probability `weight` / `total`."""
-    remaining, place = np.random.random() * total, default
-    for j in range(weight.shape[0]):
-        remaining -= weight[j]
-        if weight[j] > 0.0:
-            place = j
-        if remaining <= 0.0:
-            break
-    return place
-
-
-@kernel
-def draw_places(model, chain, sums, keep, weight):
-    """Let each effect in turn choose its place among all variants, then draw its size.
-
-    The order is drawn afresh: in order of position, an effect that jumps over another would change
-    which of them comes next, and the posterior would not be left as it is. One effect per sweep, at
-    random, adds to the PIPs: the others stay as they are. Effects that are certain do not move.
-    """
-    causal = np.random.permutation(np.flatnonzero((chain.beta != 0.0) & (chain.log_odds < np.inf)))
-    counted = np.random.randint(causal.shape[0]) if causal.shape[0] > 0 else -1
-    if keep and counted < 0:
-        sums.pip[chain.beta != 0.0] += 0.5
-    for k in range(causal.shape[0]):
-        i = causal[k]
-        add_effect(model, chain, i, -chain.beta[i])
-        chain.beta[i] = 0.0
-        total = place_weights(model, chain, weight)
-        if keep and k == counted:
-            for j in range(weight.shape[0]):
-                sums.pip[j] += 0.5 * (weight[j] / total if chain.beta[j] == 0.0 else 1.0)
-        place = draw_place(weight, total, i)
-        s0 = chain.noise[0]
-        precision = model.scale[place] * model.scale[place] / s0 + 1.0 / chain.slab[place]
-        mean = (model.linear[place] - chain.moved[place]) / s0 / precision
-        chain.beta[place] = mean + np.random.normal() / np.sqrt(precision)
-        add_effect(model, chain, place, chain.beta[place])
-
-
-@kernel
-def store_draw(model, chain, draws, sweep):
-    """Store the variants with an effect; return their number and three sums over them.
-
-    The sums are beta^2, N H beta^2 and beta (G beta - 2 S z), the residual of z but for z_norm.
-    """
-    n_causal, squares, explained, residual = 0, 0.0, 0.0, 0.0
-    for j in range(chain.beta.shape[0]):
-        if chain.beta[j] != 0.0:
-            draws.places[sweep, n_causal] = j
-            draws.sizes[sweep, n_causal] = chain.beta[j]
-            n_causal += 1
-            squares += chain.beta[j] * chain.beta[j]
-            explained += (model.scale[j] * chain.beta[j]) ** 2
-            residual += chain.beta[j] * (chain.moved[j] - 2.0 * model.linear[j])
-    return n_causal, squares, explained, residual
-
-
-@kernel
-def draw_pi(model, chain, n_causal, squares):
+def draw_pi(model, chain, squares):
     """Draw pi from Beta(1 + n, 2 p - n) for n effects, sigma_beta^2 with it if h^2 is held.
 
     If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
     density of pi: the power goes into the proposal, the rest is accepted or not.
     """
-    held = model.pi_slab > 0.0
-    shape = 1.5 * n_causal if held else 1.0 * n_causal
-    n_variants = max(np.sum(model.scale > 0), 1)
-    pi = np.random.beta(1.0 + shape, 2.0 * n_variants - n_causal)
+    held, count = model.pi_slab > 0.0, chain.count[0]
+    shape = 1.5 * count if held else 1.0 * count
+    pi = np.random.beta(1.0 + shape, 2.0 * model.n_variants - count)
+    used = np.argmax(model.scale)
     if held:
-        previous = 1.0 / (1.0 + np.exp(-chain.log_odds[0]))
+        previous = 1.0 / (1.0 + np.exp(-chain.log_odds[used]))
         if np.log(np.random.random()) > 0.5 * (previous - pi) * squares / model.pi_slab:
             pi = previous
-        chain.slab[:] = model.pi_slab / pi
-    chain.log_odds[:] = np.log(pi) - np.log1p(-pi)
+        set_slab(model, chain, model.pi_slab / pi)
+    odds = np.log(pi) - np.log1p(-pi)
+    for j in range(model.scale.shape[0]):
+        if model.scale[j] > 0.0:
+            chain.log_odds[j] = odds
 
 
 @kernel
-def gibbs_sweeps(model, chain, sums, draws, seed, keep):
+def set_slab(model, chain, slab):
+    """Give the effects the variance sigma_beta^2 = `slab` per allele."""
+    for j in range(model.scale.shape[0]):
+        if model.scale[j] > 0.0:
+            chain.slab[j] = slab * model.scale[j] ** 2
+
+
+@kernel
+def draw_hyperparameters(model, likelihood, chain, size):
+    """Draw pi, sigma_beta^2 and s0^2, as far as they are learned, given effects `size`.
+
+    Returns sum of b^2 of the effects.
+    """
+    count, grid = chain.count[0], chain.grid[0]
+    squares, explained, error = 0.0, 0.0, likelihood.z_norm[grid]
+    for a in range(count):
+        i = chain.members[a]
+        squares += (size[a] / model.scale[i]) ** 2
+        explained += size[a] ** 2
+        error -= 2.0 * likelihood.linear[grid, i] * size[a]
+        for b in range(count):
+            error += size[a] * size[b] * likelihood.quadratic[grid, i, chain.members[b]]
+    if model.draws_pi:
+        draw_pi(model, chain, squares)
+    if model.draws_slab and model.pi_slab == 0.0:
+        shape = 0.5 * (model.degrees + count)
+        scale = 0.5 * (model.degrees * model.prior_slab + squares)
+        set_slab(model, chain, scale / np.random.gamma(shape))
+    if model.draws_noise:
+        error = max(error, 1e-4 * model.rank)
+        chain.noise[0] = 0.5 * error / np.random.gamma(0.5 * model.rank)
+    return explained
+
+
+@kernel
+def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed, keep):
     """Run as many sweeps of a chain as `draws` has rows; if `keep`, add to the `sums`."""
     np.random.seed(seed)
-    weight = np.empty(model.scale.shape[0])
+    n_slots = conditionals.mean.shape[0] - model.n_held
+    factor, shift = np.empty_like(conditionals.covariance), np.empty_like(conditionals.mean)
+    size = np.empty_like(shift)
     for sweep in range(draws.trace.shape[0]):
-        draw_effects(model, chain, sums, keep)
-        draw_places(model, chain, sums, keep, weight)
-        n_causal, squares, explained, residual = store_draw(model, chain, draws, sweep)
-        if model.draws_pi:
-            draw_pi(model, chain, n_causal, squares)
-        if model.draws_slab and model.pi_slab == 0.0:
-            shape = 0.5 * (model.degrees + n_causal)
-            scale = 0.5 * (model.degrees * model.prior_slab + squares)
-            chain.slab[:] = scale / np.random.gamma(shape)
-        if model.draws_noise:
-            error = max(model.z_norm + residual, 1e-4 * model.rank)
-            chain.noise[0] = 0.5 * error / np.random.gamma(0.5 * model.rank)
-        draws.trace[sweep, 0] = n_causal
-        draws.trace[sweep, 1] = explained
+        draw_background(likelihood, chain, factor, shift)
+        reset(likelihood, chain, conditionals, work)
+        move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, 1.0, keep)
+        draw_sizes(likelihood, chain, factor, shift, size)
+        for a in range(chain.count[0]):
+            draws.places[sweep, a] = chain.members[a]
+            draws.sizes[sweep, a] = size[a] / model.scale[chain.members[a]]
+        draws.trace[sweep, 0] = chain.count[0]
+        draws.trace[sweep, 1] = draw_hyperparameters(model, likelihood, chain, size)
         draws.trace[sweep, 2] = chain.noise[0]
+        draws.trace[sweep, 3] = chain.noise[0] * model.grid[chain.grid[0]]
 
 
 def gibbs(
-    z: np.ndarray,
-    ld: np.ndarray,
+    likelihood: Likelihood,
     scale: np.ndarray,
     *,
     prior: Prior,
     residual_variance: float | None,
-    norm: NoiseNorm,
+    rank: float,
+    grid: np.ndarray,
     n_draws: int,
     n_chains: int,
     rng: np.random.RandomState,
@@ -404,83 +387,113 @@ def gibbs(
 
     Parameters
     ----------
-    z, scale : array (p,), on the host
-    ld : array (p, p), on the host
+    likelihood : Likelihood
+    scale : array (p,)
+        b per allelic effect; variants of scale 0 are left out.
     prior : Prior, on the host
         What is None is drawn with the effects, one value for all variants.
     residual_variance : None or float
         None: drawn with the effects.
-    norm : NoiseNorm
-        Needed if s0^2 is drawn.
+    rank : float
+        Degrees of freedom of the noise, if s0^2 is drawn.
+    grid : array (T,)
+        tau^2 / s0^2 of the background.
     n_draws, n_chains : int
         Kept sweeps of a chain; BURN_IN of their number run before.
     rng : RandomState
         Source of the seeds.
     """
-    model, chain = first_state(z, ld, scale, prior, residual_variance, norm, n_chains)
-    n_blocks = -(-n_draws // SWEEPS_PER_STATE)
-    n_burn = int(np.ceil(BURN_IN * n_blocks))
-    sums = Sums(*(np.zeros((n_chains, len(z))) for _ in range(3)))
-    shape = n_chains, SWEEPS_PER_STATE, len(z)
+    model, chains, n_slots = first_state(scale, prior, residual_variance, rank, grid, n_chains)
+    n_blocks, p, most = -(-n_draws // SWEEPS_PER_STATE), len(scale), int(np.sum(scale > 0))
+    sums = [Sums(np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p + 1)) for _ in chains]
     kept: list[Draws] = []
-    for block in range(-n_burn, n_blocks):
-        draws = Draws(np.zeros((*shape[:2], 3)), np.full(shape, -1), np.zeros(shape))
-        for c in range(n_chains):
+    block, per_allele = -int(np.ceil(BURN_IN * n_blocks)), 1 / np.where(scale > 0, scale, 1.0)
+    while block < n_blocks:
+        width = model.n_held + n_slots
+        conditionals, work = scratch(width, p)
+        shape = n_chains, SWEEPS_PER_STATE, width
+        draws = Draws(np.zeros((*shape[:2], 4)), np.full(shape, -1), np.zeros(shape))
+        for c, chain in enumerate(chains):
+            one, seed = Draws(*(part[c] for part in draws)), rng.randint(2**31 - 1)
             gibbs_sweeps(
-                model,
-                Chain(*(part[c] for part in chain)),
-                Sums(*(part[c] for part in sums)),
-                Draws(*(part[c] for part in draws)),
-                rng.randint(2**31 - 1),
-                block >= 0,
+                model, likelihood, chain, conditionals, work, sums[c], one, seed, block >= 0
             )
-        if block < 0:
-            continue
-        kept.append(draws.trimmed())
-        means = Sums(*(total / (len(kept) * SWEEPS_PER_STATE) for total in sums))
-        state = GibbsState(**means._asdict(), blocks=kept)
-        yield state if block < n_blocks - 1 else state._replace(converged=chains_agree(state))
+        if block >= 0:
+            kept.append(draws.trimmed())
+            pip, first, second, counts = (
+                np.stack(part) / (len(kept) * SWEEPS_PER_STATE) for part in zip(*sums, strict=True)
+            )
+            state = GibbsState(pip, first * per_allele, second * per_allele**2, counts, kept)
+            yield state if block < n_blocks - 1 else state._replace(converged=chains_agree(state))
+        if draws.trace[..., 0].max() >= width and width < most:  # full: more slots, and longer
+            n_slots = min(2 * n_slots, most - model.n_held)
+            chains = [chain._replace(members=wider(chain.members, width)) for chain in chains]
+            block -= block < 0
+        block += 1
+
+
+def wider(members: np.ndarray, width: int) -> np.ndarray:
+    """Return the members (L,) of a chain with room for as many more, at least `width`."""
+    return np.concatenate([members, np.zeros(width, dtype=members.dtype)])
+
+
+def scratch(width: int, p: int) -> tuple[Conditionals, Work]:
+    """Return arrays for at most `width` effects among p variants."""
+    conditionals = Conditionals(
+        np.empty(p),
+        np.empty(p),
+        np.zeros((width, p)),  # the first row is read, times 0, where there is no effect
+        np.empty((width, width)),
+        np.empty(width),
+    )
+    vectors = (np.empty(p) for _ in range(3))
+    work = Work(np.empty((width + 1, p)), np.empty((3, p)), np.empty(width + 1), *vectors)
+    return conditionals, work
 
 
 def first_state(
-    z: np.ndarray,
-    ld: np.ndarray,
     scale: np.ndarray,
     prior: Prior,
     residual_variance: float | None,
-    norm: NoiseNorm,
+    rank: float,
+    grid: np.ndarray,
     n_chains: int,
-) -> tuple[Model, Chain]:
-    """Return the `Model`, and the chains at no effect, each a row of the arrays of a `Chain`."""
-    p, varies = len(z), scale > 0
-    prior_slab = HYPER_Z2 / np.median(scale[varies] ** 2) if varies.any() else 1.0
-    pi = np.full(p, 1 / (p + 1)) if prior.pi is None else prior.pi
-    if prior.pi_slab is not None:
-        prior_slab = prior.pi_slab / pi[0]
-    slab = np.full(p, prior_slab) if prior.slab is None else prior.slab
+) -> tuple[Model, list[Chain], int]:
+    """Return the `Model`, the chains without effects but those held, and a number of slots."""
+    varies = scale > 0
+    pi, slab = first_prior(prior, scale)
     with np.errstate(divide="ignore"):
-        log_odds = np.log(pi) - np.log1p(-pi)
+        log_odds = np.where(varies, np.log(pi) - np.log1p(-pi), -np.inf)
+    held = np.flatnonzero(varies & (pi == 1))
+    log_odds[held] = -np.inf  # they have their effect already
     model = Model(
-        ld=ld,
         scale=scale,
-        linear=scale * z,
         draws_pi=prior.pi is None,
         draws_slab=prior.slab is None,
         draws_noise=residual_variance is None,
-        prior_slab=float(prior_slab),
+        prior_slab=float(slab[0]) if prior.slab is None else 0.0,
         degrees=HYPER_DEGREES,
         pi_slab=float(prior.pi_slab or 0.0),
-        z_norm=float(norm.z_norm or 0.0),
-        rank=float(norm.rank or 0.0),
+        rank=rank,
+        grid=grid,
+        n_variants=max(int(varies.sum()), 1),
+        n_held=len(held),
     )
-    chain = Chain(
-        beta=np.zeros((n_chains, p)),
-        moved=np.zeros((n_chains, p)),
-        log_odds=np.tile(log_odds, (n_chains, 1)),
-        slab=np.tile(slab, (n_chains, 1)),
-        noise=np.full((n_chains, 1), float(residual_variance or 1.0)),
-    )
-    return model, chain
+    expected = float(np.sum(pi[varies & (pi < 1)]))
+    n_slots = max(MIN_SLOTS, int(expected + 4 * np.sqrt(expected)) + 1)
+    n_slots = max(min(n_slots, int(varies.sum()) - len(held)), 1)
+    chains = [
+        Chain(
+            members=np.append(held, np.zeros(n_slots, dtype=held.dtype)),
+            count=np.array([len(held)]),
+            log_odds=log_odds.copy(),
+            slab=np.where(varies, slab * scale**2, 1.0),
+            noise=np.array([float(residual_variance or 1.0)]),
+            grid=np.zeros(1, dtype=np.int64),
+        )
+        for _ in range(n_chains)
+    ]
+    return model, chains, n_slots
 
 
 def thinned_draws(state: GibbsState) -> np.ndarray:

@@ -1,0 +1,164 @@
+"""The likelihoods of effects beside a background of small ones, on a grid of its variance.
+
+Beside the effects b every variant has a small one, u ~ N(0, tau^2 s0^2 I). With the likelihood
+exp((l'b - b'Gb / 2) / s0^2) of b + u, that of b alone has K^-1 l and K^-1 G = (I - K^-1) / tau^2 in
+place of l and G, K = I + tau^2 G, and a factor |K|^(-1/2) exp(tau^2 l'K^-1 l / (2 s0^2)).
+"""
+
+import numpy as np
+from scipy.linalg import cho_solve, cholesky
+from scipy.linalg.lapack import dpotri
+
+from skgenetics.finemapping.solvers._slots import Likelihood
+
+# N h^2 of the background, as a rule: 10 is what 10 effects of z about 1 explain.
+TOTALS = 10.0 * np.sqrt(10.0) ** np.arange(6)
+LARGEST = 1.0  # tau^2 of a variant: effects as large as the noise of z are no background
+LOG_NEGLIGIBLE = np.log(0.01)  # posterior probability of a point of the grid that is left out
+LOG_HOPELESS = -8.0  # relative to the best, where larger variances are not tried
+CLEAR = 3.0  # log posterior odds of effects that are told from the background beforehand
+
+
+def held_background(
+    linear: np.ndarray, quadratic: np.ndarray, variance: float, z_norm: float
+) -> Likelihood:
+    """Return the `Likelihood` at one variance tau^2 of the background, in units of s0^2."""
+    if variance == 0:
+        return Likelihood(
+            quadratic[None], linear[None], np.array([z_norm]), np.zeros(1), np.zeros(1)
+        )
+    point = Point(linear, quadratic, variance, z_norm)
+    return stacked([point], np.zeros(1))
+
+
+def learned_background(
+    linear: np.ndarray,
+    quadratic: np.ndarray,
+    *,
+    n_variants: int,
+    noise: float,
+    slab: np.ndarray,
+    odds: np.ndarray,
+    z_norm: float,
+) -> tuple[Likelihood, np.ndarray]:
+    """Return the `Likelihood` on a grid of the background's variance, and the grid (T,).
+
+    No background has probability 1/2, the logarithm of N h^2 of one is uniform on the grid, which
+    ends where a variant's background is as large as noise: 9 variants or fewer have none. Points
+    whose posterior probability is below 1% beside the clear effects alone are left out. In O(p^3)
+    a point, one third of it for those left out.
+
+    Parameters
+    ----------
+    linear : array (p,)
+        l.
+    quadratic : array (p, p)
+        G.
+    n_variants : int
+        Variants that vary, over which the background is spread.
+    noise : float
+        s0^2 at which points are left out.
+    slab, odds : array (p,)
+        Variance and prior odds of an effect, at which clear effects are told.
+    z_norm : float
+        See `NoiseNorm`.
+    """
+    grid = TOTALS / max(n_variants, 1)
+    grid = np.append(0.0, grid[grid <= LARGEST])
+    log_prior = np.log(np.append(0.5, np.full(len(grid) - 1, 0.5 / max(len(grid) - 1, 1))))
+    clear = clear_effects(linear / noise, quadratic / noise, slab, odds)
+    points = [Point(linear, quadratic, 0.0, z_norm)]
+    values = [log_prior[0] + points[0].log_evidence(clear, slab[clear], noise)]
+    for variance, log in zip(grid[1:], log_prior[1:], strict=True):
+        points.append(Point(linear, quadratic, variance, z_norm))
+        values.append(log + points[-1].log_evidence(clear, slab[clear], noise))
+        if values[-1] < max(values) + LOG_HOPELESS:
+            break
+    kept = np.array(values) > np.logaddexp.reduce(values) + LOG_NEGLIGIBLE
+    kept[0] = True
+    chosen = np.flatnonzero(kept)
+    return stacked([points[k] for k in chosen], log_prior[chosen]), grid[chosen]
+
+
+class Point:
+    """The likelihood at one variance tau^2 of the background, in units of s0^2."""
+
+    def __init__(self, linear: np.ndarray, quadratic: np.ndarray, variance: float, z_norm: float):
+        self.variance, self.original = variance, quadratic
+        if variance == 0:
+            self.linear, self.z_norm, self.log_det = linear, z_norm, 0.0
+            return
+        kernel = variance * quadratic
+        kernel.flat[:: len(kernel) + 1] += 1.0
+        self.factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
+        self.linear = cho_solve((self.factor, True), linear, check_finite=False)
+        self.z_norm = z_norm - variance * float(linear @ self.linear)
+        self.log_det = 2 * float(np.sum(np.log(np.diag(self.factor))))
+
+    def quadratic(self) -> np.ndarray:
+        """Return K^-1 G (p, p); the factor of K is written over."""
+        if self.variance == 0:
+            return self.original
+        inverse = dpotri(self.factor, lower=1, overwrite_c=1)[0]
+        inverse = np.tril(inverse) + np.tril(inverse, -1).T
+        inverse *= -1 / self.variance
+        inverse.flat[:: len(inverse) + 1] += 1 / self.variance
+        return inverse
+
+    def columns(self, variants: np.ndarray) -> np.ndarray:
+        """Return the columns (p, k) of K^-1 G."""
+        columns = self.original[:, variants]
+        if self.variance == 0 or not variants.size:
+            return columns
+        return cho_solve((self.factor, True), columns, check_finite=False)
+
+    def log_evidence(self, variants: np.ndarray, slab: np.ndarray, noise: float) -> float:
+        """Return log p(z) beside effects N(0, slab) on `variants`, but for a constant."""
+        value = -0.5 * (self.z_norm / noise + self.log_det)
+        if not variants.size:
+            return value
+        inner = self.columns(variants)[variants] / noise * np.sqrt(slab[:, None] * slab)
+        inner.flat[:: len(inner) + 1] += 1.0
+        shift = np.sqrt(slab) * self.linear[variants] / noise
+        quadratic = shift @ np.linalg.solve(inner, shift)
+        return value + 0.5 * float(quadratic - np.linalg.slogdet(inner)[1])
+
+
+def stacked(points: list[Point], log_prior: np.ndarray) -> Likelihood:
+    """Return the `Likelihood` of points of the grid."""
+    linear = np.stack([point.linear for point in points])
+    z_norm = np.array([point.z_norm for point in points])
+    log_det = np.array([point.log_det for point in points])
+    if len(points) == 1:
+        quadratic = points[0].quadratic()[None]
+    else:
+        quadratic = np.empty((len(points), *points[0].original.shape))
+        for into, point in zip(quadratic, points, strict=True):
+            into[:] = point.quadratic()
+    return Likelihood(quadratic, linear, z_norm, log_det, log_prior)
+
+
+def clear_effects(
+    linear: np.ndarray, quadratic: np.ndarray, slab: np.ndarray, odds: np.ndarray
+) -> np.ndarray:
+    """Return variants of effects added one by one while the posterior odds of one more are clear.
+
+    The log odds of one more effect on j are log odds_j + r_j^2 / (2 q_j) - log(s_j q_j) / 2, see
+    :mod:`skgenetics.finemapping.solvers._slots`.
+    """
+    residual, precision = linear.copy(), np.diag(quadratic) + 1 / slab
+    chosen: list[int] = []
+    rows = np.empty((0, len(linear)))  # Cholesky factor of the precision, a row an effect
+    with np.errstate(divide="ignore"):
+        log_odds = np.log(odds)
+    while len(chosen) < len(linear):
+        gain = log_odds + 0.5 * residual**2 / precision - 0.5 * np.log(slab * precision)
+        gain[chosen] = -np.inf
+        best = int(np.argmax(gain))
+        if gain[best] < CLEAR:
+            break
+        row = (quadratic[best] - rows[:, best] @ rows) / np.sqrt(precision[best])
+        residual = residual - row * residual[best] / np.sqrt(precision[best])
+        precision = precision - row**2
+        rows, chosen = np.vstack([rows, row]), [*chosen, best]
+    return np.array(chosen, dtype=int)

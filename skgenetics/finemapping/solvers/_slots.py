@@ -1,0 +1,350 @@
+"""Compiled moves of effects between variants, their sizes integrated out.
+
+The likelihood of effects b is exp((l'b - b'Gb / 2) / s0^2), the prior of an effect N(0, s_j). A
+state is the set S of variants with an effect; given S the effects are N(m, A) with
+A = (G_SS / s0^2 + diag 1/s)^-1 and m = A l_S / s0^2. For every variant j, `Conditionals` hold
+
+    r_j = (l_j - G_jS m) / s0^2,    q_j = G_jj / s0^2 + 1/s_j - G_jS A G_Sj / s0^4,
+
+so that one more effect on j changes the evidence by the factor (s_j q_j)^(-1/2) exp(r_j^2 / 2 q_j).
+They change in O(p k) when one of k effects comes or goes, and those without any one effect a follow
+from B = A G_S. / s0^2 in O(p): r_j + B_aj m_a / A_aa and q_j + B_aj^2 / A_aa.
+
+L slots hold a variant or nothing; a set of k is held in L!/(L - k)! ways, hence weight L - k in
+place of 1 for a slot that holds nothing beside k others.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from skgenetics.utils._numba import kernel
+
+NEGLIGIBLE = -40.0  # log of weights that do not count
+FAST = ("reassoc", "contract", "arcp", "nsz", "nnan")
+STEPS = 32  # a unit of the exponent, in the table of exponentials
+EXPONENTIALS = np.exp(-np.arange(-NEGLIGIBLE * STEPS + 1) / STEPS)
+
+
+class Likelihood(NamedTuple):
+    """log p(z | b) for each background tau^2 of a grid of T."""
+
+    quadratic: np.ndarray
+    """G (T, p, p)."""
+    linear: np.ndarray
+    """l (T, p)."""
+    z_norm: np.ndarray
+    """What -2 s0^2 log p(z | b = 0) is, (T,): it tells tau^2, and s0^2 where that is drawn."""
+    log_det: np.ndarray
+    """log det(I + tau^2 G_0 / s0^2) (T,)."""
+    log_prior: np.ndarray
+    """Prior of the grid (T,)."""
+
+
+class Chain(NamedTuple):
+    """State of a chain, updated in place; its first effects may be held, and never move."""
+
+    members: np.ndarray
+    """Variants with an effect (L,), first those held; only `count` of them count."""
+    count: np.ndarray
+    """Number of effects (1,)."""
+    log_odds: np.ndarray
+    """Of the prior (p,)."""
+    slab: np.ndarray
+    """s_j, the variance of an effect (p,)."""
+    noise: np.ndarray
+    """s0^2 (1,)."""
+    grid: np.ndarray
+    """Number of the background on the grid (1,)."""
+
+
+class Conditionals(NamedTuple):
+    """What the other variants are told by those with an effect: see above."""
+
+    residual: np.ndarray
+    """r (p,)."""
+    precision: np.ndarray
+    """q (p,)."""
+    shared: np.ndarray
+    """B (L, p)."""
+    covariance: np.ndarray
+    """A (L, L)."""
+    mean: np.ndarray
+    """m (L,)."""
+
+
+class Sums(NamedTuple):
+    """Integrals over time of what the slots are expected to hold."""
+
+    pip: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    counts: np.ndarray
+    """Time spent with k effects."""
+
+
+class Work(NamedTuple):
+    """Arrays that are written over."""
+
+    weight: np.ndarray
+    """Probability (L + 1, p) of each variant to be in a slot; the last row is that of the empty."""
+    expected: np.ndarray
+    """Sums over slots of a state: probability, first and second moment (3, p)."""
+    rates: np.ndarray
+    """Rate (L + 1,) at which the occupied slots, and the empty ones together, change."""
+    log_prior: np.ndarray
+    """log odds_j - log(s_j) / 2 (p,)."""
+    row: np.ndarray
+    """(p,)"""
+    mean: np.ndarray
+    """(p,)"""
+
+
+@kernel
+def reset(likelihood, chain, conditionals, work):
+    """Compute the `Conditionals` afresh, one effect after another."""
+    grid, s0, p = chain.grid[0], chain.noise[0], chain.slab.shape[0]
+    for j in range(p):
+        conditionals.residual[j] = likelihood.linear[grid, j] / s0
+        conditionals.precision[j] = likelihood.quadratic[grid, j, j] / s0 + 1.0 / chain.slab[j]
+        work.log_prior[j] = chain.log_odds[j] - 0.5 * np.log(chain.slab[j])
+    count, chain.count[0] = chain.count[0], 0
+    for a in range(count):
+        add(likelihood, chain, conditionals, work, chain.members[a])
+
+
+@kernel(fastmath=FAST)
+def add(likelihood, chain, conditionals, work, new):
+    """Give variant `new` an effect."""
+    residual, precision, shared, covariance, mean = conditionals
+    row, count, p = work.row, chain.count[0], residual.shape[0]
+    moves = likelihood.quadratic[chain.grid[0], new]
+    s0, r, q = chain.noise[0], residual[new], precision[new]
+    for j in range(p):
+        row[j] = moves[j] / s0
+    for a in range(count):
+        factor = moves[chain.members[a]] / s0
+        for j in range(p):
+            row[j] -= factor * shared[a, j]
+    for a in range(count):
+        covariance[count, a] = -shared[a, new] / q
+        covariance[a, count] = covariance[count, a]
+    covariance[count, count] = 1.0 / q
+    for a in range(count):
+        factor = shared[a, new]
+        for b in range(count):
+            covariance[a, b] -= factor * covariance[count, b]
+        mean[a] -= factor * r / q
+        for j in range(p):
+            shared[a, j] -= factor * row[j] / q
+    mean[count] = r / q
+    for j in range(p):
+        shared[count, j] = row[j] / q
+        residual[j] -= row[j] * r / q
+        precision[j] -= row[j] * row[j] / q
+    chain.members[count] = new
+    chain.count[0] = count + 1
+
+
+@kernel(fastmath=FAST)
+def remove(chain, conditionals, a):
+    """Take the effect number a away; the last one takes its number."""
+    residual, precision, shared, covariance, mean = conditionals
+    last, p, own = chain.count[0] - 1, residual.shape[0], covariance[a, a]
+    factor = mean[a] / own
+    for j in range(p):
+        residual[j] += factor * shared[a, j]
+        precision[j] += shared[a, j] * shared[a, j] / own
+    for b in range(last + 1):
+        if b != a:
+            factor = covariance[b, a] / own
+            mean[b] -= factor * mean[a]
+            for j in range(p):
+                shared[b, j] -= factor * shared[a, j]
+            for c in range(last + 1):
+                if c != a:
+                    covariance[b, c] -= factor * covariance[a, c]
+    if a != last:
+        shared[a], mean[a], chain.members[a] = shared[last], mean[last], chain.members[last]
+        own = covariance[last, last]
+        covariance[a, :last] = covariance[last, :last]
+        covariance[:last, a] = covariance[:last, last]
+        covariance[a, a] = own
+    chain.count[0] = last
+
+
+@kernel(fastmath=FAST)
+def slot_weights(chain, conditionals, work, a, nothing, times):
+    """Write the probabilities of what slot a holds, given the others; return that of nothing.
+
+    a is the number of an effect, or that of the last row of `work.weight` for an empty slot;
+    `nothing` is the weight of holding nothing; the expectations count `times`.
+    """
+    p, weight, row, means = chain.slab.shape[0], work.weight[a], work.row, work.mean
+    occupied = a < work.weight.shape[0] - 1
+    slope, inverse = 0.0, 0.0
+    shared = conditionals.shared[a if occupied else 0]
+    if occupied:
+        inverse = 1.0 / conditionals.covariance[a, a]
+        slope = conditionals.mean[a] * inverse
+    for j in range(p):
+        r = conditionals.residual[j] + slope * shared[j]
+        q = conditionals.precision[j] + inverse * shared[j] * shared[j]
+        row[j] = np.divide(1.0, q)  # unlike /, it does not stop the loop at each division by zero
+        means[j] = r * row[j]
+        weight[j] = work.log_prior[j] + 0.5 * r * means[j]
+    for b in range(chain.count[0]):
+        if b != a:
+            weight[chain.members[b]] = -np.inf
+    largest = 0.0
+    for j in range(p):
+        largest = max(largest, weight[j])
+    for j in range(p):
+        weight[j] = exponential(weight[j] - largest)
+    total = nothing * np.exp(-largest)
+    for j in range(p):
+        weight[j] *= np.sqrt(row[j])
+        total += weight[j]
+    scale = 1.0 / total
+    for j in range(p):
+        weight[j] *= scale
+        expected = times * weight[j]
+        work.expected[0, j] += expected
+        work.expected[1, j] += expected * means[j]
+        work.expected[2, j] += expected * (means[j] * means[j] + row[j])
+    return nothing * np.exp(-largest) / total
+
+
+@kernel(fastmath=FAST)
+def exponential(value):
+    """Return exp(value) to 12 digits for a value of at most 0; 0 where it is negligible."""
+    if value < NEGLIGIBLE:
+        return 0.0
+    step = int(-value * STEPS)
+    x = value + step / STEPS
+    series = 1.0 + x * (1.0 + x / 2 * (1.0 + x / 3 * (1.0 + x / 4 * (1.0 + x / 5))))
+    return EXPONENTIALS[step] * series
+
+
+@kernel
+def draw_index(weights, total):
+    """Draw a number with probability weights / total."""
+    remaining, chosen = np.random.random() * total, 0
+    for i in range(weights.shape[0]):
+        if weights[i] > 0.0:
+            chosen = i
+            remaining -= weights[i]
+            if remaining <= 0.0:
+                break
+    return chosen
+
+
+@kernel
+def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, time, keep):
+    """Redraw every slot at rate 1 for so long a `time`, without the draws that change nothing.
+
+    Each slot holds a variant or nothing with its probabilities given the other slots (a Gibbs
+    sampler in continuous time). All k + 1 conditional distributions of a state are computed in
+    O(p k), and the time until one of them brings a change is drawn at once (Zanella and Roberts,
+    JRSS B 2019, on tempered Gibbs samplers). The sums over time take their expectations.
+    """
+    empty = work.weight.shape[0] - 1
+    while True:
+        work.expected[:] = 0.0
+        count = chain.count[0]
+        free = n_slots - (count - n_held)
+        total = 0.0
+        for a in range(n_held, count):
+            slot_weights(chain, conditionals, work, a, free + 1.0, 1.0)
+            work.weight[a, chain.members[a]], stays = 0.0, work.weight[a, chain.members[a]]
+            work.rates[a] = 1.0 - stays
+            total += work.rates[a]
+        nothing = slot_weights(chain, conditionals, work, empty, free, free) if free > 0 else 1.0
+        vacant = free * (1.0 - nothing)
+        total += vacant
+        hold = time
+        if total > 0.0:
+            hold = min(time, np.random.exponential() / total)
+        if keep:
+            for j in range(sums.pip.shape[0]):
+                sums.pip[j] += hold * work.expected[0, j]
+                sums.first[j] += hold * work.expected[1, j]
+                sums.second[j] += hold * work.expected[2, j]
+            for a in range(n_held):
+                j, m = chain.members[a], conditionals.mean[a]
+                sums.pip[j] += hold
+                sums.first[j] += hold * m
+                sums.second[j] += hold * (m * m + conditionals.covariance[a, a])
+            sums.counts[count] += hold
+        time -= hold
+        if time <= 0.0:
+            return
+        remaining = np.random.random() * total - vacant
+        if remaining <= 0.0:
+            new = draw_index(work.weight[empty], 1.0 - nothing)
+            add(likelihood, chain, conditionals, work, new)
+            continue
+        chosen = n_held
+        for a in range(n_held, count):
+            if work.rates[a] > 0.0:
+                chosen = a
+                remaining -= work.rates[a]
+                if remaining <= 0.0:
+                    break
+        moves = np.sum(work.weight[chosen])
+        new = -1
+        if np.random.random() * work.rates[chosen] < moves:
+            new = draw_index(work.weight[chosen], moves)
+        remove(chain, conditionals, chosen)
+        if new >= 0:
+            add(likelihood, chain, conditionals, work, new)
+
+
+@kernel
+def factorize(likelihood, chain, grid, factor, shift):
+    """Write the Cholesky factor C of A^-1 and C^-1 l_S / s0^2 at a `grid` point of the background.
+
+    Returns what log p(z | S) has of them: shift'shift / 2 - log det C.
+    """
+    s0, value = chain.noise[0], 0.0
+    for a in range(chain.count[0]):
+        i = chain.members[a]
+        for b in range(a + 1):
+            entry = likelihood.quadratic[grid, i, chain.members[b]] / s0
+            if a == b:
+                entry += 1.0 / chain.slab[i]
+            for c in range(b):
+                entry -= factor[a, c] * factor[b, c]
+            factor[a, b] = np.sqrt(max(entry, 1e-300)) if a == b else entry / factor[b, b]
+        entry = likelihood.linear[grid, i] / s0
+        for c in range(a):
+            entry -= factor[a, c] * shift[c]
+        shift[a] = entry / factor[a, a]
+        value += 0.5 * shift[a] * shift[a] - np.log(factor[a, a])
+    return value
+
+
+@kernel
+def draw_background(likelihood, chain, factor, shift):
+    """Draw the background, the sizes of the effects integrated out."""
+    n_grid = likelihood.log_prior.shape[0]
+    if n_grid == 1:
+        return
+    weights = np.empty(n_grid)
+    for grid in range(n_grid):
+        weights[grid] = factorize(likelihood, chain, grid, factor, shift)
+        fit = likelihood.z_norm[grid] / chain.noise[0] + likelihood.log_det[grid]
+        weights[grid] += likelihood.log_prior[grid] - 0.5 * fit
+    weights = np.exp(weights - weights.max())
+    chain.grid[0] = draw_index(weights, weights.sum())
+
+
+@kernel
+def draw_sizes(likelihood, chain, factor, shift, size):
+    """Draw the effects from N(m, A) into `size` (L,)."""
+    factorize(likelihood, chain, chain.grid[0], factor, shift)
+    for a in range(chain.count[0] - 1, -1, -1):
+        entry = shift[a] + np.random.normal()
+        for b in range(a + 1, chain.count[0]):
+            entry -= factor[b, a] * size[b]
+        size[a] = entry / factor[a, a]
