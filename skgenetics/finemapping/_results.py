@@ -58,8 +58,9 @@ def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
 
 def background_variance(posterior: Posterior, problem: Problem) -> float:
     """Return tau^2: as the solver learned it, or as it is part of the problem's likelihood."""
-    learned = posterior.background
-    return float(problem.background or 0.0) if learned is None else float(learned)
+    if problem.background is not None:
+        return float(problem.background)
+    return float(posterior.background or 0.0)
 
 
 class BoundPath:

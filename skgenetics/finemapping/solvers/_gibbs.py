@@ -300,7 +300,7 @@ def draw_pi(model, chain, squares):
     If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
     density of pi: the power goes into the proposal, the rest is accepted or not.
     """
-    held, count = model.pi_slab > 0.0, chain.count[0]
+    held, count = model.pi_slab > 0.0, chain.n_effects[0]
     shape = 1.5 * count if held else 1.0 * count
     pi = np.random.beta(1.0 + shape, 2.0 * model.n_variants - count)
     used = np.argmax(model.scale)
@@ -329,7 +329,7 @@ def draw_hyperparameters(model, likelihood, chain, size):
 
     Returns sum of b^2 of the effects.
     """
-    count, grid = chain.count[0], chain.grid[0]
+    count, grid = chain.n_effects[0], chain.grid[0]
     squares, explained, error = 0.0, 0.0, likelihood.z_norm[grid]
     for a in range(count):
         i = chain.members[a]
@@ -362,10 +362,10 @@ def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed
         reset(likelihood, chain, conditionals, work)
         move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, 1.0, keep)
         draw_sizes(likelihood, chain, factor, shift, size)
-        for a in range(chain.count[0]):
+        for a in range(chain.n_effects[0]):
             draws.places[sweep, a] = chain.members[a]
             draws.sizes[sweep, a] = size[a] / model.scale[chain.members[a]]
-        draws.trace[sweep, 0] = chain.count[0]
+        draws.trace[sweep, 0] = chain.n_effects[0]
         draws.trace[sweep, 1] = draw_hyperparameters(model, likelihood, chain, size)
         draws.trace[sweep, 2] = chain.noise[0]
         draws.trace[sweep, 3] = chain.noise[0] * model.grid[chain.grid[0]]
@@ -485,7 +485,7 @@ def first_state(
     chains = [
         Chain(
             members=np.append(held, np.zeros(n_slots, dtype=held.dtype)),
-            count=np.array([len(held)]),
+            n_effects=np.array([len(held)]),
             log_odds=log_odds.copy(),
             slab=np.where(varies, slab * scale**2, 1.0),
             noise=np.array([float(residual_variance or 1.0)]),

@@ -45,8 +45,8 @@ class Chain(NamedTuple):
     """State of a chain, updated in place; its first effects may be held, and never move."""
 
     members: np.ndarray
-    """Variants with an effect (L,), first those held; only `count` of them count."""
-    count: np.ndarray
+    """Variants with an effect (L,), first those held; only `n_effects` of them count."""
+    n_effects: np.ndarray
     """Number of effects (1,)."""
     log_odds: np.ndarray
     """Of the prior (p,)."""
@@ -108,7 +108,7 @@ def reset(likelihood, chain, conditionals, work):
         conditionals.residual[j] = likelihood.linear[grid, j] / s0
         conditionals.precision[j] = likelihood.quadratic[grid, j, j] / s0 + 1.0 / chain.slab[j]
         work.log_prior[j] = chain.log_odds[j] - 0.5 * np.log(chain.slab[j])
-    count, chain.count[0] = chain.count[0], 0
+    count, chain.n_effects[0] = chain.n_effects[0], 0
     for a in range(count):
         add(likelihood, chain, conditionals, work, chain.members[a])
 
@@ -117,7 +117,7 @@ def reset(likelihood, chain, conditionals, work):
 def add(likelihood, chain, conditionals, work, new):
     """Give variant `new` an effect."""
     residual, precision, shared, covariance, mean = conditionals
-    row, count, p = work.row, chain.count[0], residual.shape[0]
+    row, count, p = work.row, chain.n_effects[0], residual.shape[0]
     moves = likelihood.quadratic[chain.grid[0], new]
     s0, r, q = chain.noise[0], residual[new], precision[new]
     for j in range(p):
@@ -143,14 +143,14 @@ def add(likelihood, chain, conditionals, work, new):
         residual[j] -= row[j] * r / q
         precision[j] -= row[j] * row[j] / q
     chain.members[count] = new
-    chain.count[0] = count + 1
+    chain.n_effects[0] = count + 1
 
 
 @kernel(fastmath=FAST)
 def remove(chain, conditionals, a):
     """Take the effect number a away; the last one takes its number."""
     residual, precision, shared, covariance, mean = conditionals
-    last, p, own = chain.count[0] - 1, residual.shape[0], covariance[a, a]
+    last, p, own = chain.n_effects[0] - 1, residual.shape[0], covariance[a, a]
     factor = mean[a] / own
     for j in range(p):
         residual[j] += factor * shared[a, j]
@@ -170,7 +170,7 @@ def remove(chain, conditionals, a):
         covariance[a, :last] = covariance[last, :last]
         covariance[:last, a] = covariance[:last, last]
         covariance[a, a] = own
-    chain.count[0] = last
+    chain.n_effects[0] = last
 
 
 @kernel(fastmath=FAST)
@@ -193,7 +193,7 @@ def slot_weights(chain, conditionals, work, a, nothing, times):
         row[j] = np.divide(1.0, q)  # unlike /, it does not stop the loop at each division by zero
         means[j] = r * row[j]
         weight[j] = work.log_prior[j] + 0.5 * r * means[j]
-    for b in range(chain.count[0]):
+    for b in range(chain.n_effects[0]):
         if b != a:
             weight[chain.members[b]] = -np.inf
     largest = 0.0
@@ -251,7 +251,7 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, t
     empty = work.weight.shape[0] - 1
     while True:
         work.expected[:] = 0.0
-        count = chain.count[0]
+        count = chain.n_effects[0]
         free = n_slots - (count - n_held)
         total = 0.0
         for a in range(n_held, count):
@@ -307,7 +307,7 @@ def factorize(likelihood, chain, grid, factor, shift):
     Returns what log p(z | S) has of them: shift'shift / 2 - log det C.
     """
     s0, value = chain.noise[0], 0.0
-    for a in range(chain.count[0]):
+    for a in range(chain.n_effects[0]):
         i = chain.members[a]
         for b in range(a + 1):
             entry = likelihood.quadratic[grid, i, chain.members[b]] / s0
@@ -343,8 +343,8 @@ def draw_background(likelihood, chain, factor, shift):
 def draw_sizes(likelihood, chain, factor, shift, size):
     """Draw the effects from N(m, A) into `size` (L,)."""
     factorize(likelihood, chain, chain.grid[0], factor, shift)
-    for a in range(chain.count[0] - 1, -1, -1):
+    for a in range(chain.n_effects[0] - 1, -1, -1):
         entry = shift[a] + np.random.normal()
-        for b in range(a + 1, chain.count[0]):
+        for b in range(a + 1, chain.n_effects[0]):
             entry -= factor[b, a] * size[b]
         size[a] = entry / factor[a, a]
