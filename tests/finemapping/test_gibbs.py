@@ -17,13 +17,11 @@ from skgenetics.finemapping.solvers._gibbs import (
     HYPER_DEGREES,
     HYPER_Z2,
     SWEEPS_PER_STATE,
-    Draws,
-    Sums,
     first_state,
     gibbs,
-    gibbs_sweeps,
     scratch,
 )
+from skgenetics.finemapping.solvers._slots import Draws, Sums, gibbs_sweeps
 from skgenetics.loci._credible_sets import sets_of_draws
 from skgenetics.loci._ld import DenseLD
 from tests.oracles.finemapping import enumerate_posterior, log_normal

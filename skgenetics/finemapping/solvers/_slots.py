@@ -83,6 +83,45 @@ class Sums(NamedTuple):
     """Time spent with k effects."""
 
 
+class Draws(NamedTuple):
+    """What is stored of some sweeps of c chains, or of one."""
+
+    trace: np.ndarray
+    """Number of effects, sum of b^2 of them, s0^2 and tau^2 of the background (c, sweeps, 4)."""
+    places: np.ndarray
+    """Variants with an effect (c, sweeps, most effects of a draw), then -1."""
+    sizes: np.ndarray
+    """Their effects, in a like array, then 0."""
+
+    def trimmed(self) -> "Draws":
+        """Return them without the columns that no draw uses."""
+        width = int(self.trace[..., 0].max())
+        return Draws(self.trace, self.places[..., :width].copy(), self.sizes[..., :width].copy())
+
+
+class Model(NamedTuple):
+    """What is drawn beside the effects, and its hyperpriors, as the compiled sweeps read them."""
+
+    scale: np.ndarray
+    """b per allelic effect (p,); variants of scale 0 are left out."""
+    draws_pi: bool
+    draws_slab: bool
+    draws_noise: bool
+    prior_slab: float
+    """Scale of the prior of sigma_beta^2."""
+    degrees: float
+    """Degrees of freedom of the prior of sigma_beta^2."""
+    pi_slab: float
+    """pi sigma_beta^2, if a given heritability holds it, else 0."""
+    rank: float
+    grid: np.ndarray
+    """tau^2 / s0^2 of the background (T,)."""
+    n_variants: int
+    """Variants that vary, at least 1."""
+    n_held: int
+    """Effects of prior probability 1, the first of a chain."""
+
+
 class Work(NamedTuple):
     """Arrays that are written over."""
 
@@ -348,3 +387,81 @@ def draw_sizes(likelihood, chain, factor, shift, size):
         for b in range(a + 1, chain.n_effects[0]):
             entry -= factor[b, a] * size[b]
         size[a] = entry / factor[a, a]
+
+
+@kernel
+def draw_pi(model, chain, squares):
+    """Draw pi from Beta(1 + n, 2 p - n) for n effects, sigma_beta^2 with it if h^2 is held.
+
+    If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
+    density of pi: the power goes into the proposal, the rest is accepted or not.
+    """
+    held, count = model.pi_slab > 0.0, chain.n_effects[0]
+    shape = 1.5 * count if held else 1.0 * count
+    pi = np.random.beta(1.0 + shape, 2.0 * model.n_variants - count)
+    used = np.argmax(model.scale)
+    if held:
+        previous = 1.0 / (1.0 + np.exp(-chain.log_odds[used]))
+        if np.log(np.random.random()) > 0.5 * (previous - pi) * squares / model.pi_slab:
+            pi = previous
+        set_slab(model, chain, model.pi_slab / pi)
+    odds = np.log(pi) - np.log1p(-pi)
+    for j in range(model.scale.shape[0]):
+        if model.scale[j] > 0.0:
+            chain.log_odds[j] = odds
+
+
+@kernel
+def set_slab(model, chain, slab):
+    """Give the effects the variance sigma_beta^2 = `slab` per allele."""
+    for j in range(model.scale.shape[0]):
+        if model.scale[j] > 0.0:
+            chain.slab[j] = slab * model.scale[j] ** 2
+
+
+@kernel
+def draw_hyperparameters(model, likelihood, chain, size):
+    """Draw pi, sigma_beta^2 and s0^2, as far as they are learned, given effects `size`.
+
+    Returns sum of b^2 of the effects.
+    """
+    count, grid = chain.n_effects[0], chain.grid[0]
+    squares, explained, error = 0.0, 0.0, likelihood.z_norm[grid]
+    for a in range(count):
+        i = chain.members[a]
+        squares += (size[a] / model.scale[i]) ** 2
+        explained += size[a] ** 2
+        error -= 2.0 * likelihood.linear[grid, i] * size[a]
+        for b in range(count):
+            error += size[a] * size[b] * likelihood.quadratic[grid, i, chain.members[b]]
+    if model.draws_pi:
+        draw_pi(model, chain, squares)
+    if model.draws_slab and model.pi_slab == 0.0:
+        shape = 0.5 * (model.degrees + count)
+        scale = 0.5 * (model.degrees * model.prior_slab + squares)
+        set_slab(model, chain, scale / np.random.gamma(shape))
+    if model.draws_noise:
+        error = max(error, 1e-4 * model.rank)
+        chain.noise[0] = 0.5 * error / np.random.gamma(0.5 * model.rank)
+    return explained
+
+
+@kernel
+def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed, keep):
+    """Run as many sweeps of a chain as `draws` has rows; if `keep`, add to the `sums`."""
+    np.random.seed(seed)
+    n_slots = conditionals.mean.shape[0] - model.n_held
+    factor, shift = np.empty_like(conditionals.covariance), np.empty_like(conditionals.mean)
+    size = np.empty_like(shift)
+    for sweep in range(draws.trace.shape[0]):
+        draw_background(likelihood, chain, factor, shift)
+        reset(likelihood, chain, conditionals, work)
+        move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, 1.0, keep)
+        draw_sizes(likelihood, chain, factor, shift, size)
+        for a in range(chain.n_effects[0]):
+            draws.places[sweep, a] = chain.members[a]
+            draws.sizes[sweep, a] = size[a] / model.scale[chain.members[a]]
+        draws.trace[sweep, 0] = chain.n_effects[0]
+        draws.trace[sweep, 1] = draw_hyperparameters(model, likelihood, chain, size)
+        draws.trace[sweep, 2] = chain.noise[0]
+        draws.trace[sweep, 3] = chain.noise[0] * model.grid[chain.grid[0]]
