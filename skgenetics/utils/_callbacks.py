@@ -53,12 +53,13 @@ def run_solver(
     root.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
     state: Any = None
     n_iter, stopped = 0, False
-    while n_iter < max_iter and not stopped:
+    while n_iter < max_iter and not stopped and not getattr(state, "converged", False):
         task = root.subcontext(task_name="iteration")
         task.call_on_fit_task_begin(estimator=estimator, X=X, y=y)
         try:
             state = next(iterations)
         except StopIteration:
+            task.call_on_fit_task_end(estimator=estimator, X=X, y=y)
             break
         n_iter += 1
         stopped = task.call_on_fit_task_end(

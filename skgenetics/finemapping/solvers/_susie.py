@@ -100,8 +100,8 @@ class SuSiE(Solver):
         if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
             raise ValueError("causal_probability is 0 for every variant that varies.")
         n_samples = float(np.median(on_host(locus.n_samples + 0 * locus.z)[0]))
-        n_effects = min(problem.max_effects, z.shape[0])
         n_variants = int(max(np.sum((scale > 0) & (weights > 0)), 1))
+        n_effects = min(problem.max_effects, n_variants)
         return susie(
             z,
             locus.ld,
