@@ -154,8 +154,9 @@ class MMASHRegressor(
     credible_sets_ : list of dict
         Only with "single_effects". Of each effect that is more likely there than not: variants
         (most probable first), alpha, coverage, min_abs_r, mean_abs_r, log10_bf, probability (that
-        the effect is there), and per trait effect and effect_sd (in units of y per SD of the
-        variant), lfsr, and nonzero (the probability that the effect on the trait is not 0).
+        the effect is there), and per trait effect and effect_sd (of the first variant's counted
+        allele, in units of y per SD of the variant), lfsr, and nonzero (the probability that the
+        effect on the trait is not 0).
     n_effects_ : float
         Expected number of effects; only with "single_effects".
     weights_ : array of shape (T,)

@@ -12,6 +12,7 @@ from skgenetics.multitrait._posterior import posterior_of_slabs
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.multitrait.solvers import EffectPosterior
+from skgenetics.utils._arrays import to_numpy
 
 SUMMED = 1e-10  # of alpha: variants below it say nothing of an effect
 REPORTED_PRESENCE = 0.5  # of an effect whose set is reported
@@ -27,7 +28,8 @@ class MultitraitCredibleSet(CredibleSet):
     probability: float
     """Probability that there is such an effect."""
     effect: np.ndarray
-    """Posterior mean effects per SD of the variant, averaged over `alpha`, if there is one."""
+    """Posterior mean effects, if there is one, of the first variant's counted allele, per SD of
+    the variant; averaged over the variants of the set, which count the allele that goes with it."""
     effect_sd: np.ndarray
     """Their posterior standard deviations."""
     lfsr: np.ndarray
@@ -57,6 +59,20 @@ class EffectSummary(NamedTuple):
     def averaged(self, values: np.ndarray) -> np.ndarray:
         """Return the mean (J,) of `values` (k, J) over the variants."""
         return self.alpha @ values
+
+    def oriented(self, ld: LD) -> "EffectSummary":
+        """Return the effects of the alleles that go with the counted one of the likeliest variant.
+
+        Effects of variants that correlate negatively would otherwise cancel in an average.
+        """
+        lead = self.variants[int(np.argmax(self.alpha))]
+        r = to_numpy(ld.rows(np.array([lead])))[0, self.variants]
+        flipped = (r < 0)[:, None]
+        return self._replace(
+            mean=np.where(flipped, -self.mean, self.mean),
+            low=np.where(flipped, self.high, self.low),
+            high=np.where(flipped, self.low, self.high),
+        )
 
 
 def summarize_effects(
@@ -117,9 +133,10 @@ def credible_sets(
     order = sorted(range(len(effects)), key=lambda place: -effects[place].log_bf)
     seen: set[tuple[int, ...]] = set()
     for place in order:
-        effect, summary = effects[place], summaries[place]
+        effect = effects[place]
         if effect.presence < REPORTED_PRESENCE:
             continue
+        summary = summaries[place].oriented(ld)
         for found in sets_of_effects(
             effect.alpha[None, :],
             np.array([effect.log_bf]),

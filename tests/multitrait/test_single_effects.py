@@ -150,6 +150,19 @@ def test_sets_say_which_traits_an_effect_acts_on():
     assert model.pip_.sum() == pytest.approx(2, abs=0.7)
 
 
+def test_effects_of_variants_that_count_opposite_alleles_do_not_cancel():
+    rng = np.random.default_rng(0)
+    base = rng.binomial(2, 0.4, 400)
+    X = np.column_stack([base, 2 - base, base, rng.binomial(2, 0.3, 400)])
+    Y = 0.4 * X[:, [0]] + rng.normal(size=(400, 2))
+    (found,) = MMASHRegressor(**LOCUS).fit(X, Y).credible_sets_
+    assert sorted(found["variants"]) == [0, 1, 2]
+    sign = -1 if found["variants"][0] == 1 else 1
+    np.testing.assert_allclose(sign * found["effect"], 0.4 * base.std(), atol=0.1)
+    assert found["effect_sd"].max() < 0.08
+    assert found["lfsr"].max() < 1e-3
+
+
 def test_units_and_order_of_traits_do_not_matter():
     X, Y = locus()
     model = MMASHRegressor(**LOCUS).fit(X, Y)

@@ -15,6 +15,7 @@ from skgenetics.inspection.displays._similarity import SimilarityDisplay
 from skgenetics.inspection.displays._tissue_dendrogram import TissueDendrogramDisplay
 from skgenetics.inspection.displays._tissue_map import TissueMapDisplay
 from skgenetics.inspection.displays._training_curve import TrainingCurveDisplay
+from skgenetics.inspection.displays._trait_effects import TraitEffectsDisplay
 
 __all__ = [
     "CalibrationDisplay",
@@ -29,4 +30,5 @@ __all__ = [
     "TissueDendrogramDisplay",
     "TissueMapDisplay",
     "TrainingCurveDisplay",
+    "TraitEffectsDisplay",
 ]
