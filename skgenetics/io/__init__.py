@@ -16,6 +16,7 @@ from skgenetics.io._sexes import read_sexes
 from skgenetics.io._sumstats import read_sumstats
 from skgenetics.io._sumstats_values import unify_chromosomes
 from skgenetics.io._tables import read_header, read_list, read_table
+from skgenetics.io._vcf import read_vcf
 from skgenetics.utils._writing import atomic_folder, atomic_path
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "read_sexes",
     "read_sumstats",
     "read_table",
+    "read_vcf",
     "sample_index",
     "unify_chromosomes",
     "write_genotypes",

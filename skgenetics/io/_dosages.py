@@ -1,5 +1,6 @@
 """Genotypes from any file: the readers by name, dosages in .npz and in text."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,12 +12,15 @@ from skgenetics.io._genotypes import (
     MISSING,
     VARIANT_COLUMNS,
     Genotypes,
+    VariantFields,
     sample_index,
+    variants_frame,
     variants_from_names,
 )
 from skgenetics.io._lines import parse_numbers, read_rows
 from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
+from skgenetics.io._vcf import read_vcf
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import ArrayLike, PathLike
 from skgenetics.utils._writing import atomic_path
@@ -26,6 +30,9 @@ _READERS: dict[str, Callable[..., Genotypes]] = {
     ".pgen": read_plink2,
     ".bgen": read_bgen,
 }
+_COUNTED = re.compile(r"^(.*)_([^_()]+?)(?:\(/([^()]+)\))?$")  # of a column of a .raw: ID_A(/C)
+_RAW_IDS = ("FID", "IID", "PAT", "MAT", "SEX", "PHENOTYPE")
+_TRAW_IDS = ("CHR", "SNP", "(C)M", "POS", "COUNTED", "ALT")
 
 
 def read_genotypes(path: PathLike, *, build: str | None = None) -> Genotypes:
@@ -41,6 +48,9 @@ def read_genotypes(path: PathLike, *, build: str | None = None) -> Genotypes:
           ``family_ids``, ``variant_ids``, ``chromosome``, ``base_pair_location``,
           ``effect_allele``, ``other_allele``, ``build`` and ``counted_allele``: what
           `write_genotypes` writes.
+        * ``.vcf``, ``.vcf.gz``, ``.bcf``: see `read_vcf`.
+        * ``.raw``, ``.traw``: what PLINK's ``--recode A`` and ``--export A-transpose`` write; the
+          allele that they name is counted.
         * ``.csv``, ``.tsv`` or ``.txt`` (also gzipped): a header, sample IDs in the first column,
           then one column per variant, named chr_pos_ref_alt or anything else; empty, NA and -9 are
           missing.
@@ -61,6 +71,8 @@ def read_genotypes(path: PathLike, *, build: str | None = None) -> Genotypes:
         file is damaged: a dosage not in 0..2 or a code for missing, names and sizes that disagree.
     """
     path = Path(path)
+    if {".vcf", ".bcf"} & set(path.suffixes):
+        return read_vcf(path, build=build)
     if path.suffix in _READERS:
         return _READERS[path.suffix](path, build=build)
     endings = [] if path.is_file() else _endings_of(path)
@@ -73,10 +85,12 @@ def read_genotypes(path: PathLike, *, build: str | None = None) -> Genotypes:
         raise FileNotFoundError(f"There is no file {path}.")
     if path.suffix == ".npz":
         return _read_npz(path, build)
+    if {".raw", ".traw"} & set(path.suffixes):
+        return (_read_traw if ".traw" in path.suffixes else _read_raw)(path, build)
     if {".csv", ".tsv", ".txt"}.isdisjoint(path.suffixes):
         raise ValueError(
-            f"Cannot read genotypes from {path.name}: expected .bed, .pgen, .bgen, .npz, .csv or "
-            ".tsv."
+            f"Cannot read genotypes from {path.name}: expected .bed, .pgen, .bgen, .vcf, .npz, "
+            ".raw, .traw, .csv or .tsv."
         )
     return _read_text(path, build)
 
@@ -104,6 +118,72 @@ def _read_text(path: Path, build: str | None) -> Genotypes:
         source=path.name,
         build=build,
     )
+
+
+def _read_raw(path: Path, build: str | None) -> Genotypes:
+    """Read additive codes of PLINK, one row per person."""
+    header, rows = read_rows(path)
+    if tuple(header[:6]) != _RAW_IDS:
+        raise ValueError(f"{path.name} is not a .raw of PLINK: it must begin {' '.join(_RAW_IDS)}.")
+    fields, places = [], []
+    for place, name in enumerate(header[6:], start=6):
+        match = _COUNTED.match(name)
+        if match is None:
+            raise ValueError(
+                f"{path.name}: column {name[:40]!r} does not name the allele that is counted."
+            )
+        if match[2] != "HET":  # of --recode AD
+            fields.append(VariantFields("", "", match[1], match[2], match[3] or ""))
+            places.append(place)
+    if not fields:
+        raise ValueError(f"{path.name} has no variant.")
+    people = [row[1] for row in rows]
+    names = [field.variant_id for field in fields]
+    values = parse_numbers([[row[k] for k in places] for row in rows], people, names, path.name)
+    return Genotypes(
+        _check_dosages(values, people, names, path.name),
+        sample_index([row[0] for row in rows], people),
+        variants_frame(fields, path.name),
+        counted_allele=f"allele in the names of {path.name}",
+        source=path.name,
+        build=build,
+    )
+
+
+def _read_traw(path: Path, build: str | None) -> Genotypes:
+    """Read additive codes of PLINK, one row per variant."""
+    header, rows = read_rows(path)
+    if tuple(header[:6]) != _TRAW_IDS or len(header) == 6:
+        raise ValueError(
+            f"{path.name} is not a .traw of PLINK: it must begin {' '.join(_TRAW_IDS)}, and then "
+            "name people."
+        )
+    fields = [
+        VariantFields(chromosome, position, name, counted, other)
+        for chromosome, name, _, position, counted, other in (row[:6] for row in rows)
+    ]
+    names = [field.variant_id for field in fields]
+    values = parse_numbers([row[6:] for row in rows], names, header[6:], path.name).T
+    families, people = zip(*map(_family_and_person, header[6:]), strict=True)
+    return Genotypes(
+        _check_dosages(values, people, names, path.name),
+        sample_index(families, people),
+        variants_frame(fields, path.name),
+        counted_allele=f"allele COUNTED of {path.name}",
+        source=path.name,
+        build=build,
+    )
+
+
+def _family_and_person(name: str) -> tuple[str, str]:
+    """Return FID and IID of ``FID_IID``; the whole as IID where it could be cut in several ways."""
+    half = len(name) // 2
+    if len(name) % 2 and name[half] == "_" and name[:half] == name[half + 1 :]:
+        return name[:half], name[:half]
+    if name.startswith("0_"):
+        return "0", name[2:]
+    family, mark, person = name.partition("_")
+    return (family, person) if mark and "_" not in person else ("0", name)
 
 
 def _read_npz(path: Path, build: str | None) -> Genotypes:

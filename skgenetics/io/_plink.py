@@ -1,5 +1,6 @@
 """PLINK 1 binary genotypes, through bed-reader."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from skgenetics.io._genotypes import (
     sample_index,
     variants_frame,
 )
+from skgenetics.io._joined import read_by_chromosome
 from skgenetics.io._lines import read_lines
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import PathLike
@@ -52,7 +54,8 @@ def read_plink(prefix: PathLike, *, num_threads: int = 1, build: str | None = No
     Parameters
     ----------
     prefix : path-like
-        The common beginning of the three names; the name of the .bed will do too.
+        The common beginning of the three names; the name of the .bed will do too. With ``@`` in
+        place of the chromosome (``panel_chr@``) all of them are one panel.
     num_threads : int
         Threads that bed-reader decodes with.
     build : str, optional
@@ -74,6 +77,10 @@ def read_plink(prefix: PathLike, *, num_threads: int = 1, build: str | None = No
     """
     import_optional("bed_reader", extra="plink")
     prefix = Path(prefix)
+    if "@" in prefix.name:
+        return read_by_chromosome(
+            prefix, [".bed"], partial(read_plink, num_threads=num_threads, build=build)
+        )
     if prefix.suffix == ".bed":
         prefix = prefix.with_suffix("")
     bed, bim, fam = (prefix.with_name(prefix.name + ending) for ending in (".bed", ".bim", ".fam"))

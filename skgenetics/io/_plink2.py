@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,6 +16,7 @@ from skgenetics.io._genotypes import (
     sample_index,
     variants_frame,
 )
+from skgenetics.io._joined import read_by_chromosome
 from skgenetics.io._lines import iterate_lines, read_lines
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import first_names
@@ -61,7 +63,8 @@ def read_plink2(prefix: PathLike, *, build: str | None = None) -> Genotypes:
     Parameters
     ----------
     prefix : path-like
-        The common beginning of the three names; the name of the .pgen will do too.
+        The common beginning of the three names; the name of the .pgen will do too. With ``@`` in
+        place of the chromosome (``panel_chr@``) all of them are one panel.
     build : str, optional
         Genome build of the positions, such as "GRCh37".
 
@@ -87,6 +90,8 @@ def read_plink2(prefix: PathLike, *, build: str | None = None) -> Genotypes:
     """
     import_optional("pgenlib", extra="plink")
     prefix = Path(prefix)
+    if "@" in prefix.name:
+        return read_by_chromosome(prefix, [".pgen"], partial(read_plink2, build=build))
     if prefix.suffix == ".pgen":
         prefix = prefix.with_suffix("")
     pgen = _existing(prefix, ".pgen")

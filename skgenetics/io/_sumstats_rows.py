@@ -178,6 +178,8 @@ class _Reader:
         pd = import_optional("pandas", extra="dataframe")
         pa = import_optional("pyarrow", extra="dataframe")
         result = {}
+        for meaning in self.used if not self.parts else ():  # no row, as of an empty region
+            result[meaning] = pd.array([], dtype="str") if meaning in WORDS else np.empty(0)
         for meaning in [*self.parts]:
             parts = self.parts.pop(meaning)
             if isinstance(parts[0], np.ndarray):

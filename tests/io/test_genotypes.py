@@ -112,8 +112,8 @@ def test_bad_npz(tmp_path, arrays, message):
 def test_damaged_or_other_files(write, tmp_path):
     with pytest.raises(ValueError, match=r"not a readable \.npz"):
         read_genotypes(write("text", "x.npz"))
-    with pytest.raises(ValueError, match=r"expected \.bed, \.pgen, \.bgen, \.npz, \.csv or \.tsv"):
-        read_genotypes(write("text", "x.vcf"))
+    with pytest.raises(ValueError, match=r"expected \.bed, \.pgen, \.bgen, \.vcf, \.npz, \.raw"):
+        read_genotypes(write("text", "x.gen"))
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.csv"):
         read_genotypes(tmp_path / "none.csv")
     with pytest.raises(ValueError, match=r"writes \.npz"):
@@ -133,3 +133,43 @@ def test_the_reader_is_told_by_the_ending(plink_prefix, tmp_path):
     assert read_genotypes(plink_prefix.with_suffix(".bed")).shape == (7, 5)
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.bed"):
         read_genotypes(tmp_path / "none.bed")
+
+
+RAW = "FID IID PAT MAT SEX PHENOTYPE rs1_A rs1_HET rs2_x_T(/C)\n"
+RAW += "f a 0 0 1 -9 0 0 2\nf b 0 0 2 1 NA NA 1\n"
+TRAW = "CHR\tSNP\t(C)M\tPOS\tCOUNTED\tALT\tf_a\tf_b\n"
+TRAW += "1\trs1\t0\t10\tA\tG\t0\tNA\n1\trs2_x\t0\t20\tT\tC\t2\t1\n"
+
+
+@pytest.mark.parametrize(("name", "text"), [("x.raw", RAW), ("x.traw", TRAW)])
+def test_plinks_additive_codes(write, name, text):
+    genotypes = read_genotypes(write(text, name))
+    np.testing.assert_array_equal(genotypes[:, :], [[0, 2], [-127, 1]])
+    assert genotypes.samples.tolist() == [("f", "a"), ("f", "b")]
+    assert genotypes.variants["variant_id"].tolist() == ["rs1", "rs2_x"]
+    assert genotypes.variants["effect_allele"].tolist() == ["A", "T"]
+    assert genotypes.variants["other_allele"][1] == "C"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("x.raw", RAW.replace("PAT", "DAD"), "not a .raw of PLINK"),
+        ("x.raw", RAW.replace("rs1_A", "rs1"), "'rs1' does not name the allele"),
+        ("x.raw", "FID IID PAT MAT SEX PHENOTYPE\nf a 0 0 1 1\n", "has no variant"),
+        ("x.traw", TRAW.replace("COUNTED", "A1"), "not a .traw of PLINK"),
+        ("x.traw", TRAW.replace("\t2\t", "\t3\t"), "dosage of variant rs2_x in sample a is 3"),
+    ],
+)
+def test_bad_additive_codes(write, name, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_genotypes(write(text, name))
+
+
+@pytest.mark.parametrize(
+    ("name", "ids"),
+    [("a_b_a_b", ("a_b", "a_b")), ("0_a_b", ("0", "a_b")), ("f_i", ("f", "i"))]
+    + [("a_b_c", ("0", "a_b_c")), ("HG001", ("0", "HG001"))],
+)
+def test_people_of_a_traw(write, name, ids):
+    assert read_genotypes(write(TRAW.replace("f_a", name), "x.traw")).samples[0] == ids

@@ -37,6 +37,7 @@ def add_parser(commands: Any) -> None:
     panel = parser.add_mutually_exclusive_group()
     panel.add_argument("--bfile", metavar="P", help="LD panel: PLINK 1 files P.bed, .bim, .fam")
     panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
+    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes")
     parser.add_argument(
         "--columns",
         metavar="MEANING=COLUMN",
@@ -63,8 +64,8 @@ def run_check(arguments: argparse.Namespace) -> int:
     console = Console("check")
     sumstats = read_named_sumstats(arguments, build=None, region=None, extra_columns=())
     console.say(*lines_of_sumstats(sumstats))
-    if arguments.bfile or arguments.pfile:
-        panel = read_panel(argparse.Namespace(**vars(arguments) | {"ld": None}))
+    if arguments.bfile or arguments.pfile or arguments.vcf:
+        panel = read_panel(argparse.Namespace(**vars(arguments) | {"ld": None, "chr": None}))
         console.say(*lines_of_panel(sumstats, panel))
     console.say(next_command(arguments, sumstats))
     return OK

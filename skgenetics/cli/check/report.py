@@ -146,13 +146,9 @@ def _builds_line(sumstats: "pd.DataFrame", variants: "pd.DataFrame") -> str | No
 def next_command(arguments: argparse.Namespace, sumstats: "pd.DataFrame") -> str:
     """Return the command to run next."""
     words = [f"--sumstats {arguments.sumstats}"]
-    words.append(
-        f"--bfile {arguments.bfile}"
-        if arguments.bfile
-        else f"--pfile {arguments.pfile}"
-        if arguments.pfile
-        else "--bfile panel"
-    )
+    panels = {name: getattr(arguments, name) for name in ("bfile", "pfile", "vcf")}
+    given = [f"--{name} {value}" for name, value in panels.items() if value]
+    words += given or ["--bfile panel"]
     if arguments.columns:
         words.append(f"--columns {' '.join(arguments.columns)}")
     if arguments.trait:

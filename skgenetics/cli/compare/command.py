@@ -52,8 +52,8 @@ files:
   person, as GTEx and QTLtools have them.
   expression: --pheno takes BED files of GTEx or QTLtools (#chr start end gene_id, then people), one
   per tissue. Each gene is predicted from the variants within --window of its start.
-  dosages: .csv or .tsv with sample IDs in the first column and one column per variant; or .npz as
-  skgenetics.io.write_genotypes makes it.
+  dosages: .csv or .tsv with sample IDs in the first column and one column per variant; .vcf,
+  .vcf.gz or .bcf; .raw or .traw of PLINK; or .npz as skgenetics.io.write_genotypes makes it.
 
 scores:
   R2 is measured against a prediction from the covariates alone. A trait of 0/1, 1/2 or PLINK's
@@ -87,7 +87,9 @@ def _add_data(data: Any) -> None:
     source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
     source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
     source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
-    source.add_argument("--genotypes", metavar="F", help="dosages: .npz, .csv or .tsv")
+    source.add_argument(
+        "--genotypes", metavar="F", help="dosages: .npz, .csv, .tsv, .vcf, .raw or .traw"
+    )
     data.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
     data.add_argument(
         "--pheno",

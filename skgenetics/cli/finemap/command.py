@@ -105,8 +105,13 @@ def _add_data(data: Any) -> None:
         help="stop at the first row of --sumstats that cannot be read, in place of leaving it out",
     )
     panel = data.add_mutually_exclusive_group()
-    panel.add_argument("--bfile", metavar="P", help="LD panel: PLINK 1 files P.bed, .bim, .fam")
+    panel.add_argument(
+        "--bfile",
+        metavar="P",
+        help="LD panel: PLINK 1 files P.bed, .bim, .fam; with @ in place of the chromosome, all",
+    )
     panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
+    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes")
     panel.add_argument("--ld", metavar="F", help="LD itself: correlations of variants, with names")
     data.add_argument(
         "--ld-variants",
@@ -201,7 +206,18 @@ def _add_output(output: Any) -> None:
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """Exit with status 2 if arguments are missing or do not go together."""
     error = arguments.parser.error
-    data = ("sumstats", "bfile", "pfile", "ld", "n", "build", "regions", "chr", "prior_column")
+    data = (
+        "sumstats",
+        "bfile",
+        "pfile",
+        "vcf",
+        "ld",
+        "n",
+        "build",
+        "regions",
+        "chr",
+        "prior_column",
+    )
     present = [f"--{name.replace('_', '-')}" for name in data if getattr(arguments, name)]
     if arguments.demo:
         if present:
@@ -212,8 +228,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         raise SystemExit(BAD_INPUT)
     if not arguments.sumstats:
         error("--sumstats is missing: a file of summary statistics")
-    if not (arguments.bfile or arguments.pfile or arguments.ld):
-        error("the LD is missing: give --bfile or --pfile (genotypes of a panel), or --ld")
+    if not (arguments.bfile or arguments.pfile or arguments.vcf or arguments.ld):
+        error("the LD is missing: give --bfile, --pfile or --vcf (genotypes of a panel), or --ld")
     if not arguments.build:
         error("--build is missing: GRCh37 or GRCh38, the genome build of the positions")
     if (arguments.n_cases is None) != (arguments.n_controls is None):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skgenetics.io import Genotypes, read_ld, read_plink, read_plink2, read_sexes
+from skgenetics.cli.finemap.regions import given_region
+from skgenetics.io import Genotypes, read_ld, read_plink, read_plink2, read_sexes, read_vcf
 from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
@@ -42,23 +43,27 @@ class Panel:
 
 
 def read_panel(arguments: argparse.Namespace) -> Panel:
-    """Open the genotypes of --bfile or --pfile, or read --ld."""
+    """Open the genotypes of --bfile, --pfile or --vcf, or read --ld."""
     if arguments.ld:
         return _read_correlations(arguments.ld, arguments.ld_variants)
-    if arguments.bfile:
-        genotypes, samples = read_plink(arguments.bfile), Path(f"{arguments.bfile}.fam")
+    if arguments.vcf:
+        genotypes = read_vcf(arguments.vcf, region=given_region(arguments))
+        files, samples = [Path(arguments.vcf)], None
     else:
-        genotypes, samples = read_plink2(arguments.pfile), Path(f"{arguments.pfile}.psam")
-    copies_of_x = read_sexes(samples)
-    if len(copies_of_x) != genotypes.shape[0]:
-        copies_of_x = np.zeros(genotypes.shape[0], dtype=int)
-    file = Path(genotypes.values.path).stat()
+        read = read_plink if arguments.bfile else read_plink2
+        genotypes = read(arguments.bfile or arguments.pfile)
+        files = [Path(part.path) for part in getattr(genotypes.values, "parts", [genotypes.values])]
+        samples = files[0].with_suffix(".fam" if arguments.bfile else ".psam")
+    copies_of_x = np.zeros(genotypes.shape[0], dtype=int)
+    if samples is not None and len(sexes := read_sexes(samples)) == len(copies_of_x):
+        copies_of_x = sexes
+    facts = [file.stat() for file in files]
     return Panel(
         genotypes.variants,
         genotypes.source,
         genotypes,
         copies_of_x=copies_of_x,
-        stamp=(file.st_size, file.st_mtime_ns),
+        stamp=(sum(fact.st_size for fact in facts), max(fact.st_mtime_ns for fact in facts)),
     )
 
 

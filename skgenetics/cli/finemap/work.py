@@ -103,6 +103,8 @@ def _ld_source(
         return panel.ld[np.ix_(columns, columns)]
     assert panel.genotypes is not None
     values, haploid = panel.genotypes.values, None
+    if hasattr(values, "part_of"):  # files by chromosome: send the one that holds the locus
+        values, columns = values.part_of(columns)
     if isinstance(values, np.ndarray):  # in memory: send these columns, not all
         values, columns = values[:, columns], np.arange(len(columns))
     elif hasattr(values, "alleles"):  # a .pgen: send what is known of these columns, not of all
