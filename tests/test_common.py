@@ -6,13 +6,17 @@ import pkgutil
 import re
 
 import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import skgenetics
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegressor, MMASHRegressor
+from skgenetics.compose import CovariateAdjustedRegressor as Adjusted
 from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs, Solver
 from skgenetics.utils._parameters import Constraint, ParameterError
 
@@ -139,3 +143,90 @@ def test_defaults_are_allowed(name):
 def test_the_version_travels_with_every_estimator(name):
     state = make(PUBLIC[name]).__getstate__()
     assert state["_skgenetics_version"] == skgenetics.__version__
+
+
+def small_trait(estimator):
+    """Return dosages (30, 4) and a trait, labels for a classifier."""
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (30, 4)).astype(np.int8)
+    y = X[:, 0] + rng.normal(size=30)
+    return X, (y > 1).astype(int) if is_classifier(estimator) else y
+
+
+def quick(estimator):
+    """Return a clone that stops early."""
+    few = {"max_iter": 5} if "max_iter" in estimator.get_params(deep=False) else {}
+    return clone(estimator).set_params(**few)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
+def test_nothing_that_varies_is_no_error(estimator):
+    X, y = small_trait(estimator)
+    one = np.zeros_like(X)
+    one[:, 2] = X[:, 0]
+    for constant in (np.full_like(X, 2), np.ones((30, 1)), one):
+        model = quick(estimator).fit(constant, y)
+        fitted = {k: v for k, v in vars(model).items() if k.endswith("_")}
+        for key, value in {**fitted, "prediction": model.predict(constant)}.items():
+            if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+                assert np.isfinite(value).all(), key
+                assert not (np.signbit(value) & (value == 0)).any(), f"{key} holds -0.0"
+
+
+FIRST = list({type(estimator): quick(estimator) for estimator in reversed(ESTIMATORS)}.values())
+TRANSFORMERS = [make(PUBLIC[name]) for name in PUBLIC if hasattr(PUBLIC[name], "transform")]
+TRANSFORMERS = [one for one in TRANSFORMERS if "preprocessing" in type(one).__module__]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("estimator", [*FIRST, Adjusted(FIRST[0], covariates=[1])], ids=str)
+def test_arrays_and_frames_of_every_kind_are_read_alike(estimator):
+    X, y = small_trait(estimator)
+    singles = clone(estimator).fit(X.astype(np.float32), y)
+    expected = singles.predict(X.astype(np.float32))
+    for other in (X.astype(np.float16), X.astype(">f4"), np.ma.masked_array(X.astype("f4"))):
+        np.testing.assert_array_equal(clone(estimator).fit(other, y).predict(other), expected)
+    doubles = clone(estimator).fit(X.astype(float), y).predict(X.astype(float))
+    wide = X.astype(np.longdouble)
+    np.testing.assert_array_equal(clone(estimator).fit(wide, y).predict(wide), doubles)
+    columns = {f"rs{j}": column for j, column in enumerate(X.T)} | {"rs3": X[:, 3].astype(float)}
+    pandas = pd.DataFrame(columns)
+    for frame in (pandas, pandas.astype("Int8"), pl.DataFrame(columns), pa.table(columns)):
+        model = clone(estimator).fit(frame, y)
+        np.testing.assert_allclose(model.predict(frame), doubles, rtol=2e-4, atol=1e-5)
+        assert model.feature_names_in_.tolist() == list(columns)
+    with pytest.raises(ValueError, match=r"far apart.*Multiply or divide"):
+        clone(estimator).fit(X * 1e200, y)
+    with pytest.raises(ValueError, match=r"close together.*Multiply or divide"):
+        clone(estimator).fit(X * 1e-200, y)
+    masked = np.ma.masked_equal(X, 0)
+    with pytest.raises(ValueError, match=r"(masked cells|NaN).*(GenotypeImputer|impute)"):
+        clone(estimator).fit(masked, y)
+    message = r"-9 beside dosages, in column rs0: .*GenotypeImputer"
+    columns["rs0"] = np.where(np.arange(30) == 4, -9, X[:, 0])
+    for frame in (pd.DataFrame(columns), pl.DataFrame(columns), pa.table(columns)):
+        with pytest.raises(ValueError, match=message):
+            clone(estimator).fit(frame, y)
+        with pytest.raises(ValueError, match=message):
+            model.predict(frame)
+
+
+@pytest.mark.parametrize("output", ["default", "pandas", "polars"])
+@pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
+def test_transformers_take_and_give_frames_of_every_kind(transformer, output):
+    X, _ = small_trait(transformer)
+    expected = clone(transformer).fit_transform(X.astype(float))
+    columns = {f"rs{j}": column for j, column in enumerate(X.T)} | {"rs3": X[:, 3].astype(float)}
+    pandas = pd.DataFrame(columns, index=np.arange(30)[::-1])
+    kinds = pandas, pandas.astype("Int8"), pl.DataFrame(columns), pa.table(columns), X
+    kind = {"default": np.ndarray, "pandas": pd.DataFrame, "polars": pl.DataFrame}[output]
+    for given in kinds:
+        model = clone(transformer).set_output(transform=output).fit(given)
+        found = model.transform(given)
+        assert type(found) is kind
+        np.testing.assert_allclose(np.asarray(found, dtype=float), expected, rtol=1e-6)
+        if output != "default":
+            assert list(found.columns) == model.get_feature_names_out().tolist()
+        if output == "pandas" and given is pandas:
+            assert found.index.tolist() == pandas.index.tolist()

@@ -33,7 +33,7 @@ from skgenetics.utils._arrays import (
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._frames import as_frame, frame_beside, frame_values
-from skgenetics.utils._moments import column_moments
+from skgenetics.utils._moments import LARGEST_RANGE, check_spread, column_moments
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
@@ -412,6 +412,7 @@ class CovariateAdjustedRegressor(
     def _fit_covariates(self, covariates: Array, weight: Array | None) -> Array:
         """Set the means of the covariates and return them centered; constants become exactly 0."""
         xp = namespace_of(covariates)
+        check_spread(covariates, covariates.dtype, name="covariates", reach=LARGEST_RANGE)
         share = xp.ones_like(covariates[:, 0])
         if weight is not None:
             share = xp.astype(weight, covariates.dtype)
@@ -439,6 +440,8 @@ class CovariateAdjustedRegressor(
     def _fit_features(self, C: Array, features: list[Array], weight: Array | None) -> None:
         """Regress each of the other columns on the covariates."""
         xp = namespace_of(C)
+        for matrix in features:
+            check_spread(matrix, matrix.dtype, name="the variants", reach=LARGEST_RANGE)
         fit = regress_features(C, weight, features, float_dtype(features[0]))
         self.feature_coef_, self.feature_intercept_, self.feature_kept_ = fit
         missing = to_numpy(xp.isnan(self.feature_intercept_))

@@ -93,8 +93,8 @@ def n_leading(values: Array, n_components: int | float) -> int:
     xp = namespace_of(values)
     if isinstance(n_components, Integral):
         return min(n_components, values.shape[0])
-    share = xp.cumulative_sum(values) / xp.sum(values)
-    return min(int(xp.sum(xp.astype(share < n_components, xp.int64))) + 1, values.shape[0])
+    below = xp.cumulative_sum(values) < n_components * xp.sum(values)  # none if nothing varies
+    return min(int(xp.sum(xp.astype(below, xp.int64))) + 1, values.shape[0])
 
 
 def learning_norm(locus: Locus, noise: str = "ld") -> NoiseNorm:

@@ -27,9 +27,9 @@ def fitted_attributes(
     xp, sd = namespace_of(posterior.mean), posterior.covariance.variances() ** 0.5
     score_of_means = float(xp.sum(posterior.mean * units.X_mean))
     return {
-        "z_": problem.observed.z,
-        "pip_": posterior.pip + 0.0,  # never -0.0
-        "coef_": units.effect * posterior.mean,
+        "z_": problem.observed.z + 0.0,  # never -0.0
+        "pip_": posterior.pip + 0.0,
+        "coef_": units.effect * posterior.mean + 0.0,
         "coef_sd_": units.effect * sd,
         "intercept_": units.center - units.effect * score_of_means,
         "n_causal_": summarize(solver.n_causal(state, posterior), coverage),

@@ -105,7 +105,7 @@ class GenotypeScaler(OneToOneFeatureMixin, TransformerMixin, GeneticsEstimator):
             If a parameter is out of range, or X holds infinity or codes for missing calls.
         """
         check_parameters(self)
-        X, xp, _ = as_genotypes(self, X, reset=True, allow_nan=True, ploidy=self.ploidy)
+        X, xp, _ = as_genotypes(self, X, reset=True, allow_nan=True, ploidy=self.ploidy, tiny=False)
         summary = summarize_dosages(X, {})
         scale = xp.sqrt(summary.variance)
         if self.scale == "binomial":

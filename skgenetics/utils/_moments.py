@@ -4,16 +4,70 @@ A column is constant if its standard deviation is no more than the rounding of i
 10 eps |mean|, with eps that of its floating dtype. `center` makes this hold for any number of rows.
 """
 
+from typing import Any
+
 from skgenetics.utils._arrays import column_blocks, namespace_of
 from skgenetics.utils._typing import Array
 
 ROUNDINGS = 10  # units of rounding of the mean that a constant may vary by
+LARGEST_RANGE = 1e15  # of a column of X: its square fits float32
 
 
 def is_constant(variance: Array, mean: Array) -> Array:
     """Whether columns of `variance` and `mean` (arrays of one shape) are constant."""
     xp = namespace_of(variance)
     return variance <= (ROUNDINGS * float(xp.finfo(variance.dtype).eps) * mean) ** 2
+
+
+def check_spread(
+    X: Array,
+    dtype: Any,
+    *,
+    name: str = "X",
+    column_names: Any = None,
+    reach: float | None = None,
+    tiny: bool = True,
+) -> None:
+    """Raise ValueError if a column is too large, or varies too little, to be squared and summed.
+
+    Parameters
+    ----------
+    X : array of shape (n, p)
+        Floats; NaN is passed over. Integers pass.
+    dtype : dtype
+        Of the sums.
+    name : str
+        That of the argument, for the error.
+    column_names : sequence of str, optional
+    reach : float, optional
+        Largest range of a column, and 1 / the smallest of one that is not constant. None: 1e-4
+        times the root of the largest number of `dtype`.
+    tiny : bool
+        Whether columns that vary too little are refused.
+    """
+    xp = namespace_of(X)
+    if 0 in X.shape or not xp.isdtype(X.dtype, "real floating"):
+        return
+    if reach is None:
+        reach = 1e-4 * float(xp.finfo(dtype).max) ** 0.5
+    for columns, block in column_blocks(X, X.dtype):
+        observed = ~xp.isnan(block)
+        low = xp.min(xp.where(observed, block, xp.inf), axis=0)
+        high = xp.max(xp.where(observed, block, -xp.inf), axis=0)
+        half = xp.where(xp.isfinite(low), high / 2 - low / 2, 0.0)  # may overflow, the whole
+        size = xp.where(half > 0, xp.maximum(xp.abs(low), xp.abs(high)), 0.0)
+        varies = half > ROUNDINGS * float(xp.finfo(X.dtype).eps) * size
+        wrong = (half > reach / 2) | (tiny & varies & (half < 0.5 / reach))
+        if bool(xp.any(wrong)):
+            place = int(xp.argmax(xp.astype(wrong, xp.int8)))
+            column = columns.start + place
+            label = f"column {column if column_names is None else column_names[column]} of {name}"
+            raise ValueError(
+                f"The numbers in {label if X.shape[1] > 1 else name} range from "
+                f"{float(low[place]):.6g} to {float(high[place]):.6g}: too "
+                f"{'far apart' if half[place] > 1 else 'close together'} for sums of squares. "
+                "Multiply or divide them so that they vary by about 1."
+            )
 
 
 def center(block: Array, share: Array) -> tuple[Array, Array]:

@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from skgenetics.utils._arrays import (
     detached,
+    float_dtype,
     get_namespace_and_device,
     move_to,
     namespace_of,
@@ -18,6 +19,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._missing_codes import PLINK_BYTES, Codes, Coding, find_codes
+from skgenetics.utils._moments import LARGEST_RANGE, check_spread
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -110,11 +112,13 @@ def as_genotypes(
     min_samples: int = 1,
     accept_sparse: bool | str = False,
     ploidy: int = 2,
+    tiny: bool = True,
 ) -> tuple[Array, Any, Any]:
     """Validate X (n_samples, n_variants), of any array or data frame, in its own namespace.
 
     Integer genotypes stay integers: no float copy is made; see `as_array` for dtypes. Codes for
-    missing calls, by the rule of :mod:`skgenetics.utils._missing_codes`, raise. Returns
+    missing calls, by the rule of :mod:`skgenetics.utils._missing_codes`, raise. So do, in training,
+    columns that `check_spread` refuses; those that vary too little only if `tiny`. Returns
     ``X, xp, device``.
     """
     X, codes, integer = read_dosages(
@@ -126,7 +130,16 @@ def as_genotypes(
         accept_sparse=accept_sparse,
         ploidy=ploidy,
     )
-    refuse_codes(codes, X, integer, getattr(estimator, "feature_names_in_", None), "X")
+    names = getattr(estimator, "feature_names_in_", None)
+    refuse_codes(codes, X, integer, names, "X")
+    if reset and not sparse.issparse(X):
+        check_spread(
+            X,
+            X.dtype,
+            column_names=names,
+            reach=LARGEST_RANGE,
+            tiny=tiny,
+        )
     return X, *get_namespace_and_device(X)
 
 
@@ -233,6 +246,8 @@ def validate_fit_data(
     if not y_xp.isdtype(y.dtype, "real floating"):
         y = y_xp.astype(y, y_xp.float64)
     y = move_to(y, xp, device)
+    finite = xp.where(xp.isfinite(y), y, xp.nan)  # infinity is refused below
+    check_spread(xp.reshape(finite, (-1, 1)), float_dtype(X), name="y")
     if allow_nan and bool(xp.any(xp.isinf(y))):
         raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")
     if allow_nan and bool(xp.all(xp.isnan(y))):
