@@ -192,9 +192,15 @@ def test_arrays_and_frames_of_every_kind_are_read_alike(estimator):
     np.testing.assert_array_equal(clone(estimator).fit(wide, y).predict(wide), doubles)
     columns = {f"rs{j}": column for j, column in enumerate(X.T)} | {"rs3": X[:, 3].astype(float)}
     pandas = pd.DataFrame(columns)
-    for frame in (pandas, pandas.astype("Int8"), pl.DataFrame(columns), pa.table(columns)):
+    integers = clone(estimator).fit(X, y).predict(X)
+    for frame, expected in (
+        (pandas.astype("Int8"), integers),
+        (pandas, doubles),
+        (pl.DataFrame(columns), doubles),
+        (pa.table(columns), doubles),
+    ):
         model = clone(estimator).fit(frame, y)
-        np.testing.assert_allclose(model.predict(frame), doubles, rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(model.predict(frame), expected, rtol=1e-5, atol=1e-6)
         assert model.feature_names_in_.tolist() == list(columns)
     with pytest.raises(ValueError, match=r"far apart.*Multiply or divide"):
         clone(estimator).fit(X * 1e200, y)

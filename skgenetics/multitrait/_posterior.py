@@ -152,7 +152,8 @@ def posterior_of_slabs(
         low,
         high,
     )
-    by_covariance = alpha.reshape(len(scores), len(reaches), -1).sum(axis=2)
+    n_scales = alpha.shape[1] // len(reaches)
+    by_covariance = alpha.reshape(len(scores), len(reaches), n_scales).sum(axis=2)
     return mean, second, low, high, by_covariance @ reaches
 
 

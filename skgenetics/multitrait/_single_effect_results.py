@@ -112,7 +112,7 @@ def variant_probabilities(
         log_not_below[at] += np.log1p(-share * (1 - summary.high))
         variance[at] += share * summary.second - (share * summary.mean) ** 2
     lfsr = np.minimum(np.exp(np.minimum(log_not_above, 0)), np.exp(np.minimum(log_not_below, 0)))
-    return {"pip": -np.expm1(log_none), "lfsr": lfsr, "sd": np.sqrt(np.maximum(variance, 0))}
+    return {"pip": 0.0 - np.expm1(log_none), "lfsr": lfsr, "sd": np.sqrt(np.maximum(variance, 0))}
 
 
 def credible_sets(

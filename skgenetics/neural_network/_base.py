@@ -301,7 +301,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             "intercepts_": folded.biases[:-1],
             "attention_coef_": folded.weights[-1],
             "attention_intercept_": folded.biases[-1],
-            "task_coef_": folded.task_coef,
+            "task_coef_": folded.task_coef + 0.0,  # never -0.0
             "linear_coef_": folded.linear_coef,
             "task_intercept_": folded.task_intercept,
             "center_": self._scales.mean,

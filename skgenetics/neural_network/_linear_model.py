@@ -63,6 +63,8 @@ def ridge_penalty(values: np.ndarray, projected: np.ndarray, variance: float, n:
         N.
     """
     best, chosen = variance / (1 - 1 / n) ** 2 if n > 1 else np.inf, LARGEST_PENALTY
+    if not np.any(values > 0):  # nothing varies
+        return chosen
     for penalty in values.sum() / n * (1 - HERITABILITIES) / HERITABILITIES:
         coef = projected / (values + penalty)
         residual = variance - 2 * coef @ projected + coef**2 @ values
