@@ -93,7 +93,12 @@ def test_the_table_has_every_parameter(name):
         assert all(rule is None or isinstance(rule, Constraint) for rule in rules)
 
 
-UNUSED_BY_DEFAULT = {("LDPruner", "positions"), ("LDPruner", "chromosomes")}
+UNUSED_BY_DEFAULT = {
+    ("InteractionScan", "positions"),
+    ("InteractionScan", "chromosomes"),
+    ("LDPruner", "positions"),
+    ("LDPruner", "chromosomes"),
+}
 
 
 def refusing_none():

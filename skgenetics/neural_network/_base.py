@@ -22,7 +22,7 @@ from skgenetics.neural_network._start import (
     start_network,
     with_known,
 )
-from skgenetics.neural_network._targets import Targets, split_rows
+from skgenetics.neural_network._targets import Targets, nothing_observed, split_rows
 from skgenetics.neural_network._training import (
     Adam,
     AdamSettings,
@@ -155,6 +155,8 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         self._check_parameters()
         resume = hasattr(self, "_state")
         X, y, weight = self._validate(X, y, sample_weight, reset=not resume)
+        if resume and self._loss != "multiclass" and nothing_observed(y):
+            return self
         targets = self._encode(y, weight, new=not resume, classes=classes, partial=True)
         rng = self._rng = self._generator(resume)
         rows = np.arange(X.shape[0])
@@ -224,6 +226,10 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         known, plan = known_start(training, validation, self._loss, self._n_pairs())
         self._state = self._network_of(known, training, rng)
         return plan
+
+    def _needs_double(self, y: Array) -> bool:
+        """Whether single precision would lose digits of y."""
+        raise NotImplementedError
 
     def _n_pairs(self) -> int:
         """Return how many pairs the start may hold: each takes two units of a layer at most."""
@@ -417,6 +423,8 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         check_consistent_length(X, y)
         if reset:
             dtype = training_dtype(X.dtype, xp)
+            if self._needs_double(y):
+                dtype = xp.float64
         else:
             check_same_namespace(self, X, attribute="task_coef_", method="fit")
             dtype = self.task_coef_.dtype

@@ -387,3 +387,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
                 f"y must be like the y of the first call, {self._ndim}-D with {n_fitted} logit(s); "
                 f"got {ndim}-D with {n_logits}."
             )
+
+    def _needs_double(self, y: Array) -> bool:
+        """Labels have no digits to lose."""
+        return False

@@ -13,7 +13,9 @@ from scipy import linalg, sparse, special
 
 from skgenetics.neural_network._linear_model import (
     Effects,
+    Products,
     Quadratic,
+    Spectrum,
     mixture_effects,
     penalized_fit,
     ridge_effects,
@@ -121,6 +123,8 @@ class Problem:
             mean = np.clip(self._mean_label(), 1e-4, 1 - 1e-4)
             self.curvature = mean * (1 - mean)
         self._gram: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+        self._spectra: dict[bytes, Spectrum] = {}
+        self.additive: dict[tuple[int, str], Effects] = {}  # of variants alone, once computed
 
     def _mean_label(self) -> np.ndarray:
         """Return the mean of the observed labels (d,)."""
@@ -154,6 +158,24 @@ class Problem:
             G -= np.outer(mean, mean)
             self._gram[key] = (G, mean)
         return self._gram[key]
+
+    def spectrum(self, task: int) -> Spectrum:
+        """Return the eigenvalues of G that are not 0, and their vectors, once per pattern of D."""
+        D = self.task_weight(task)
+        key = D.tobytes()
+        if key not in self._spectra:
+            G, mean = self.gram(task)
+            rows = np.flatnonzero(D > 0)
+            if len(rows) >= len(G):
+                values, vectors = linalg.eigh(G)
+            else:  # through the inner products of the rows
+                batch = self.columns.samples.batch(self.columns.samples.rows[rows])
+                Z = (to_numpy(batch.Z) - mean) * np.sqrt(D[rows] / D.sum())[:, None]
+                values, left = linalg.eigh(Z @ Z.T)
+                vectors = Z.T @ left / np.sqrt(np.maximum(values, 1e-300))
+            kept = values > 1e-10 * max(values[-1], 1e-300)
+            self._spectra[key] = Spectrum(values[kept], vectors[:, kept])
+        return self._spectra[key]
 
     def correlation_with(self, vectors: np.ndarray) -> np.ndarray:
         """Return Z' v (m, k) for vectors (n, k) on the host."""
@@ -238,7 +260,11 @@ def fit_effects(problem: Problem, kinds: Sequence[str], pairs: Sequence[np.ndarr
     coef, penalty = np.zeros((d, width)), np.ones((d, width))
     if m <= GRAM_COLUMNS:
         for task, P in enumerate(products):
-            effects = _quadratic_effects(problem, task, kinds[task], P)
+            key = (task, kinds[task])
+            effects = problem.additive.get(key) if not P.shape[1] else None
+            effects = effects or _quadratic_effects(problem, task, kinds[task], P)
+            if not P.shape[1]:
+                problem.additive[key] = effects
             coef[task, : m + P.shape[1]] = effects.coef
             penalty[task, : m + P.shape[1]] = effects.penalty
         means = np.stack([problem.gram(task)[1] for task in range(d)])
@@ -269,32 +295,22 @@ def _quadratic_effects(problem: Problem, task: int, kind: str, P: np.ndarray) ->
     if problem.mass[task] == 0:
         width = problem.columns.m + P.shape[1]
         return Effects(np.zeros(width), np.ones(width))
-    estimate = mixture_effects if kind == "mixture" else ridge_effects
     variants = problem.quadratic(task)
-    if not P.shape[1]:
-        return estimate(variants)
     D, y = problem.task_weight(task), problem.centered(task)
     share = D / D.sum()
     centered = P - share @ P
-    cross = problem.correlation_with(share[:, None] * centered)  # (m, k)
-    G_products = centered.T @ (share[:, None] * centered)
-    b_products = centered.T @ (share * y)
-    # penalty of the products: of an effect like those that were found
-    strength = np.mean(b_products**2 / np.maximum(np.diag(G_products), 1e-12))
-    own = np.diag(G_products) * variants.variance / max(strength, 1e-12) / variants.n
-    solve = linalg.cho_factor(G_products + np.diag(own + 1e-10))
-    to_products = linalg.cho_solve(solve, np.column_stack([cross.T, b_products]))
-    reduced = Quadratic(
-        variants.G - cross @ to_products[:, :-1],
-        variants.b - cross @ to_products[:, -1],
-        variants.variance - float(b_products @ to_products[:, -1]),
-        variants.n,
+    products = Products(
+        cross=problem.correlation_with(share[:, None] * centered),
+        G=centered.T @ (share[:, None] * centered),
+        b=centered.T @ (share * y),
     )
-    effects = estimate(reduced)
-    coef = to_products[:, -1] - to_products[:, :-1] @ effects.coef
-    return Effects(
-        np.concatenate([effects.coef, coef]), np.concatenate([effects.penalty, own + 1e-10])
-    )
+    # penalty of the products: of effects like those that were found
+    diagonal = np.diag(products.G)
+    strength = np.mean(products.b**2 / np.maximum(diagonal, 1e-12)) if P.shape[1] else 1.0
+    own = diagonal * variants.variance / max(float(strength), 1e-12) / variants.n + 1e-10
+    if kind == "ridge":
+        return ridge_effects(variants, problem.spectrum(task), products, own)
+    return mixture_effects(variants, products, own)
 
 
 def _dual_penalty(problem: Problem, task: int) -> float:
@@ -348,10 +364,10 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
         mean = None if label is None else np.clip(label - target, 1e-6, 1 - 1e-6)
         if mean is not None:
             target = np.where(D[:, task] > 0, label - mean, 0.0)
-        results = product_tests(
-            access.on_host, pairs, target, D[:, task], mean=mean, p_saddle=SCREEN
-        )
         n_tests = m * (m + 1) // 2
+        results = product_tests(
+            access.on_host, pairs, target, D[:, task], mean=mean, n_tests=n_tests
+        )
         same = pairs[:, 0] == pairs[:, 1]
         keep = (results[2] <= SCREEN) & (same | (results[3] <= HIGHEST_R2))
         table = sorted_tests(pairs, results, keep, n_tests)

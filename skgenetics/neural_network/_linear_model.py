@@ -26,7 +26,8 @@ HERITABILITIES = np.array(
     [1e-4, 1e-3, 5e-3, *np.arange(0.01, 0.1, 0.01), *np.arange(0.1, 1, 0.025)]
 )
 VARIANCES = 4.0 ** np.arange(-7, 3)  # of effects, in units of heritability over columns times 16
-MAX_SWEEPS, SWEEP_TOL = 300, 1e-4
+MAX_SWEEPS, SWEEP_TOL = 200, 1e-3  # change of an effect, relative to the largest one
+SMALL_STEP = 1e-3  # standard errors by which an effect may stay behind its update
 LARGEST_PENALTY = 1e8  # of an effect that is 0
 
 
@@ -37,6 +38,21 @@ class Quadratic(NamedTuple):
     b: np.ndarray  # (q,)
     variance: float  # mean square of the centered targets, over v squared
     n: float  # N
+
+
+class Products(NamedTuple):
+    """Products beside the variants: their part of the quadratic problem."""
+
+    cross: np.ndarray  # (q, k)
+    G: np.ndarray  # (k, k)
+    b: np.ndarray  # (k,)
+
+
+class Spectrum(NamedTuple):
+    """The eigenvalues of G that are not 0, and their vectors."""
+
+    values: np.ndarray  # (r,)
+    vectors: np.ndarray  # (q, r)
 
 
 class Effects(NamedTuple):
@@ -74,16 +90,49 @@ def ridge_penalty(values: np.ndarray, projected: np.ndarray, variance: float, n:
     return chosen
 
 
-def ridge_effects(problem: Quadratic) -> Effects:
-    """Return the ridge solution of smallest generalized cross-validation."""
-    values, vectors = linalg.eigh(problem.G)
-    values = np.clip(values, 0, None)
-    projected = vectors.T @ problem.b
-    penalty = ridge_penalty(values, projected, problem.variance, problem.n)
-    return Effects(vectors @ (projected / (values + penalty)), np.full(len(values), penalty))
+def ridge_effects(
+    problem: Quadratic, spectrum: Spectrum, products: Products, own: np.ndarray
+) -> Effects:
+    """Return the ridge solution of smallest generalized cross-validation, jointly with products.
+
+    `own` (k,) are the penalties of the products. With A = (G + penalty)^-1, their effects solve
+    (G_products + own - cross' A cross) c = b_products - cross' A b.
+    """
+    values, vectors = spectrum
+    b, cross = vectors.T @ problem.b, vectors.T @ products.cross
+    c = np.zeros(len(own))
+    for _ in range(2 if len(own) else 1):  # the penalty follows what the products leave
+        left = problem.variance - 2 * c @ products.b + c @ products.G @ c
+        penalty = ridge_penalty(values, b - cross @ c, max(left, 0.0), problem.n)
+        inverse = 1 / (values + penalty)
+        if len(own):
+            schur = products.G + np.diag(own) - cross.T @ (inverse[:, None] * cross)
+            c = np.linalg.solve(schur, products.b - cross.T @ (inverse * b))
+    coef = vectors @ (inverse * (b - cross @ c))
+    return Effects(np.concatenate([coef, c]), np.concatenate([np.full(len(coef), penalty), own]))
 
 
-def mixture_effects(problem: Quadratic) -> Effects:
+def mixture_effects(problem: Quadratic, products: Products, own: np.ndarray) -> Effects:
+    """Return effects under a mixture of normals, jointly with products of penalties `own` (k,).
+
+    The problem of the variants is what is left of it once the products are projected out.
+    """
+    if not len(own):
+        return mixture_of_variants(problem)
+    solve = linalg.cho_factor(products.G + np.diag(own))
+    on_products = linalg.cho_solve(solve, np.column_stack([products.cross.T, products.b]))
+    reduced = Quadratic(
+        problem.G - products.cross @ on_products[:, :-1],
+        problem.b - products.cross @ on_products[:, -1],
+        problem.variance - float(products.b @ on_products[:, -1]),
+        problem.n,
+    )
+    effects = mixture_of_variants(reduced)
+    c = on_products[:, -1] - on_products[:, :-1] @ effects.coef
+    return Effects(np.concatenate([effects.coef, c]), np.concatenate([effects.penalty, own]))
+
+
+def mixture_of_variants(problem: Quadratic) -> Effects:
     """Return posterior means under a mixture of normals of mean 0, learned by variational EM.
 
     Coordinate ascent as for the model of Carbonetto and Stephens' "mr.ash": each effect given the
@@ -155,11 +204,11 @@ def mixture_sweep(G, diagonal, order, coef, shrinkage, gradient, grid, weights, 
         new = shrink * estimate
         spread += d * (second - new * new)
         change = new - coef[j]
-        if change != 0:
+        shrinkage[j] = shrink
+        if change * change > SMALL_STEP**2 * error:
             coef[j] = new
             for i in range(len(gradient)):
                 gradient[i] -= change * G[j, i]
-        shrinkage[j] = shrink
     return mass / max(1.0, mass.sum()), spread
 
 

@@ -9,7 +9,7 @@ from sklearn.utils import Tags
 
 from skgenetics.metrics import masked_r2_score
 from skgenetics.neural_network._base import LINABase, only_adam
-from skgenetics.neural_network._targets import Targets, encode_traits
+from skgenetics.neural_network._targets import Targets, encode_traits, needs_double
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -263,3 +263,7 @@ class LINARegressor(RegressorMixin, LINABase):
             partial=partial,
             scales=None if new else (self._scales.y_mean, self._scales.y_scale),
         )
+
+    def _needs_double(self, y: Array) -> bool:
+        """Whether single precision would lose digits of y."""
+        return needs_double(y)

@@ -159,7 +159,7 @@ def encode_traits(
     says that other rows will follow.
     """
     xp, dtype = namespace_of(weight), weight.dtype
-    y = move_to(np.asarray(y, dtype=float) if y.dtype == object else y, xp, device_of(weight))
+    y = move_to(numbers(y), xp, device_of(weight))
     y = xp.astype(y, xp.float64)
     y = y if y.ndim == 2 else y[:, None]
     if bool(xp.any(xp.isinf(y))):
@@ -181,6 +181,38 @@ def encode_traits(
     Y = xp.astype((y - mean) / scale, dtype)
     cell_weight = xp.astype(cell_weight, dtype)
     return Targets(Y, cell_weight, xp.astype(mean, dtype), xp.astype(reported, dtype))
+
+
+def numbers(y: Array) -> Array:
+    """Return y, an array of objects as one of numbers, or raise if it holds text."""
+    if not isinstance(y, np.ndarray) or y.dtype.kind not in "OUST":
+        return y
+    text = next((value for value in np.ravel(y) if isinstance(value, str | bytes)), None)
+    if text is not None:
+        raise ValueError(
+            f"y must hold numbers; got text, {str(text)[:40]!r}. Convert it, or take "
+            "LINAClassifier for labels."
+        )
+    return np.asarray(y, dtype=float)
+
+
+def nothing_observed(y: Array) -> bool:
+    """Whether y holds numbers and all of them are NaN."""
+    if y.dtype == object:
+        y = numbers(y)
+    xp = namespace_of(y)
+    return xp.isdtype(y.dtype, "real floating") and bool(xp.all(xp.isnan(y)))
+
+
+def needs_double(y: Array) -> bool:
+    """Whether traits vary by less than 1e-3 of their mean, or are beyond what single holds."""
+    y = np.asarray(to_numpy(numbers(y)), dtype=np.float64)
+    y = y[np.isfinite(y)] if y.ndim == 1 else y
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean, sd = np.abs(np.nanmean(y, axis=0)), np.nanstd(y, axis=0)
+    sd = np.where(sd > 0, sd, 1.0)
+    return bool(np.any((mean > 1e3 * sd) | (sd > 1e30) | (sd < 1e-30)))
 
 
 def trait_scales(y: Array, cell_weight: Array, standardize: bool) -> tuple[Array, Array]:

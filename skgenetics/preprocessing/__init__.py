@@ -1,8 +1,15 @@
 """Transformers of genotype matrices: missing calls, scale, allele frequency, LD."""
 
 from skgenetics.preprocessing._imputer import GenotypeImputer
+from skgenetics.preprocessing._interaction_scan import InteractionScan
 from skgenetics.preprocessing._ld_pruner import LDPruner
 from skgenetics.preprocessing._maf import MinorAlleleFrequencyThreshold
 from skgenetics.preprocessing._scaler import GenotypeScaler
 
-__all__ = ["GenotypeImputer", "GenotypeScaler", "LDPruner", "MinorAlleleFrequencyThreshold"]
+__all__ = [
+    "GenotypeImputer",
+    "GenotypeScaler",
+    "InteractionScan",
+    "LDPruner",
+    "MinorAlleleFrequencyThreshold",
+]

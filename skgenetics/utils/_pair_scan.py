@@ -21,6 +21,7 @@ from skgenetics.utils._typing import Array
 BLOCK = 512  # columns of a block of pairs
 MOST_CANDIDATES = 100_000  # pairs of a target that are tested exactly
 EXACT_SIZE = 2**22  # floats of the columns of pairs that are tested exactly at a time
+SADDLE = 10  # p below this over the number of tests is computed more exactly for two labels
 NEWTON_STEPS = 20  # of the saddle point
 
 
@@ -107,7 +108,7 @@ def product_tests(
     *,
     n_nuisance: int = 0,
     mean: np.ndarray | None = None,
-    p_saddle: float = 0.0,
+    n_tests: float = 1.0,
 ) -> tuple[np.ndarray, ...]:
     """Return coefficient, z, p and squared correlation (k,) of pairs of columns, on the host.
 
@@ -124,45 +125,52 @@ def product_tests(
         Of weighted mean 0; for a label of two classes, label minus probability.
     weight : ndarray (n,)
     mean : ndarray (n,), optional
-        Probabilities of a label of two classes: p below `p_saddle` is then replaced by that of a
-        saddle-point approximation, which holds for rare cases and rare alleles.
+        Probabilities of a label of two classes: p that may count among `n_tests` is then replaced
+        by that of a saddle-point approximation, which holds for rare cases and rare alleles.
+    n_tests : float
+        All pairs.
     """
     total = weight.sum()
-    root = np.sqrt(weight / total)[:, None]
+    share = weight / total
     results = []
     for part in slices(len(pairs), EXACT_SIZE // len(target)):
         i, j = pairs[part].T
         first, second = (np.asarray(columns(index), dtype=np.float64) for index in (i, j))
-        basis = [np.broadcast_to(root, first.shape)]
-        q, r = root * first * second, np.broadcast_to(root * target[:, None], first.shape)
-        r2 = np.einsum("nk,nk,n->k", first, second, weight / total) ** 2
-        for column in (root * first, root * second):
-            for one in basis:  # Gram-Schmidt
-                column = column - one * np.einsum("nk,nk->k", one, column)
-            size = np.sqrt(np.einsum("nk,nk->k", column, column))
-            basis.append(column * np.where(size > 1e-6, 1 / np.maximum(size, 1e-6), 0.0))
-        before = np.einsum("nk,nk->k", q, q)
-        for one in basis:
-            q = q - one * np.einsum("nk,nk->k", one, q)
-            r = r - one * np.einsum("nk,nk->k", one, r)
-        size = np.einsum("nk,nk->k", q, q)
-        usable = size > 1e-6 * np.maximum(before, 1e-12)
+        product = first * second
+        basis = [np.broadcast_to(1.0, first.shape), first, second]
+        inner = np.stack([[mean_product(u, v, share) for u in basis] for v in basis])
+        r2 = np.divide(inner[1, 2] ** 2, inner[1, 1] * inner[2, 2] + 1e-300)
+        with_product = np.stack([mean_product(u, product, share) for u in basis], axis=1)
+        with_target = np.stack([(share * target) @ u for u in (np.ones_like(first), *basis[1:])], 1)
+        inner[2, :2, i == j] = inner[:2, 2, i == j] = 0.0  # z_j is z_i
+        with_product[i == j, 2] = with_target[i == j, 2] = 0.0
+        inverse = np.linalg.pinv(np.moveaxis(inner, 2, 0), rcond=1e-8, hermitian=True)
+        on_basis = np.einsum("kab,kb->ka", inverse, with_product)
+        square = mean_product(product, product, share)
+        size = square - np.einsum("ka,ka->k", with_product, on_basis)
+        usable = size > 1e-6 * np.maximum(square, 1e-12)
         size = np.where(usable, size, 1.0)
-        score = np.einsum("nk,nk->k", q, r)
-        residual = np.einsum("nk,nk->k", r, r) - score**2 / size
+        score = (share * target) @ product - np.einsum("ka,ka->k", with_target, on_basis)
+        explained = np.einsum("ka,kab,kb->k", with_target, inverse, with_target)
+        residual = share @ target**2 - explained - score**2 / size
         freedom = np.maximum(total - 4 - n_nuisance + (i == j), 1)
         variance = np.maximum(residual, 1e-300) * total / freedom
         coef = np.where(usable, score / size, 0.0)
         z = np.where(usable, score * np.sqrt(total) / np.sqrt(variance * size), 0.0)
         p = 2 * special.stdtr(freedom, -np.abs(z))
         if mean is not None:
-            for k in np.flatnonzero((p < p_saddle) & usable):
-                direction = q[:, k] / np.where(root[:, 0] > 0, root[:, 0], 1.0)
+            for k in np.flatnonzero((p * n_tests < SADDLE) & usable):
+                direction = product[:, k] - on_basis[k] @ [u[:, k] for u in basis]
                 p[k] = saddle_point_p(direction, target + mean, mean, weight)
         results.append((coef, z, np.where(usable, p, 1.0), r2))
     if not results:
         return tuple(np.empty(0) for _ in range(4))
     return tuple(np.concatenate(column) for column in zip(*results, strict=True))
+
+
+def mean_product(u: np.ndarray, v: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Return the weighted means of u v (k,) for arrays (n, k)."""
+    return np.einsum("n,nk,nk->k", share, u, v)
 
 
 def saddle_point_p(

@@ -13,8 +13,11 @@ from skgenetics.neural_network._known_start import Known, Problem, known_start
 from skgenetics.neural_network._linear_model import (
     HERITABILITIES,
     LARGEST_PENALTY,
+    Products,
     Quadratic,
+    Spectrum,
     mixture_effects,
+    mixture_of_variants,
     penalized_fit,
     ridge_effects,
 )
@@ -63,6 +66,11 @@ def test_the_network_holds_linear_effects_and_products_exactly(hidden, slope, ba
         np.testing.assert_allclose(S, expected, atol=1e-9)
 
 
+def ridge(problem):
+    none = Products(np.empty((len(problem.b), 0)), np.empty((0, 0)), np.empty(0))
+    return ridge_effects(problem, Spectrum(*np.linalg.eigh(problem.G)), none, np.empty(0))
+
+
 def quadratic(Z, y):
     Z, y = Z - Z.mean(axis=0), y - y.mean()
     n = len(y)
@@ -73,15 +81,15 @@ def test_ridge_minimizes_generalized_cross_validation():
     rng = np.random.default_rng(1)
     Z = rng.normal(size=(80, 30))
     y = Z @ rng.normal(size=30) / 3 + rng.normal(size=80)
-    effects = ridge_effects(quadratic(Z, y))
+    effects = ridge(quadratic(Z, y))
     trace = np.trace(np.cov(Z.T, bias=True))
     scores = []
     for penalty in trace * (1 - HERITABILITIES) / HERITABILITIES / 80:
-        ridge = Ridge(alpha=80 * penalty).fit(Z, y)
+        other = Ridge(alpha=80 * penalty).fit(Z, y)
         centered = Z - Z.mean(axis=0)
         inverse = np.linalg.inv(centered.T @ centered / 80 + penalty * np.eye(30))
         freedom = 1 + np.trace(centered @ inverse @ centered.T) / 80
-        scores.append((np.mean((y - ridge.predict(Z)) ** 2) / (1 - freedom / 80) ** 2, penalty))
+        scores.append((np.mean((y - other.predict(Z)) ** 2) / (1 - freedom / 80) ** 2, penalty))
     best = min(scores)[1]
     np.testing.assert_allclose(effects.penalty, best)
     np.testing.assert_allclose(effects.coef, Ridge(alpha=80 * best).fit(Z, y).coef_, rtol=1e-8)
@@ -94,23 +102,41 @@ def test_penalties_of_the_mixture_give_its_effects_and_spare_the_large_ones():
     beta[[3, 40, 77]] = [0.5, -0.4, 0.6]
     y = Z @ beta + rng.normal(size=500)
     problem = quadratic(Z, y)
-    effects = mixture_effects(problem)
+    effects = mixture_of_variants(problem)
     solution = np.linalg.solve(problem.G + np.diag(effects.penalty), problem.b)
     np.testing.assert_allclose(solution, effects.coef, atol=1e-4)
     error = np.sum((effects.coef - beta) ** 2)
     assert error < 4 * 3 / 500  # three effects by least squares have 3 / 500 on average
-    assert np.sum((ridge_effects(problem).coef - beta) ** 2) > 5 * error
+    assert np.sum((ridge(problem).coef - beta) ** 2) > 5 * error
+
+
+@pytest.mark.parametrize("kind", ["ridge", "mixture"])
+def test_products_are_estimated_jointly_with_the_variants(kind):
+    rng = np.random.default_rng(7)
+    Z = rng.normal(size=(200, 12))
+    P = Z[:, :2] * Z[:, 3:5] + 0.5 * Z[:, :2]
+    y = Z[:, 0] + 0.5 * P[:, 0] + rng.normal(size=200)
+    both = quadratic(np.column_stack([Z, P]), y)
+    problem = Quadratic(both.G[:12, :12], both.b[:12], both.variance, both.n)
+    products = Products(both.G[:12, 12:], both.G[12:, 12:], both.b[12:])
+    own = np.array([0.01, 0.02])
+    if kind == "ridge":
+        effects = ridge_effects(problem, Spectrum(*np.linalg.eigh(problem.G)), products, own)
+    else:
+        effects = mixture_effects(problem, products, own)
+    solution = np.linalg.solve(both.G + np.diag(effects.penalty), both.b)
+    np.testing.assert_allclose(effects.coef, solution, atol=1e-4)
 
 
 def test_no_effects_are_learned_from_noise():
     rng = np.random.default_rng(3)
     problem = quadratic(rng.normal(size=(300, 200)), rng.normal(size=300))
-    assert np.sum(ridge_effects(problem).coef ** 2) < 0.05
-    assert np.sum(mixture_effects(problem).coef ** 2) < 0.05
+    assert np.sum(ridge(problem).coef ** 2) < 0.05
+    assert np.sum(mixture_of_variants(problem).coef ** 2) < 0.05
     nothing = quadratic(rng.normal(size=(30, 4)), np.ones(30))
-    assert not ridge_effects(nothing).coef.any()
-    assert not mixture_effects(nothing).coef.any()
-    assert np.all(ridge_effects(nothing).penalty == LARGEST_PENALTY)
+    assert not ridge(nothing).coef.any()
+    assert not mixture_of_variants(nothing).coef.any()
+    assert np.all(ridge(nothing).penalty == LARGEST_PENALTY)
 
 
 def samples_of(Z, Y):
@@ -282,3 +308,33 @@ def test_random_numbers_go_on_in_partial_fit():
         losses.append(model.loss_curve_)
     assert losses[0] == losses[1]
     assert len(set(losses[0])) == 3  # other units are left out each time
+
+
+@pytest.mark.parametrize(("shift", "factor"), [(1e9, 1.0), (0.0, 1e120), (-3e7, 1e-60)])
+def test_digits_of_a_trait_are_kept_beside_short_integers(shift, factor):
+    X, y = simulate(11, 200)
+    options = {"max_iter": 1, "early_stopping": False, "random_state": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        plain = LINARegressor((8,), **options).fit(X.astype(float), y).predict(X.astype(float))
+        moved = LINARegressor((8,), **options).fit(X, shift + factor * y).predict(X)
+    unit = max(factor, 1e-10 * abs(shift))
+    np.testing.assert_allclose((moved - shift) / unit, plain * factor / unit, atol=1e-4)
+
+
+def test_traits_are_numbers():
+    X, y = simulate(11, 50)
+    for text in (y.astype(str), np.array(["a", 1.0] * 25, dtype=object)):
+        with pytest.raises(ValueError, match="y must hold numbers; got text"):
+            LINARegressor((4,)).fit(X, text)
+
+
+def test_a_batch_without_labels_changes_nothing():
+    X, y = simulate(12, 60)
+    Y = np.column_stack([y, y**2])
+    for kind, target in ((LINARegressor, Y), (LINAClassifier, (Y > 0).astype(float))):
+        model = kind((4,), random_state=0).partial_fit(X, target)
+        before = model.predict(X)
+        model.partial_fit(X, np.full_like(target, np.nan))
+        np.testing.assert_array_equal(model.predict(X), before)
+        assert len(model.loss_curve_) == 1

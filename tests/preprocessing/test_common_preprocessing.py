@@ -6,6 +6,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from skgenetics.preprocessing import (
     GenotypeImputer,
     GenotypeScaler,
+    InteractionScan,
     LDPruner,
     MinorAlleleFrequencyThreshold,
 )
@@ -19,6 +20,7 @@ from skgenetics.preprocessing import (
         GenotypeScaler(),
         GenotypeScaler(scale="sd"),
         MinorAlleleFrequencyThreshold(),
+        InteractionScan(),
         LDPruner(),
         LDPruner(0.5, window=1, keep="maf"),
     ]

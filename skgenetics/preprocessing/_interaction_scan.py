@@ -1,0 +1,333 @@
+"""The scan of all pairs of variants as a transformer."""
+
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+from scipy import special
+from sklearn.base import TransformerMixin
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_is_fitted
+
+from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._estimator import GeneticsEstimator
+from skgenetics.utils._fitting import all_or_nothing
+from skgenetics.utils._moments import is_constant
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._pair_scan import PairTests, candidate_pairs, product_tests, sorted_tests
+from skgenetics.utils._parameters import (
+    Anything,
+    Constraints,
+    Integer,
+    Number,
+    Numbers,
+    check_parameters,
+)
+from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import as_genotypes
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LOOSER = 0.95  # of the limit on z: the score of the screen differs from that of the test
+FEW_LABELS = 2  # distinct values of a target that is read as cases and controls
+
+
+class InteractionScan(TransformerMixin, GeneticsEstimator):
+    r"""Test all pairs of variants for a product effect, and add the products found as features.
+
+    The model of a pair is :math:`y = b_0 + b_1 x_i + b_2 x_j + b_3 x_i x_j + e`, and
+    :math:`b_3 = 0` is tested, as by PLINK's ``--epistasis``. A score, one product of matrices for a
+    block of pairs, tells which pairs are tested exactly: those of p below about `p_value`.
+
+    Parameters
+    ----------
+    fdr : float, default=0.05
+        :meth:`transform` adds the pairs of at most this false discovery rate (Benjamini and
+        Hochberg) among all pairs.
+    p_value : float, default=1e-4
+        Pairs of larger p are not in the table.
+    covariates : array-like of shape (n_samples, n_covariates) or None, default=None
+        Regressed out of the trait. For :meth:`fit` on all of these samples; in cross-validation,
+        regress them out before.
+    max_r2 : float, default=0.1
+        Pairs of variants of larger squared correlation are left out: under LD a product stands
+        for a third variant that is not in the data.
+    min_distance : int, default=0
+        Pairs closer than this, in base pairs on one chromosome, are left out; with `positions`.
+    positions, chromosomes : array-like of shape (n_variants,) or None, default=None
+        Places of the variants, for `min_distance`. Those of opened genotypes are known.
+    block_size : int, default=512
+        Variants read at a time.
+
+    Attributes
+    ----------
+    pairs_ : ndarray of shape (n_pairs, 2)
+        Pairs that :meth:`transform` adds, in rising order of p.
+    tests_ : named tuple
+        pairs, coef (of the product of standardized dosages), z, p_value, q_value and r2 of the
+        pairs below `p_value`, and n_tests, the number of all pairs.
+    mean_, scale_ : ndarray of shape (n_variants,)
+        Of the dosages; the products are of standardized dosages.
+    n_features_in_ : int
+        Number of variants.
+    feature_names_in_ : ndarray of str
+        Names of the columns of X, if all are strings.
+
+    Notes
+    -----
+    A trait of two values is read as controls and cases: residuals are those from the share of
+    cases, and p that may count among all pairs (below 10 over their number) is that of a
+    saddle-point approximation, since the normal one is far too small for rare cases and rare
+    alleles.
+
+    Opened genotypes (:func:`skgenetics.io.read_genotypes`) are read a block of variants at a time;
+    missing calls count as the mean.
+
+    References
+    ----------
+    S. Purcell et al., "PLINK", American Journal of Human Genetics 81, 2007. R. Lugannani and S.
+    Rice, "Saddle point approximation for the distribution of the sum of independent random
+    variables", Advances in Applied Probability 12, 1980.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics.preprocessing import InteractionScan
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.binomial(2, 0.4, size=(1000, 30))
+    >>> y = (X[:, 3] - 0.8) * (X[:, 8] - 0.8) + rng.normal(size=1000)
+    >>> scan = InteractionScan().fit(X, y)
+    >>> scan.pairs_
+    array([[3, 8]])
+    >>> scan.transform(X).shape
+    (1000, 31)
+    """
+
+    _constraints: ClassVar[Constraints] = {
+        "fdr": [Number(low=0, high=1, closed="right")],
+        "p_value": [Number(low=0, high=1, closed="right")],
+        "covariates": [None, Numbers("an array (n_samples, n_covariates)")],
+        "max_r2": [Number(low=0, high=1, closed="both")],
+        "min_distance": [Integer(low=0)],
+        "positions": [None, Numbers("an array (n_variants,)")],
+        "chromosomes": [None, Anything("an array (n_variants,)")],
+        "block_size": [Integer(low=1)],
+    }
+
+    pairs_: np.ndarray
+    tests_: PairTests
+
+    def __init__(
+        self,
+        *,
+        fdr: float = 0.05,
+        p_value: float = 1e-4,
+        covariates: ArrayLike | None = None,
+        max_r2: float = 0.1,
+        min_distance: int = 0,
+        positions: ArrayLike | None = None,
+        chromosomes: ArrayLike | None = None,
+        block_size: int = 512,
+    ) -> None:
+        self.fdr = fdr
+        self.p_value = p_value
+        self.covariates = covariates
+        self.max_r2 = max_r2
+        self.min_distance = min_distance
+        self.positions = positions
+        self.chromosomes = chromosomes
+        self.block_size = block_size
+
+    @all_or_nothing
+    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+        """Test all pairs.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants) or Genotypes
+            Dosages of the counted allele, without missing values; opened genotypes may have them.
+        y : array-like of shape (n_samples,)
+            A trait, or two labels of controls and cases, in sorted order.
+
+        Returns
+        -------
+        self : InteractionScan
+        """
+        check_parameters(self)
+        reader = self._reader(X)
+        target, mean, n_covariates = self._target(y, reader.shape[0])
+        n, m = reader.shape
+        self.mean_, self.scale_ = np.empty(m), np.empty(m)
+        for start in range(0, m, self.block_size):
+            columns = slice(start, min(start + self.block_size, m))
+            self.mean_[columns], self.scale_[columns] = observed_scales(reader.values(columns))
+        limit = -LOOSER * special.ndtri(self.p_value / 2) * target.std() * np.sqrt(n)
+        [pairs] = candidate_pairs(
+            lambda part: self._standardized(reader, part),
+            m,
+            target.astype(np.float32)[:, None],
+            np.array([max(limit, 1e-300)]),
+            block=self.block_size,
+        )
+        tests = product_tests(
+            lambda index: self._standardized(reader, index),
+            pairs,
+            target,
+            np.ones(n),
+            n_nuisance=n_covariates,
+            mean=mean,
+            n_tests=m * (m - 1) / 2,
+        )
+        keep = (tests[2] <= self.p_value) & (tests[3] <= self.max_r2) & self._far(pairs, reader)
+        self.tests_ = sorted_tests(pairs, tests, keep, m * (m - 1) // 2)
+        self.pairs_ = self.tests_.pairs[self.tests_.q_value <= self.fdr]
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return X and, beside it, the products of the pairs found.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+
+        Returns
+        -------
+        array of shape (n_samples, n_variants + n_pairs)
+        """
+        check_is_fitted(self)
+        X, _, _ = as_genotypes(self, X, reset=False)
+        X = to_numpy(X)
+        Z = [(X[:, index] - self.mean_[index]) / self.scale_[index] for index in self.pairs_.T]
+        dtype = X.dtype if X.dtype.kind == "f" else np.float64
+        return np.concatenate([X.astype(dtype), (Z[0] * Z[1]).astype(dtype)], axis=1)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> np.ndarray:
+        """Return the names of the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the variants; None: those that `fit` has seen, or x0, x1, ....
+
+        Returns
+        -------
+        names : ndarray of str
+            Products are named "first*second".
+        """
+        check_is_fitted(self)
+        names = np.asarray(self._names(input_features), dtype=object)
+        products = [f"{names[i]}*{names[j]}" for i, j in self.pairs_]
+        return np.concatenate([names, np.array(products, dtype=object)])
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return the table of pairs.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            One row per pair with p below `p_value`: variant_id_1, variant_id_2, coef, z, p_value,
+            q_value, r2.
+        """
+        check_is_fitted(self)
+        pandas = import_optional("pandas", extra="dataframe")
+        names = np.asarray(self._names(None), dtype=object)
+        first, second = names[self.tests_.pairs.T]
+        columns = {"variant_id_1": first, "variant_id_2": second}
+        columns |= {name: getattr(self.tests_, name) for name in self.tests_._fields[1:-1]}
+        return pandas.DataFrame(columns)
+
+    def _names(self, names: ArrayLike | None) -> ArrayLike:
+        """Return names of the variants."""
+        if names is not None:
+            return names
+        return getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+
+    def _reader(self, X: Any) -> "_Reader":
+        """Return what reads blocks of variants, of an array or of opened genotypes."""
+        if hasattr(X, "variants") and hasattr(X, "select"):
+            self.n_features_in_ = X.shape[1]
+            self.feature_names_in_ = np.asarray(X.variants["variant_id"], dtype=object)
+            return _Reader(X, X.variants["base_pair_location"], X.variants["chromosome"])
+        X, _, _ = as_genotypes(self, X, reset=True, min_samples=6)
+        return _Reader(to_numpy(X), self.positions, self.chromosomes)
+
+    def _target(self, y: ArrayLike, n: int) -> tuple[np.ndarray, np.ndarray | None, int]:
+        """Return the residual of the trait (n,), the share of cases or None, and covariates."""
+        y = column_or_1d(to_numpy(y), warn=True)
+        check_consistent_length(y, np.empty(n))
+        try:
+            labels = np.unique(y)
+        except TypeError:  # of several kinds
+            labels = np.unique(y.astype(str))
+        mean = None
+        if len(labels) == FEW_LABELS:
+            y = (y == labels[1]).astype(np.float64)
+        try:
+            y = y.astype(np.float64)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"Unknown label type: y must hold numbers, or two labels; got {len(labels)} values "
+                f"of {y.dtype}."
+            ) from None
+        if not np.all(np.isfinite(y)):
+            raise ValueError("y holds NaN or infinity; drop these samples before the scan.")
+        design = np.ones((n, 1))
+        if self.covariates is not None:
+            covariates = np.asarray(self.covariates, dtype=np.float64)
+            check_consistent_length(covariates, y)
+            design = np.column_stack([design, covariates])
+        solution, *_ = np.linalg.lstsq(design, y)
+        fitted = design @ solution
+        if len(labels) == FEW_LABELS:
+            fitted = mean = np.clip(fitted, 1e-4, 1 - 1e-4)
+        return y - fitted, mean, design.shape[1] - 1
+
+    def _standardized(self, reader: "_Reader", columns: slice | np.ndarray) -> np.ndarray:
+        """Return standardized dosages; missing calls are at the mean."""
+        block = reader.values(columns).astype(np.float32)
+        block -= self.mean_[columns].astype(np.float32)
+        block /= self.scale_[columns].astype(np.float32)
+        return np.nan_to_num(block, copy=False)
+
+    def _far(self, pairs: np.ndarray, reader: "_Reader") -> np.ndarray:
+        """Whether pairs are at least `min_distance` apart."""
+        if not self.min_distance:
+            return np.ones(len(pairs), dtype=bool)
+        if reader.positions is None:
+            raise ValueError("min_distance needs positions, in base pairs.")
+        first, second = pairs.T
+        positions = np.asarray(reader.positions, dtype=np.float64)
+        far = np.abs(positions[first] - positions[second]) >= self.min_distance
+        if reader.chromosomes is not None:
+            chromosomes = np.asarray(reader.chromosomes)
+            far |= chromosomes[first] != chromosomes[second]
+        return far
+
+
+class _Reader:
+    """Dosages of some variants, from an array or a file; missing calls are NaN."""
+
+    def __init__(self, X: Any, positions: Any, chromosomes: Any) -> None:
+        self.X, self.shape = X, X.shape
+        self.positions, self.chromosomes = positions, chromosomes
+
+    def values(self, columns: slice | np.ndarray) -> np.ndarray:
+        """Return dosages (n, k)."""
+        if isinstance(columns, slice):
+            block = self.X[:, columns]
+        else:
+            different, place = np.unique(columns, return_inverse=True)
+            block = self.X[:, different][:, place]
+        if block.dtype == np.int8 and (block < 0).any():
+            block = np.where(block < 0, np.float32(np.nan), block)
+        return block
+
+
+def observed_scales(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean and standard deviation of the observed dosages; infinite if constant."""
+    observed = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, dtype=bool)
+    n = np.maximum(observed.sum(axis=0), 1)
+    mean = np.where(observed, block, 0).sum(axis=0, dtype=np.float64) / n
+    deviation = np.where(observed, block - mean, 0.0)
+    variance = np.sum(deviation**2, axis=0) / n
+    return mean, np.where(is_constant(variance, mean), np.inf, np.sqrt(variance))
