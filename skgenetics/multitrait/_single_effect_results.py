@@ -60,12 +60,11 @@ class EffectSummary(NamedTuple):
         """Return the mean (J,) of `values` (k, J) over the variants."""
         return self.alpha @ values
 
-    def oriented(self, ld: LD) -> "EffectSummary":
-        """Return the effects of the alleles that go with the counted one of the likeliest variant.
+    def oriented(self, ld: LD, lead: int) -> "EffectSummary":
+        """Return the effects of the alleles that go with the counted one of the variant `lead`.
 
         Effects of variants that correlate negatively would otherwise cancel in an average.
         """
-        lead = self.variants[int(np.argmax(self.alpha))]
         r = to_numpy(ld.rows(np.array([lead])))[0, self.variants]
         flipped = (r < 0)[:, None]
         return self._replace(
@@ -136,7 +135,6 @@ def credible_sets(
         effect = effects[place]
         if effect.presence < REPORTED_PRESENCE:
             continue
-        summary = summaries[place].oriented(ld)
         for found in sets_of_effects(
             effect.alpha[None, :],
             np.array([effect.log_bf]),
@@ -148,6 +146,7 @@ def credible_sets(
             if members in seen:
                 continue
             seen.add(members)
+            summary = summaries[place].oriented(ld, int(found["variants"][0]))
             mean = summary.averaged(summary.mean)
             sd = np.sqrt(np.maximum(summary.averaged(summary.second) - mean**2, 0))
             low, high = summary.averaged(summary.low), summary.averaged(summary.high)
