@@ -10,6 +10,7 @@ from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegres
 from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs
 from skgenetics.utils import to_device, to_host
 from tests.arrays import as_numpy
+from tests.expression.models import STRENGTHS
 
 # the paper's algorithm is stopped long before it converges: the iterates themselves are compared
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -102,11 +103,21 @@ def expression_with_holes():
 
 WINDOWS = {"cis_windows": [[0, 6]] * 5, "n_variants": 12, "cis_alpha": 0.05}
 EXPRESSION = {
-    "milage, linear": MILAGERegressor(2, polygenic=True, tol=1e-9, **WINDOWS),
-    "milage, sigmoid": MILAGERegressor(1, trans_model="sigmoid", tol=1e-8, **WINDOWS),
-    "milage, tensor": MILAGERegressor(1, trans_model="tensor", tol=1e-8, **WINDOWS),
+    "milage, linear": MILAGERegressor(2, polygenic=True, tol=1e-9, **WINDOWS, **STRENGTHS),
+    "milage, sigmoid": MILAGERegressor(
+        1, trans_model="sigmoid", tol=1e-8, polygenic=False, **WINDOWS, **STRENGTHS
+    ),
+    "milage, tensor": MILAGERegressor(
+        1, trans_model="tensor", tol=1e-8, polygenic=False, **WINDOWS, **STRENGTHS
+    ),
     "milage, L1": MILAGERegressor(
-        1, variant_penalty="l1", loading_penalty="l1", loading_alpha=1e-3, max_iter=10, **WINDOWS
+        1,
+        variant_penalty="l1",
+        loading_penalty="l1",
+        max_iter=10,
+        polygenic=False,
+        **WINDOWS,
+        **{**STRENGTHS, "loading_alpha": 1e-3},
     ),
 }
 

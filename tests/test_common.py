@@ -19,6 +19,7 @@ from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MILAGERegres
 from skgenetics.compose import CovariateAdjustedRegressor as Adjusted
 from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs, Solver
 from skgenetics.utils._parameters import Constraint, ParameterError
+from tests.expression.models import STRENGTHS
 
 ESTIMATORS = [
     FinemapMiXeR(random_state=0),  # "auto": single effects
@@ -38,10 +39,12 @@ ESTIMATORS = [
     LINARegressor((10, 5), start="random", early_stopping=False, max_iter=60, random_state=0),
     MILAGERegressor(random_state=0),
     MILAGERegressor(0, polygenic=True, random_state=0),
-    MILAGERegressor(2, trans_model="sigmoid", random_state=0),
-    MILAGERegressor(2, trans_model="tensor", random_state=0),
-    MILAGERegressor(2, solver="gd", init="random", max_iter=100, random_state=0),
-    MILAGERegressor(1, variant_penalty="l1", loading_penalty="l1", max_iter=5, random_state=0),
+    MILAGERegressor(2, trans_model="sigmoid", random_state=0, **STRENGTHS),
+    MILAGERegressor(2, trans_model="tensor", random_state=0, **STRENGTHS),
+    MILAGERegressor(2, solver="gd", init="random", max_iter=100, random_state=0, **STRENGTHS),
+    MILAGERegressor(
+        1, variant_penalty="l1", loading_penalty="l1", max_iter=5, random_state=0, **STRENGTHS
+    ),
     MMASHRegressor(),
     MMASHRegressor(residual_covariance="low_rank", polygenic=0, update_order="sequential"),
     MMASHRegressor(solver="single_effects", polygenic=0),

@@ -1,11 +1,13 @@
 """The MILAGERegressor estimator."""
 
+import warnings
 from typing import Any, ClassVar
 
 from sklearn.base import RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_random_state
 
+from skgenetics.expression._choice import Choice, choose, strength_path
 from skgenetics.expression._data import FitData, fit_data
 from skgenetics.expression._parameters import (
     ColumnList,
@@ -14,6 +16,7 @@ from skgenetics.expression._parameters import (
     cis_settings_of,
     penalties_of,
     start_settings_of,
+    strengths_at,
 )
 from skgenetics.expression._polygenic import fit_polygenic
 from skgenetics.expression._prediction import ExpressionPredictionMixin
@@ -49,6 +52,7 @@ from skgenetics.utils._parameters import (
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import validate_fit_data
 
+AUTO = Option("auto")
 NOT_NEGATIVE = Number(low=0, closed="left")
 
 
@@ -63,8 +67,9 @@ class MILAGERegressor(
 
     Parameters
     ----------
-    n_components : int, default=40
-        Number of factors, T. 0: no trans part.
+    n_components : "auto" or int, default="auto"
+        Number of factors, T. 0: no trans part. "auto", here and below: what predicts held-out
+        individuals best, at most 40; see Notes.
     trans_model : {"linear", "sigmoid", "tensor"}, default="linear"
         How factors act. "linear": factors are linear in the genotypes and have one effect per gene
         and tissue (the paper's ML). "sigmoid": the same through a sigmoid (NN). "tensor": linear,
@@ -84,7 +89,7 @@ class MILAGERegressor(
     cis_impute : {None, "mean"}, default=None
         "mean" fills missing cells by the gene's mean before the cis stage, as the paper did, which
         shrinks every intercept. None: observed cells only.
-    variant_alpha, loading_alpha, tissue_alpha : float, default=1e-3, 0.03 and 0.01
+    variant_alpha, loading_alpha, tissue_alpha : "auto" or float, default="auto"
         Strengths of the penalties on the effects of variants on factors, of factors on genes, and
         of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
         averaged over genes and tissues. Genotypes count as scaled to a total variance of 1. In
@@ -98,7 +103,7 @@ class MILAGERegressor(
         Variants that the staged start may use for the factors: all, those in the cis windows of the
         genes a factor acts on, or a list. The fit itself uses all variants, as does the start of a
         factor that no candidate explains.
-    polygenic : bool, default=False
+    polygenic : "auto" or bool, default="auto"
         Whether to add a kernel ridge regression of the residual of each gene and tissue on all
         variants. Leaving out one individual at a time chooses its strength. `predict` then needs
         the training genotypes.
@@ -206,21 +211,21 @@ class MILAGERegressor(
     """
 
     _constraints: ClassVar[Constraints] = {
-        "n_components": [Integer(low=0)],
+        "n_components": [AUTO, Integer(low=0)],
         "trans_model": [Option("linear", "sigmoid", "tensor")],
         "cis_windows": [None, Anything("two integers or a list of variant names for each gene")],
         "n_variants": [None, Integer(low=1)],
         "cis_penalty": [Option("group_lasso", "lasso", "ridge")],
         "cis_alpha": [None, NOT_NEGATIVE],
         "cis_impute": [None, Option("mean")],
-        "variant_alpha": [NOT_NEGATIVE],
-        "loading_alpha": [NOT_NEGATIVE],
-        "tissue_alpha": [NOT_NEGATIVE],
+        "variant_alpha": [AUTO, NOT_NEGATIVE],
+        "loading_alpha": [AUTO, NOT_NEGATIVE],
+        "tissue_alpha": [AUTO, NOT_NEGATIVE],
         "variant_penalty": [Option("l2", "l1")],
         "loading_penalty": [Option("l2", "l1")],
         "tissue_penalty": [Option("l2", "l1")],
         "candidate_variants": [Option("all", "cis"), ColumnList("columns of X")],
-        "polygenic": [Flag()],
+        "polygenic": [AUTO, Flag()],
         "standardize_expression": [Flag()],
         "init": [Option("staged", "random")],
         "n_refits": [Integer(low=0)],
@@ -235,7 +240,7 @@ class MILAGERegressor(
 
     def __init__(
         self,
-        n_components: int = 40,
+        n_components: int | str = "auto",
         *,
         trans_model: str = "linear",
         cis_windows: Any = None,
@@ -243,14 +248,14 @@ class MILAGERegressor(
         cis_penalty: str = "group_lasso",
         cis_alpha: float | None = None,
         cis_impute: str | None = None,
-        variant_alpha: float = 1e-3,
-        loading_alpha: float = 0.03,
-        tissue_alpha: float = 0.01,
+        variant_alpha: float | str = "auto",
+        loading_alpha: float | str = "auto",
+        tissue_alpha: float | str = "auto",
         variant_penalty: str = "l2",
         loading_penalty: str = "l2",
         tissue_penalty: str = "l2",
         candidate_variants: Any = "all",
-        polygenic: bool = False,
+        polygenic: bool | str = "auto",
         standardize_expression: bool = True,
         init: str = "staged",
         n_refits: int = 0,
@@ -335,8 +340,9 @@ class MILAGERegressor(
         cis_stage = CisStage(data, cis_settings_of(self), rng)
         cis = cis_stage.fit()
         problem, kernel = self._trans_problem(data, cis.targets)
-        n_targets = problem.targets.n_targets
-        self.n_components_ = min(self.n_components, data.weight.size - 1, n_targets)
+        choice = choose(self, data, cis_stage, problem, kernel, settings, rng)
+        self._set_choice(choice)
+        problem = problem._replace(penalties=penalties_of(self, choice.strengths))
         held_out = held_out_of(data, self._scale)
         stages = Stages(cis_stage, cis, problem, data.moments.within, held_out)
         self._set_data(data)
@@ -345,16 +351,44 @@ class MILAGERegressor(
             problem, data.weight, self.n_components_, SOLVERS[self.solver_], settings, rng
         )
         self._run(stages, start, given, y)
-        self._set_parts(stages, data, kernel)
+        self._set_parts(stages, data, kernel, choice.polygenic)
+        if sum_of_squares(problem.targets) > 0:
+            self._warn_without_factors()
         return self
 
     def _trans_problem(self, data: FitData, targets: Targets) -> tuple[TransProblem, Array]:
         """Return the trans problem of targets, and the kernel (I, I) of the genotypes."""
         X, put, xp = data.training.X, data.placement.put, data.placement.xp
         kernel, self._scale = genotype_kernel(X, put(data.weight, xp.float64))
-        genotypes, penalties = CenteredGenotypes(X, self._scale), penalties_of(self)
-        design = make_design(genotypes, kernel, penalties.variant_kind, self.trans_model)
+        genotypes = CenteredGenotypes(X, self._scale)
+        design = make_design(genotypes, kernel, self.variant_penalty, self.trans_model)
+        penalties = penalties_of(self, strengths_at(self, 1.0))
         return TransProblem(targets, design, penalties, self.trans_model), kernel
+
+    def _set_choice(self, choice: Choice) -> None:
+        """Set the fitted attributes of what "auto" stood for."""
+        self.n_components_ = choice.n_components
+        self.variant_alpha_, self.loading_alpha_, tissue = choice.strengths
+        self.__dict__.pop("tissue_alpha_", None)
+        if self.trans_model == "tensor":
+            self.tissue_alpha_ = tissue
+        self.__dict__.pop("strength_path_", None)
+        if choice.scores is not None:
+            self.strength_path_ = strength_path(choice.scores)
+
+    def _warn_without_factors(self) -> None:
+        """Warn if factors were asked for and none has an effect."""
+        if self.n_components in (0, "auto") or self.n_effective_components_:
+            return
+        if self.n_components_:
+            why = "the penalties leave no effect; lower variant_alpha or loading_alpha"
+        else:
+            why = "held-out individuals are predicted best without; give the strengths to keep them"
+        warnings.warn(
+            f"n_components={self.n_components}, but no factor is left: {why}.",
+            UserWarning,
+            stacklevel=4,
+        )
 
     def _set_data(self, data: FitData) -> None:
         """Set the fitted attributes that prediction needs; drop the attributes of earlier fits."""
@@ -380,7 +414,9 @@ class MILAGERegressor(
         )
         self.converged_ = bool(state.converged)
 
-    def _set_parts(self, stages: Stages, data: FitData, kernel: Array) -> None:
+    def _set_parts(
+        self, stages: Stages, data: FitData, kernel: Array, with_polygenic: bool
+    ) -> None:
         """Set the cis and trans part of the best iteration, and fit the polygenic part."""
         params, cis, problem = stages.best
         put = data.placement.put
@@ -391,7 +427,7 @@ class MILAGERegressor(
             remaining["cis"] = sum_of_squares(problem.targets)
         targets = subtract_trans(problem.targets, fit)
         remaining["trans"] = sum_of_squares(targets)
-        if self.polygenic:
+        if with_polygenic:
             polygenic = fit_polygenic(to_numpy(kernel), targets)
             remaining["polygenic"] = polygenic.sum_of_squares
             self.polygenic_coef_ = put(polygenic.dual)

@@ -1,6 +1,6 @@
 """Parameters of MILAGERegressor: rules that join several, and what they mean for the data."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,20 @@ from skgenetics.expression.trans._start import StartSettings
 from skgenetics.utils._parameters import Anything
 
 SIGMOID_SLOPE = 0.25  # at its steepest
+LARGEST_N_COMPONENTS = 40  # that "auto" may choose
+ALPHAS = ("variant_alpha", "loading_alpha", "tissue_alpha")
+CHOSEN = ("n_components", *ALPHAS, "polygenic")
+
+
+class Strengths(NamedTuple):
+    """Strengths of the penalties, as the parameters variant_alpha, loading_alpha, tissue_alpha."""
+
+    variant: float
+    loading: float
+    tissue: float
+
+
+USUAL = Strengths(1e-3, 0.03, 0.01)  # in proportion to which strengths rise together
 
 
 class ColumnList(Anything):
@@ -60,16 +74,55 @@ def choose_solver(model: Any) -> str:
     return model.solver
 
 
-def penalties_of(model: Any) -> Penalties:
-    """Return the `Penalties`.
+def auto_parameters(model: Any) -> set[str]:
+    """Return the names of the parameters that are left to the data."""
+    unused = set() if model.trans_model == "tensor" else {"tissue_alpha"}
+    values = {name: getattr(model, name) for name in CHOSEN if name not in unused}
+    return {name for name, value in values.items() if isinstance(value, str)}
+
+
+def is_nuclear(model: Any) -> bool:
+    """Whether the product of two L2 strengths alone matters, exactly or for small scores."""
+    kinds = {model.variant_penalty, model.loading_penalty}
+    return model.trans_model != "tensor" and kinds == {"l2"}
+
+
+def strengths_at(model: Any, value: float) -> Strengths:
+    """Return the `Strengths` at a point of a path: those given, and "auto" ones for a value.
+
+    value : float
+        If the product of the first two alone matters, its root; else what multiplies `USUAL`.
+    """
+    given = (model.variant_alpha, model.loading_alpha, model.tissue_alpha)
+    given = [None if isinstance(alpha, str) else float(alpha) for alpha in given]
+    scaled = [usual * value if alpha is None else alpha for alpha, usual in zip(given, USUAL)]
+    if not is_nuclear(model):
+        return Strengths(*scaled)
+    variant, loading, _ = given
+    if variant is None and loading is None:
+        variant, loading = value, value
+    elif variant is None:
+        variant = value**2 / max(loading, 1e-300)
+    elif loading is None:
+        loading = value**2 / max(variant, 1e-300)
+    return Strengths(variant, loading, scaled[2])
+
+
+def slope_of(model: Any) -> float:
+    """Return the slope of the factors in their scores, where it is steepest."""
+    return SIGMOID_SLOPE if model.trans_model == "sigmoid" else 1.0
+
+
+def penalties_of(model: Any, strengths: Strengths) -> Penalties:
+    """Return the `Penalties` of strengths.
 
     Those of variants are for effects on factors. In "sigmoid" these are effects on scores times the
     slope, so that while scores are small the penalties of "linear" and "sigmoid" are the same.
     """
-    slope = SIGMOID_SLOPE if model.trans_model == "sigmoid" else 1.0
     power = 2 if model.variant_penalty == "l2" else 1
+    variant, loading, tissue = strengths
     return Penalties(
-        model.variant_alpha * slope**power, model.loading_alpha, model.tissue_alpha,
+        variant * slope_of(model) ** power, loading, tissue,
         model.variant_penalty, model.loading_penalty, model.tissue_penalty,
     )  # fmt: skip
 

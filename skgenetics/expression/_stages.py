@@ -74,6 +74,14 @@ class CisStage:
         targets = make_targets(after, data.weight, data.placement.xp, data.placement.device)
         return CisPart(effects, targets, held_out[:, :])
 
+    def fit_without(self, held_out: np.ndarray) -> CisEffects:
+        """Return the effects without some individuals (boolean), at the strength chosen."""
+        data, settings = self.data, self.settings
+        if data.windows is None:
+            return no_effects(data.moments.tissue_mean)
+        y, weight = data.standardized(data.training), data.weight * ~held_out
+        return fit_cis(data.training.X, y, weight, data.windows, settings, self.rng)
+
 
 class HeldOut(NamedTuple):
     """Individuals whose expression is predicted while fitting."""

@@ -16,6 +16,7 @@ def fitted():
     genes[0, 15:] = genes[1, :15] = 0
     y = np.einsum("it,tj,tk->ijk", F, genes, kinds) + 0.3 * rng.normal(size=(120, 30, 5))
     return MILAGERegressor(2, trans_model="tensor", loading_alpha=1e-3, variant_penalty="l1",
+                           tissue_alpha=0.01, polygenic=False,
                            variant_alpha=0.01, tol=1e-7, max_iter=300).fit(X, y)  # fmt: skip
 
 

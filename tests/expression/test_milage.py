@@ -14,10 +14,10 @@ from sklearn.pipeline import make_pipeline
 
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_expression_tensor, make_genotypes
-from skgenetics.expression._parameters import penalties_of
+from skgenetics.expression._parameters import penalties_of, strengths_at
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import MinorAlleleFrequencyThreshold
-from tests.expression.models import model
+from tests.expression.models import FIXED, STRENGTHS, model
 
 
 @pytest.mark.parametrize("trans_model", ["linear", "sigmoid", "tensor"])
@@ -43,7 +43,12 @@ def test_where_scores_are_small_the_sigmoid_is_the_linear_model(made):
 
     def values(trans_model, variant_alpha=100.0):
         fitted = MILAGERegressor(
-            2, trans_model=trans_model, variant_alpha=variant_alpha, loading_alpha=1e-5, tol=1e-8
+            2,
+            trans_model=trans_model,
+            variant_alpha=variant_alpha,
+            loading_alpha=1e-5,
+            tol=1e-8,
+            polygenic=False,
         ).fit(made.data, made.target[:, :6])
         return fitted.predict(made.data) - fitted.tissue_mean_.T
 
@@ -54,12 +59,11 @@ def test_where_scores_are_small_the_sigmoid_is_the_linear_model(made):
 
 
 def test_the_l1_penalty_of_the_sigmoid_is_that_of_its_slope():
-    strengths = [
-        penalties_of(
-            MILAGERegressor(trans_model=name, variant_penalty="l1", variant_alpha=0.8)
-        ).variant
+    models = [
+        MILAGERegressor(trans_model=name, variant_penalty="l1", variant_alpha=0.8)
         for name in ("linear", "sigmoid")
     ]
+    strengths = [penalties_of(model, strengths_at(model, 1.0)).variant for model in models]
     step = 1e-6
     slope = (expit(step) - expit(-step)) / (2 * step)
     np.testing.assert_allclose(strengths, [0.8, 0.8 * slope])
@@ -95,7 +99,9 @@ def test_one_tissue_and_one_gene_are_the_same_model_in_fewer_dimensions(made, po
 def test_one_gene_without_a_cis_part_is_ridge_regression_up_to_its_strength(made):
     """One factor for one target shrinks along the ridge path."""
     X, y = made.data.astype(float), made.complete_target[:, 0, 0]
-    fitted = MILAGERegressor(1, variant_alpha=1e-2, loading_alpha=1e-2, tol=1e-14).fit(X, y)
+    fitted = MILAGERegressor(
+        1, variant_alpha=1e-2, loading_alpha=1e-2, polygenic=False, tol=1e-14
+    ).fit(X, y)
     prediction = fitted.predict(X)
     size = np.sum(X.var(axis=0))
     gaps = []
@@ -161,9 +167,10 @@ def test_without_genetics_the_total_is_high_and_the_score_is_not_positive():
         {"polygenic": True, "n_components": 0},
         {"early_stopping": True},
         {"n_refits": 2},
+        {"n_components": "auto", **dict.fromkeys(FIXED, "auto")},
         {"cis_impute": "mean"},
     ):
-        fitted = MILAGERegressor(**{"n_components": 3, **windowed, **options})
+        fitted = MILAGERegressor(**{"n_components": 3, **FIXED, **windowed, **options})
         fitted.fit(X[old], y[old])
         prediction = fitted.predict(X[new])
         assert masked_r2_score(y[new], prediction, multioutput="total") > 0.5
@@ -370,7 +377,7 @@ def test_large_training_genotypes_warn_when_pickled(made, monkeypatch):
 def test_genotypes_are_not_copied_to_float():
     X = np.random.default_rng(0).integers(0, 3, size=(50, 400_000), dtype=np.int8)
     y = X[:, :3] @ np.random.default_rng(1).normal(size=(3, 4))
-    estimator = MILAGERegressor(2, max_iter=3, tol=1)
+    estimator = MILAGERegressor(2, max_iter=3, tol=1, **STRENGTHS)
     estimator.fit(X[:, :1000], y)  # compile first
     tracemalloc.start()
     fitted = estimator.fit(X, y)
@@ -420,7 +427,7 @@ def test_windows_come_from_a_data_frame(made):
 
 
 def test_more_components_than_the_data_allow_are_clipped(made):
-    few = MILAGERegressor(50, tol=1e-3).fit(made.data[:10], made.target[:10])
+    few = MILAGERegressor(50, tol=1e-3, **FIXED).fit(made.data[:10], made.target[:10])
     assert few.n_components_ == 9
     assert few.transform(made.data).shape == (len(made.data), 9)
     assert few.n_effective_components_ <= 9

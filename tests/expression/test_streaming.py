@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from skgenetics import MILAGERegressor
+from tests.expression.models import STRENGTHS
 
 N, P = 100, 600_000  # 60 MB as int8, 240 as float32
 
@@ -40,7 +41,7 @@ def peak(function):
 def test_mapped_genotypes_are_neither_copied_nor_turned_into_floats(mapped):
     model = MILAGERegressor(
         2, cis_windows=[[0, 20]] * 5, n_variants=P, cis_alpha=0.1, polygenic=True, tol=0.1,
-        random_state=0,
+        random_state=0, **STRENGTHS,
     )  # fmt: skip
     y = expression(mapped)
     fitted, model = peak(lambda: model.fit(mapped, y))

@@ -15,6 +15,7 @@ from skgenetics.inspection import (
     TissueMapDisplay,
 )
 from skgenetics.inspection.displays._tissue_map import LETTER_INCHES, LINE_INCHES, place_names
+from tests.expression.models import FIXED
 
 NAMES = ["cortex", "aorta", "cerebellum", "tibial artery", "blood"]
 GROUPS = ["brain", "artery", "brain", "artery", "blood"]
@@ -209,7 +210,7 @@ def test_of_a_real_fit(kind):
     y = np.einsum("i,j,k->ijk", X[:, 3], rng.normal(size=6), [1.0, 2, -1, 0.5])
     y = np.where(rng.random((80, 1, 4)) < 0.2, np.nan, y + rng.normal(size=y.shape))
     for trans_model in ("linear", "tensor"):
-        model = MILAGERegressor(2, trans_model=trans_model, random_state=0).fit(X, y)
+        model = MILAGERegressor(2, trans_model=trans_model, **FIXED).fit(X, y)
         kind.from_estimator(model).plot().figure_.draw_without_rendering()
         FactorActivationDisplay.from_estimator(model).plot().figure_.draw_without_rendering()
 

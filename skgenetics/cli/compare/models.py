@@ -188,6 +188,8 @@ def _factors(settings: FitSettings) -> Any:
     model = MILAGERegressor(
         cis_windows=settings.cis_windows,
         n_variants=None if settings.cis_windows is None else settings.n_variants,
+        variant_alpha=1e-3,
+        loading_alpha=0.03,
         polygenic=True,
         random_state=settings.seed,
     )

@@ -24,17 +24,25 @@ class GenotypeScale(NamedTuple):
 
 
 class CenteredGenotypes:
-    """(X - mean) / sqrt(c) as a matrix (n, S) to multiply with, on either side, by blocks."""
+    """(X - mean) / sqrt(c) as a matrix (n, S) to multiply with, on either side, by blocks.
 
-    def __init__(self, X: Array, scale: GenotypeScale):
-        self.X, self.scale = X, scale
+    rows : array of int, optional
+        The individuals that it is about; by default all. X is not copied.
+    """
+
+    def __init__(self, X: Array, scale: GenotypeScale, rows: Array | None = None):
+        self.X, self.scale, self.rows = X, scale, rows
         self.T = _Transposed(self)
+
+    def _of_rows(self, block: Array) -> Array:
+        """Return the rows of a block (I, m) that this matrix is about."""
+        return block if self.rows is None else namespace_of(block).take(block, self.rows, axis=0)
 
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield slices of columns with their centered and scaled values."""
         mean, size = self.scale
         for columns, block in column_blocks(self.X, mean.dtype):
-            yield columns, (block - mean[columns]) / size**0.5
+            yield columns, (self._of_rows(block) - mean[columns]) / size**0.5
 
     def __matmul__(self, coef: Array) -> Array:
         """Return the product (n, T) with coef (S, T)."""
@@ -50,12 +58,12 @@ class CenteredGenotypes:
         scaled = move_to(np.ascontiguousarray(values / self.scale.size**0.5), xp, self._device)
         scaled = xp.astype(scaled, xp.float32)
         for columns, block in column_blocks(self.X, xp.float32):
-            yield columns, to_numpy(block.T @ scaled)
+            yield columns, to_numpy(self._of_rows(block).T @ scaled)
 
     def take(self, columns: np.ndarray) -> np.ndarray:
         """Return columns (n, m) on the host, in double precision."""
         xp = namespace_of(self.X)
-        X = xp.take(self.X, move_to(columns, xp, self._device), axis=1)
+        X = self._of_rows(xp.take(self.X, move_to(columns, xp, self._device), axis=1))
         mean = to_numpy(self.scale.mean)[columns]
         return (to_numpy(X).astype(np.float64) - mean) / self.scale.size**0.5
 

@@ -1,0 +1,436 @@
+"""What "auto" stands for: number of factors, strengths and polygenic term, by held-out individuals.
+
+In each of a few folds of individuals the cis part is fitted without those held out, the trans part
+follows a path of strengths, and the polygenic term is fitted to what it leaves, or not. The choice
+is the point that predicts the held-out best, over all genes and tissues in standardized
+expression. No factors and no polygenic term are among the points, and kept unless another is
+better by more than the standard error of the difference between individuals; so is a polygenic
+term alone.
+"""
+
+from collections.abc import Iterable, Iterator
+from copy import copy
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skgenetics.expression._data import FitData
+from skgenetics.expression._parameters import (
+    ALPHAS,
+    LARGEST_N_COMPONENTS,
+    Strengths,
+    auto_parameters,
+    is_nuclear,
+    penalties_of,
+    slope_of,
+    strengths_at,
+)
+from skgenetics.expression._polygenic import fit_polygenic
+from skgenetics.expression._stages import CisStage, CisValues
+from skgenetics.expression.trans._design import make_design
+from skgenetics.expression.trans._fit import (
+    TransFit,
+    finish,
+    new_factors,
+    subtract_trans,
+    trans_values,
+)
+from skgenetics.expression.trans._kernel import CenteredGenotypes
+from skgenetics.expression.trans._objective import Params, TransProblem
+from skgenetics.expression.trans._path import (
+    FALLING,
+    RISING,
+    FallingPath,
+    RisingPath,
+    break_even,
+    n_active,
+    spectrum,
+)
+from skgenetics.expression.trans._solvers import SOLVERS
+from skgenetics.expression.trans._start import StartSettings, start_params
+from skgenetics.expression.trans._targets import compress, make_targets
+from skgenetics.utils._arrays import move_to, to_numpy
+from skgenetics.utils._typing import Array
+
+N_FOLDS, FEW_FOLDS = 5, 3  # the second for `MANY` individuals, and models slow to fit
+MANY = 200
+MIN_INDIVIDUALS = 12  # with observed cells; fewer say nothing
+JUDGED_TARGETS = 4096  # genes x tissues whose prediction is judged, about
+MIN_GENES = 64  # judged, if there are so many
+STANDARD_ERRORS = 1.0  # by which a point must be better than no factors and no polygenic term
+PATIENCE = 2  # points, or numbers of factors, without a better one that end a path
+N_COMPONENTS = (1, 2, 4, 8, 16, LARGEST_N_COMPONENTS)
+WEAK = 0.1  # strengths of the start of a rising path, of the usual ones
+
+
+class Point(NamedTuple):
+    """A point of a path."""
+
+    n_components: int
+    strengths: Strengths
+
+
+class PathScores(NamedTuple):
+    """What held-out individuals say of the points of a path."""
+
+    points: list[Point]
+    without: np.ndarray  # (points, n) squared error of each individual without polygenic term
+    polygenic: np.ndarray  # (points, n) the same with it, or NaN
+    variation: float  # sum of squares about the training means
+
+
+class Choice(NamedTuple):
+    """What a fit uses."""
+
+    n_components: int
+    strengths: Strengths
+    polygenic: bool
+    scores: PathScores | None = None  # None: nothing was left to the data
+
+
+class RowsOf:
+    """Some rows of expression (I, J, K), as ``values[:, genes]``."""
+
+    def __init__(self, values: Any, rows: np.ndarray):
+        self.values, self.rows = values, rows
+        self.shape = (rows.size, *values.shape[1:])
+        self.dtype = values.dtype
+
+    def __getitem__(self, index: tuple) -> np.ndarray:
+        """Return the expression (n, m, K) of genes, the second index."""
+        return self.values[index][self.rows]
+
+
+class Fold:
+    """The individuals of a fold: what those in training say of those held out.
+
+    Parameters
+    ----------
+    model : MILAGERegressor
+    data : FitData
+    residual : StandardizedExpression
+        What the cis part of this fold leaves.
+    kernel : array (I, I)
+    problem : TransProblem
+        Of all individuals.
+    held_out : bool array (I,)
+    genes : int array
+        The genes judged.
+    """
+
+    def __init__(self, model, data, residual, kernel, problem, held_out, genes):
+        xp, device = data.placement.xp, data.placement.device
+        self.model, self.genes, self.held_out = model, genes, np.flatnonzero(held_out)
+        rows = np.flatnonzero(~held_out)
+        weight = data.weight[rows]
+        self.weight = data.weight[self.held_out]
+        train, test = (move_to(r, xp, device) for r in (rows, self.held_out))
+        among = xp.take(kernel, train, axis=0)
+        self.kernel = xp.take(among, train, axis=1)
+        self.cross = xp.take(xp.take(kernel, test, axis=0), train, axis=1)
+        whole = problem.design.genotypes
+        genotypes = CenteredGenotypes(whole.X, whole.scale, train)
+        self.new_genotypes = CenteredGenotypes(whole.X, whole.scale, test)
+        expression = residual[:, genes]
+        self.expression = expression[self.held_out]
+        self.judged = make_targets(expression[rows], weight, xp, device)
+        targets = make_targets(RowsOf(residual, rows), weight, xp, device)
+        self.judged = self.judged._replace(n_cells=targets.n_cells, n_targets=targets.n_targets)
+        design = make_design(genotypes, self.kernel, model.variant_penalty, model.trans_model)
+        self.problem = problem._replace(targets=targets, design=design)
+        self.training_weight = weight
+        z = data.standardized(data.training)[:, genes]
+        cells = weight[:, None, None] * ~np.isnan(z[rows])
+        mean = np.sum(cells * np.nan_to_num(z[rows]), axis=0) / np.maximum(
+            cells.sum(axis=0), 1e-300
+        )
+        squares = np.nansum((z[self.held_out] - mean) ** 2, axis=(1, 2))
+        self.variation = float(self.weight @ squares)
+
+    def as_linear(self, model: Any) -> "Fold":
+        """Return this fold for a "linear" model with L2 penalties."""
+        twin = copy(self)
+        twin.model = model
+        design = make_design(self.problem.design.genotypes, self.kernel, "l2", "linear")
+        twin.problem = self.problem._replace(design=design, model="linear")
+        return twin
+
+    def errors_of(self, fit: TransFit | None, polygenic: bool = False) -> np.ndarray:
+        """Return the squared errors (n,) of the held-out individuals."""
+        targets, values = self.judged, np.zeros(self.expression.shape)
+        if fit is None:
+            offset = np.zeros(targets.shape[:0:-1])
+            for block in targets.blocks:
+                members = to_numpy(targets.order)[block.genes]
+                offset[block.tissue, members] = to_numpy(block.mean)
+        else:
+            offset = to_numpy(fit.offset)
+            factors = new_factors(fit, self.cross, self.new_genotypes, self.model.trans_model)
+            values = values + to_numpy(trans_values(factors, fit.layers))
+        values = values + offset.T
+        if polygenic:
+            values = values + self._polygenic(fit)
+        squares = np.nansum((self.expression - values) ** 2, axis=(1, 2))
+        return self.weight * squares
+
+    def _polygenic(self, fit):
+        """Return the polygenic part (n, genes, K) of the held-out, fitted to what `fit` leaves."""
+        targets = self.judged
+        if fit is None:
+            blocks = [block._replace(mean=0 * block.mean) for block in targets.blocks]
+            targets = targets._replace(blocks=blocks)
+        else:
+            blocks = [block._replace(y=block.y + 0) for block in targets.blocks]
+            targets = subtract_trans(targets._replace(blocks=blocks), fit)
+        term = fit_polygenic(to_numpy(self.kernel), targets)
+        cross = to_numpy(self.cross)
+        values = [cross @ dual + b for dual, b in zip(term.dual, term.intercept)]
+        return np.stack(values, axis=2)
+
+    def fit_of(self, params: Params, penalties: Any) -> TransFit | None:
+        """Return the `TransFit` of the judged genes, or None without factors."""
+        if not params["coef"].shape[1]:
+            return None
+        nuclear = self.model.trans_model != "tensor" and penalties.loading_kind == "l2"
+        if nuclear:  # the loadings are solved for
+            return finish(params, self.problem._replace(targets=self.judged, penalties=penalties))
+        fit = finish(params, self.problem._replace(penalties=penalties))
+        layers = dict(fit.layers)
+        if "loadings" in layers:
+            layers["loadings"] = layers["loadings"][:, :, self.genes]
+        else:
+            layers["gene_factors"] = layers["gene_factors"][self.genes, :]
+        return fit._replace(layers=layers, offset=fit.offset[:, self.genes])
+
+
+def choose(
+    model: Any,
+    data: FitData,
+    cis_stage: CisStage,
+    problem: TransProblem,
+    kernel: Array,
+    settings: StartSettings,
+    rng: np.random.RandomState,
+) -> Choice:
+    """Return the `Choice` of a fit: parameters as they are, or what held-out individuals say.
+
+    Parameters
+    ----------
+    problem : TransProblem
+        Of all individuals; its penalties do not count.
+    kernel : array (I, I)
+    """
+    auto = auto_parameters(model)
+    limit = LARGEST_N_COMPONENTS if "n_components" in auto else model.n_components
+    limit = min(limit, data.weight.size - 1, problem.targets.n_targets)
+    strengths = strengths_at(model, 1.0)
+    if not auto or (auto <= {"n_components"} | set(ALPHAS) and limit == 0):
+        return Choice(limit, strengths, bool(model.polygenic))
+    observed = np.zeros(data.weight.size, dtype=bool)
+    for block in problem.targets.blocks:
+        observed[to_numpy(block.rows)] = True
+    (seen,) = np.nonzero(observed)
+    if seen.size < MIN_INDIVIDUALS:
+        left_out = auto - {"polygenic"}
+        polygenic = False if "polygenic" in auto else model.polygenic
+        return Choice(0 if left_out else limit, strengths, polygenic)
+    folds = list(_folds(model, data, cis_stage, problem, kernel, seen, rng))
+    judge = Judge(folds, model)
+    if is_nuclear(model):
+        _judge_falling(judge, problem, limit, auto)
+    else:
+        if "n_components" in auto and limit:
+            limit = _likely_n_components(model, folds, problem, kernel, limit)
+        _judge_rising(judge, limit, auto, settings, rng)
+    return _best(judge.scores())
+
+
+def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]:
+    """Yield each `Fold` of the individuals with observed cells."""
+    _, n_genes, n_tissues = data.training.y.shape
+    count = min(n_genes, max(MIN_GENES, JUDGED_TARGETS // n_tissues))
+    genes = np.sort(rng.choice(n_genes, count, replace=False))
+    n_folds = N_FOLDS if seen.size < MANY and is_nuclear(model) else FEW_FOLDS
+    number = rng.permutation(seen.size) % n_folds
+    for f in range(n_folds):
+        held_out = np.zeros(data.weight.size, dtype=bool)
+        held_out[seen[number == f]] = True
+        effects = cis_stage.fit_without(held_out)
+        explained = CisValues(data.training.X, effects)
+        residual = data.standardized(data.training, explained)
+        yield Fold(model, data, residual, kernel, problem, held_out, genes)
+
+
+class Judge:
+    """Collects what held-out individuals say of points, all folds in step.
+
+    Parameters
+    ----------
+    folds : list of Fold
+    without, polygenic : bool
+        Whether points are judged without and with polygenic term.
+    """
+
+    def __init__(self, folds: list[Fold], model: Any):
+        self.folds, self.model = folds, model
+        self.without = model.polygenic is not True
+        self.polygenic = model.polygenic is not False
+        self.points: list[Point] = []
+        self.errors: list[np.ndarray] = []  # (2, n) per point
+        self.best = np.inf
+
+    def visit(self, point: Point, paths: list[Any]) -> bool:
+        """Judge a point that paths move to, and return whether it is the best so far."""
+        penalties = penalties_of(self.model, point.strengths)
+        fits = [None] * len(self.folds)
+        if point.n_components:
+            moved = [path.move(penalties, point.n_components) for path in paths]
+            fits = [fold.fit_of(params, penalties) for fold, params in zip(self.folds, moved)]
+        errors = np.full((2, sum(fold.held_out.size for fold in self.folds)), np.nan)
+        if self.without:
+            errors[0] = np.concatenate([f.errors_of(fit) for f, fit in zip(self.folds, fits)])
+        if self.polygenic and self._is_promising(errors[0]):
+            errors[1] = np.concatenate([f.errors_of(fit, True) for f, fit in zip(self.folds, fits)])
+        self.points.append(point)
+        self.errors.append(errors)
+        error = float(np.nanmin(errors.sum(axis=1)))
+        is_best = error < self.best
+        self.best = min(self.best, error)
+        return is_best
+
+    def _is_promising(self, errors):
+        """Return whether the polygenic term may make a point of these errors the best.
+
+        It gains less after factors than it did without any.
+        """
+        if not self.without or not self.points:
+            return True
+        gain = float(np.nan_to_num(self.errors[0][0] - self.errors[0][1]).sum())
+        return errors.sum() - max(gain, 0.0) < self.best
+
+    def follow(self, points: Iterable[Point], paths: list[Any]) -> bool:
+        """Judge points until `PATIENCE` are no better than those of this path before.
+
+        Returns whether any was the best of all paths.
+        """
+        own, stale, improved = np.full(2, np.inf), 0, False
+        for point in points:
+            improved = self.visit(point, paths) or improved
+            errors = np.nan_to_num(self.errors[-1].sum(axis=1), nan=np.inf)
+            stale = 0 if np.any(errors < own) else stale + 1
+            own = np.minimum(own, errors)
+            if stale >= PATIENCE:
+                break
+        return improved
+
+    def scores(self) -> PathScores:
+        """Return what was collected."""
+        without, polygenic = np.stack(self.errors, axis=1)
+        return PathScores(
+            self.points, without, polygenic, sum(fold.variation for fold in self.folds)
+        )
+
+
+def _judge_falling(judge: Judge, problem: TransProblem, limit: int, auto: set[str]) -> None:
+    """Judge falling strengths, from the one that leaves no factor, for each number of factors.
+
+    Few factors of weak penalties predict better than many of strong ones if few exist: the path of
+    each number falls until held-out individuals are predicted worse.
+    """
+    model = judge.model
+    joins = spectrum(problem._replace(targets=compress(problem.targets))).strengths
+    largest = joins[0] if joins.size else 0.0
+    if auto - {"polygenic"}:
+        judge.visit(Point(0, strengths_at(model, largest)), [])
+    values = largest * FALLING[1:]
+    if not auto & set(ALPHAS):
+        given = strengths_at(model, 1.0)
+        values = np.array([np.sqrt(given.variant * given.loading)])
+    small = [fold.problem._replace(targets=compress(fold.problem.targets)) for fold in judge.folds]
+    spectra = [spectrum(of_fold) for of_fold in small]
+    ladder = [limit]
+    if "n_components" in auto:
+        ladder = [n for n in N_COMPONENTS if n <= min(limit, np.sum(joins > values.min()))]
+    stale = 0
+    for n_components in ladder if limit else []:
+        paths = [
+            FallingPath(of_fold, found, SOLVERS["varpro"], slope_of(model))
+            for of_fold, found in zip(small, spectra)
+        ]
+        least = n_components if "n_components" in auto else 1
+        points = [
+            Point(min(n_components, int(np.sum(joins > value))), strengths_at(model, value))
+            for value in values
+            if np.sum(joins > value) >= least
+        ]
+        stale = 0 if judge.follow(points, paths) else stale + 1
+        if stale >= PATIENCE:
+            break
+
+
+def _judge_rising(
+    judge: Judge, limit: int, auto: set[str], settings: StartSettings, rng: np.random.RandomState
+) -> None:
+    """Judge rising strengths, from a staged start, until no factor is left."""
+    model, solver = judge.model, SOLVERS[judge.model.solver_]
+    if auto - {"polygenic"}:
+        judge.visit(Point(0, strengths_at(model, 1.0)), [])
+    weak = penalties_of(model, strengths_at(model, WEAK))
+    paths, scales = [], []
+    for fold in judge.folds if limit else []:
+        problem = fold.problem._replace(penalties=weak)
+        start = start_params(problem, fold.training_weight, limit, solver, settings, rng)
+        paths.append(RisingPath(fold.problem, solver, start))
+        scales.append(WEAK * break_even(start, problem))
+    values = np.median(scales) * RISING if auto & set(ALPHAS) and limit else [1.0]
+    for value in values if limit else []:
+        judge.visit(Point(limit, strengths_at(model, value)), paths)
+        if not any(n_active(path.params, path.problem) for path in paths):
+            break
+
+
+def _likely_n_components(
+    model: Any, folds: list[Fold], problem: TransProblem, kernel: Array, limit: int
+) -> int:
+    """Return the number of factors, 1 or more, that suits "linear" with L2, the fastest to fit."""
+    twin = copy(model)
+    twin.trans_model, twin.polygenic = "linear", False
+    for name, value in {"alpha": "auto", "penalty": "l2"}.items():
+        for layer in ("variant", "loading"):
+            setattr(twin, f"{layer}_{name}", value)
+    design = make_design(problem.design.genotypes, kernel, "l2", "linear")
+    judge = Judge([fold.as_linear(twin) for fold in folds], twin)
+    whole = problem._replace(design=design, model="linear")
+    _judge_falling(judge, whole, limit, {"n_components", *ALPHAS})
+    errors = [
+        np.inf if not point.n_components else float(values[0].sum())
+        for point, values in zip(judge.points, judge.errors)
+    ]
+    return max(judge.points[int(np.argmin(errors))].n_components, 1)
+
+
+def strength_path(scores: PathScores) -> dict[str, np.ndarray]:
+    """Return the path as columns: points, and R2 within gene and tissue of the held-out."""
+    columns = {"n_components": [point.n_components for point in scores.points]}
+    for name in Strengths._fields:
+        columns[f"{name}_alpha"] = [getattr(point.strengths, name) for point in scores.points]
+    for name, errors in (("score", scores.without), ("polygenic_score", scores.polygenic)):
+        columns[name] = 1 - errors.sum(axis=1) / max(scores.variation, 1e-300)
+    return {name: np.asarray(values) for name, values in columns.items()}
+
+
+def _best(scores: PathScores) -> Choice:
+    """Return the `Choice` of the smallest error, unless a simpler one is as good.
+
+    Simpler are the first point without and with polygenic term, in this order.
+    """
+    errors = np.concatenate([scores.without, scores.polygenic])
+    n_points = len(scores.points)
+    best = int(np.nanargmin(errors.sum(axis=1)))
+    for place in (0, n_points):
+        gain = errors[place] - errors[best]
+        noise = np.sqrt(gain.size) * gain.std()
+        if gain.sum() <= STANDARD_ERRORS * noise:  # not if NaN, a kind that was not judged
+            best = place
+            break
+    return Choice(*scores.points[best % n_points], best >= n_points, scores)

@@ -1,0 +1,120 @@
+"""What "auto" stands for: never below the cis part, few factors where few act, none without."""
+
+import numpy as np
+import pytest
+from scipy.linalg import svdvals
+
+from skgenetics import MILAGERegressor
+from skgenetics.datasets import make_expression_tensor, make_genotypes
+from skgenetics.expression.trans._design import make_design
+from skgenetics.expression.trans._kernel import CenteredGenotypes, genotype_kernel
+from skgenetics.expression.trans._objective import Penalties, TransProblem
+from skgenetics.expression.trans._path import FallingPath, spectrum
+from skgenetics.expression.trans._solvers import SOLVERS
+from skgenetics.expression.trans._targets import compress, make_targets
+from tests.expression.models import FIXED
+
+
+def settings(made, **options):
+    return {
+        "cis_windows": made.cis_windows, "n_variants": made.data.shape[1], "cis_alpha": 0.15,
+        "random_state": 0,
+    } | options  # fmt: skip
+
+
+@pytest.mark.parametrize("trans_h2", [0.02, 0.1])
+def test_the_default_is_not_below_its_own_cis_part(trans_h2):
+    """100 people, weak trans effects: 40 factors of fixed strengths halved the R2."""
+    X = make_genotypes(300, 400, random_state=1).data
+    made = make_expression_tensor(
+        X, n_genes=40, n_tissues=2, n_components=2, trans_h2=trans_h2, random_state=1
+    )
+    old, new = slice(0, 100), slice(100, None)
+    scores = []
+    for options in ({"n_components": 0, "polygenic": False}, {}):
+        fitted = MILAGERegressor(**settings(made, **options)).fit(X[old], made.target[old])
+        scores.append(fitted.score(X[new], made.target[new]))
+    cis, default = scores
+    assert default > cis - 0.003
+    assert default > cis + 0.02 or trans_h2 < 0.1
+
+
+def test_without_genetics_nothing_is_chosen():
+    rng = np.random.default_rng(0)
+    X, chosen = make_genotypes(60, 100, random_state=0).data, []
+    for _ in range(6):
+        fitted = MILAGERegressor(random_state=0).fit(X, rng.normal(size=(60, 12, 2)))
+        chosen.append(fitted.n_components_ > 0 or hasattr(fitted, "polygenic_coef_"))
+    assert sum(chosen) <= 2  # the gain must exceed its standard error
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        pytest.param({"trans_model": "sigmoid"}, marks=pytest.mark.slow),
+        {"trans_model": "tensor"},
+        pytest.param({"variant_penalty": "l1"}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_factors_are_found_where_they_act(made, options):
+    X, y = made.data, made.target
+    new, old = slice(0, 120), slice(120, None)
+    fitted = MILAGERegressor(**settings(made, tol=1e-4, **options)).fit(X[old], y[old])
+    cis = MILAGERegressor(**settings(made, n_components=0, polygenic=False)).fit(X[old], y[old])
+    assert fitted.score(X[new], y[new]) > cis.score(X[new], y[new]) + 0.03
+    path = fitted.strength_path_
+    assert path["n_components"][0] == 0
+    assert {len(column) for column in path.values()} == {len(path["score"])}
+    best = np.nanmax([path["score"], path["polygenic_score"]], axis=0)
+    place = path["n_components"] == fitted.n_components_
+    assert best[place].max() == best.max() > path["score"][0] + 0.02
+
+
+def test_factors_that_were_asked_for_and_are_not_left_warn(made):
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(120, 10, 2))
+    with pytest.warns(UserWarning, match="n_components=3, but no factor is left: held-out"):
+        fitted = MILAGERegressor(3, random_state=0).fit(made.data[:120], noise)
+    assert fitted.n_components_ == 0
+    zeroed = FIXED | {"variant_penalty": "l1", "variant_alpha": 10.0}
+    with pytest.warns(UserWarning, match="no factor is left: the penalties leave no effect"):
+        MILAGERegressor(3, **zeroed).fit(made.data, made.target)
+
+
+def test_what_is_given_is_kept(made):
+    options = {"variant_alpha": 2e-3, "polygenic": True}
+    fitted = MILAGERegressor(2, **settings(made, **options)).fit(made.data, made.target)
+    assert fitted.variant_alpha_ == 2e-3
+    assert fitted.n_components_ <= 2
+    assert hasattr(fitted, "polygenic_coef_")
+    assert np.isnan(fitted.strength_path_["score"]).all()  # only judged with the polygenic term
+    fixed = MILAGERegressor(2, **settings(made, **FIXED)).fit(made.data, made.target)
+    assert not hasattr(fixed, "strength_path_")
+    assert fixed.n_components_ == 2
+
+
+@pytest.mark.parametrize("pattern", ["none", "samples", "cells"])
+def test_factors_join_below_the_largest_singular_value(tensor, pattern):
+    X, y = tensor(pattern=pattern)
+    weight = np.ones(len(X))
+    kernel, scale = genotype_kernel(X, weight)
+    targets = compress(make_targets(y, weight, np, "cpu"))
+    design = make_design(CenteredGenotypes(X, scale), kernel, "l2", "linear")
+    problem = TransProblem(targets, design, Penalties(0.0, 0.0), "linear")
+    found = spectrum(problem)
+    Z = (X - X.mean(axis=0)) / np.sqrt(scale.size)
+    centered = np.nan_to_num(y - np.nanmean(y, axis=0))
+    products = np.concatenate([Z.T @ centered[:, :, k] for k in range(y.shape[2])], axis=1)
+    n_cells = (~np.isnan(y)).sum()
+    expected = np.sqrt(y.shape[1] * y.shape[2]) * svdvals(products) / n_cells
+    np.testing.assert_allclose(found.strengths[:5], expected[:5])
+    for share, leaves in ((1.02, False), (0.95, True)):
+        strength = share * expected[0]
+        path = FallingPath(problem, found, SOLVERS["varpro"], 1.0)
+        params = path.move(Penalties(strength, strength), 1)
+        for _ in range(20):
+            params = path.move(Penalties(strength, strength), 1)
+        size = np.linalg.norm(design.matrix @ params["coef"])
+        assert (size > 1e-2) == leaves
