@@ -292,7 +292,10 @@ def test_names_that_x_lacks_altogether_warn(made):
     frame = pd.DataFrame(made.data, columns=[f"rs{i}" for i in range(300)])
     names = [[f"chr1:{i}"] for i in range(20)]
     wrong = model(made).set_params(cis_windows=names, n_variants=None)
-    with pytest.warns(UserWarning, match="like 'rs0', in cis_windows like 'chr1:0'"):
+    with pytest.warns(UserWarning, match="20 of 20 genes have no variant.*'rs0', theirs.*'chr1:0'"):
+        wrong.fit(frame, made.target)
+    wrong.set_params(cis_windows=[["rs0"]] * 19 + [["rs290:A"]])
+    with pytest.warns(UserWarning, match="1 of 20 genes have no variant"):
         wrong.fit(frame, made.target)
 
 

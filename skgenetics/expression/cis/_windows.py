@@ -6,25 +6,33 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from skgenetics.io import unify_chromosomes
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._parameters import check_number
+from skgenetics.utils._parameters import check_number, check_option
 
 Columns: TypeAlias = slice | np.ndarray  # of X: a run of them, or integers
+MINUS = ("-", "-1")  # strands
 
 
-def cis_windows_from_positions(genes: Any, variants: Any, window: int = 1_000_000) -> np.ndarray:
+def cis_windows_from_positions(
+    genes: Any, variants: Any, window: int = 1_000_000, *, anchor: str = "tss"
+) -> np.ndarray:
     """Return the columns of X around each gene, for `cis_windows` of `MILAGERegressor`.
 
     Parameters
     ----------
     genes : mapping or data frame
         Columns "chromosome" and "start" (base pairs), one entry per gene, as in
-        `load_geuvadis().genes`.
+        `load_geuvadis().genes` or `read_expression(...).genes`. With columns "end" and "strand" a
+        gene on strand "-" starts at its end. Without "end", "start" is where transcription starts.
     variants : mapping or data frame
-        Columns "chromosome" and "base_pair_location", one entry per column of X; each chromosome
-        in one run, by rising position.
+        Columns "chromosome" and "base_pair_location" (or "position"), one entry per column of X;
+        each chromosome in one run, by rising position.
     window : int, default=1_000_000
-        Base pairs on either side of the gene's start, ends included.
+        Base pairs on either side of the anchor, ends included.
+    anchor : {"tss", "body"}, default="tss"
+        "tss": where transcription starts, which is the start of a gene, or its end on strand "-".
+        "body": from the start of the gene to its end.
 
     Returns
     -------
@@ -34,12 +42,17 @@ def cis_windows_from_positions(genes: Any, variants: Any, window: int = 1_000_00
     Raises
     ------
     ValueError
-        If variants are not in order, or a position is missing.
+        If variants are not in order, or a column or a position is missing.
 
     Warns
     -----
     UserWarning
-        If no gene is on a chromosome that variants have, as when names differ ("chr1" and "1").
+        If genes have no variant: how many, and which of their chromosomes the variants lack.
+
+    Notes
+    -----
+    Names of chromosomes are compared as :func:`skgenetics.io.read_sumstats` writes them: "chr1",
+    "01" and 1 are one, as are 23 and X.
 
     Examples
     --------
@@ -51,44 +64,99 @@ def cis_windows_from_positions(genes: Any, variants: Any, window: int = 1_000_00
            [2, 3]])
     """
     check_number(window, "window", integer=True, low=0, closed="left")
-    chromosome = np.asarray(variants["chromosome"]).astype(str)
-    position = _positions(variants["base_pair_location"], "variants", "base_pair_location")
+    check_option(anchor, "anchor", ("tss", "body"))
+    runs = _runs_of_chromosomes(variants)
+    first, last = _anchors(genes, anchor)
+    chromosome = np.array(unify_chromosomes(_column(genes, "genes", "chromosome")), dtype=str)
+    if chromosome.shape != first.shape:
+        raise ValueError(f"genes has {chromosome.size} chromosomes and {first.size} positions.")
+    windows = np.zeros((first.size, 2), dtype=np.int64)
+    for name, (start, places) in runs.items():
+        on_it = chromosome == name
+        before = np.searchsorted(places, first[on_it] - window, side="left")
+        after = np.searchsorted(places, last[on_it] + window, side="right")
+        windows[on_it] = start + np.column_stack([before, after])
+    _warn_of_empty(windows, chromosome, list(runs))
+    return windows
+
+
+def _column(table, name, *columns):
+    """Return the first column that a table has, as a list."""
+    for column in columns:
+        if column in table:
+            return np.asarray(table[column]).tolist()
+    raise ValueError(f"{name} has no column {columns[0]!r}; it has {list(table)}.")
+
+
+def _runs_of_chromosomes(variants):
+    """Return {chromosome: (its first column of X, its positions)}."""
+    chromosome = np.array(unify_chromosomes(_column(variants, "variants", "chromosome")), dtype=str)
+    location = _column(variants, "variants", "base_pair_location", "position")
+    position = _positions(location, "variants", "base_pair_location")
+    if chromosome.shape != position.shape:
+        raise ValueError(
+            f"variants has {chromosome.size} chromosomes and {position.size} positions."
+        )
     starts = np.flatnonzero(np.append(True, chromosome[1:] != chromosome[:-1]))
-    if len(set(chromosome[starts])) < len(starts):
+    starts = starts[: chromosome.size]
+    if len(set(chromosome[starts].tolist())) < len(starts):
         raise ValueError(
             "variants must hold each chromosome in one run; sort X and variants by chromosome and "
             "position."
         )
-    stops = np.append(starts[1:], len(chromosome))
-    windows = np.zeros((len(genes["start"]), 2), dtype=np.int64)
-    gene_chromosome = np.asarray(genes["chromosome"]).astype(str)
-    gene_start = _positions(genes["start"], "genes", "start")
-    if gene_start.size and not np.isin(gene_chromosome, chromosome).any():
-        warnings.warn(
-            "No gene is on a chromosome of the variants, so that every window is empty. Names in "
-            f"genes are like {str(gene_chromosome[0])!r}, in variants like {str(chromosome[0])!r}.",
-            UserWarning,
-            stacklevel=2,
-        )
-    for start, stop in zip(starts, stops):
-        places = position[start:stop]
-        if np.any(np.diff(places) < 0):
+    runs = {}
+    for start, stop in zip(starts, np.append(starts[1:], chromosome.size)):
+        if np.any(np.diff(position[start:stop]) < 0):
             raise ValueError(
                 f"positions of chromosome {chromosome[start]} in variants fall somewhere; sort X "
                 "and variants by chromosome and position."
             )
-        on_it = gene_chromosome == chromosome[start]
-        first = np.searchsorted(places, gene_start[on_it] - window, side="left")
-        after = np.searchsorted(places, gene_start[on_it] + window, side="right")
-        windows[on_it] = start + np.column_stack([first, after])
-    return windows
+        runs[str(chromosome[start])] = int(start), position[start:stop]
+    return runs
+
+
+def _anchors(genes, anchor):
+    """Return the first and the last base pair (n_genes,) that a window is about."""
+    start = _positions(_column(genes, "genes", "start"), "genes", "start")
+    stranded = "strand" in genes and "end" in genes
+    strand = np.asarray(genes["strand"]).tolist() if stranded else []
+    reverse = np.array(
+        [str(value) in MINUS for value in strand] or np.zeros(start.size), dtype=bool
+    )
+    if anchor == "tss" and not reverse.any():
+        return start, start
+    used = reverse if anchor == "tss" else np.ones(start.size, dtype=bool)
+    end = start.copy()
+    values = np.asarray(_column(genes, "genes", "end"), dtype=object)[used].tolist()
+    end[used] = _positions(values, "genes on strand '-'" if anchor == "tss" else "genes", "end")
+    if np.any(end < start):
+        gene = int(np.flatnonzero(end < start)[0])
+        raise ValueError(
+            f"The end of gene {gene}, {end[gene]}, is before its start, {start[gene]}."
+        )
+    return (np.where(reverse, end, start),) * 2 if anchor == "tss" else (start, end)
+
+
+def _warn_of_empty(windows, chromosome, known):
+    """Warn of genes without a variant."""
+    empty = windows[:, 0] == windows[:, 1]
+    if not empty.any():
+        return
+    lacking = sorted(set(chromosome[empty].tolist()) - set(known))
+    where = f" The variants lack their chromosome(s) {', '.join(lacking[:5])}." if lacking else ""
+    warnings.warn(
+        f"{empty.sum()} of {empty.size} genes have no variant in their window.{where}",
+        UserWarning,
+        stacklevel=3,
+    )
 
 
 def _positions(values: Any, table: str, column: str) -> np.ndarray:
     """Return base pairs as integers, or raise if one is missing."""
     values = np.asarray(values)
     if values.dtype.kind not in "iu":
-        values = values.astype(float)
+        missing = [value is None or str(value) in ("<NA>", "nan") for value in values.tolist()]
+        values = np.where(missing, np.nan, values).astype(float)
         (bad,) = np.nonzero(~np.isfinite(values))
         if bad.size:
             raise ValueError(
@@ -137,7 +205,8 @@ class ColumnNames:
         if self.names is None:
             raise ValueError(
                 f"{parameter} holds names of variants, but X has no column names. Pass a data "
-                "frame, or integers with n_variants."
+                "frame, or integers with n_variants. In a pipeline, steps such as GenotypeImputer "
+                "keep the names after pipeline.set_output(transform='pandas')."
             )
         places = {name: place for place, name in enumerate(self.names)}
         return np.array([places[v] for v in names.tolist() if v in places], dtype=np.int64)
@@ -178,20 +247,23 @@ def resolve_windows(cis_windows: Any, n_genes: int, columns: ColumnNames) -> lis
     if first is None:
         return [slice(0, 0)] * n_genes
     if isinstance(first[0], str):
-        return _named_windows(cis_windows, first[0], columns)
+        return _named_windows(cis_windows, columns)
     return _numbered_windows(cis_windows, n_genes, columns)
 
 
-def _named_windows(cis_windows, example, columns):
-    """Return the columns of X of each gene from lists of names, of which one is `example`."""
+def _named_windows(cis_windows, columns):
+    """Return the columns of X of each gene from lists of names."""
     windows = [
         columns.resolve(np.asarray(names, dtype=str), "cis_windows") for names in cis_windows
     ]
-    if not any(window.size for window in windows):
+    named = np.array([len(names) > 0 for names in cis_windows])
+    empty = named & np.array([window.size == 0 for window in windows])
+    if empty.any():
+        example = cis_windows[int(np.flatnonzero(empty)[0])][0]
         warnings.warn(
-            "None of the variants named in cis_windows is a column of X; there is no cis part. "
-            f"Names in X are like {str(columns.names[0])!r}, in cis_windows like "
-            f"{str(example)!r}.",
+            f"{empty.sum()} of {named.size} genes have no variant: none of their names in "
+            f"cis_windows is a column of X. Names in X are like {str(columns.names[0])!r}, theirs "
+            f"like {str(example)!r}.",
             UserWarning,
             stacklevel=7,
         )
