@@ -1,7 +1,11 @@
 """Expression across tissues: cis and trans genetics."""
 
 from skgenetics.expression._enrichment import gene_set_enrichment, gene_set_overlap
-from skgenetics.expression._factors import factor_loadings, factor_summary
+from skgenetics.expression._factors import (
+    factor_loadings,
+    factor_summary,
+    permuted_factor_loadings,
+)
 from skgenetics.expression._incomplete_pca import IncompletePCA
 from skgenetics.expression._milage import MILAGERegressor
 from skgenetics.expression._tissues import tissue_clustering
@@ -15,5 +19,6 @@ __all__ = [
     "factor_summary",
     "gene_set_enrichment",
     "gene_set_overlap",
+    "permuted_factor_loadings",
     "tissue_clustering",
 ]

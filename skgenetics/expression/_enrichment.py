@@ -11,7 +11,9 @@ from skgenetics.utils._arrays import slices, to_numpy
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import ArrayLike
 
-CHUNK_CELLS = 2**22  # shuffled places held at once
+CHUNK_CELLS = 2**22  # drawn places held at once
+DRAWS_PER_SET = 40  # so that the smallest possible p, over all sets, is half of .05
+ENOUGH = 10  # random sets as extreme as any of their size, which tell its p well
 ROUNDING = 1e-12  # an ES equal up to rounding counts as reached
 
 
@@ -23,6 +25,13 @@ class TestedSets(NamedTuple):
     members: list[np.ndarray]  # per set: places of its genes among the scores
 
 
+class NullScores(NamedTuple):
+    """Enrichment scores of a set without any enrichment, each sorted."""
+
+    positive: np.ndarray  # (B,)
+    negative: np.ndarray  # (B,)
+
+
 def gene_set_overlap(
     scores: ArrayLike,
     gene_names: Sequence[str],
@@ -30,25 +39,27 @@ def gene_set_overlap(
     *,
     n_top: int = 200,
 ) -> Bunch:
-    """Test whether the top genes of a factor overlap with sets of genes.
+    """Test whether the genes at either end of a factor's effects overlap with sets of genes.
 
     Parameters
     ----------
     scores : array-like of shape (n_genes,)
-        Effects of a factor on the genes; the largest in absolute value are its top genes.
+        Effects of a factor on the genes, with their signs.
     gene_names : sequence of str of shape (n_genes,)
         All genes tested: the background.
     gene_sets : dict of str to iterable of str
         Names of the genes of each set. Genes that are not in `gene_names` are left out.
     n_top : int, default=200
-        Number of top genes, at most all.
+        Number of genes at each end, at most all.
 
     Returns
     -------
     table : Bunch
         Columns of one entry per set, for ``pandas.DataFrame(table)``: `gene_set`, `size` (genes of
-        the set in the background), `overlap`, `expected` (of as many random genes), `p_value`
-        (hypergeometric, of so many or more) and `q_value` (Benjamini-Hochberg).
+        the set in the background), `expected` (overlap of as many random genes) and, for the
+        largest and the smallest scores, `overlap_positive`, `overlap_negative`, `p_positive`,
+        `p_negative` (hypergeometric, of so many or more), `q_positive` and `q_negative`
+        (Benjamini-Hochberg).
 
     Raises
     ------
@@ -63,19 +74,19 @@ def gene_set_overlap(
     scores, names, members = _check_sets(scores, gene_names, gene_sets, min_size=1)
     check_number(n_top, "n_top", integer=True, low=1, closed="left")
     n_top = min(n_top, scores.size)
-    top = np.zeros(scores.size, dtype=bool)
-    top[np.argsort(-np.abs(scores), kind="stable")[:n_top]] = True
     size = np.array([genes.size for genes in members])
-    overlap = np.array([int(top[genes].sum()) for genes in members])
-    p_value = hypergeom.sf(overlap - 1, scores.size, size, n_top)
-    return Bunch(
-        gene_set=names,
-        size=size,
-        overlap=overlap,
-        expected=n_top * size / scores.size,
-        p_value=p_value,
-        q_value=false_discovery_control(p_value),
-    )
+    table = Bunch(gene_set=names, size=size, expected=n_top * size / scores.size)
+    for end, order in (
+        ("positive", np.argsort(-scores, kind="stable")),
+        ("negative", np.argsort(scores, kind="stable")),
+    ):
+        top = np.zeros(scores.size, dtype=bool)
+        top[order[:n_top]] = True
+        overlap = np.array([int(top[genes].sum()) for genes in members])
+        p_value = hypergeom.sf(overlap - 1, scores.size, size, n_top)
+        table[f"overlap_{end}"], table[f"p_{end}"] = overlap, p_value
+        table[f"q_{end}"] = false_discovery_control(p_value)
+    return table
 
 
 def gene_set_enrichment(
@@ -83,6 +94,7 @@ def gene_set_enrichment(
     gene_names: Sequence[str],
     gene_sets: Mapping[str, Iterable[str]],
     *,
+    null_scores: ArrayLike | None = None,
     n_permutations: int = 1000,
     min_size: int = 15,
     weight: float = 1.0,
@@ -92,9 +104,8 @@ def gene_set_enrichment(
 
     Genes are ranked by falling effect. Down the ranking a running sum rises by the share of each
     gene of the set in the set's total absolute effect, and falls by an equal amount at every other
-    gene. Its largest value is the positive, its smallest the negative enrichment score (ES). The
-    null distribution shuffles the genes' labels and takes the extreme ES over all sets, so that p
-    values are corrected for the number of sets.
+    gene. Its largest value is the positive, its smallest the negative enrichment score (ES). A p
+    value compares it with the ES of random sets of as many genes.
 
     Parameters
     ----------
@@ -104,77 +115,124 @@ def gene_set_enrichment(
         Names of the genes.
     gene_sets : dict of str to iterable of str
         Names of the genes of each set. Genes that are not in `gene_names` are left out.
+    null_scores : array-like of shape (n_null, n_genes), optional
+        Scores that the genes would have without genetics, such as those of a factor in fits to
+        permuted people (:func:`~skgenetics.expression.permuted_factor_loadings`). They take the
+        place of random sets.
     n_permutations : int, default=1000
-        Number of shuffles.
+        Number of random sets of each size. Where hardly any has so large an ES, more are drawn, as
+        many as a q value of .05 over all sets may need.
     min_size : int, default=15
         Smaller sets are left out.
     weight : float, default=1.0
         Power of the absolute effects; 0 counts genes.
     random_state : None, int or RandomState, default=None
-        Of the shuffles.
+        Of the random sets.
 
     Returns
     -------
     table : Bunch
         Columns of one entry per set, for ``pandas.DataFrame(table)``: `gene_set`, `size`,
-        `es_positive`, `es_negative`, `p_positive`, `p_negative` (one more than the shuffles whose
-        extreme ES is as large, over one more than all shuffles), `q_positive` and `q_negative`
-        (Benjamini-Hochberg).
+        `es_positive`, `es_negative`, `nes_positive`, `nes_negative` (ES over the mean size of a
+        random set's), `p_positive`, `p_negative` (one more than the random sets whose ES is as
+        large, over one more than all), `q_positive` and `q_negative` (Benjamini-Hochberg).
 
     Raises
     ------
     ValueError
         If names repeat, lengths differ, scores are not finite, or no set is large enough.
 
+    Notes
+    -----
+    Random sets are a fair comparison only if genes are independent. Genes of a pathway are
+    expressed together, with or without genetics, so that a factor that follows any of this
+    co-expression is enriched for it. With `null_scores` a p value holds against that.
+
     References
     ----------
-    .. [1] Yang, Pe'er, Pe'er (MTGSEA), after Subramanian et al., PNAS 2005.
+    .. [1] Yang, Pe'er, Pe'er (MTGSEA), after Subramanian et al., PNAS 2005. The paper's p value,
+       from the largest ES over all sets, depends on the size of the smallest sets, whose ES are
+       largest; the null here is of the set's own size.
     """
     check_number(n_permutations, "n_permutations", integer=True, low=1, closed="left")
     check_number(min_size, "min_size", integer=True, low=1, closed="left")
     check_number(weight, "weight", low=0, closed="left")
     scores, names, members = _check_sets(scores, gene_names, gene_sets, min_size=min_size)
+    sizes, place = _ranking(scores, weight)
+    observed = np.array([_enrichment(place[genes][None, :], sizes)[:, 0] for genes in members])
+    if null_scores is None:
+        nulls = _nulls_by_size(observed, members, sizes, n_permutations, random_state)
+    else:
+        nulls = _nulls_of_scores(null_scores, members, weight, scores.size)
+    columns = {name: np.empty(len(members)) for name in ("nes", "p")}
+    table = Bunch(gene_set=names, size=np.array([genes.size for genes in members]))
+    for end, sign, es in (("positive", 1, observed[:, 0]), ("negative", -1, observed[:, 1])):
+        for place_of_set, null in enumerate(nulls):
+            values = np.abs(null.positive if sign > 0 else null.negative)
+            size = np.abs(es[place_of_set])
+            reached = int(np.sum(values >= size - ROUNDING))
+            columns["p"][place_of_set] = (1 + reached) / (1 + values.size)
+            columns["nes"][place_of_set] = sign * size / max(values.mean(), 1e-300)
+        table[f"es_{end}"], table[f"nes_{end}"] = es, columns["nes"].copy()
+        table[f"p_{end}"] = columns["p"].copy()
+        table[f"q_{end}"] = false_discovery_control(table[f"p_{end}"])
+    return table
+
+
+def _ranking(scores, weight):
+    """Return the sizes of scores by place in the ranking, and the place of each gene."""
     order = np.argsort(-scores, kind="stable")
-    sizes = np.abs(scores[order]) ** weight  # by place in the ranking
     place = np.empty(scores.size, dtype=np.int64)
     place[order] = np.arange(scores.size)
-    positive, negative = np.array(
-        [_enrichment(place[genes][None, :], sizes)[:, 0] for genes in members]
-    ).T
-    rng = check_random_state(random_state)
-    high, low = _null_extremes(members, sizes, n_permutations, rng)
-    reached = n_permutations - np.searchsorted(high, positive - ROUNDING)
-    below = np.searchsorted(low, negative + ROUNDING, side="right")
-    p_positive = (1 + reached) / (1 + n_permutations)
-    p_negative = (1 + below) / (1 + n_permutations)
-    return Bunch(
-        gene_set=names,
-        size=np.array([genes.size for genes in members]),
-        es_positive=positive,
-        es_negative=negative,
-        p_positive=p_positive,
-        p_negative=p_negative,
-        q_positive=false_discovery_control(p_positive),
-        q_negative=false_discovery_control(p_negative),
-    )
+    return np.abs(scores[order]) ** weight, place
 
 
-def _null_extremes(members, sizes, n_permutations, rng):
-    """Return the largest and the smallest ES over all sets of each shuffle (B,), sorted."""
-    n = sizes.size
-    high, low = np.zeros(n_permutations), np.zeros(n_permutations)
-    pool = np.unique(np.concatenate(members))  # no other gene needs a shuffled place
-    columns = [np.searchsorted(pool, genes) for genes in members]
-    shuffle = np.random.default_rng(rng.randint(2**31, size=4))
-    for rows in slices(n_permutations, CHUNK_CELLS // pool.size):
-        places = np.empty((rows.stop - rows.start, pool.size), dtype=np.int32)
+def _nulls_by_size(observed, members, sizes, n_permutations, random_state):
+    """Return the `NullScores` of random sets as large as each set, which sets of a size share."""
+    shuffle = np.random.default_rng(check_random_state(random_state).randint(2**31, size=4))
+    of_size: dict[int, NullScores] = {}
+    most = max(n_permutations, DRAWS_PER_SET * len(members))
+    size_of = np.array([genes.size for genes in members])
+    for m in np.unique(size_of).tolist():
+        high, low = observed[size_of == m, 0].max(), observed[size_of == m, 1].min()
+        draws = _random_sets(m, sizes, n_permutations, shuffle)
+        while draws.shape[1] < most:
+            exceeding = min(np.sum(draws[0] >= high), np.sum(draws[1] <= low))
+            if exceeding >= ENOUGH:
+                break
+            more = min(3 * draws.shape[1], most - draws.shape[1])
+            draws = np.hstack([draws, _random_sets(m, sizes, more, shuffle)])
+        of_size[m] = NullScores(*draws)
+    return [of_size[m] for m in size_of.tolist()]
+
+
+def _random_sets(m, sizes, n_sets, shuffle):
+    """Return the ES (2, n_sets) of random sets of m genes."""
+    scores = np.empty((2, n_sets))
+    for rows in slices(n_sets, CHUNK_CELLS // m):
+        places = np.empty((rows.stop - rows.start, m), dtype=np.int32)
         for drawn in places:
-            drawn[:] = shuffle.choice(n, pool.size, replace=False)
-        for of_set in columns:
-            positive, negative = _enrichment(places[:, of_set], sizes)
-            high[rows] = np.maximum(high[rows], positive)
-            low[rows] = np.minimum(low[rows], negative)
-    return np.sort(high), np.sort(low)
+            drawn[:] = shuffle.choice(sizes.size, m, replace=False, shuffle=False)
+        scores[:, rows] = _enrichment(places, sizes)
+    return scores
+
+
+def _nulls_of_scores(null_scores, members, weight, n_genes):
+    """Return the `NullScores` of each set under scores (n_null, n_genes) without genetics."""
+    null_scores = to_numpy(null_scores).astype(np.float64)
+    if null_scores.ndim != 2 or null_scores.shape[1] != n_genes or not len(null_scores):
+        raise ValueError(
+            f"null_scores must have shape (n_null, {n_genes}), a column per gene; got "
+            f"{null_scores.shape}."
+        )
+    if not np.isfinite(null_scores).all():
+        raise ValueError("null_scores holds NaN or infinity.")
+    values = np.empty((len(members), 2, len(null_scores)))
+    for b, scores in enumerate(null_scores):
+        sizes, place = _ranking(scores, weight)
+        for s, genes in enumerate(members):
+            values[s, :, b] = _enrichment(place[genes][None, :], sizes)[:, 0]
+    return [NullScores(*of_set) for of_set in values]
 
 
 def _enrichment(places, sizes):

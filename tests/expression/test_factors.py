@@ -1,9 +1,16 @@
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
+from sklearn.base import clone
 
 from skgenetics import MILAGERegressor
-from skgenetics.expression import factor_loadings, factor_summary, tissue_clustering
+from skgenetics.expression import (
+    factor_loadings,
+    factor_summary,
+    permuted_factor_loadings,
+    tissue_clustering,
+)
+from tests.expression.models import FIXED
 
 
 @pytest.fixture(scope="module")
@@ -49,9 +56,23 @@ def test_summary_finds_tissues_genes_and_variants(fitted):
     assert set(summary.top_tissues[first, :3]) == {0, 1, 2}
     assert set(summary.top_tissues[second, :2]) == {3, 4}
     assert np.mean(summary.top_genes[first] < 15) > 0.8
-    np.testing.assert_array_equal(np.diag(summary.gene_overlap), 12)
-    shared = set(summary.top_genes[0]) & set(summary.top_genes[1])
-    assert summary.gene_overlap[0, 1] == len(shared)
-    assert summary.gene_overlap_p_value[0, 0] < 1e-6
-    assert summary.gene_overlap_p_value[0, 1] > 0.1
-    np.testing.assert_allclose(summary.mean_loading, factor_loadings(fitted).mean(axis=2))
+    effects = factor_loadings(fitted).mean(axis=0)
+    up = [set(np.argsort(-row, kind="stable")[:12]) for row in effects]
+    down = [set(np.argsort(row, kind="stable")[:12]) for row in effects]
+    assert summary.gene_overlap.shape == (2, 2, 2, 2)
+    for a, first_end in enumerate((up, down)):
+        for b, second_end in enumerate((up, down)):
+            shared = len(first_end[0] & second_end[1])
+            assert summary.gene_overlap[a, b, 0, 1] == shared
+    assert (
+        summary.gene_overlap_p_value[0, 0, 0, 0] < 1e-6 < summary.gene_overlap_p_value[0, 1, 0, 0]
+    )
+
+
+def test_loadings_of_permuted_people_are_refits(tensor):
+    X, y = tensor(n=60)
+    model = MILAGERegressor(2, **FIXED).fit(X, y)
+    null = permuted_factor_loadings(model, X, y, n_permutations=2, random_state=0)
+    assert null.shape == (2, *factor_loadings(model).shape)
+    order = np.random.RandomState(0).permutation(len(y))
+    np.testing.assert_allclose(null[0], factor_loadings(clone(model).fit(X, y[order])))

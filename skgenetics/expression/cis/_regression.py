@@ -89,21 +89,35 @@ def fit_path(
 
 
 def _ridge_path(gene, x_mean, y_mean, alphas):
-    """Yield the ridge effects (p, K) at each of `alphas`, from one decomposition per tissue."""
+    """Yield the ridge effects (p, K) at each of `alphas`, from one decomposition per tissue.
+
+    Of the smaller Gram matrix: its eigenvalues are found where those of the singular value
+    decomposition of variants in strong LD may not be.
+    """
     X, y, W = gene
     parts = []
     for k in range(W.shape[1]):
-        root = np.sqrt(W[:, k])
-        centered = root * (X - x_mean[:, k, None])
-        left, values, right = np.linalg.svd(centered, full_matrices=False)
-        parts.append((left, values, right @ (root * (y[:, k] - y_mean[k]))))
+        rows = W[:, k] > 0
+        root = np.sqrt(W[rows, k])
+        centered = root * (X[:, rows] - x_mean[:, k, None])  # (p, n)
+        target = root * (y[rows, k] - y_mean[k])
+        by_variant = len(centered) <= rows.sum()
+        gram = centered @ centered.T if by_variant else centered.T @ centered
+        values, vectors = np.linalg.eigh(gram)
+        values = np.clip(values, 0.0, None)
+        right = centered @ target if by_variant else target
+        left = vectors if by_variant else centered @ vectors
+        parts.append((left, values, vectors.T @ right))
     for alpha in alphas:
         yield np.column_stack(
-            [
-                left @ (values / np.maximum(values**2 + gene.n * alpha, 1e-300) * rotated)
-                for left, values, rotated in parts
-            ]
+            [left @ (rotated * _inverse(values, gene.n * alpha)) for left, values, rotated in parts]
         )
+
+
+def _inverse(values, ridge):
+    """Return 1 / (values + ridge), and 0 where values and ridge are 0 up to rounding."""
+    floor = 1e-12 * max(values.max(initial=0.0), 1e-300)
+    return np.where(values + ridge > floor, 1 / np.maximum(values + ridge, floor), 0.0)
 
 
 def _descent_path(gene, design, y_mean, alphas, grouped, tol):
