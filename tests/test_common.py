@@ -52,8 +52,17 @@ ESTIMATORS = [
 ]
 
 
+def expected_failures(estimator):
+    """Return the checks that an estimator fails, and why."""
+    if isinstance(estimator, MILAGERegressor) and estimator.n_components == "auto":
+        check = "check_sample_weight_equivalence_on_dense_data"
+        return {check: "folds hold out individuals, and copies of one may be in several"}
+    return {}
+
+
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@parametrize_with_checks(ESTIMATORS)
+@pytest.mark.filterwarnings("ignore:n_components=1, but no factor is left")
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_estimator(estimator, check):
     check(estimator)
 

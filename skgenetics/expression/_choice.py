@@ -282,7 +282,7 @@ class Judge:
     def visit(self, point: Point, paths: list[Any]) -> bool:
         """Judge a point that paths move to, and return whether it is the best so far."""
         penalties = penalties_of(self.model, point.strengths)
-        fits = [None] * len(self.folds)
+        fits: list[TransFit | None] = [None] * len(self.folds)
         if point.n_components:
             moved = [path.move(penalties, point.n_components) for path in paths]
             fits = [fold.fit_of(params, penalties) for fold, params in zip(self.folds, moved)]

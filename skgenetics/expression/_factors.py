@@ -77,8 +77,6 @@ def permuted_factor_loadings(
     )  # fmt: skip
     if hasattr(model, "tissue_alpha_"):
         again.set_params(tissue_alpha=model.tissue_alpha_)
-    if model.cis_windows is not None:
-        again.set_params(cis_alpha=model.cis_alpha_)
     y = np.asarray(y) if not hasattr(y, "dtype") else y
     loadings = []
     for _ in range(n_permutations):

@@ -83,9 +83,11 @@ class MILAGERegressor(
         Another X raises.
     cis_penalty : {"group_lasso", "lasso", "ridge"}, default="group_lasso"
         "group_lasso" selects a variant for all tissues of a gene or for none.
-    cis_alpha : None or float, default=None
+    cis_alpha : "per_gene", None or float, default="per_gene"
         Strength, as `alpha` of :class:`sklearn.linear_model.MultiTaskLasso` on standardized
         expression. None: one strength for all genes, from 5-fold cross-validation by individual.
+        "per_gene": from the same folds one for each gene that tells its own, and that of None for
+        all other genes.
     cis_impute : {None, "mean"}, default=None
         "mean" fills missing cells by the gene's mean before the cis stage, as the paper did, which
         shrinks every intercept. None: observed cells only.
@@ -145,8 +147,8 @@ class MILAGERegressor(
         Gene j has the columns ``cis_indptr_[j]:cis_indptr_[j + 1]`` of the two above.
     cis_intercept_ : array of shape (n_tissues, n_genes)
         Intercepts of the cis stage alone.
-    cis_alpha_ : float
-        Strength used; 0 without a cis part.
+    cis_alpha_ : float or array of shape (n_genes,)
+        Strength used, or that of each gene; 0 without a cis part.
     dual_coef_ : array of shape (n_individuals, n_components_) or None
         Scores of factors are the genotypes' kernel with the training individuals times this. None
         with ``variant_penalty="l1"``.
@@ -161,9 +163,9 @@ class MILAGERegressor(
     factors_ : array of shape (n_individuals, n_components_)
         Factors of the training individuals.
     polygenic_coef_ : array of shape (n_tissues, n_individuals, n_genes)
-        Dual coefficients; only with `polygenic`.
+        Dual coefficients; only with the polygenic term.
     polygenic_share_ : array of shape (n_tissues, n_genes)
-        Heritable share of the residual that was chosen; only with `polygenic`.
+        Heritable share of the residual that was chosen; only with the polygenic term.
     intercept_ : array of shape (n_tissues, n_genes)
         Intercepts of the whole, in standardized expression.
     expression_mean_, expression_scale_ : arrays of shape (n_genes,)
@@ -182,6 +184,13 @@ class MILAGERegressor(
     loss_curve_ : list of float
         Objective of the trans stage after each iteration. A refit may raise it, because it changes
         the targets.
+    variant_alpha_, loading_alpha_, tissue_alpha_ : float
+        Strengths used; the last only for "tensor".
+    strength_path_ : dict of str to ndarray
+        Columns `n_components`, `variant_alpha`, `loading_alpha`, `tissue_alpha`, `score` and
+        `polygenic_score`: R2 within gene and tissue of the held-out at each point visited, in
+        standardized expression, without and with the polygenic term; NaN where it was not asked.
+        Only if something was "auto".
     n_components_ : int
         Number of factors, at most one less than individuals and the number of genes x tissues.
     n_effective_components_ : int
@@ -192,6 +201,15 @@ class MILAGERegressor(
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X has columns with names.
+
+    Notes
+    -----
+    "auto" is chosen in 5 folds of the individuals, or 3 if they are 200 or more, each with its own
+    cis part. Where the product of two L2 strengths alone matters, the path falls from the one
+    that leaves no factor, for each of 1, 2, 4, ... factors, each point started at the one before.
+    With L1 and in "tensor" it rises from the staged start. No factors, and no polygenic term, are
+    among the choices, and are kept unless another is better by a standard error between
+    individuals. Parameters that are given are kept. `GridSearchCV` over any of them works as well.
 
     References
     ----------
@@ -205,7 +223,7 @@ class MILAGERegressor(
     >>> from skgenetics.datasets import make_expression_tensor, make_genotypes
     >>> X = make_genotypes(200, 300, random_state=0).data
     >>> made = make_expression_tensor(X, n_genes=8, n_tissues=3, random_state=0)
-    >>> model = MILAGERegressor(n_components=2, cis_windows=made.cis_windows, n_variants=300)
+    >>> model = MILAGERegressor(cis_windows=made.cis_windows, n_variants=300, random_state=0)
     >>> model.fit(X, made.target).predict(X).shape
     (200, 8, 3)
     """
@@ -216,7 +234,7 @@ class MILAGERegressor(
         "cis_windows": [None, Anything("two integers or a list of variant names for each gene")],
         "n_variants": [None, Integer(low=1)],
         "cis_penalty": [Option("group_lasso", "lasso", "ridge")],
-        "cis_alpha": [None, NOT_NEGATIVE],
+        "cis_alpha": [None, Option("per_gene"), NOT_NEGATIVE],
         "cis_impute": [None, Option("mean")],
         "variant_alpha": [AUTO, NOT_NEGATIVE],
         "loading_alpha": [AUTO, NOT_NEGATIVE],
@@ -246,7 +264,7 @@ class MILAGERegressor(
         cis_windows: Any = None,
         n_variants: int | None = None,
         cis_penalty: str = "group_lasso",
-        cis_alpha: float | None = None,
+        cis_alpha: float | str | None = "per_gene",
         cis_impute: str | None = None,
         variant_alpha: float | str = "auto",
         loading_alpha: float | str = "auto",

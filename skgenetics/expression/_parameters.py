@@ -93,8 +93,9 @@ def strengths_at(model: Any, value: float) -> Strengths:
     value : float
         If the product of the first two alone matters, its root; else what multiplies `USUAL`.
     """
-    given = (model.variant_alpha, model.loading_alpha, model.tissue_alpha)
-    given = [None if isinstance(alpha, str) else float(alpha) for alpha in given]
+    value = float(value)
+    parameters = (model.variant_alpha, model.loading_alpha, model.tissue_alpha)
+    given = [None if isinstance(alpha, str) else float(alpha) for alpha in parameters]
     scaled = [usual * value if alpha is None else alpha for alpha, usual in zip(given, USUAL)]
     if not is_nuclear(model):
         return Strengths(*scaled)

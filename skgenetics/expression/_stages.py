@@ -213,13 +213,13 @@ def fitted_attributes(fit: TransFit, effects: CisEffects, placement: Placement) 
     arrays = {name: fit.layers[key] for name, key in LAYERS.items() if key in fit.layers}
     n_effective = int(xp.sum(xp.astype(_has_effects(fit.factors, arrays), xp.int64)))
     arrays |= {"dual_coef_": fit.dual_coef, "factors_": fit.factors}
-    intercept = placement.put(effects.intercept)
+    intercept, alpha = placement.put(effects.intercept), effects.alpha
     return {
         "cis_coef_": placement.put(effects.coef),
         "cis_variants_": placement.put(effects.variants, xp.int64),
         "cis_indptr_": placement.put(effects.indptr, xp.int64),
         "cis_intercept_": intercept,
-        "cis_alpha_": effects.alpha,
+        "cis_alpha_": placement.put(alpha) if isinstance(alpha, np.ndarray) else float(alpha),
         **{n: None if v is None else xp.astype(v, dtype, copy=False) for n, v in arrays.items()},
         "intercept_": intercept + xp.astype(fit.offset, dtype),
         "n_effective_components_": n_effective,

@@ -13,6 +13,7 @@ every tissue this is `MultiTaskLasso`, `Lasso`, and `Ridge` with alpha times n. 
 the initialization of Yang, Pe'er, Pe'er, on observed cells.
 """
 
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -33,7 +34,7 @@ class CisSettings(NamedTuple):
     """How the cis stage is fitted."""
 
     penalty: str  # "group_lasso", "lasso" or "ridge"
-    alpha: float | None = None  # None: from cross-validation
+    alpha: Any = None  # of all genes, or (J,) of each; None or "per_gene": from cross-validation
     impute: str | None = None  # "mean": missing tissues count as observed, as in the paper
     n_jobs: int | None = None
 
@@ -45,7 +46,7 @@ class CisEffects(NamedTuple):
     variants: np.ndarray  # (nnz,) columns of X
     indptr: np.ndarray  # (J + 1,) gene j has the entries indptr[j]:indptr[j + 1]
     intercept: Any  # (K, J), or None: not needed to predict
-    alpha: float = 0.0
+    alpha: Any = 0.0  # of all genes, or (J,) of each
 
 
 class GeneEffects(NamedTuple):
@@ -54,6 +55,7 @@ class GeneEffects(NamedTuple):
     coef: np.ndarray  # (nnz, K)
     variants: np.ndarray  # (nnz,) columns of X
     intercept: np.ndarray  # (K,)
+    failed: bool = False  # the decomposition did; there are no effects
 
 
 class GeneData(NamedTuple):
@@ -221,46 +223,64 @@ class GeneChunks(Sequence):
             for p, w in zip(places, windows)
         ]
         X = to_numpy(_taken(self.X, variants))
-        return GeneChunk(
-            X, variants, self.y[:, genes], self.weight, local, self.settings, self.folds
-        )
+        settings = self.settings
+        if isinstance(settings.alpha, np.ndarray):
+            settings = settings._replace(alpha=settings.alpha[genes])
+        return GeneChunk(X, variants, self.y[:, genes], self.weight, local, settings, self.folds)
 
 
 def _fit_chunk(_, chunk, seed):
     """Return the `GeneEffects` of each gene of a chunk."""
     effects = []
-    for gene, window in chunk.genes():
-        coef, intercept = next(fit_path(gene, [chunk.settings.alpha], chunk.settings.penalty))
+    alphas = np.broadcast_to(chunk.settings.alpha, len(chunk.windows))
+    for j, (gene, window) in enumerate(chunk.genes()):
+        try:
+            coef, intercept = next(fit_path(gene, [alphas[j]], chunk.settings.penalty))
+        except np.linalg.LinAlgError:
+            nothing = np.zeros((0, gene.weight.shape[1]))
+            effects.append(GeneEffects(nothing, chunk.variants[:0], gene.mean, failed=True))
+            continue
         (used,) = np.nonzero(np.any(coef != 0, axis=1))
         effects.append(GeneEffects(coef[used], chunk.variants[window][used], intercept))
     return effects
 
 
 def _validate_chunk(_, chunk, seed):
-    """Return the squared error on held-out cells at each alpha, summed over a chunk."""
+    """Return the squared errors (genes, alphas) on held-out cells of the genes of a chunk."""
     fold, alphas = chunk.folds
-    errors = np.zeros(len(alphas))
+    errors = np.zeros((len(chunk.windows), len(alphas)))
     for j, (gene, _) in enumerate(chunk.genes()):
         observed = chunk.weight[:, None] * ~np.isnan(chunk.expression[:, j])
         for f in range(fold.max() + 1):
             held_out = (fold == f)[:, None]
             training = gene._replace(weight=gene.weight * ~held_out)
-            path = fit_path(training, alphas, chunk.settings.penalty, tol=1e-5)
+            try:
+                path = list(fit_path(training, alphas, chunk.settings.penalty, tol=1e-5))
+            except np.linalg.LinAlgError:
+                continue  # the gene has no say in this fold
             for a, (coef, intercept) in enumerate(path):
                 error = gene.expression - gene.genotypes.T @ coef - intercept
-                errors[a] += np.sum(observed * held_out * error**2)
+                errors[j, a] += np.sum(observed * held_out * error**2)
     return errors
 
 
-def choose_alpha(
+class AlphaErrors(NamedTuple):
+    """Squared errors on held-out cells by strength."""
+
+    alphas: np.ndarray  # (A,) falling
+    errors: np.ndarray  # (J, A)
+    n_cells: np.ndarray  # (J,) weight of the cells held out
+
+
+def validate_alphas(
     X: Array,
     y: np.ndarray,
     weight: np.ndarray,
     windows: list[Columns],
     settings: CisSettings,
     random_state: Any,
-) -> float:
-    """Return the strength, one for all genes, that predicts held-out individuals best."""
+) -> AlphaErrors:
+    """Return what held-out individuals say of strengths, the same for all genes."""
     limits = [
         largest_alpha(gene_data(X, y[:, j], weight, window, settings.impute), settings.penalty)
         for j, window in enumerate(windows)
@@ -272,8 +292,27 @@ def choose_alpha(
     n = y.shape[0]
     folds = Folds(random_state.permutation(n) % min(N_FOLDS, n), alphas)
     chunks = GeneChunks(X, y, weight, windows, settings, folds)
-    errors = sum(run_parallel(_validate_chunk, chunks, n_jobs=settings.n_jobs))
-    return float(alphas[np.argmin(errors)])
+    errors = np.concatenate(list(run_parallel(_validate_chunk, chunks, n_jobs=settings.n_jobs)))
+    cells = [weight @ ~np.isnan(y[:, j]) for j in range(y.shape[1])]
+    return AlphaErrors(alphas, errors, np.array([of_gene.sum() for of_gene in cells]))
+
+
+def choose_alpha(found: AlphaErrors) -> float:
+    """Return the strength, one for all genes, that predicts held-out individuals best."""
+    return float(found.alphas[np.argmin(found.errors.sum(axis=0))])
+
+
+def choose_alphas(found: AlphaErrors) -> np.ndarray:
+    """Return a strength (J,) for each gene: its own if it tells, else the one of all genes.
+
+    A gene tells if its best strength beats the largest by more than the standard deviation of a
+    sum of squares of as many normal errors. Genes of strong effects need weak penalties, which the
+    many genes of weak effects, in a choice for all, do not allow.
+    """
+    best = found.errors.min(axis=1)
+    noise = best * np.sqrt(2 / np.maximum(found.n_cells, 1))
+    tells = found.errors[:, 0] - best > noise
+    return np.where(tells, found.alphas[found.errors.argmin(axis=1)], choose_alpha(found))
 
 
 def fit_cis(
@@ -296,22 +335,31 @@ def fit_cis(
         Columns of X of each gene.
     settings : CisSettings
     random_state : RandomState
-        Of the folds; only if ``settings.alpha`` is None.
+        Of the folds; only if ``settings.alpha`` is None or "per_gene".
     """
     alpha = settings.alpha
-    if alpha is None:
-        alpha = choose_alpha(X, y, weight, windows, settings, random_state)
+    if alpha is None or isinstance(alpha, str):
+        found = validate_alphas(X, y, weight, windows, settings, random_state)
+        alpha = choose_alpha(found) if alpha is None else choose_alphas(found)
         settings = settings._replace(alpha=alpha)
     chunks = run_parallel(
         _fit_chunk, GeneChunks(X, y, weight, windows, settings), n_jobs=settings.n_jobs
     )
     genes = [gene for chunk in chunks for gene in chunk]
+    failed = np.flatnonzero([gene.failed for gene in genes])
+    if failed.size:
+        warnings.warn(
+            f"The cis part of {failed.size} of {len(genes)} genes, the first {failed[0]}, was not "
+            "found (its decomposition does not converge); these genes have no cis effects.",
+            UserWarning,
+            stacklevel=2,
+        )
     return CisEffects(
         coef=np.concatenate([gene.coef for gene in genes]).T,
         variants=np.concatenate([gene.variants for gene in genes]),
         indptr=np.cumsum([0] + [len(gene.variants) for gene in genes]),
         intercept=np.column_stack([gene.intercept for gene in genes]),
-        alpha=float(alpha),
+        alpha=alpha,
     )
 
 

@@ -12,6 +12,7 @@ from skgenetics.inspection.displays._locus import LocusDisplay
 from skgenetics.inspection.displays._scores import ScoresDisplay
 from skgenetics.inspection.displays._sharing import SharingDisplay
 from skgenetics.inspection.displays._similarity import SimilarityDisplay
+from skgenetics.inspection.displays._strength_path import StrengthPathDisplay
 from skgenetics.inspection.displays._tissue_dendrogram import TissueDendrogramDisplay
 from skgenetics.inspection.displays._tissue_map import TissueMapDisplay
 from skgenetics.inspection.displays._training_curve import TrainingCurveDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "ScoresDisplay",
     "SharingDisplay",
     "SimilarityDisplay",
+    "StrengthPathDisplay",
     "TissueDendrogramDisplay",
     "TissueMapDisplay",
     "TrainingCurveDisplay",

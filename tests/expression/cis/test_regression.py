@@ -6,8 +6,11 @@ from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
 
 from skgenetics.expression.cis._descent import gene_design
 from skgenetics.expression.cis._regression import (
+    AlphaErrors,
     CisSettings,
     GeneData,
+    choose_alpha,
+    choose_alphas,
     fit_cis,
     fit_path,
     largest_alpha,
@@ -153,3 +156,44 @@ def test_filling_missing_tissues_shrinks_the_intercepts(tensor):
     assert filled.intercept[0, 0] < observed.intercept[0, 0] - 1
     complete = np.where(np.isnan(y), np.nanmean(y), y)
     np.testing.assert_allclose(filled.intercept[:, 0], complete[:, 0].mean(axis=0))
+
+
+def test_one_gene_that_fails_keeps_the_rest(tensor, monkeypatch):
+    X, y = tensor()
+    windows = [slice(0, 10)] * y.shape[1]
+    settings = CisSettings("ridge", 0.1)
+    whole = fit_cis(X, y, np.ones(len(X)), windows, settings)
+    decompose, calls = np.linalg.eigh, []
+
+    def eigh(matrix):
+        calls.append(1)
+        if len(calls) == 1:
+            raise np.linalg.LinAlgError("did not converge")
+        return decompose(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", eigh)
+    with pytest.warns(UserWarning, match="1 of 6 genes, the first 0"):
+        part = fit_cis(X, y, np.ones(len(X)), windows, settings)
+    np.testing.assert_array_equal(part.indptr[1:], whole.indptr[1:] - 10)
+    np.testing.assert_allclose(part.coef, whole.coef[:, 10:])
+    np.testing.assert_allclose(part.intercept[:, 0], np.nanmean(y[:, 0], axis=0))
+
+
+def test_genes_that_tell_get_their_own_strength_and_the_rest_the_shared_one():
+    errors = np.array([[100.0, 60.0, 50.0], [100.0, 99.0, 130.0], [100.0, 90.0, 95.0]])
+    found = AlphaErrors(np.array([1.0, 0.3, 0.1]), errors, np.full(3, 100.0))
+    assert choose_alpha(found) == 0.3
+    # gains of 50, 1 and 10 against noise of 7, 14 and 12.7
+    np.testing.assert_array_equal(choose_alphas(found), [0.1, 0.3, 0.3])
+
+
+def test_strengths_of_genes_are_used_gene_by_gene(tensor):
+    X, y = tensor()
+    weight, windows = np.ones(len(X)), [slice(0, 10)] * y.shape[1]
+    alphas = np.array([0.01, 0.3, 0.1, 0.05, 0.2, 0.02])
+    together = fit_cis(X, y, weight, windows, CisSettings("lasso", alphas))
+    for j, alpha in enumerate(alphas):
+        alone = fit_cis(X, y[:, [j]], weight, windows[:1], CisSettings("lasso", alpha))
+        own = slice(together.indptr[j], together.indptr[j + 1])
+        np.testing.assert_array_equal(together.variants[own], alone.variants)
+        np.testing.assert_allclose(together.coef[:, own], alone.coef)
