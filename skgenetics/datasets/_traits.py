@@ -16,6 +16,7 @@ from skgenetics.datasets._simulation import (
     draw_noise,
     genetic_values,
 )
+from skgenetics.utils._labels import labels_of_columns
 from skgenetics.utils._typing import ArrayLike
 
 
@@ -46,8 +47,9 @@ def make_trait(
         values and noise. Exact in the sample, apart from their chance correlation.
 
     effects : array-like of shape (n_variants,), default=None
-        Effects per allele, taken as they are; `n_causal` and `frequency_exponent` are not used.
-        None draws them and scales them to a trait of variance 1.
+        Effects per allele, taken as they are, and matched to X by labels if they have some;
+        `n_causal` and `frequency_exponent` are not used. None draws them and scales them to a
+        trait of variance 1.
 
     frequency_exponent : float, default=0.0
         The variance of an effect is proportional to the variance of the dosage to this power: 0 for
@@ -97,6 +99,7 @@ def make_trait(
         coef, genetic = draw_additive(dosages, n_causal, h2, frequency_exponent, rng)
         residual_variance = 1.0 - h2
     else:
+        effects = labels_of_columns(X).match(effects, "effects")
         coef = check_array(effects, ensure_2d=False, dtype=float, input_name="effects")
         if coef.shape != (dosages.shape[1],):
             raise ValueError(

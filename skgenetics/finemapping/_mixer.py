@@ -32,7 +32,7 @@ from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
-from skgenetics.utils._labels import Labels, column_labels
+from skgenetics.utils._labels import labels_of_columns
 from skgenetics.utils._parameters import (
     Anything,
     Constraints,
@@ -281,7 +281,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         self : FinemapMiXeR
         """
         self._check_parameters()
-        given, labels = X, Labels(column_labels(X), "X")
+        given, labels = X, labels_of_columns(X)
         X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
         y = xp.astype(y, float_dtype(X), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)

@@ -350,10 +350,23 @@ def make_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> LD:
             return panel_ld(ld)
         if ld.shape[0] == n_variants:
             return factor_ld(ld)
+    if ld.shape == (n_variants, n_variants) and _are_dosages(ld[:1, :]) and _are_dosages(ld):
+        raise ValueError(
+            f"ld holds dosages 0, 1 and 2 in an array of shape {tuple(ld.shape)}: genotypes of as "
+            "many people as variants? A square array is always r. Pass their correlations, as by "
+            "np.corrcoef(X.T), with panel_size=len(X)."
+        )
     if not xp.isdtype(ld.dtype, "real floating"):
         ld = xp.astype(ld, xp.float64)
     check_ld(ld, n_variants, names)
     return DenseLD(ld)
+
+
+def _are_dosages(values: Array) -> bool:
+    """Return whether all values are 0, 1 or 2, and more than the diagonal of 1 of the identity."""
+    xp = namespace_of(values)
+    whole = bool(xp.all((values == 0) | (values == 1) | (values == 2)))
+    return whole and (values.shape[0] == 1 or bool(xp.any(values == 2)))
 
 
 def check_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> None:

@@ -15,7 +15,7 @@ from skgenetics.preprocessing._selector import VariantSelectorMixin
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of, to_numpy
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
-from skgenetics.utils._labels import Labels, column_labels
+from skgenetics.utils._labels import Labels, labels_of_columns
 from skgenetics.utils._missing_codes import Codes
 from skgenetics.utils._moments import reciprocal
 from skgenetics.utils._parameters import (
@@ -154,7 +154,7 @@ class LDPruner(VariantSelectorMixin, GeneticsEstimator):
         check_parameters(self)
         default = NEAR_VARIANTS if self.positions is None else NEAR_BASE_PAIRS
         window = default if self.window is None else self.window
-        labels = Labels(column_labels(X), "X")
+        labels = labels_of_columns(X)
         X, codes, _ = read_dosages(self, X, reset=True, ploidy=self.ploidy)
         xp, device = namespace_of(X), device_of(X)
         n_variants = X.shape[1]

@@ -98,6 +98,12 @@ class Labels(NamedTuple):
         return np.array([place[name] for name in self.names])
 
 
+def labels_of_columns(X: Any, source: str = "X") -> Labels:
+    """Return the `Labels` that the columns of X have."""
+    names = column_labels(X)
+    return Labels(None if names is None or is_numbering(names) else names, source)
+
+
 def first_labels(candidates: Mapping[str, np.ndarray | None], source: str, noun: str) -> Labels:
     """Return the first `Labels` there are by argument; `source` names all if there are none."""
     for argument, labels in candidates.items():

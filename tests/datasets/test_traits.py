@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -246,3 +247,13 @@ def test_bad_trait(dosages, kwargs, error, message):
 def test_bad_multitrait(dosages, kwargs, message):
     with pytest.raises(ValueError, match=message):
         make_multitrait(dosages, **kwargs)
+
+
+def test_effects_follow_the_names_of_x():
+    X = pd.DataFrame(np.random.default_rng(0).integers(0, 3, (50, 3)), columns=["a", "b", "c"])
+    effects = pd.Series([1.0, 0.5, 0.0], ["a", "b", "c"])
+    expected = make_trait(X, effects=effects.to_numpy(), random_state=0)
+    made = make_trait(X, effects=effects[::-1], random_state=0)
+    np.testing.assert_array_equal(made.target, expected.target)
+    with pytest.raises(ValueError, match="X has no labels to match it by"):
+        make_trait(X.to_numpy(), effects=effects, random_state=0)

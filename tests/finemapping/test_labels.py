@@ -52,10 +52,10 @@ def test_parameters_per_variant_follow_the_names_of_x_and_z(locus, name, kind):
     pips = [expected.fit(X, y).pip_, expected.fit_summary(z, R, n_samples=300).pip_]
     given = expected.causal_probability_
     model.set_params(**labelled)
-    np.testing.assert_allclose(model.fit(X_named, y).pip_, pips[0], rtol=1e-9)
+    np.testing.assert_allclose(model.fit(X_named, y).pip_, pips[0], rtol=1e-5)
     model.fit_summary(series(z), R, n_samples=300)
-    np.testing.assert_allclose(model.pip_, pips[1], rtol=1e-9)
-    np.testing.assert_allclose(model.causal_probability_, given, rtol=1e-9)
+    np.testing.assert_allclose(model.pip_, pips[1], rtol=1e-5)
+    np.testing.assert_allclose(model.causal_probability_, given, rtol=1e-5)
     for unnamed in (lambda: model.fit(X, y), lambda: model.fit_summary(z, R, n_samples=300)):
         with pytest.raises(ValueError, match="is labelled, as by 'rs3'"):
             unnamed()

@@ -15,6 +15,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from skgenetics import FinemapMiXeR
 from skgenetics.inspection import LocusDisplay
 
 
@@ -376,3 +377,27 @@ def test_arrays_that_do_not_fit_together(change, message):
     given = {"positions": [1, 2, 3], "z": [1.0, 2.0, 3.0], "pip": [0.1, 0.2, 0.3]} | change
     with pytest.raises(ValueError, match=message):
         LocusDisplay(**given)
+
+
+def test_what_is_given_per_variant_follows_the_names():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    names, order = [f"rs{i}" for i in range(6)], [3, 0, 5, 1, 4, 2]
+    X = pd.DataFrame(rng.integers(0, 3, (80, 6)), columns=names)
+    model = FinemapMiXeR().fit(X, X["rs2"] + rng.normal(size=80))
+    positions = pd.Series(10 * np.arange(6), names)
+    ld = pd.DataFrame(np.corrcoef(X.T), names, names)
+    expected = LocusDisplay.from_estimator(model, positions=positions.to_numpy(), X=X.to_numpy())
+    for other in (
+        {"X": X[X.columns[order]]},
+        {"ld": ld.iloc[order, order]},
+        {"ld": ld.iloc[order]},
+    ):
+        display = LocusDisplay.from_estimator(model, positions=positions.iloc[order], **other)
+        np.testing.assert_array_equal(display.positions, expected.positions)
+        np.testing.assert_allclose(display.r2, expected.r2)
+    numbered = positions.set_axis([7, 9, 11, 12, 13, 20])  # rows of a file
+    by_row = LocusDisplay.from_estimator(model, positions=numbered)
+    np.testing.assert_array_equal(by_row.positions, expected.positions)
+    with pytest.raises(ValueError, match="positions lacks 1 of 6, such as 'rs3'"):
+        LocusDisplay.from_estimator(model, positions=positions.rename({"rs3": "other"}))

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection.displays._base import Display, as_text
 from skgenetics.inspection.displays._networks import unit_of_output, variant_names
+from skgenetics.inspection.displays._per_variant import in_fitted_order
 from skgenetics.inspection.displays._style import (
     CATEGORY_COLORS,
     VARIANT_AXIS,
@@ -191,7 +192,7 @@ class ImportanceDisplay(Display):
             label += f"\n({unit_of_output(estimator)} per allele)"
         return cls(
             importances,
-            positions=positions,
+            positions=in_fitted_order(positions, "positions", estimator),
             chromosomes=chromosomes,
             names=variant_names(estimator, names),
             tasks=tasks,

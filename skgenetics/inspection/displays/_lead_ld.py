@@ -6,6 +6,7 @@ import numpy as np
 from scipy.sparse import issparse
 
 from skgenetics.utils._arrays import column_blocks, to_numpy
+from skgenetics.utils._labels import Labels, column_labels, without_labels
 from skgenetics.utils._moments import is_constant
 from skgenetics.utils._typing import ArrayLike
 
@@ -13,6 +14,20 @@ from skgenetics.utils._typing import ArrayLike
 def lead_of(z: np.ndarray) -> int:
     """Return the index of the lead variant, whose absolute z-score is the largest."""
     return int(np.argmax(np.abs(z)))
+
+
+def genotypes_or_ld(
+    X: ArrayLike | None, ld: ArrayLike | None, labels: Labels
+) -> tuple[ArrayLike | None, ArrayLike | None]:
+    """Return X and ld, of which one may be given, in the order of labelled variants."""
+    if labels.names is None:
+        return X, ld
+    if X is not None:
+        order, X = labels.order(column_labels(X), "X"), without_labels(X, "X")
+        X = X if order is None else X[:, order]
+    if ld is not None and not issparse(ld):
+        ld = labels.match_square(ld, "ld")
+    return X, ld
 
 
 def r2_with_lead(z: np.ndarray, X: ArrayLike | None, ld: ArrayLike | None) -> np.ndarray | None:

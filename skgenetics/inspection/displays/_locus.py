@@ -18,7 +18,8 @@ from skgenetics.inspection.displays._genes import (
     lay_out_genes,
     plot_genes,
 )
-from skgenetics.inspection.displays._lead_ld import lead_of, r2_with_lead
+from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with_lead
+from skgenetics.inspection.displays._per_variant import fitted_variants, in_fitted_order
 from skgenetics.inspection.displays._style import (
     INK,
     NEUTRAL,
@@ -172,7 +173,8 @@ class LocusDisplay(Display):
         estimator : FinemapMiXeR or Pipeline
             Fitted, with `pip_`, `z_` and `credible_sets_`; of a pipeline, the last step.
         positions : array-like of shape (n_variants,)
-            Positions of the variants the estimator was fitted to, in base pairs.
+            Positions of the variants the estimator was fitted to, in base pairs. They, X and ld
+            are matched by names where both sides have some.
         X : array-like of shape (n_samples, n_variants), default=None
             Dosages from which the LD with the lead variant is computed, without a float copy of
             integers. NaN and negative integers are missing calls: their variant's mean stands in.
@@ -212,11 +214,11 @@ class LocusDisplay(Display):
             )
         z = to_numpy(estimator.z_)
         return cls(
-            positions,
+            in_fitted_order(positions, "positions", estimator),
             z,
             estimator.pip_,
             credible_sets=estimator.credible_sets_,
-            r2=r2_with_lead(z, X, ld),
+            r2=r2_with_lead(z, *genotypes_or_ld(X, ld, fitted_variants(estimator))),
             names=getattr(estimator, "feature_names_in_", None),
             genes=genes,
             chromosome=chromosome,
