@@ -129,13 +129,13 @@ def background_effects(design: GenotypeDesign) -> np.ndarray:
 class TrainingBackground(NamedTuple):
     """What the variance of the background's predictions needs of the training data."""
 
-    X: Array
-    """(n, P)."""
+    X: Array | None
+    """(n, P); None if the training genotypes were dropped."""
     mean: Array
     """(P,)."""
     inverse_sd: Array
     """(P,)."""
-    metric: Array
+    metric: Array | None
     """(n, n) Q, less the projection on the intercept if there is one."""
     level: float
     """delta / P, the prior variance of an effect in units of the noise."""
@@ -168,6 +168,8 @@ def background_deviations(background: TrainingBackground, X: Array) -> tuple[Arr
         A.
     """
     xp = namespace_of(X)
+    if background.X is None or background.metric is None:
+        raise ValueError("The training genotypes were dropped.")
     across: Any = 0.0
     prior_variance: Any = 0.0
     for columns, new in column_blocks(X, background.mean.dtype):

@@ -16,6 +16,7 @@ from skgenetics.multitrait._moments import (
     genotype_moments,
     modeled_traits,
     trait_moments,
+    warn_of_outliers,
 )
 from skgenetics.multitrait._noise_correlation import noise_correlation
 from skgenetics.multitrait._summary_design import (
@@ -72,6 +73,9 @@ def data_of_samples(
     names = names_or_numbers(labels.names, Y.shape[1])
     modeled = modeled_traits(traits, names, common_unit=common_unit)._replace(labels=labels)
     columns = modeled.columns
+    if centered and modeled.varies:
+        copies = copies_of_the_rare_allele(genotypes, host_weight.sum())
+        warn_of_outliers(Y[:, columns], [names[j] for j in columns], copies)
     observed = ~np.isnan(Y[:, columns])
     design = GenotypeDesign(
         X,
@@ -91,6 +95,14 @@ def data_of_samples(
         n_samples=design.n_samples,
     )
     return Data(design, genotypes, traits, modeled, marginal)
+
+
+def copies_of_the_rare_allele(genotypes: Genotypes, n_samples: float) -> float:
+    """Return how often the rarer allele of the rarest variant that varies is there."""
+    mean = genotypes.mean[genotypes.inverse_sd > 0]
+    if len(mean) == 0 or mean.min() < 0 or mean.max() > 2:  # not dosages
+        return np.inf
+    return float(n_samples * np.minimum(mean, 2 - mean).min())
 
 
 def informative_samples(

@@ -199,7 +199,8 @@ class MMASHRegressor(
     with a warning; one that does not vary by its mean. Neither takes part in the model.
 
     A model with a background refers to the X and holds a matrix of n x n, for
-    ``predict(return_std=True)``.
+    ``predict(return_std=True)``. Saved, it contains the genotypes of the people it was fitted on;
+    :meth:`compact` drops them.
 
     The products with X run where X is; the updates of a block of variants run compiled on the
     host.

@@ -48,6 +48,42 @@ def genotype_moments(
     return Genotypes(mean if centered else np.zeros_like(mean), inverse_sd, norm)
 
 
+OUTLYING = 6.0  # deviations of a value that normal traits of any size hardly have
+LEVERAGE = 4.0  # z that one such person, alone, gives a variant
+
+
+def warn_of_outliers(Y: np.ndarray, names: list[str], n_copies: float) -> None:
+    """Warn if one person with an outlying trait may make an effect of the rarest variant.
+
+    Of a variant with m copies of its rare allele, a person with one of them and a value of v
+    deviations has z = v / sqrt(m) without any effect. Normal noise is allowed for; heavier tails
+    are not, and give false effects of tiny local false sign rates.
+
+    Parameters
+    ----------
+    Y : array (n, J)
+        Traits, NaN = missing.
+    names : list (J,) of str
+    n_copies : float
+        m, copies of the rare allele of the rarest variant.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        outlying = np.nanmax(np.abs(Y - np.nanmean(Y, axis=0)) / np.nanstd(Y, axis=0), axis=0)
+    alone = outlying / np.sqrt(max(n_copies, 1.0))
+    suspect = np.flatnonzero((outlying > OUTLYING) & (alone > LEVERAGE))
+    if len(suspect):
+        j = suspect[np.argmax(outlying[suspect])]
+        warnings.warn(
+            f"A person is {outlying[j]:.0f} standard deviations from the mean of {names[j]}, and "
+            f"the rarest variant has {n_copies:.0f} copies: this person alone may make "
+            "an effect of it. Transform the trait by ranks to a normal one "
+            "(sklearn.preprocessing.QuantileTransformer), or leave out rare variants "
+            "(MinorAlleleFrequencyThreshold).",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
 class Traits(NamedTuple):
     """Moments of the observed cells of the traits, on the host."""
 

@@ -1,6 +1,6 @@
 """Predictions of a fitted MMASHRegressor, their deviations and their score."""
 
-from typing import Any
+from typing import Any, Self
 
 from sklearn.utils.validation import check_is_fitted
 
@@ -45,6 +45,11 @@ class PredictionMixin:
                 "predict needs the means and deviations of the dosages, which fit_summary was not "
                 "told: give it allele_frequency, the frequencies of the counted alleles."
             )
+        if return_std and self._background is not None and self._background.X is None:
+            raise ValueError(
+                "return_std=True needs the training genotypes, which compact() dropped. Fit again, "
+                "or predict before compact()."
+            )
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = as_genotypes(self, X, reset=False)
         coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T
@@ -53,6 +58,18 @@ class PredictionMixin:
         if not return_std:
             return y_mean
         return y_mean, xp.sqrt(self._predictive_variance(X, 0 * y_mean))
+
+    def compact(self) -> Self:
+        """Drop the training genotypes that a background keeps, and return the estimator.
+
+        A model with a background refers to the X that it was fitted on, and saved, it holds the
+        genotypes of these people. Predictions stay the same; ``predict(return_std=True)`` is no
+        longer possible.
+        """
+        check_is_fitted(self)
+        if self._background is not None:
+            self._background = self._background._replace(X=None, metric=None)
+        return self
 
     def _predictive_variance(self, X: Array, zeros: Array) -> Array:
         """Return the variances of predictions for X, in the shape of `zeros`."""

@@ -732,3 +732,31 @@ def test_noise_is_no_background(seed):
     model = MMASHRegressor().fit(X[:30], Y[:30])
     assert model.polygenic_ <= 1
     assert model.score(X[30:], Y[30:]) > -0.15
+
+
+def test_compact_models_hold_no_genotypes(traits):
+    X, Y = traits()
+    model = MMASHRegressor(polygenic=0.3).fit(X, Y)
+    expected = model.predict(X)
+    held = len(pickle.dumps(model))
+    assert model.compact() is model
+    assert len(pickle.dumps(model)) < held - X.nbytes - 8 * len(X) ** 2
+    np.testing.assert_array_equal(model.predict(X), expected)
+    with pytest.raises(ValueError, match=r"which compact\(\) dropped"):
+        model.predict(X, return_std=True)
+    plain = MMASHRegressor(polygenic=0).fit(X, Y).compact()
+    assert len(plain.predict(X, return_std=True)) == 2
+
+
+def test_rare_variants_and_heavy_tails(traits):
+    X, Y = traits(n=500)
+    rng = np.random.default_rng(0)
+    rare = np.zeros((500, 1), dtype=np.int8)
+    rare[rng.choice(500, 4, replace=False)] = 1
+    Y = rng.normal(size=(500, 2))
+    Y[7, 1] = 20.0
+    with pytest.warns(UserWarning, match="standard deviations from the mean of y1, and the rarest"):
+        MMASHRegressor(polygenic=0).fit(np.hstack([X, rare]), Y)
+    MMASHRegressor(polygenic=0).fit(X, Y)  # no rare variant
+    Y[7, 1] = 2.0
+    MMASHRegressor(polygenic=0).fit(np.hstack([X, rare]), Y)
