@@ -56,12 +56,10 @@ print(dict(zip(diseases, Y.sum(axis=0).tolist())), "cases of", n_people)
 # disease.
 
 network = LINAClassifier(
-    batch_norm=True,
+    start="random",
     dropout=0.6,
     coef_alpha=0.1,
     attention_alpha=0.1,
-    learning_rate_init=0.01,
-    early_stopping=True,
     random_state=0,
 )
 linear = make_pipeline(GenotypeScaler(), LogisticRegression(C=1e-3))

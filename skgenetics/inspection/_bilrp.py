@@ -38,11 +38,12 @@ def bilrp(
 
     Parameters
     ----------
-    estimator_or_layers : estimator or list of tuple
+    estimator_or_layers : estimator, list of tuple or torch.nn.Sequential
         The network phi. Of a fitted MLPClassifier or MLPRegressor (activation "relu" or "identity")
         phi is the hidden layers, of a fitted LINAClassifier or LINARegressor the attention A. Or a
         list of layers (W, b, activation): W (inputs, outputs), b (outputs,), activation "relu",
-        "identity" or ("leaky_relu", slope) with a slope from 0 to 1.
+        "identity" or ("leaky_relu", slope) with a slope from 0 to 1. Or a torch.nn.Sequential of
+        Linear, ReLU and LeakyReLU, of which phi is what comes before a last linear layer.
     X : array-like of shape (n_samples, n_variants)
         Dosages (or what the network was trained on) of the samples to compare. Factors take
         n_samples x n_units x n_variants numbers: give the samples of interest, not a cohort.
@@ -140,7 +141,7 @@ def relevance(
 
     Parameters
     ----------
-    estimator_or_layers : estimator or list of tuple
+    estimator_or_layers : estimator, list of tuple or torch.nn.Sequential
         As for `bilrp`, but outputs are explained: of an MLPClassifier or MLPRegressor those of the
         last layer, before the logistic function or softmax; of a LINAClassifier or LINARegressor
         the logits, as one identity layer with weights K_pj A_j: the attention A is held fixed.

@@ -48,7 +48,10 @@ def forward(layers: Sequence[Layer], X: Array) -> tuple[Array, list[LayerPass]]:
 
 def read_layers(source: Any, end: str) -> list[Layer]:
     """Return the layers up to the "embedding" or the "output", checked, where their arrays are."""
-    layers = source if isinstance(source, list | tuple) else _layers_of_estimator(source, end)
+    if is_sequential(source):
+        layers = _layers_of_sequential(source, end)
+    else:
+        layers = source if isinstance(source, list | tuple) else _layers_of_estimator(source, end)
     if not layers:
         raise ValueError("The list of layers is empty; give at least one (W, b, activation).")
     read: list[Layer] = []
@@ -74,6 +77,37 @@ def _read_layer(layer: Any, number: int, n_inputs: int | None) -> Layer:
             f"outputs; got {shapes}."
         )
     return Layer(weight, bias, _read_slope(layer[2], f"Layer {number}"))
+
+
+def is_sequential(source: Any) -> bool:
+    """Whether `source` is a torch.nn.Sequential; torch is not imported to tell."""
+    return type(source).__name__ == "Sequential" and hasattr(source, "state_dict")
+
+
+def _layers_of_sequential(modules: Any, end: str) -> list[tuple]:
+    """Return the layers (W, b, activation) of a torch.nn.Sequential, as it predicts.
+
+    The embedding leaves out a last layer without activation, as for a perceptron.
+    """
+    layers: list[tuple] = []
+    for module in modules:
+        name = type(module).__name__
+        if name == "Linear":
+            weight = module.weight.detach().T
+            bias = weight.new_zeros(weight.shape[1]) if module.bias is None else module.bias
+            layers.append((weight, bias.detach(), "identity"))
+        elif name in ("ReLU", "LeakyReLU") and layers and layers[-1][2] == "identity":
+            slope = ("leaky_relu", module.negative_slope) if name == "LeakyReLU" else "relu"
+            layers[-1] = (*layers[-1][:2], slope)
+        elif name not in ("Dropout", "Identity"):  # which change nothing in a prediction
+            raise ValueError(
+                f"Module {name} of the Sequential cannot be explained: relevance is propagated "
+                "through Linear, each followed by ReLU, LeakyReLU or nothing; Dropout and Identity "
+                "are passed over. Fold a batch norm into the Linear beside it."
+            )
+    if end == "embedding" and len(layers) > 1 and layers[-1][2] == "identity":
+        layers = layers[:-1]
+    return layers
 
 
 def _layers_of_estimator(estimator: Any, end: str) -> list[tuple]:
@@ -125,7 +159,7 @@ def place_beside(
     source: Any, layers: Sequence[Layer], X: ArrayLike, name: str
 ) -> tuple[Array, list[Layer]]:
     """Return X, checked and floating, and the layers in its namespace, on its device, as floats."""
-    if isinstance(source, list | tuple):
+    if isinstance(source, list | tuple) or is_sequential(source):
         X, integer = as_array(X, name)
         X = check_array(X, input_name=name)
         check_missing_codes(X, integer, name=name)

@@ -93,7 +93,7 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
     --------
     >>> import numpy as np
     >>> from skgenetics.preprocessing import InteractionScan
-    >>> rng = np.random.default_rng(0)
+    >>> rng = np.random.default_rng(1)
     >>> X = rng.binomial(2, 0.4, size=(1000, 30))
     >>> y = (X[:, 3] - 0.8) * (X[:, 8] - 0.8) + rng.normal(size=1000)
     >>> scan = InteractionScan().fit(X, y)

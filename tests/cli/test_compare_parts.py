@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from skgenetics.cli.compare.estimators import ScaledTraitsRegressor, TopVariantRegressor
+from skgenetics.cli.compare.estimators import TopVariantRegressor
 from skgenetics.cli.compare.tasks import Study, Task, fold_numbers
 from skgenetics.cli.compare.work import Result, variants_used
 
@@ -185,14 +185,3 @@ def test_folds_of_several_binary_traits():
     assert np.ptp(np.bincount(fold)) <= 1
     every_pattern_once = np.array([[a, b, c] for a in (0, 1) for b in (0, 1) for c in (0, 1)])
     assert np.bincount(fold_numbers(8, 4, labels=every_pattern_once * 1.0)).tolist() == [2] * 4
-
-
-def test_scaled_traits_are_predicted_in_their_own_units():
-    from sklearn.linear_model import Ridge
-
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(40, 3))
-    Y = X @ rng.normal(size=(3, 2)) * [1.0, 1000.0] + [5.0, -300.0]
-    scaled = (Y - Y.mean(axis=0)) / Y.std(axis=0)
-    expected = Ridge().fit(X, scaled).predict(X) * Y.std(axis=0) + Y.mean(axis=0)
-    np.testing.assert_allclose(ScaledTraitsRegressor(Ridge()).fit(X, Y).predict(X), expected)

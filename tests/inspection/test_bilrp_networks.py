@@ -170,3 +170,22 @@ def test_bounds_of_a_training_set_may_be_left_a_little(layers):
     np.testing.assert_allclose(explanation.conservation(), 0, atol=1e-9)
     with pytest.raises(ValueError, match="X2 leaves the bounds: column 7"):
         bilrp(layers, X, X + 3 * (np.arange(D) == 7), rule="zb", bounds=(low, high))
+
+
+def test_sequential_of_torch_is_its_list_of_layers(layers):
+    torch = pytest.importorskip("torch")
+    modules = []
+    for W, b, _ in layers:
+        linear = torch.nn.Linear(*W.shape).double()
+        linear.load_state_dict({"weight": torch.tensor(W.T), "bias": torch.tensor(b)})
+        modules += [linear, torch.nn.ReLU(), torch.nn.Dropout(0.5)]
+    head = torch.nn.Linear(5, 1).double()
+    network = torch.nn.Sequential(*modules, head)
+    X, _ = data(4)
+    expected = bilrp(layers, X).similarity()
+    np.testing.assert_allclose(bilrp(network, X).similarity(), expected)
+    total = relevance(network, X)
+    output = head(torch.nn.Sequential(*modules).eval()(torch.tensor(X, dtype=torch.float64)))
+    np.testing.assert_allclose(sum(part.sum(axis=2) for part in total), output.detach().numpy())
+    with pytest.raises(ValueError, match="Module Tanh of the Sequential cannot be explained"):
+        bilrp(torch.nn.Sequential(head, torch.nn.Tanh()), X)

@@ -10,10 +10,10 @@ from sklearn.linear_model import Ridge
 
 from skgenetics.neural_network import LINARegressor, decoy_selection
 from skgenetics.neural_network._decoys import select_threshold
+from skgenetics.neural_network._knockoffs import gaussian_knockoffs
 
-MODEL = LINARegressor(
-    (8,), early_stopping=True, learning_rate_init=0.01, attention_alpha=1.0, random_state=0
-)
+MODEL = LINARegressor((8,), start="linear", max_iter=3, random_state=0)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
 
 @given(
@@ -71,7 +71,7 @@ def test_decoys_are_rows_of_x_in_another_order():
             self.seen_ = X, y, sample_weight
             return super().fit(X, y, sample_weight)
 
-    model = Recorder((4,), early_stopping=True, learning_rate_init=0.02, random_state=0)
+    model = Recorder((4,), max_iter=2, random_state=0)
     weight = np.ones(600)
     selection = decoy_selection(model, X, y, sample_weight=weight, random_state=3)
     both, target, weights = selection.estimator.seen_
@@ -102,3 +102,54 @@ def test_estimator_without_importances():
     X, y, _ = simulate(0)
     with pytest.raises(TypeError, match="Ridge has no feature_importances_ to compare"):
         decoy_selection(Ridge(), X, y)
+
+
+def linked(seed, n=1500, m=120, correlation=0.8):
+    """Genotypes in LD within blocks of ten variants, and a trait of one variant in each third."""
+    rng = np.random.default_rng(seed)
+    haplotypes = np.zeros((n, m), dtype=np.int8)
+    for _ in range(2):
+        e = rng.normal(size=(n, m))
+        for j in range(m):
+            if j % 10:
+                e[:, j] = correlation * e[:, j - 1] + np.sqrt(1 - correlation**2) * e[:, j]
+        haplotypes += e > 0.3
+    causal = np.arange(5, m, 6)
+    y = haplotypes[:, causal] @ rng.choice([-0.4, 0.4], size=len(causal)) + rng.normal(size=n)
+    return haplotypes, y, causal
+
+
+def test_knockoffs_can_be_swapped_with_their_variants():
+    X, _, _ = linked(0, n=20_000, m=40)
+    knockoffs = gaussian_knockoffs(X, np.random.default_rng(1))
+    both = np.corrcoef(np.column_stack([X, knockoffs]), rowvar=False)
+    own, beside, cross = both[:40, :40], both[40:, 40:], both[:40, 40:]
+    apart = ~np.eye(40, dtype=bool)
+    np.testing.assert_allclose(beside, own, atol=0.05)
+    np.testing.assert_allclose(cross[apart], own[apart], atol=0.05)
+    assert np.diag(cross).max() < 0.95
+    assert own[apart].max() > 0.4
+
+
+@pytest.mark.slow
+def test_knockoffs_hold_the_rate_of_variants_without_effect_under_ld():
+    shares, found = [], []
+    for seed in range(12):
+        X, y, causal = linked(seed)
+        options = {"fdr": 0.2, "decoys": "knockoff", "random_state": seed}
+        selected = decoy_selection(MODEL, X, y, **options).selected
+        shares.append(np.mean(~np.isin(selected, causal)) if len(selected) else 0.0)
+        found.append(np.isin(causal, selected).mean())
+    assert np.mean(shares) <= 0.2 + 2 * np.std(shares, ddof=1) / np.sqrt(12)
+    assert np.mean(found) > 0.3
+
+
+def test_decoys_made_elsewhere():
+    X, y, causal = simulate(1)
+    decoys = np.random.default_rng(0).permuted(X, axis=0)
+    selection = decoy_selection(MODEL, X, y, decoys=decoys, fdr=0.2, random_state=0)
+    assert np.isin(causal, selection.selected).mean() > 0.5
+    with pytest.raises(ValueError, match="decoys must have the shape of X"):
+        decoy_selection(MODEL, X, y, decoys=decoys[:, 1:])
+    with pytest.raises(ValueError, match="decoys must be one of"):
+        decoy_selection(MODEL, X, y, decoys="shuffled")

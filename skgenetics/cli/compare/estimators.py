@@ -1,9 +1,9 @@
 """Estimators and steps that only the comparison needs."""
 
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone
+from sklearn.base import RegressorMixin
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -36,24 +36,6 @@ class TopVariantRegressor(RegressorMixin, GeneticsEstimator):
         return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_ + self.intercept_
 
 
-class ScaledTraitsRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEstimator):
-    """A regressor on traits of mean 0 and variance 1; NaN is a cell that is not observed."""
-
-    def __init__(self, regressor: Any) -> None:
-        self.regressor = regressor
-
-    def fit(self, X: ArrayLike, y: np.ndarray) -> Self:
-        """Scale the traits and fit the regressor."""
-        sd = np.nanstd(y, axis=0)
-        self.mean_, self.scale_ = np.nanmean(y, axis=0), np.where(sd > 0, sd, 1.0)
-        self.regressor_ = clone(self.regressor).fit(X, (y - self.mean_) / self.scale_)
-        return self
-
-    def predict(self, X: ArrayLike) -> np.ndarray:
-        """Predict the traits in their own units."""
-        return self.regressor_.predict(X) * self.scale_ + self.mean_
-
-
 def variant_and_covariate_scaler(n_variants: int) -> ColumnTransformer:
     """Return a scaler of the variants and the covariates after them.
 
@@ -65,16 +47,6 @@ def variant_and_covariate_scaler(n_variants: int) -> ColumnTransformer:
     return make_column_transformer(variants, remainder=StandardScaler())
 
 
-def single_precision() -> FunctionTransformer:
-    """Return a step that converts X to float32."""
-    return FunctionTransformer(_convert, kw_args={"dtype": "float32"})
-
-
 def _multiply(X: np.ndarray, factor: float) -> np.ndarray:
     """Return X times a constant."""
     return X * factor
-
-
-def _convert(X: np.ndarray, dtype: str) -> np.ndarray:
-    """Return X in another type."""
-    return X.astype(dtype)

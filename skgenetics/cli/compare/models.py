@@ -23,12 +23,10 @@ from skgenetics import (
     MMASHRegressor,
 )
 from skgenetics.cli.compare.estimators import (
-    ScaledTraitsRegressor,
     TopVariantRegressor,
-    single_precision,
     variant_and_covariate_scaler,
 )
-from skgenetics.metrics import masked_r2_scorer, masked_roc_auc_scorer
+from skgenetics.metrics import masked_r2_scorer
 
 
 @dataclass(frozen=True)
@@ -197,32 +195,11 @@ def _factors(settings: FitSettings) -> Any:
 
 
 def _network_regressor(settings: FitSettings) -> Any:
-    network = LINARegressor(
-        (8,),
-        standardize=False,
-        attention_alpha=3.0,
-        solver="lbfgs",
-        tol=8e-3,
-        random_state=settings.seed,
-    )
-    search = settings.search(network, {"coef_alpha": [1e-2, 3e-2]}, scoring=masked_r2_scorer)
-    scaler = variant_and_covariate_scaler(settings.n_variants)
-    return make_pipeline(scaler, single_precision(), ScaledTraitsRegressor(search))
+    return LINARegressor((20,), n_iter_no_change=5, random_state=settings.seed)
 
 
 def _network_classifier(settings: FitSettings) -> Any:
-    network = LINAClassifier(
-        (8,),
-        standardize=False,
-        attention_alpha=1.0,
-        solver="lbfgs",
-        tol=8e-3,
-        random_state=settings.seed,
-    )
-    grid = {"coef_alpha": [3e-4, 1e-3, 3e-3]}
-    search = settings.search(network, grid, scoring=masked_roc_auc_scorer)
-    scaler = variant_and_covariate_scaler(settings.n_variants)
-    return make_pipeline(scaler, single_precision(), search)
+    return LINAClassifier((20,), n_iter_no_change=5, random_state=settings.seed)
 
 
 MODELS: tuple[ModelEntry, ...] = (
@@ -294,14 +271,14 @@ MODELS: tuple[ModelEntry, ...] = (
     ),
     ModelEntry(
         "LINARegressor",
-        "a network of 8 hidden units, 2 penalties",
+        "a network that starts from a linear model and pairs of variants",
         regressor=_network_regressor,
         joint=True,
         variants_used="all",
     ),
     ModelEntry(
         "LINAClassifier",
-        "a network of 8 hidden units, 3 penalties",
+        "a network that starts from a linear model and pairs of variants",
         classifier=_network_classifier,
         joint=True,
         variants_used="all",

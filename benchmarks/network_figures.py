@@ -1,0 +1,200 @@
+"""Print what the networks predict by default, beside ridge or logistic regression and others.
+
+    python benchmarks/network_figures.py additive|epistatic|ld|cases|functions|wheat|mice [repeats]
+
+Rows: score on new people (R2, or ROC AUC), slope of the truth on the prediction (of the logit for
+cases; 1 is calibrated), pairs found among twice as many as were planted, and seconds of processor
+time. `ld` needs msprime, `mice` needs pandas; real data are read from ../shared/data.
+"""
+
+import sys
+import time
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.special import logit
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, RidgeCV
+from sklearn.metrics import r2_score, roc_auc_score
+from sklearn.model_selection import GroupKFold, KFold
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skgenetics import LINAClassifier, LINARegressor
+from skgenetics.datasets import make_interactions
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def regressors(m):
+    penalties = m * np.logspace(-2, 2, 13)
+    return {
+        "LINA": LINARegressor(random_state=0),
+        "ridge": make_pipeline(StandardScaler(), RidgeCV(penalties)),
+        "boosting": HistGradientBoostingRegressor(random_state=0),
+        "MLP": make_pipeline(StandardScaler(), MLPRegressor(early_stopping=True, random_state=0)),
+    }
+
+
+def classifiers(m):
+    logistic = LogisticRegressionCV(Cs=np.logspace(-5, 0, 8), cv=3, scoring="neg_log_loss")
+    return {
+        "LINA": LINAClassifier(random_state=0),
+        "logistic": make_pipeline(StandardScaler(), logistic),
+        "boosting": HistGradientBoostingClassifier(random_state=0),
+        "MLP": make_pipeline(StandardScaler(), MLPClassifier(early_stopping=True, random_state=0)),
+    }
+
+
+def independent(n, m, rng):
+    """Genotypes of independent variants."""
+    return rng.binomial(2, rng.uniform(0.05, 0.5, m), size=(n, m)).astype(np.int8)
+
+
+def coalescent(n, m, rng):
+    """Genotypes of ten chromosomes of a coalescent, with its LD; variants of frequency >= 5%."""
+    import msprime
+
+    columns = []
+    for _ in range(10):
+        seed = int(rng.integers(1, 2**31))
+        ancestry = msprime.sim_ancestry(
+            n, population_size=1e4, sequence_length=2e5, recombination_rate=1e-8, random_seed=seed
+        )
+        tree = msprime.sim_mutations(ancestry, rate=2e-8, random_seed=seed)
+        haplotypes = np.clip(tree.genotype_matrix(), 0, 1).T
+        dosages = haplotypes[::2] + haplotypes[1::2]
+        common = np.flatnonzero(abs(dosages.mean(axis=0) - 1) < 0.9)
+        columns.append(dosages[:, np.sort(rng.choice(common, m // 10, replace=False))])
+    return np.concatenate(columns, axis=1).astype(np.int8)
+
+
+def trait(X, rng, *, n_causal=30, n_pairs=4, additive=0.4, epistatic=0.1):
+    """A trait of given shares of variance, and its pairs."""
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    chosen = rng.permutation(X.shape[1])
+    pairs = np.sort(chosen[: 2 * n_pairs].reshape(-1, 2), axis=1)
+    g = Z[:, chosen[-n_causal:]] @ rng.normal(size=n_causal)
+    y = np.sqrt(additive) * g / g.std()
+    if epistatic:
+        products = Z[:, pairs[:, 0]] * Z[:, pairs[:, 1]]
+        e = (products / products.std(axis=0)) @ rng.choice([-1, 1], n_pairs)
+        y = y + np.sqrt(epistatic) * (e - e.mean()) / e.std()
+    return y + np.sqrt(1 - additive - epistatic) * rng.normal(size=len(X)), pairs
+
+
+def simulated(name, seed):
+    """Yield (label, X, y, training rows, pairs)."""
+    rng = np.random.default_rng(seed)
+    if name == "additive":
+        for n_causal in (10, 50, 500):
+            X = independent(5000, 500, rng)
+            y, _ = trait(X, rng, n_causal=n_causal, epistatic=0)
+            yield f"{n_causal} causal variants", X, y, 3000, []
+    elif name == "epistatic":
+        for n, epistatic in ((3000, 0.02), (3000, 0.1), (6000, 0.1), (6000, 0.2)):
+            X = independent(n + 2000, 500, rng)
+            y, pairs = trait(X, rng, epistatic=epistatic)
+            yield f"n {n}, variance of pairs {epistatic}", X, y, n, pairs
+    elif name == "ld":
+        for epistatic in (0, 0.1):
+            X = coalescent(5000, 500, rng)
+            y, pairs = trait(X, rng, epistatic=epistatic)
+            yield f"LD, variance of pairs {epistatic}", X, y, 3000, pairs if epistatic else []
+    elif name == "cases":
+        for share in (0.5, 0.1, 0.01):
+            X = independent(10_000, 300, rng)
+            y, pairs = trait(X, rng, epistatic=0.1)
+            yield f"cases {share}", X, y > np.quantile(y, 1 - share), 4000, pairs
+    elif name == "functions":
+        for function in ("F6", "F7", "F8", "F9", "F10"):
+            data = make_interactions(function, random_state=seed)
+            yield function, data.data, data.target, 4000, data.pairs
+
+
+def real(name, seed):
+    """Yield (label, X, y, (training rows, test rows), []) of five folds."""
+    if name == "wheat":
+        data = np.load(DATA / "wheat_bglr" / "wheat.npz")
+        X, traits, folds = (
+            data["G"],
+            data["Y"].astype(float),
+            KFold(5, shuffle=True, random_state=seed),
+        )
+        names, groups = [f"yield {k}" for k in range(traits.shape[1])], None
+    else:
+        import pandas as pd
+
+        X = np.load(DATA / "mice_bglr" / "geno.npz")["G"][:, ::4]
+        table = pd.read_csv(DATA / "mice_bglr" / "pheno.csv.gz")
+        names = ["Biochem.HDL", "Biochem.ALP", "Biochem.Tot.Cholesterol"]
+        traits = table[names].groupby(table["GENDER"]).transform(lambda y: y - y.mean())
+        traits, groups = traits.to_numpy(float), table["cage"].to_numpy()
+        folds = GroupKFold(5, shuffle=True, random_state=seed)
+    for label, y in zip(names, traits.T, strict=True):
+        seen = np.flatnonzero(~np.isnan(y))
+        for train, test in folds.split(seen, groups=None if groups is None else groups[seen]):
+            yield label, X, y, (seen[train], seen[test]), []
+
+
+def found(model, X, pairs):
+    """Count the planted pairs among twice as many of the strongest."""
+    planted = {tuple(pair) for pair in np.asarray(pairs).tolist()}
+    top = model.second_order_importance(X[:500], top_k=2 * len(planted))
+    return sum(tuple(pair) in planted for pair in top.pairs.tolist())
+
+
+def precision(model, X, pairs):
+    """Return the share of planted pairs among as many of the strongest by the swap contrast."""
+    S = model.second_order_importance(X, kind="swap", random_state=0)
+    rows, columns = np.triu_indices(X.shape[1], 1)
+    strongest = np.argsort(-S[rows, columns])[: len(pairs)]
+    planted = {tuple(pair) for pair in pairs.tolist()}
+    return np.mean([(rows[k], columns[k]) in planted for k in strongest])
+
+
+def main(name, repeats):
+    sets = simulated if name not in ("wheat", "mice") else real
+    rows = {}
+    for seed in range(repeats):
+        for label, X, y, train, pairs in sets(name, seed):
+            if isinstance(train, tuple):
+                train, test = train
+            else:
+                train, test = slice(0, train), slice(train, None)
+            binary = y.dtype == bool
+            for model_name, model in (classifiers if binary else regressors)(X.shape[1]).items():
+                start = time.process_time()
+                model.fit(X[train], y[train])
+                seconds = time.process_time() - start
+                if binary:
+                    p = np.clip(model.predict_proba(X[test])[:, 1], 1e-9, 1 - 1e-9)
+                    score = roc_auc_score(y[test], p)
+                    fitted = LogisticRegression(C=1e9).fit(logit(p)[:, None], y[test])
+                    slope = fitted.coef_[0, 0]
+                else:
+                    prediction = model.predict(X[test])
+                    score = r2_score(y[test], prediction)
+                    slope = np.polyfit(prediction, y[test], 1)[0] if prediction.std() else np.nan
+                row = [score, slope, seconds, np.nan]
+                if model_name == "LINA" and len(pairs):
+                    few = name != "functions"
+                    row[3] = (found if few else precision)(model, X[test], pairs)
+                rows.setdefault((label, model_name), []).append(row)
+                print(f"{label}, {model_name}:", *np.round(row, 3), flush=True)
+    for (label, model_name), values in rows.items():
+        values = np.array(values)
+        error = values[:, 0].std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
+        score, slope, seconds, pairs = values.mean(axis=0)
+        print(
+            f"{label:32s} {model_name:9s} {score:6.3f} ({error:.3f})  slope {slope:5.2f}  "
+            f"pairs {pairs:4.2f}  {seconds:6.1f} s",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1)
