@@ -430,7 +430,7 @@ class CovariateAdjustedRegressor(
                 f"the {C.shape[1]} covariates and the intercept have coefficients: no residual "
                 "remains. Use fewer covariates, or leave these targets out.",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=5,
             )
         fit = regress_observed(C, xp.astype(Y, xp.float64), weight)
         coef, intercept = (xp.astype(values, Y.dtype) for values in fit)

@@ -101,5 +101,5 @@ def _warn_of_gaps(cells):
                 f"{gaps.size} {name}(s) have no observed cell among the training individuals "
                 f"({shown}): their predictions carry no genetics.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )

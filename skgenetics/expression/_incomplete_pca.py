@@ -180,7 +180,7 @@ class IncompletePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, GeneticsE
                 f"IncompletePCA did not converge in {self.max_iter} iterations. Increase "
                 "max_iter, or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         self.log_likelihood_path_, self.n_iter_ = path, len(path)
         return loadings

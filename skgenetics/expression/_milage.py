@@ -405,7 +405,7 @@ class MILAGERegressor(
         warnings.warn(
             f"n_components={self.n_components}, but no factor is left: {why}.",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
     def _set_data(self, data: FitData) -> None:

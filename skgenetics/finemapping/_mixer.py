@@ -379,7 +379,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
             self.ld_mismatch_ = settle_doubts(self, locus, on_mismatch)
         if not getattr(self, "ld_mismatch_", False):
             for warning in caught:
-                warnings.warn(warning.message, stacklevel=3)
+                warnings.warn(warning.message, stacklevel=4)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
@@ -481,7 +481,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         self.effects_ = fitted_effects(solver.effects(state, problem, sets), sets, problem, units)
         limit = solver.limit_reached(state, problem)
         if limit is not None:
-            warnings.warn(limit, ConvergenceWarning, stacklevel=4)
+            warnings.warn(limit, ConvergenceWarning, stacklevel=5)
         return solver.posterior(state, locus)
 
 

@@ -112,7 +112,7 @@ def trait_moments(
             f"No cell of y's column {', '.join(map(str, empty))} is observed: the trait is "
             "predicted by 0.",
             UserWarning,
-            stacklevel=5,
+            stacklevel=6,
         )
     origin = np.zeros(Y.shape[1])
     if centered:  # constants then deviate by exactly 0

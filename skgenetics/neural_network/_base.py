@@ -340,7 +340,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
                 "the loss of predicting the mean: the training diverges. Lower "
                 f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
                 ConvergenceWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
 
     def _split(

@@ -141,7 +141,7 @@ class GenotypeImputer(OneToOneFeatureMixin, TransformerMixin, GeneticsEstimator)
                 f"samples and are filled with 0: {shown}. MinorAlleleFrequencyThreshold before "
                 "this step removes them.",
                 UserWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
         return self
 
