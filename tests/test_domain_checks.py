@@ -16,6 +16,7 @@ from skgenetics.finemapping.solvers import CAVI, Adam, Gibbs, Solver
 from skgenetics.preprocessing import (
     GenotypeImputer,
     GenotypeScaler,
+    InteractionScan,
     LDPruner,
     MinorAlleleFrequencyThreshold,
 )
@@ -34,6 +35,7 @@ FIRST = [  # of each class
     (LINAClassifier(4, max_iter=4), {}),
     (GenotypeImputer(), {}),
     (GenotypeScaler(), {}),
+    (InteractionScan(), {}),
     (LDPruner(0.9), {}),
     (MinorAlleleFrequencyThreshold(), {}),
     (CovariateAdjustedRegressor(Ridge(), covariates=[0]), {}),
@@ -48,6 +50,7 @@ OTHERS = [
     (MILAGERegressor(0, polygenic=True), {}),
     (MILAGERegressor(1, trans_model="sigmoid", early_stopping=True, max_iter=20), {}),
     (MILAGERegressor(1, trans_model="tensor", max_iter=20), {}),
+    (LINAClassifier(4, solver="lbfgs", max_iter=4), {}),
     (LINARegressor(4, batch_norm=True, early_stopping=True, max_iter=4), {}),
     (CovariateAdjustedRegressor(FinemapMiXeR(), covariates=[0]), {}),
 ]
