@@ -18,7 +18,7 @@ from sklearn.linear_model import MultiTaskLasso
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_expression_tensor, make_genotypes
 
-from .bench_expression import DATA, pooled_r2, yeast
+from .bench_expression import DATA, USUAL, pooled_r2, yeast
 
 ALPHAS = (0.01, 0.02, 0.04, 0.08, 0.16)
 
@@ -85,8 +85,9 @@ class ObservedCells:
             for alpha in ALPHAS
         ]  # fmt: skip
         model = MILAGERegressor(
-            0, cis_windows=self.windows, n_variants=self.X.shape[1], random_state=0
-        )
+            0, cis_windows=self.windows, n_variants=self.X.shape[1], polygenic=False,
+            random_state=0,
+        )  # fmt: skip
         ours = pooled_r2(
             lambda X, y, X_new: model.fit(X, y).predict(X_new), self.X, self.y, self.truth
         )
@@ -118,8 +119,8 @@ class Refits:
                 trans_h2=trans_h2, cis_h2=0.15, cis_windows=windows, random_state=seed,
             ).target  # fmt: skip
             model = MILAGERegressor(
-                10, cis_windows=windows, n_variants=600, loading_alpha=0.01, n_refits=n_refits,
-                random_state=0,
+                10, cis_windows=windows, n_variants=600, variant_alpha=1e-3, loading_alpha=0.01,
+                polygenic=False, n_refits=n_refits, random_state=0,
             )  # fmt: skip
             scores.append(model.fit(X[:400], y[:400]).score(X[400:], y[400:]))
         print(f"trans_h2 {trans_h2}, {n_refits} refits: {np.mean(scores):.3f}")
@@ -145,7 +146,8 @@ class RefitsYeast:
         every = parts == "all"
         model = MILAGERegressor(
             40, cis_windows=self.windows, n_variants=self.X.shape[1], polygenic=every,
-            loading_alpha=0.3 if every else 0.03, n_refits=n_refits, random_state=0,
+            variant_alpha=1e-3, loading_alpha=0.3 if every else 0.03, n_refits=n_refits,
+            random_state=0,
         )  # fmt: skip
         pooled, _ = pooled_r2(
             lambda X, y, X_new: model.fit(X, y).predict(X_new), self.X, self.y, self.y
@@ -177,8 +179,8 @@ class HolesInEveryGene:
         seconds = []
         for max_iter in (2, 12):
             model = MILAGERegressor(
-                40, trans_model=trans_model, solver=solver, loading_alpha=0.003, tol=0.0,
-                max_iter=max_iter, random_state=0,
+                40, trans_model=trans_model, solver=solver, tol=0.0, max_iter=max_iter,
+                polygenic=False, random_state=0, **{**USUAL, "loading_alpha": 0.003},
             )  # fmt: skip
             begin = time.perf_counter()
             with warnings.catch_warnings():

@@ -35,6 +35,7 @@ from skgenetics.metrics import masked_r2_score
 
 MODELS = ("linear", "sigmoid")
 N_SMALL, N_TEST, N_VARIANTS, N_GENES, N_TISSUES, N_FACTORS = 150, 1000, 100, 40, 4, 4
+USUAL = {"variant_alpha": 1e-3, "loading_alpha": 0.03, "tissue_alpha": 0.01}
 STRENGTHS = {"variant_alpha": [1e-6, 1e-5, 1e-4, 1e-3, 1e-2], "loading_alpha": [1e-3, 0.01, 0.1]}
 BASE = {"individuals": 450, "variants": 50_000, "genes": 1000, "factors": 40}
 GROWTH = {
@@ -61,7 +62,10 @@ def shares_of_truth(made_by, n, seed, strengths):
     scores = []
     for model in MODELS:
         search = GridSearchCV(
-            MILAGERegressor(N_FACTORS, trans_model=model, max_iter=300, random_state=0),
+            MILAGERegressor(
+                N_FACTORS, trans_model=model, max_iter=300, polygenic=False, random_state=0,
+                **USUAL,
+            ),
             strengths, cv=ShuffleSplit(1, test_size=0.25, random_state=0), error_score="raise",
         )  # fmt: skip
         with warnings.catch_warnings():
@@ -94,8 +98,8 @@ def fit_seconds(model, individuals, variants, genes, factors):
     sampled = rng.random((individuals, 1, N_TIMED_TISSUES)) < np.linspace(0.2, 0.8, N_TIMED_TISSUES)
     y[~np.broadcast_to(sampled, y.shape)] = np.nan
     fitted = MILAGERegressor(
-        factors, trans_model=model, loading_alpha=1e-3, max_iter=N_ITERATIONS, tol=0.0,
-        random_state=0,
+        factors, trans_model=model, max_iter=N_ITERATIONS, tol=0.0, polygenic=False,
+        random_state=0, **{**USUAL, "loading_alpha": 1e-3},
     )  # fmt: skip
     begin = time.process_time()
     with warnings.catch_warnings():

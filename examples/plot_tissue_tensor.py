@@ -64,12 +64,17 @@ print(f"{np.isnan(y).mean():.0%} of the cells are not observed.")
 
 train, test = slice(60, None), slice(0, 60)
 cis_alone = MILAGERegressor(
-    n_components=0, cis_windows=windows, n_variants=n_variants, cis_alpha=0.1, random_state=0
+    n_components=0,
+    cis_windows=windows,
+    n_variants=n_variants,
+    cis_alpha=0.1,
+    polygenic=False,
+    random_state=0,
 ).fit(X[train], y[train])
 model = MILAGERegressor(
     n_components=6, trans_model="tensor", cis_windows=windows, n_variants=n_variants,
-    cis_alpha=0.1, variant_penalty="l1", variant_alpha=3e-4, loading_alpha=0.003, tol=1e-4,
-    early_stopping=True, random_state=0,
+    cis_alpha=0.1, variant_penalty="l1", variant_alpha=3e-4, loading_alpha=0.003,
+    tissue_alpha=0.01, polygenic=False, tol=1e-4, early_stopping=True, random_state=0,
 ).fit(X[train], y[train])  # fmt: skip
 for name, fitted in {"cis": cis_alone, "cis and factors": model}.items():
     print(f"R2 within gene and tissue, of {name}: {fitted.score(X[test], y[test]):.3f}")
