@@ -19,7 +19,7 @@ from skgenetics.expression._parameters import (
     strengths_at,
 )
 from skgenetics.expression._polygenic import fit_polygenic
-from skgenetics.expression._prediction import ExpressionPredictionMixin
+from skgenetics.expression._prediction import ExpressionPredictionMixin, are_dosages
 from skgenetics.expression._stages import (
     LAYERS,
     CisStage,
@@ -414,6 +414,7 @@ class MILAGERegressor(
             self.__dict__.pop(name, None)
         moments, put = data.moments, data.placement.put
         self.X_fit_ = data.training.X
+        self._holds_dosages = are_dosages(data.training.X)
         self.expression_mean_, self.expression_scale_ = put(moments.mean), put(moments.scale)
         self.tissue_mean_ = put(moments.mean + moments.scale * moments.tissue_mean)
 

@@ -99,14 +99,14 @@ def strengths_at(model: Any, value: float) -> Strengths:
     scaled = [usual * value if alpha is None else alpha for alpha, usual in zip(given, USUAL)]
     if not is_nuclear(model):
         return Strengths(*scaled)
-    variant, loading, _ = given
-    if variant is None and loading is None:
-        variant, loading = value, value
-    elif variant is None:
+    variant, loading, tissue = scaled
+    if given[0] is None and given[1] is None:
+        variant = loading = value
+    elif given[0] is None:
         variant = value**2 / max(loading, 1e-300)
-    elif loading is None:
+    elif given[1] is None:
         loading = value**2 / max(variant, 1e-300)
-    return Strengths(variant, loading, scaled[2])
+    return Strengths(variant, loading, tissue)
 
 
 def slope_of(model: Any) -> float:

@@ -3,6 +3,7 @@
 import warnings
 from typing import Any
 
+import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
@@ -23,6 +24,13 @@ from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes
 
 LARGE_PICKLE = 10**8  # bytes
+ROUNDING = 1e-3  # of dosages
+
+
+def are_dosages(X: Array) -> bool:
+    """Return whether all of X is from 0 to 2, up to rounding."""
+    xp = namespace_of(X)
+    return float(xp.min(X)) >= -ROUNDING and float(xp.max(X)) <= 2 + ROUNDING
 
 
 class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixin):
@@ -126,6 +134,43 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         self.__dict__.pop("X_fit_", None)
         return self
 
+    def cis_frame(self, gene_names: Any = None, tissue_names: Any = None) -> Any:
+        """Return a pandas data frame with a row per gene, tissue and variant: the cis effects.
+
+        Parameters
+        ----------
+        gene_names, tissue_names : sequence of str, optional
+            One name per gene and per tissue of y; by default their numbers.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            Columns gene, tissue, variant_id and effect: expression, in the units of y, per counted
+            allele. Effects that are 0 are left out.
+
+        Raises
+        ------
+        ValueError
+            If a list of names has another length.
+        """
+        check_is_fitted(self)
+        pandas = import_optional("pandas", extra="dataframe")
+        n_tissues, n_genes = self.intercept_.shape
+        genes = _names(gene_names, n_genes, "gene_names")
+        tissues = _names(tissue_names, n_tissues, "tissue_names")
+        effects, scale = self._cis_effects(), to_numpy(self.expression_scale_)
+        names = getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
+        gene = np.repeat(np.arange(n_genes), np.diff(effects.indptr))
+        place, tissue = np.nonzero(effects.coef.T)
+        return pandas.DataFrame(
+            {
+                "gene": genes[gene[place]],
+                "tissue": tissues[tissue],
+                "variant_id": np.asarray(names)[effects.variants[place]],
+                "effect": effects.coef.T[place, tissue] * scale[gene[place]],
+            }
+        )
+
     def to_frame(self) -> Any:
         """Return a pandas data frame with a row per variant: its effects on the factors.
 
@@ -162,7 +207,14 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """Return validated genotypes of new individuals."""
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="intercept_", method=method)
-        return as_genotypes(self, X, reset=False)[0]
+        X = as_genotypes(self, X, reset=False)[0]
+        if self._holds_dosages and not are_dosages(X):
+            xp = namespace_of(X)
+            raise ValueError(
+                f"X holds numbers from {float(xp.min(X)):g} to {float(xp.max(X)):g}; the genotypes "
+                "of fit were dosages from 0 to 2. Pass dosages of the same alleles."
+            )
+        return X
 
     def _cross_kernel(self, X: Array) -> Array | None:
         """Return the kernel (n, I) with the training individuals, or None if no part is dual."""
@@ -193,6 +245,15 @@ class ExpressionPredictionMixin(ClassNamePrefixFeaturesOutMixin, TransformerMixi
         """Return the effects of the cis part, on the host."""
         coef, variants = to_numpy(self.cis_coef_), to_numpy(self.cis_variants_)
         return CisEffects(coef, variants, to_numpy(self.cis_indptr_), None)
+
+
+def _names(names: Any, count: int, parameter: str) -> np.ndarray:
+    """Return one name per gene or tissue, by default its number."""
+    if names is None:
+        return np.arange(count)
+    if len(names) != count:
+        raise ValueError(f"{parameter} must have {count} entries; got {len(names)}.")
+    return np.asarray(names)
 
 
 def _double(array: Array) -> Array:

@@ -1,5 +1,7 @@
 """Expression of genes: GTEx and QTLtools BED, GCT, parquet and text; one tissue or several."""
 
+import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
@@ -24,6 +26,7 @@ from skgenetics.utils._typing import PathLike
 _GENE_HEADERS = frozenset(
     ("gene", "genes", "gene_id", "geneid", "gene_name", "phenotype_id", "ensembl_id")
 )
+_ENSEMBL = re.compile(r"(ENS[A-Z]*\d{11})\.\d+")
 _GENE_COLUMNS = ("gene_id", "symbol", "chromosome", "start", "end", "strand")
 
 
@@ -47,7 +50,8 @@ def read_expression(
         * ``.parquet``, ``.csv``, ``.tsv``, ``.txt``: a table, whose first column (parquet: or
           index) holds IDs.
     genes : sequence of str, optional
-        The genes to read, in this order; by default all, in the order of the files.
+        The genes to read, in this order; by default all, in the order of the files. Genes of
+        Ensembl (ENSG00000134243.10) are found by any version, with a warning.
     genes_in_rows : bool, optional
         Which way round a table is. By default genes are in rows if the first column is named
         gene, gene_id, geneid, gene_name, phenotype_id or ensembl_id; and people otherwise.
@@ -65,6 +69,11 @@ def read_expression(
         * genes : pandas.DataFrame with columns gene_id, symbol, chromosome, start, end, strand, as
           far as known. start and end count from 1 and include both.
         * tissues : list of str, or None for one file.
+
+    Warns
+    -----
+    UserWarning
+        If versions of Ensembl differ between files; genes are joined whatever their version.
 
     Raises
     ------
@@ -84,6 +93,7 @@ def read_expression(
         _read_tissue(Path(file), wanted, genes_in_rows, individual_of) for file in files.values()
     ]
     people = list(dict.fromkeys(chain.from_iterable(table.people for table in tables)))
+    tables = _joined_versions(tables, wanted)
     known: dict[str, dict] = {}
     for table in reversed(tables):  # what the first file says of a gene holds
         known |= table.genes
@@ -115,6 +125,55 @@ def read_expression(
     )
 
 
+class _GeneNames:
+    """Names of genes, which contain those of another Ensembl version too."""
+
+    def __init__(self, names: Iterable[str]):
+        self.unversioned = {_unversioned(name) for name in names}
+
+    def __contains__(self, name: str) -> bool:
+        return _unversioned(name) in self.unversioned
+
+
+def _unversioned(gene: str) -> str:
+    """Return a gene's name without the version, if it is of Ensembl (ENSG00000134243.10)."""
+    match = _ENSEMBL.fullmatch(gene)
+    return match[1] if match else gene
+
+
+def _joined_versions(tables: list["_Tissue"], wanted: list[str] | None) -> list["_Tissue"]:
+    """Return the tables with one name for a gene of several Ensembl versions: the first, or asked.
+
+    A file that has both versions of a gene keeps its names.
+    """
+    name_of: dict[str, str] = {}
+    for gene in wanted or []:
+        name_of.setdefault(_unversioned(gene), gene)
+    renamed: dict[str, str] = {}
+    result = []
+    for table in tables:
+        bases = [_unversioned(gene) for gene in table.genes]
+        if len(set(bases)) < len(bases):
+            result.append(table)
+            continue
+        genes = {}
+        for base, (gene, place) in zip(bases, table.genes.items()):
+            name = name_of.setdefault(base, gene)
+            if name != gene:
+                renamed[gene] = name
+            genes[name] = {**place, "gene_id": name}
+        result.append(table._replace(genes=genes))
+    if renamed:
+        old, new = next(iter(renamed.items()))
+        warnings.warn(
+            f"{len(renamed)} gene(s) have another Ensembl version than asked for or than in the "
+            f"file before, such as {old} and {new}: they count as one gene.",
+            UserWarning,
+            stacklevel=3,
+        )
+    return result
+
+
 class _Tissue(NamedTuple):
     """Expression in one tissue."""
 
@@ -141,7 +200,7 @@ def _read_tissue(
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     name, endings = path.name, set(path.suffixes)
-    only = None if wanted is None else set(wanted)
+    only = None if wanted is None else _GeneNames(wanted)
     if ".bed" in endings:
         table = _read_bed(path, only)
     elif ".gct" in endings:
@@ -189,7 +248,7 @@ def _check_once(noun: str, names: list[str], source: str) -> None:
         seen.add(name)
 
 
-def _read_bed(path: Path, only: set[str] | None) -> _Table:
+def _read_bed(path: Path, only: _GeneNames | None) -> _Table:
     """Read phenotypes in BED."""
     name = path.name
     lines = (line for line in iterate_lines(path) if line.strip() and not line.startswith("##"))
@@ -214,7 +273,7 @@ def _read_bed(path: Path, only: set[str] | None) -> _Table:
     return _Table(header[n_fixed:], genes, values)
 
 
-def _read_gct(path: Path, only: set[str] | None) -> _Table:
+def _read_gct(path: Path, only: _GeneNames | None) -> _Table:
     """Read GCT 1.2."""
     name = path.name
     lines = (line for line in iterate_lines(path) if line.strip())
@@ -242,7 +301,7 @@ def _read_genes(
     header: list[str],
     n_fixed: int,
     id_column: int,
-    only: set[str] | None,
+    only: _GeneNames | None,
     name: str,
 ) -> tuple[int, list[list[str]], np.ndarray]:
     """Return the number of rows, and of those of `only` the first fields and the values."""

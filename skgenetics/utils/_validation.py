@@ -90,11 +90,19 @@ def read_dosages(
             "missing calls. Put skgenetics.preprocessing.GenotypeImputer before this step."
         )
     values, integer = as_array(X)
-    if integer is None:
-        values = validate_data(estimator, values, reset=reset, **options)
-    else:
-        validate_data(estimator, X, reset=reset, skip_check_array=True)
-        values = check_array(values, estimator=estimator, input_name="X", **options)
+    try:
+        if integer is None:
+            values = validate_data(estimator, values, reset=reset, **options)
+        else:
+            validate_data(estimator, X, reset=reset, skip_check_array=True)
+            values = check_array(values, estimator=estimator, input_name="X", **options)
+    except ValueError as error:
+        if "contains NaN" not in str(error):
+            raise
+        raise ValueError(  # instead of advice that is not about genotypes
+            f"Input X contains NaN: {type(estimator).__name__} takes no missing calls. Put "
+            "skgenetics.preprocessing.GenotypeImputer before this step."
+        ) from None
     values = values if sparse.issparse(values) else widened(values)  # of a list, say
     known = None if reset else getattr(estimator, "_coding", None)
     codes, coding = _codes_of(values, integer, known, given, ploidy)

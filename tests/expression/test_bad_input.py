@@ -67,3 +67,42 @@ def test_bad_data(made):
         model(made).fit(X, y)
     with pytest.raises(ValueError, match="GenotypeImputer"):
         model(made).fit(np.where(X == 0, -9, X).astype(np.int8), made.target)
+
+
+def test_numbers_that_are_no_dosages_are_refused_where_fit_had_dosages(made):
+    fitted = model(made).fit(made.data, made.target)
+    X = made.data[:5].astype(float)
+    X[0, 0] = 3
+    with pytest.raises(ValueError, match="from 0 to 3; the genotypes of fit were dosages"):
+        fitted.predict(X)
+    scaled = (made.data - 1.0) * 2
+    assert np.isfinite(model(made).fit(scaled, made.target).predict(scaled * 2)).all()
+
+
+def test_missing_calls_name_the_imputer(made):
+    X = made.data.astype(float)
+    X[0, 0] = np.nan
+    with pytest.raises(ValueError, match=r"contains NaN: MILAGERegressor.*GenotypeImputer"):
+        model(made).fit(X, made.target)
+    with pytest.raises(ValueError, match="GenotypeImputer"):
+        model(made).fit(made.data, made.target).transform(X)
+
+
+def test_windows_of_names_say_how_a_pipeline_keeps_them(made):
+    named = model(made).set_params(cis_windows=[["rs1"]] * 20)
+    with pytest.raises(ValueError, match="set_output"):
+        named.fit(made.data, made.target)
+
+
+def test_the_table_of_cis_effects_makes_the_cis_part(made):
+    fitted = model(made, n_components=0).fit(made.data, made.target)
+    genes = [f"g{j}" for j in range(20)]
+    frame = fitted.cis_frame(genes, ["a", "b", "c"])
+    assert (frame["effect"] != 0).all()
+    values = np.zeros((len(made.data), 20, 3))
+    for gene, tissue, variant, effect in frame.itertuples(index=False):
+        values[:, genes.index(gene), "abc".index(tissue)] += made.data[:, int(variant[1:])] * effect
+    shift = fitted.predict(made.data) - values
+    np.testing.assert_allclose(shift, np.broadcast_to(shift[0], shift.shape), atol=1e-9)
+    with pytest.raises(ValueError, match="tissue_names must have 3 entries; got 1"):
+        fitted.cis_frame(tissue_names=["a"])

@@ -203,3 +203,16 @@ def test_other_bad_input(write, tmp_path):
         read_expression({})
     with pytest.raises(FileNotFoundError, match=r"no file .*none\.bed"):
         read_expression(tmp_path / "none.bed")
+
+
+def test_versions_of_a_gene_are_joined_and_said(write):
+    head = "#chr\tstart\tend\tgene_id\t"
+    first = write(head + "P1\tP2\n1\t99\t100\tENSG00000000001.5\t1\t2\n", "a.bed")
+    second = write(head + "P1\tP2\n1\t99\t100\tENSG00000000001.6\t3\t4\n", "b.bed")
+    with pytest.warns(UserWarning, match="ENSG00000000001.6 and ENSG00000000001.5: they count as"):
+        both = read_expression({"liver": first, "lung": second})
+    assert both.genes["gene_id"].tolist() == ["ENSG00000000001.5"]
+    np.testing.assert_array_equal(both.data, [[[1.0, 3.0]], [[2.0, 4.0]]])
+    with pytest.warns(UserWarning, match="another Ensembl version than asked for"):
+        asked = read_expression(first, genes=["ENSG00000000001"])
+    assert asked.genes["gene_id"].tolist() == ["ENSG00000000001"]

@@ -81,7 +81,7 @@ def test_weights_may_be_none_or_one_number():
     ("estimator", "flags"),
     [
         (MMASHRegressor(), ["standardize", "fit_intercept", "include_null", "warm_start"]),
-        (MILAGERegressor(), ["polygenic", "standardize_expression", "early_stopping"]),
+        (MILAGERegressor(), ["standardize_expression", "early_stopping"]),
         (LINAClassifier(), ["standardize", "early_stopping", "warm_start"]),
         (LINARegressor(), ["standardize", "early_stopping", "warm_start"]),
         (CovariateAdjustedRegressor(MMASHRegressor()), ["adjust_features"]),
