@@ -156,7 +156,8 @@ def main():
     arguments = parser.parse_args()
     methods = {solver: {"solver": solver} for solver in arguments.solvers}
     if Adam.name in methods:
-        methods["adam, independent noise"] = {"solver": Adam(noise="independent")}
+        methods["adam, as published"] = {"solver": Adam.published()}
+        methods["adam, as published, noise on LD"] = {"solver": Adam.published(noise="ld")}
     with_rival = shutil.which("Rscript") is not None
     names = [*(["susieR"] if with_rival else []), *methods]
     results = {name: {"pip": [], "sets": [], "seconds": []} for name in names}

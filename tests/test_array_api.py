@@ -34,7 +34,7 @@ FINEMAPPING = {
     "cavi": FinemapMiXeR(solver=CAVI(n_restarts=3), random_state=0),
     "adam": FinemapMiXeR(solver="adam", max_iter=100),
     "adam, independent": FinemapMiXeR(
-        solver=Adam(noise="independent", n_restarts=2),
+        solver=Adam.published(n_restarts=2),
         causal_probability=0.1,
         effect_variance=np.full(8, 0.05),
         max_iter=80,
@@ -42,7 +42,9 @@ FINEMAPPING = {
     ),
     "adam, PCA": FinemapMiXeR(solver=Adam(n_components=5), max_iter=100),
     "adam, prior by adam": FinemapMiXeR(
-        solver=Adam(prior_update="adam", gate_init=0.5, sd_init=np.full(8, 0.02)),
+        solver=Adam.published(
+            noise="ld", prior_update="adam", gate_init=0.5, sd_init=np.full(8, 0.02)
+        ),
         heritability=0.1,
         max_iter=80,
     ),

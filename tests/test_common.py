@@ -27,9 +27,11 @@ ESTIMATORS = [
     FinemapMiXeR(solver=Gibbs(n_draws=200), random_state=0),
     FinemapMiXeR(solver=Gibbs(n_draws=200), heritability=0.2, random_state=0),
     FinemapMiXeR(solver=CAVI(n_restarts=3), random_state=0),
-    FinemapMiXeR(solver=Adam(learning_rate=0.02), max_iter=250, random_state=0),
     FinemapMiXeR(
-        solver=Adam(noise="independent", n_restarts=2, n_components=1.0, learning_rate=0.02),
+        solver=Adam.published(noise="ld", learning_rate=0.02), max_iter=250, random_state=0
+    ),
+    FinemapMiXeR(
+        solver=Adam.published(n_restarts=2, n_components=1.0, learning_rate=0.02),
         max_iter=250,
         random_state=0,
     ),

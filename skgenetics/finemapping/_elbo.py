@@ -148,7 +148,7 @@ def log_likelihood(quadratic: Quadratic, residual: Array, residual_variance: Arr
 def log_sigmoid(logit: Array) -> tuple[Array, Array]:
     """Return log q and log(1 - q) of q = 1 / (1 + exp(-logit))."""
     xp = namespace_of(logit)
-    log_gate = -xp.log1p(xp.exp(-logit))
+    log_gate = xp.clip(logit, max=0.0) - xp.log1p(xp.exp(-xp.abs(logit)))  # never overflows
     return log_gate, log_gate - logit
 
 

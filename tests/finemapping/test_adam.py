@@ -2,13 +2,20 @@
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize_scalar
+from scipy.optimize import minimize, minimize_scalar
 
 from skgenetics import FinemapMiXeR
-from skgenetics.finemapping._elbo import NoiseNorm, quadratic_form
+from skgenetics.finemapping._elbo import NoiseNorm, elbo, quadratic_form
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers import Adam
-from skgenetics.finemapping.solvers._adam import adam
+from skgenetics.finemapping.solvers._adam_steps import adam
+from skgenetics.finemapping.solvers._paper_family import (
+    Ascent,
+    climb,
+    coordinate_sweep,
+    maximum_from,
+    select_forward,
+)
 from skgenetics.loci._ld import DenseLD
 from skgenetics.loci._summary import Locus
 from tests.oracles.finemapping import design, enumerate_posterior
@@ -135,12 +142,14 @@ def test_adaptive_spike_follows_the_effects():
     np.testing.assert_allclose(state.spike[0, 0], size**2, rtol=1e-12)
 
 
+@pytest.mark.parametrize("steps", ["coordinate", "adam"])
 @pytest.mark.parametrize("noise", ["ld", "independent"])
-def test_pca_form_at_full_rank_equals_the_full_one(noise):
+def test_pca_form_at_full_rank_equals_the_full_one(noise, steps):
     z, R, _ = random_locus()
-    options = {"causal_probability": 0.1, "effect_variance": 0.05, "max_iter": 600, "tol": 1e9}
+    options = {"causal_probability": 0.1, "effect_variance": 0.05, "max_iter": 600}
+    options |= {"tol": 1e9 if steps == "adam" else 1e-6, "random_state": 0}
     full, pca = (
-        FinemapMiXeR(solver=Adam(noise=noise, n_components=n_components), **options)
+        FinemapMiXeR(solver=Adam(steps=steps, noise=noise, n_components=n_components), **options)
         for n_components in (None, 6)
     )
     full.fit_summary(z, R, n_samples=400)
@@ -186,7 +195,7 @@ def test_start_and_the_least_number_of_iterations_are_the_users():
 
     def fit(**settings):
         model = FinemapMiXeR(
-            solver=Adam(min_iter=1, **settings),
+            solver=Adam.published(noise="ld", min_iter=1, **settings),
             causal_probability=0.1,
             effect_variance=0.05,
             tol=1e9,
@@ -214,4 +223,141 @@ def test_start_and_the_least_number_of_iterations_are_the_users():
 def test_bad_starts_are_refused(settings, message):
     z, R, _ = random_locus()
     with pytest.raises(ValueError, match=message):
+        FinemapMiXeR(solver=Adam.published(**settings)).fit_summary(z, R, n_samples=400)
+
+
+# coordinate steps from sampled starts
+
+
+def posed(z, R, scale, pi=0.1, slab=0.05, spike=0.05**2, n_starts=5, seed=0):
+    """The problem of the coordinate steps, and starts."""
+    p = len(z)
+    ascent = Ascent(
+        scale[:, None] * R * scale, scale * z, scale,
+        prior=Prior(np.full(p, pi), np.full(p, slab)), spike=np.full(p, spike),
+        residual_variance=1.0, norm=NoiseNorm(),
+    )  # fmt: skip
+    ascent.draw_starts(n_starts, np.random.RandomState(seed))
+    return ascent
+
+
+def bound_of_one(ascent, i, mean, variance, gate):
+    """The bound of the first start with another mean, variance and q of variant i."""
+    trial = [part[:1].copy() for part in (ascent.mean, ascent.variance, ascent.gate)]
+    for part, value in zip(trial, (mean, variance, gate), strict=True):
+        part[0, i] = value
+    logit = np.log(trial[2]) - np.log1p(-trial[2])
+    return elbo(
+        ascent.quadratic, trial[0] @ ascent.matrix, trial[0], trial[1] ** 0.5, logit,
+        pi=ascent.pi, slab=ascent.slab, spike=ascent.spike, residual_variance=np.ones((1, 1)),
+    )[0]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_each_coordinate_step_raises_the_bound_to_a_maximum(seed):
+    z, R, scale = random_locus(seed)
+    ascent = posed(z, R, scale)
+    for i in range(6):  # variant by variant, against a search that knows no closed form
+        others = np.delete(np.arange(6), i)
+        residual = (ascent.linear - ascent.matrix[:, others] @ ascent.mean[0, others])[i]
+        arguments = residual, ascent.matrix[i, i], ascent.log_odds[i], 0.05, 0.05**2
+        for start in (0.0, 1.0):
+            *at, _ = maximum_from.py_func(start, *arguments)
+            x0 = [at[0], np.log(at[1]), np.log(at[2]) - np.log1p(-at[2])]
+            value = bound_of_one(ascent, i, *at)
+
+            def loss(x, i=i):
+                q = 1 / (1 + np.exp(-x[2]))
+                return -bound_of_one(ascent, i, x[0], np.exp(x[1]), np.clip(q, 1e-15, 1 - 1e-15))
+
+            assert -minimize(loss, x0, method="Nelder-Mead").fun < value + 1e-6
+        before, after = ascent.bounds()[0], None
+        coordinate_sweep(
+            ascent.matrix, ascent.linear, ascent.log_odds, ascent.slab, ascent.spike, 1.0,
+            ascent.mean[0], ascent.variance[0], ascent.gate[0], ascent.moved[0],
+        )  # fmt: skip
+        after = ascent.bounds()[0]
+        assert after > before - 1e-9
+    np.testing.assert_allclose(ascent.moved, ascent.mean @ ascent.matrix, atol=1e-8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_ends_are_below_the_evidence_with_its_spike_and_close(seed):
+    z, R, scale = random_locus(seed)
+    *_, ends = climb(posed(z, R, scale), 20, np.random.RandomState(0), 1e-8)
+    evidence, *_ = enumerate_posterior(z, R, scale, pi=0.1, slab=0.05, spike=0.05**2)
+    assert np.all(ends.bound < evidence)
+    assert evidence - ends.bound.max() < 3
+
+
+def test_twins_share_their_signal_and_one_end_does_not():
+    R = np.eye(12)
+    R[3, 7] = R[7, 3] = 1.0
+    z = np.random.default_rng(0).normal(size=12)
+    z[[3, 7]] = 8.0
+    settings = {"n_samples": 10_000, "on_mismatch": "ignore"}
+    weighted = FinemapMiXeR(solver="adam", random_state=0).fit_summary(z, R, **settings)
+    np.testing.assert_allclose(weighted.pip_[[3, 7]], 0.5, atol=0.02)
+    (found,) = weighted.credible_sets_
+    assert sorted(found["variants"]) == [3, 7]
+    best = FinemapMiXeR(solver=Adam(ends="best"), random_state=0).fit_summary(z, R, **settings)
+    assert sorted(best.pip_[[3, 7]].round(2)) == [0, 1]
+
+
+def test_a_weak_signal_has_the_probability_of_the_exact_posterior():
+    z, n, slab = np.array([3.0, 1.0, 0.5]), 10_000, 20 / 10_000
+    model = FinemapMiXeR(
+        solver="adam", causal_probability=0.1, effect_variance=slab, random_state=0
+    ).fit_summary(z, np.eye(3), n_samples=n)
+    bf = np.exp(model.z_**2 * 20 / 21 / 2) / np.sqrt(21)
+    exact = bf / (9 + bf)
+    np.testing.assert_allclose(model.pip_, exact, atol=0.03)
+
+
+def test_starts_are_drawn_as_the_posterior_of_one_effect():
+    z, R, scale = random_locus(1)
+    matrix, linear = scale[:, None] * R * scale, scale * z
+    log_odds, slab = np.full(6, np.log(0.1 / 0.9)), np.full(6, 0.05)
+    rng = np.random.RandomState(0)
+    first = [select_forward(matrix, linear, log_odds, slab, rng)[0][:1] for _ in range(3000)]
+    counts = np.bincount([chosen[0] if len(chosen) else 6 for chosen in first], minlength=7) / 3000
+    odds = [
+        0.1 / 0.9 * np.exp(u**2 * 0.05 / (1 + d * 0.05) / 2) / np.sqrt(1 + d * 0.05)
+        for u, d in zip(linear, scale**2, strict=True)
+    ]
+    expected = np.append(odds, 1.0) / (np.sum(odds) + 1)
+    error = np.sqrt(expected * (1 - expected) / 3000)
+    assert np.all(np.abs(counts - expected) < 4 * error + 1e-12)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_adam_takes_sampled_starts_too():
+    z, R, _ = random_locus(2)
+    options = {"causal_probability": 0.1, "effect_variance": 0.05, "random_state": 0}
+    pips = [
+        FinemapMiXeR(solver=Adam(steps=steps), max_iter=1500, tol=1e-6, **options)
+        .fit_summary(z, R, n_samples=400)
+        .pip_
+        for steps in ("coordinate", "adam")
+    ]
+    np.testing.assert_allclose(*pips, atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "settings", [{"starts": "z"}, {"spike_sd": "adaptive"}, {"prior_update": "adam"}]
+)
+def test_coordinate_steps_refuse_what_only_adam_has(settings):
+    z, R, _ = random_locus()
+    with pytest.raises(ValueError, match="of Adam needs steps='adam'"):
         FinemapMiXeR(solver=Adam(**settings)).fit_summary(z, R, n_samples=400)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_steep_gates_stay_finite_in_single_precision():
+    solver = Adam.published(gate_scale=100.0, learning_rate=1e-2)
+    model = FinemapMiXeR(solver=solver, max_iter=600)
+    z, R = np.array([3.0, 1.0, 0.5], np.float32), np.eye(3, dtype=np.float32)
+    model.fit_summary(z, R, n_samples=10_000)
+    assert np.all(np.isfinite(model.pip_))
+    assert np.all(np.isfinite(model.elbo_path_))
+    assert len(model.elbo_path_) == model.n_iter_

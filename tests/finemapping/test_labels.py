@@ -24,7 +24,7 @@ def settings():
         "prior": (FinemapMiXeR(), {"causal_probability": ramp, "effect_variance": ramp / 4}),
         "annotations": (FinemapMiXeR(), {"annotations": np.column_stack([ramp, ramp**2])}),
         "start": (
-            FinemapMiXeR(solver=Adam(learning_rate=0.02), max_iter=40, tol=0),
+            FinemapMiXeR(solver=Adam.published(learning_rate=0.02), max_iter=40, tol=0),
             {"solver__sd_init": ramp, "solver__mean_init": ramp, "solver__gate_init": 9 * ramp},
         ),
     }

@@ -29,7 +29,7 @@ FAST_ADAM = {"solver": "adam", "max_iter": 2500, "tol": 1e9}
         {"solver": "susie"},
         {"solver": "susie", "causal_probability": 0.1, "effect_variance": 0.02},
         FAST_ADAM,
-        FAST_ADAM | {"solver": Adam(noise="independent"), "residual_variance": None},
+        FAST_ADAM | {"solver": Adam.published(), "residual_variance": None},
         FAST_ADAM | {"solver": Adam(n_components=5)},
     ],
 )
@@ -360,7 +360,7 @@ class StopAfter:
 def test_callbacks_stop_and_score(locus):
     X, y, _ = locus()
     stop = StopAfter(7)
-    model = FinemapMiXeR(solver=Adam(learning_rate=0.01))
+    model = FinemapMiXeR(solver=Adam.published(learning_rate=0.01))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # stopped on purpose: no ConvergenceWarning
         model.set_callbacks(stop).fit(X, y)

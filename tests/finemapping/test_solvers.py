@@ -194,7 +194,10 @@ def test_doubts_are_those_of_calibrated_solvers(solver, monkeypatch):
 
 def two_sets(solver, state, problem):
     """Credible sets that hold two variants of high LD."""
-    return [{"variants": np.array([variant])} for variant in (0, 1)]
+    return [
+        {"variants": np.array([variant]), "alpha": np.ones(1), "log10_bf": 3.0}
+        for variant in (0, 1)
+    ]
 
 
 def test_no_more_states_are_taken_than_it_says(solver, one_locus):

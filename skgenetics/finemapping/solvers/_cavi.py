@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 import numpy as np
-from scipy.special import softmax, xlogy
+from scipy.special import xlogy
 
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm, closed_form_prior
 from skgenetics.finemapping._n_causal import mixture, poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.finemapping.solvers._paper_family import distinct_ends
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_draws
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
@@ -23,7 +24,6 @@ from skgenetics.utils._numba import kernel
 from skgenetics.utils._parameters import Constraints, Integer
 
 TINY = 1e-100
-DISTINCT = 0.05  # starts whose PIPs differ less than this everywhere are one mode
 DRAWS_OF_SETS = 2000  # from the mixture of modes, of which credible sets are made
 
 
@@ -287,18 +287,21 @@ class CaviStart:
 
 def distinct_modes(state: CaviState) -> tuple[list[int], np.ndarray]:
     """Return the starts of distinct PIPs, best bound first, and their weights exp(bound) / sum."""
-    modes: list[int] = []
-    for k in np.argsort(-state.bound, kind="stable"):
-        if all(np.abs(state.gate[k] - state.gate[j]).max() > DISTINCT for j in modes):
-            modes.append(int(k))
-    return modes, softmax(state.bound[modes])
+    return distinct_ends(state.gate, state.bound)
 
 
 def causal_variants(state: CaviState, n_draws: int, rng: np.random.RandomState) -> np.ndarray:
     """Return draws (n_draws, m) of the causal variants from the mixture of modes, then -1."""
     modes, weights = distinct_modes(state)
-    chosen = rng.choice(modes, size=n_draws, p=weights)
-    causal = rng.uniform(size=(n_draws, state.gate.shape[1])) < state.gate[chosen]
+    return draws_of_modes(state.gate[modes], weights, n_draws, rng)
+
+
+def draws_of_modes(
+    gate: np.ndarray, weights: np.ndarray, n_draws: int, rng: np.random.RandomState
+) -> np.ndarray:
+    """Return draws (n_draws, m) of the causal variants from modes q (k, p), then -1."""
+    chosen = rng.choice(len(gate), size=n_draws, p=weights)
+    causal = rng.uniform(size=(n_draws, gate.shape[1])) < gate[chosen]
     width = max(int(causal.sum(axis=1).max()), 1)
     order = np.argsort(~causal, axis=1, kind="stable")[:, :width]
     return np.where(np.take_along_axis(causal, order, axis=1), order, -1)
