@@ -308,8 +308,8 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch) -> str:
     ):
         return (
             f"the statistics name chromosomes {', '.join(chromosomes[:5])}, the panel "
-            f"{', '.join(panel_chromosomes[:5])}. They must be of the same chromosomes, named "
-            "alike."
+            f"{', '.join(panel_chromosomes[:5])}. Take the panel of the same chromosomes "
+            "(panel_chr@ takes files by chromosome), or name them alike."
         )
     half = min(len(rows), len(known)) / 2
     if report.other_alleles > half:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from skgenetics.io._lines import to_number
 from skgenetics.io._regions import Region
 from skgenetics.io._sumstats_effects import add_effects
 from skgenetics.io._sumstats_formats import (
@@ -132,7 +133,14 @@ def read_sumstats(
         check_number(n_samples, "n_samples", low=0)
     source = open_source(path, trait, region)
     name, header = source.name, source.header
+    notes: list[str] = []
     form, used = recognize(header, _trait_to_read(source, trait))
+    if form is not None and form.build not in (None, build) and build is not None:
+        form, used = recognize([column for column in header if not column.startswith("hm_")])
+        notes.append(
+            f"{name}: the original columns were read, because the harmonised ones (hm_...) are of "
+            f"GRCh38 and not of {build}."
+        )
     named = _mapped(columns or {}, header, name)
     if isinstance(n_samples, str):
         named |= _mapped({"n": n_samples}, header, name)
@@ -142,7 +150,8 @@ def read_sumstats(
     used |= named
     extra = {column: _column(column, header, name) for column in extra_columns}
     _check_columns(used, source, form)
-    frame, notes = read_sumstats_rows(source, form, used, extra, strict)
+    frame, of_rows = read_sumstats_rows(source, form, used, extra, strict)
+    notes += of_rows
     n_left_out = frame.attrs["n_left_out"]
     if form is not None and form.adjust is not None:
         form.adjust(frame, header)
@@ -278,6 +287,12 @@ def _check_columns(used: dict[str, str], source: Source, form: Format | None) ->
     if not missing:
         return
     header = source.header
+    numbers = [name for name in header if np.isfinite(to_number(name))]
+    if form is None and numbers:
+        raise ValueError(
+            f"{source.name} has no header: its first line holds {numbers[0]!r} where the name of a "
+            "column is expected."
+        )
     if form is not None:
         hint = "Name them with columns={'effect_allele': 'A1', ...}"
         origin = f"of {form.name} and does not say: {'; '.join(missing)}"

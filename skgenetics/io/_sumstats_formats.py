@@ -53,7 +53,8 @@ class Format:
 
     `needs` are the columns that tell it from others, each a choice of names; `columns` gives the
     names that a meaning may have, the best first; `test` is the test whose rows are effects of one
-    more allele; `note` is said whenever the format is read; `per_trait` are columns that a table of
+    more allele; `note` is said whenever the format is read; `build` is that of
+    its positions, if it is always the same; `per_trait` are columns that a table of
     several traits has once for each, as ``NAME.trait``; `adjust` changes the rows that were read.
     A name that begins with "^" is a regular expression.
     """
@@ -64,6 +65,7 @@ class Format:
     mixed_model: bool = False
     test: str | None = "ADD"
     note: str | None = None
+    build: str | None = None
     per_trait: dict[str, str] = field(default_factory=dict)
     adjust: "Callable[[pd.DataFrame, Sequence[str]], None] | None" = None
     extra: tuple[str, ...] = ()  # columns that `adjust` needs

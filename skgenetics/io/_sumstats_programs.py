@@ -66,6 +66,7 @@ FORMATS: tuple[Format, ...] = (
             "n": ("n", "n_total"),
         },
         note="the harmonised columns (hm_...) were read, whose positions are of GRCh38",
+        build="GRCh38",
     ),
     Format(
         "GWAS-SSF",

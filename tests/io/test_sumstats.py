@@ -29,9 +29,9 @@ def test_every_program_gives_the_same_variants(tmp_path, name, packed):
     path = tmp_path / "sumstats.txt"
     data = FILES[name].encode()
     path.write_bytes(gzip.compress(data) if packed else data)
-    frame = read_sumstats(path, build="GRCh37")
+    frame = read_sumstats(path, build="GRCh38")
     assert frame.attrs["format"] == name
-    assert frame.attrs["build"] == "GRCh37"
+    assert frame.attrs["build"] == "GRCh38"
     assert frame.attrs["mixed_model"] is (name in MIXED_MODELS)
     assert any("mixed model" in note for note in frame.attrs["notes"]) is frame.attrs["mixed_model"]
     assert frame["rsid"].tolist() == ["rs1", "rs2", "rs3"]
@@ -211,6 +211,7 @@ def test_bad_rows(write, values, message):
         ("", "is empty"),
         ("\n##x\n", "is empty"),
         ("A B\n1 2\n", "of no known format"),
+        ("rs1 1 10 A G .1 .05\nrs2 1 20 A G .1 .05\n", "has no header: its first line holds '1'"),
         ("SNP A1 A2 Z Z\n1 2 3 4 5\n", "more than one column named 'Z'"),
         (SSF + "p_value\n1\t5\tA\tG\t.5\n", "does not say: beta .* or z"),
         (SSF + "beta\n1\t5\tA\tG\t.5\n", "does not say: beta .* or z"),
@@ -234,6 +235,18 @@ def test_other_forms_of_known_programs(write):
         assert frame.attrs["format"] == expected
         assert (frame["rsid"][0], frame["effect_allele"][0]) == ("rs1", "A")
         assert frame["z"][0] == pytest.approx(4, rel=1e-9)
+
+
+def test_harmonised_columns_are_those_of_their_build(write):
+    path = write(FILES["GWAS Catalog, harmonised"])
+    for build in (None, "GRCh38"):
+        frame = read_sumstats(path, build=build)
+        assert frame["base_pair_location"].tolist() == [10, 20, 30]
+        assert "the harmonised columns (hm_...) were read" in frame.attrs["notes"][0]
+    frame = read_sumstats(path, build="GRCh37")
+    assert frame["base_pair_location"].tolist() == [9, 8, 7]
+    assert frame["effect_allele"].tolist() == ["G", "C", "A"]
+    assert "the original columns were read" in frame.attrs["notes"][0]
 
 
 def test_traits_side_by_side(write):
