@@ -244,7 +244,7 @@ def _add_rsids(frame: "pd.DataFrame") -> None:
     pd = import_optional("pandas", extra="dataframe")
     if "variant_id" in frame:
         names = pa.array(frame["variant_id"], pa.string())
-        is_rsid = pc.fill_null(pc.match_substring_regex(names, r"^rs\d"), False)
+        is_rsid = pc.fill_null(pc.starts_with(names, "rs"), False)
         rsid = pd.array(first_of_list(pc.if_else(is_rsid, names, None)), dtype="str")
         frame["rsid"] = frame["rsid"].fillna(pd.Series(rsid)) if "rsid" in frame else rsid
 
