@@ -26,13 +26,16 @@ from skgenetics.finemapping.solvers import Problem
 from skgenetics.loci._ld import GenotypeLD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._typing import Array
 
 ROUNDS, SWEEPS = 8, 10
 RELATIVE_CHANGE = 0.02  # of tau^2: the rounds end below it
 PRICE = 2.0  # nats: what a variance that is fitted must gain, as if it had a prior of its own
 MIN_SCORE = 1.5  # of the test that asks for eigenvectors
+MIN_VARIANTS = 20  # fewer have no background
 MANY_EFFECTS = 4  # or so many effects, which may be those of a background
 CLEAR_LOG_BF = 8.0  # an effect of this evidence is no background
+MAX_SHARE = 0.1  # of the trait: errors of a panel's LD look like more than any locus has
 SCORED_ROWS = 64  # of LD, which stand for the mean LD score
 SMALLEST = 1e-3  # of tau^2 D_max / s0^2: below it there is no background
 
@@ -101,9 +104,11 @@ def learn_background(problem: Problem) -> Problem:
     few = np.sum(plain.presence >= 0.5) < MANY_EFFECTS
     if few and background_score(plain, locus) < MIN_SCORE:
         return without
-    spectrum, free_noise = spectrum_of(problem), problem.residual_variance is None
-    state, noise, background = alternate(problem, spectrum, plain.residual_variance, None)
-    if background == 0:
+    every, free_noise = per_deviation_spectrum(locus), problem.residual_variance is None
+    spectrum = spectrum_of(problem, *every)
+    state, noise, background = alternate(problem, every, plain.residual_variance, None)
+    share = background * int(np.sum(to_numpy(locus.scale) > 0))  # of the trait's variance
+    if background == 0 or share > (1.0 if problem.observed.panel_size == np.inf else MAX_SHARE):
         return without
     nothing = spectrum.rotated**2 / spectrum.values
     gain = state.bound + log_likelihood(noise, background, spectrum, nothing)
@@ -118,17 +123,22 @@ def learn_background(problem: Problem) -> Problem:
 def noise_beside_background(problem: Problem) -> float:
     """Return s0^2, learned beside single effects and a background that is given."""
     held = variance_per_deviation(problem.locus, float(problem.background or 0.0))
-    return alternate(problem, spectrum_of(problem), 1.0, held)[1]
+    return alternate(problem, per_deviation_spectrum(problem.locus), 1.0, held)[1]
 
 
 def alternate(
-    problem: Problem, spectrum: Spectrum, noise: float, held: float | None
+    problem: Problem, every: tuple[Array, Array], noise: float, held: float | None
 ) -> tuple[Any, float, float]:
     """Fit single effects and the variances in turn; return the state, s0^2 and tau^2.
 
-    s0^2 is free if it is None in the problem, tau^2 unless it is `held`.
+    s0^2 is free if it is None in the problem, tau^2 unless it is `held`. `every` holds the
+    eigenvalues and eigenvectors of G.
     """
-    solver, locus = solver_of_effects().quick(), problem.locus
+    solver, locus, spectrum = (
+        solver_of_effects().quick(),
+        problem.locus,
+        spectrum_of(problem, *every),
+    )
     squares = spectrum.rotated**2 / spectrum.values
     free_noise = problem.residual_variance is None
     state, background = None, np.inf
@@ -140,7 +150,7 @@ def alternate(
         changes = abs(noise - previous[0]) / noise, abs(background - previous[1]) / background
         if max(changes) < RELATIVE_CHANGE:
             break
-        with_it = background_locus(locus, spectrum.values, spectrum.vectors, background / noise)
+        with_it = background_locus(locus, *every, background / noise)
         fixed = problem._replace(locus=with_it, residual_variance=noise, tol=solver.default_tol)
         *_, state = islice(solver.start(fixed), SWEEPS)
         squares = expected_squares(solver.posterior(state, with_it), locus, spectrum)
@@ -148,8 +158,8 @@ def alternate(
 
 
 def affordable(locus: Locus) -> bool:
-    """Whether R varies, and has so few dimensions that its eigenvectors can be computed."""
-    if not np.any(to_numpy(locus.scale) > 0):
+    """Whether variants are enough to have a background, and few enough for eigenvectors of R."""
+    if np.sum(to_numpy(locus.scale) > 0) < MIN_VARIANTS:
         return False
     people = locus.ld.X.shape[0] if isinstance(locus.ld, GenotypeLD) else np.inf
     return min(locus.z.shape[0], people) <= MAX_DENSE_LD
@@ -175,11 +185,16 @@ def background_score(state: EffectsState, locus: Locus) -> float:
     return float((left @ left / noise - n_variants) / np.sqrt(2 * n_variants * ld_score))
 
 
-def spectrum_of(problem: Problem) -> Spectrum:
-    """Return the `Spectrum` of the likelihood of a problem."""
+def spectrum_of(problem: Problem, values: Array, vectors: Array) -> Spectrum:
+    """Return the `Spectrum` of a problem whose G has these eigenvalues and eigenvectors.
+
+    Of a panel of m people, eigenvalues of R below p / m are errors for the most part, and are left
+    out.
+    """
     locus, norm = problem.locus, problem.noise_norm
-    values, vectors = (to_numpy(a).astype(float) for a in per_deviation_spectrum(locus))
-    used = values > 1e-6 * values.max()
+    values, vectors = to_numpy(values).astype(float), to_numpy(vectors).astype(float)
+    errors = values.sum() / problem.observed.panel_size
+    used = values > max(1e-6 * values.max(), errors)
     values, vectors = values[used], vectors[:, used]
     rotated = to_numpy(locus.z * root_samples(locus)).astype(float) @ vectors
     rest, n_rest = 0.0, 0.0

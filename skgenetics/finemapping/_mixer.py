@@ -25,7 +25,7 @@ from skgenetics.finemapping._posterior import Posterior, predictive_variance, re
 from skgenetics.finemapping._prior import fixed_prior
 from skgenetics.finemapping._problem import pose_problem
 from skgenetics.finemapping._reports import LocusReports
-from skgenetics.finemapping._results import BoundPath, fitted_attributes
+from skgenetics.finemapping._results import BoundPath, check_share, fitted_attributes
 from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._summary import Locus, validate_summary
 from skgenetics.utils._arrays import check_same_namespace, float_dtype, matvec
@@ -380,6 +380,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         if not getattr(self, "ld_mismatch_", False):
             for warning in caught:
                 warnings.warn(warning.message, stacklevel=4)
+        if self._solver.calibrated:
+            check_share(self.heritability_)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:

@@ -17,14 +17,15 @@ def panel_noise(problem: Problem, residual_variance: float) -> float:
     the signal alone; the first is noise like e, as if s0^2 were larger by v'Rv / m. v is that of
     single effects, fitted in turn with s0^2.
     """
-    locus, solver = problem.locus, solver_of_effects().quick()
+    solver = solver_of_effects().quick()
+    locus, n_people = problem.locus, problem.locus.panel_size
     noise = residual_variance
     for _ in range(MAX_ROUNDS):
         at_noise = problem._replace(residual_variance=noise, tol=solver.default_tol)
         *_, state = islice(solver.start(at_noise), MAX_SWEEPS)
         moved = solver.posterior(state, locus).mean * locus.scale
         previous = noise
-        noise = residual_variance + float(moved @ locus.ld.product(moved)) / locus.panel_size
+        noise = residual_variance + float(moved @ locus.ld.product(moved)) / n_people
         if abs(noise - previous) < RELATIVE_CHANGE * noise:
             return noise
     return max(noise, previous)

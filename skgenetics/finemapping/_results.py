@@ -63,6 +63,17 @@ def background_variance(posterior: Posterior, problem: Problem) -> float:
     return float(posterior.background or 0.0)
 
 
+def check_share(heritability: float) -> None:
+    """Raise ValueError if effects explain more than the variance of the trait."""
+    if heritability > 1:
+        raise ValueError(
+            f"The effects explain {heritability:.3g} times the variance of the trait: z, ld and "
+            "n_samples cannot belong together. Check that n_samples is that of the scan, that z "
+            "are Wald statistics, and that ld is r, of the same variants and alleles; "
+            "ld_mismatch(z, ld, n_samples) tells which variants to look at."
+        )
+
+
 class BoundPath:
     """The bounds of the states of a solver, recorded as they pass by."""
 

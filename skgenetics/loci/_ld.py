@@ -350,7 +350,8 @@ def make_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> LD:
             return panel_ld(ld)
         if ld.shape[0] == n_variants:
             return factor_ld(ld)
-    if ld.shape == (n_variants, n_variants) and _are_dosages(ld[:1, :]) and _are_dosages(ld):
+    square = 1 < n_variants == ld.shape[0] and ld.ndim == 2
+    if square and ld.shape[1] == n_variants and _are_dosages(ld[:1, :]) and _are_dosages(ld):
         raise ValueError(
             f"ld holds dosages 0, 1 and 2 in an array of shape {tuple(ld.shape)}: genotypes of as "
             "many people as variants? A square array is always r. Pass their correlations, as by "

@@ -425,6 +425,9 @@ def test_each_policy_does_what_it_says():
     with warnings.catch_warnings():
         warnings.simplefilter("error", LDMismatchWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
+        with pytest.raises(ValueError, match="times the variance of the trait"):
+            FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
+        z, _ = flipped_locus()
         ignored = FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
     assert not hasattr(ignored, "ld_mismatch_")
     assert not hasattr(ignored, "flipped_")
@@ -534,3 +537,10 @@ def test_heritability_counts_the_ld_between_effects():
             assert abs(model.heritability_ / truth - 1) < 0.15
             genic = np.sum(X.var(axis=0) * 0.09) / y.var()
             assert abs(model.genic_variance_ / genic - 1) < 0.15
+
+
+def test_effects_that_explain_more_than_the_trait_are_refused():
+    """Copies of one variant whose LD is said to be 0."""
+    model = FinemapMiXeR(solver="susie", background=0)
+    with pytest.raises(ValueError, match=r"times the variance of the trait: z, ld and n_samples"):
+        model.fit_summary([20.0] * 6, np.eye(6), n_samples=1000, on_mismatch="ignore")

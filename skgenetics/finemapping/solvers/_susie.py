@@ -71,7 +71,8 @@ class SuSiE(Solver):
     ----------
     refine : bool, default=True
         Whether to look for a better optimum: fit again without the variants of each set, go on
-        with all variants from there, and keep what has the highest bound.
+        with all variants from there, and keep what has the highest bound. Not with the LD of a
+        panel, whose errors decide between optima that are close.
 
     See Also
     --------
@@ -112,7 +113,7 @@ class SuSiE(Solver):
             residual_variance=problem.residual_variance,
             norm=problem.noise_norm,
             tol=problem.tol,
-            refine=self.refine,
+            refine=self.refine and problem.observed.panel_size == np.inf,
         )
 
     def quick(self) -> "SuSiE":
@@ -325,7 +326,7 @@ class EffectsFit:
         return fitted - precision @ (self.alpha[k] * self.second[k]) / 2 - self.log_bf[k]
 
     def move(self, k: int) -> None:
-        """Set what effect k adds to G b, of which it has no part yet."""
+        """Add effect k to G b, of which it is no part yet."""
         effect = self.scale * self.presence[k] * self.alpha[k] * self.mean[k]
         carriers = np.flatnonzero(np.abs(effect) > NEGLIGIBLE)
         self.moved[k] = 0.0
@@ -379,6 +380,10 @@ class EffectsFit:
             likelihood = (self.norm.z_norm - error / self.noise - rank * np.log(self.noise)) / 2
         choice = self.count.log_prior(presence) + np.sum(entr(presence) + entr(1 - presence))
         return float(likelihood - presence @ self.divergence[used] + choice)
+
+    def inclusion(self) -> np.ndarray:
+        """Return rho alpha (L, p), 0 for effects that are not fitted."""
+        return self.presence[:, None] * self.alpha
 
     def expected_quadratic(self) -> float:
         """Return E[-2 linear'b + b'Gb]: the effects are independent, each on one variant."""
