@@ -428,6 +428,7 @@ def test_each_policy_does_what_it_says():
         with pytest.raises(ValueError, match="times the variance of the trait"):
             FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
         z, _ = flipped_locus()
+        z[50] *= -1
         ignored = FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="ignore")
     assert not hasattr(ignored, "ld_mismatch_")
     assert not hasattr(ignored, "flipped_")
