@@ -81,8 +81,9 @@ class LINAClassifier(ClassifierMixin, LINABase):
         Hold out `validation_fraction` of the rows, stop when the loss on them no longer falls, and
         return to the parameters of the smallest loss. If these are not better than the start by 2
         standard errors, return the start, fitted to all rows: the network is then a linear model
-        with products. The held-out rows also choose between effects of ridge and effects of a
-        mixture of normals, and whether the pairs are used.
+        with products. The effects are those of ridge, unless a mixture of
+        normals predicts the held-out rows better by a standard error; these rows also say whether
+        the pairs are used.
     validation_fraction : float, default=0.1
         Share of the rows held out; of each label the same share.
     n_iter_no_change : int, default=10

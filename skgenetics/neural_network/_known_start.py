@@ -241,10 +241,13 @@ class Problem:
         return logit
 
     def losses(self, known: Known) -> np.ndarray:
-        """Return the mean loss (d,) of each logit, (1,) for one target of several classes."""
+        """Return the weighted losses of the rows (n, d), (n, 1) for one target of several classes.
+
+        Their sum over rows is the mean loss of each logit.
+        """
         cells, _ = LOSSES[self.loss](self.logits(known), to_numpy(self.Y).astype(float))
-        weight = to_numpy(self.cells)[:, : cells.shape[1]]
-        return np.sum(weight * cells, axis=0) / np.maximum(weight.sum(axis=0), 1e-300)
+        weight = to_numpy(self.cells)[:, : cells.shape[1]].astype(np.float64)
+        return weight * cells / np.maximum(weight.sum(axis=0), 1e-300)
 
 
 def fit_effects(problem: Problem, kinds: Sequence[str], pairs: Sequence[np.ndarray]) -> Known:
@@ -453,8 +456,8 @@ def known_start(
 ) -> tuple[Known, Plan]:
     """Return the model fitted to the training rows, of the kinds that suit the validation rows.
 
-    `limit` is the largest number of pairs; 0: none are scanned for. Without validation rows the
-    effects are those of ridge.
+    `limit` is the largest number of pairs; 0: none are scanned for. Effects are those of ridge,
+    unless a mixture is better on the validation rows by a standard error.
     """
     problem = Problem(training, loss)
     d = problem.d
@@ -466,8 +469,9 @@ def known_start(
     best = fit_effects(problem, plan.kinds, nothing)
     if problem.columns.m <= GRAM_COLUMNS:
         other = fit_effects(problem, ["mixture"] * d, nothing)
-        better = held_out.losses(other) < held_out.losses(best)
-        better = np.broadcast_to(better, d)
+        gain = held_out.losses(best) - held_out.losses(other)
+        error = gain.std(axis=0) * np.sqrt(len(gain))
+        better = np.broadcast_to(gain.sum(axis=0) > error, d)
         kinds = ["mixture" if wins else "ridge" for wins in better]
         plan = plan._replace(kinds=kinds)
         best = fit_effects(problem, kinds, nothing) if len(set(kinds)) > 1 else (
