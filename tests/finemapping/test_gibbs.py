@@ -224,7 +224,7 @@ def test_constant_variants_alone_have_no_effects():
 def test_every_effect_of_a_draw_is_stored():
     p = 40
     model = FinemapMiXeR(
-        solver=Gibbs(n_draws=100),
+        solver=Gibbs(n_draws=400),
         causal_probability=0.5,
         effect_variance=0.01,
         background=0,

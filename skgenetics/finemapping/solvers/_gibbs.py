@@ -52,7 +52,7 @@ class GibbsState(NamedTuple):
     second: np.ndarray
     """E[beta^2] (c, p)."""
     counts: np.ndarray
-    """Share of the time with k effects (c, p + 1)."""
+    """Share of the sweeps with k effects (c, p + 1)."""
     blocks: list[Draws]
     """The draws of each block."""
     converged: bool = False
@@ -94,7 +94,7 @@ class Gibbs(Solver):
 
     Parameters
     ----------
-    n_draws : int, default=300
+    n_draws : int, default=1000
         Sweeps that are kept of a chain, after a quarter as many that are not. In a sweep each
         slot is redrawn once on average.
     n_chains : int, default=2
@@ -110,8 +110,8 @@ class Gibbs(Solver):
     References
     ----------
     Zanella and Roberts, "Scalable importance tempering and Bayesian variable selection", JRSS B
-    2019: all conditional probabilities of a state at once. Cui et al., Nature Genetics 2024, for
-    the background (SuSiE-inf).
+    2019: all conditional probabilities of a state at once. Cui et al., "Improving fine-mapping by
+    modeling infinitesimal effects", Nature Genetics 2024: the background.
     """
 
     name: ClassVar[str] = "gibbs"
@@ -128,7 +128,7 @@ class Gibbs(Solver):
         "n_chains": [Integer(low=1)],
     }
 
-    def __init__(self, *, n_draws: int = 300, n_chains: int = 2):
+    def __init__(self, *, n_draws: int = 1000, n_chains: int = 2):
         self.n_draws = n_draws
         self.n_chains = n_chains
 
@@ -184,7 +184,7 @@ class Gibbs(Solver):
         )
 
     def n_causal(self, state: GibbsState, posterior: Posterior) -> np.ndarray:
-        """Return the share of the time with k causal variants, k = 0, 1, ..."""
+        """Return the share of the sweeps with k causal variants, k = 0, 1, ..."""
         return state.counts.mean(axis=0)
 
     def diagnostics(self, state: GibbsState) -> dict[str, float]:
@@ -327,9 +327,8 @@ def scratch(width: int, p: int) -> tuple[Conditionals, Work]:
         np.empty((width, width)),
         np.empty(width),
     )
-    vectors = (np.empty(p) for _ in range(3))
-    work = Work(np.empty((width + 1, p)), np.empty((3, p)), np.empty(width + 1), *vectors)
-    return conditionals, work
+    rows = [np.empty((2, p)) for _ in range(3)]
+    return conditionals, Work(rows[0], rows[1], rows[2], np.empty(p), np.empty(p))
 
 
 def first_state(

@@ -74,13 +74,13 @@ class Conditionals(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Integrals over time of what the slots are expected to hold."""
+    """Sums over sweeps of what the slots are expected to hold."""
 
     pip: np.ndarray
     first: np.ndarray
     second: np.ndarray
     counts: np.ndarray
-    """Time spent with k effects."""
+    """Sweeps, in parts, with k effects."""
 
 
 class Draws(NamedTuple):
@@ -123,19 +123,17 @@ class Model(NamedTuple):
 
 
 class Work(NamedTuple):
-    """Arrays that are written over."""
+    """Arrays that are written over; of two rows, the first is of an effect, the other of none."""
 
     weight: np.ndarray
-    """Probability (L + 1, p) of each variant to be in a slot; the last row is that of the empty."""
-    expected: np.ndarray
-    """Sums over slots of a state: probability, first and second moment (3, p)."""
-    rates: np.ndarray
-    """Rate (L + 1,) at which the occupied slots, and the empty ones together, change."""
+    """Probability (2, p) of each variant to be in a slot, given the other slots."""
+    mean: np.ndarray
+    """Its effect (2, p), if it is."""
+    variance: np.ndarray
+    """(2, p)"""
     log_prior: np.ndarray
     """log odds_j - log(s_j) / 2 (p,)."""
     row: np.ndarray
-    """(p,)"""
-    mean: np.ndarray
     """(p,)"""
 
 
@@ -213,24 +211,23 @@ def remove(chain, conditionals, a):
 
 
 @kernel(fastmath=FAST)
-def slot_weights(chain, conditionals, work, a, nothing, times):
-    """Write the probabilities of what slot a holds, given the others; return that of nothing.
+def slot_weights(chain, conditionals, work, a, nothing):
+    """Write what slot a may hold, given the others, in `work`; return the probability of nothing.
 
-    a is the number of an effect, or that of the last row of `work.weight` for an empty slot;
-    `nothing` is the weight of holding nothing; the expectations count `times`.
+    a is the number of an effect, or -1 for an empty slot; `nothing` is the weight of nothing.
     """
-    p, weight, row, means = chain.slab.shape[0], work.weight[a], work.row, work.mean
-    occupied = a < work.weight.shape[0] - 1
+    p, which = chain.slab.shape[0], 0 if a >= 0 else 1
+    weight, means, variance = work.weight[which], work.mean[which], work.variance[which]
     slope, inverse = 0.0, 0.0
-    shared = conditionals.shared[a if occupied else 0]
-    if occupied:
+    shared = conditionals.shared[max(a, 0)]
+    if a >= 0:
         inverse = 1.0 / conditionals.covariance[a, a]
         slope = conditionals.mean[a] * inverse
     for j in range(p):
         r = conditionals.residual[j] + slope * shared[j]
         q = conditionals.precision[j] + inverse * shared[j] * shared[j]
-        row[j] = np.divide(1.0, q)  # unlike /, it does not stop the loop at each division by zero
-        means[j] = r * row[j]
+        variance[j] = np.divide(1.0, q)  # unlike /, it does not look for division by zero
+        means[j] = r * variance[j]
         weight[j] = work.log_prior[j] + 0.5 * r * means[j]
     for b in range(chain.n_effects[0]):
         if b != a:
@@ -242,15 +239,11 @@ def slot_weights(chain, conditionals, work, a, nothing, times):
         weight[j] = exponential(weight[j] - largest)
     total = nothing * np.exp(-largest)
     for j in range(p):
-        weight[j] *= np.sqrt(row[j])
+        weight[j] *= np.sqrt(variance[j])
         total += weight[j]
     scale = 1.0 / total
     for j in range(p):
         weight[j] *= scale
-        expected = times * weight[j]
-        work.expected[0, j] += expected
-        work.expected[1, j] += expected * means[j]
-        work.expected[2, j] += expected * (means[j] * means[j] + row[j])
     return nothing * np.exp(-largest) / total
 
 
@@ -278,65 +271,65 @@ def draw_index(weights, total):
     return chosen
 
 
-@kernel
-def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, time, keep):
-    """Redraw every slot at rate 1 for so long a `time`, without the draws that change nothing.
+@kernel(fastmath=FAST)
+def collect(work, sums, which, times):
+    """Add what a slot was expected to hold, so many `times`."""
+    weight, mean, variance = work.weight[which], work.mean[which], work.variance[which]
+    for j in range(weight.shape[0]):
+        expected = times * weight[j]
+        sums.pip[j] += expected
+        sums.first[j] += expected * mean[j]
+        sums.second[j] += expected * (mean[j] * mean[j] + variance[j])
 
-    Each slot holds a variant or nothing with its probabilities given the other slots (a Gibbs
-    sampler in continuous time). All k + 1 conditional distributions of a state are computed in
-    O(p k), and the time until one of them brings a change is drawn at once (Zanella and Roberts,
-    JRSS B 2019, on tempered Gibbs samplers). The sums over time take their expectations.
+
+@kernel
+def collect_held(chain, conditionals, sums, n_held, share):
+    """Add the effects that are held and the number of effects, for a `share` of a sweep."""
+    sums.counts[chain.n_effects[0]] += share
+    for a in range(n_held):
+        mean, variance = conditionals.mean[a], conditionals.covariance[a, a]
+        sums.pip[chain.members[a]] += share
+        sums.first[chain.members[a]] += share * mean
+        sums.second[chain.members[a]] += share * (mean * mean + variance)
+
+
+@kernel
+def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, keep):
+    """Redraw as many slots as there are, each time one at random, given what the others hold.
+
+    A slot is redrawn from all variants and nothing at once, in O(p k). What empty slots are
+    redrawn from is kept as long as nothing changes. The sums take the expectations of each draw.
     """
-    empty = work.weight.shape[0] - 1
-    while True:
-        work.expected[:] = 0.0
+    nothing, times, share = -1.0, 0, 1.0 / n_slots  # nothing < 0: to be computed
+    for _ in range(n_slots):
         count = chain.n_effects[0]
         free = n_slots - (count - n_held)
-        total = 0.0
-        for a in range(n_held, count):
-            slot_weights(chain, conditionals, work, a, free + 1.0, 1.0)
-            work.weight[a, chain.members[a]], stays = 0.0, work.weight[a, chain.members[a]]
-            work.rates[a] = 1.0 - stays
-            total += work.rates[a]
-        nothing = slot_weights(chain, conditionals, work, empty, free, free) if free > 0 else 1.0
-        vacant = free * (1.0 - nothing)
-        total += vacant
-        hold = time
-        if total > 0.0:
-            hold = min(time, np.random.exponential() / total)
+        a, old, new = n_held + np.random.randint(n_slots), -1, -1
+        if a < count:
+            old = chain.members[a]
+            removed = slot_weights(chain, conditionals, work, a, free + 1.0)
+            if keep:
+                collect(work, sums, 0, 1.0)
+            if np.random.random() >= removed:
+                new = draw_index(work.weight[0], 1.0 - removed)
+        else:
+            if nothing < 0.0:
+                nothing, times = slot_weights(chain, conditionals, work, -1, 1.0 * free), 0
+            times += 1
+            if np.random.random() >= nothing:
+                new = draw_index(work.weight[1], 1.0 - nothing)
+        if new != old:
+            if keep and nothing >= 0.0:
+                collect(work, sums, 1, 1.0 * times)
+            nothing, times = -1.0, 0
+            if old >= 0:
+                remove(chain, conditionals, a)
+            if new >= 0:
+                add(likelihood, chain, conditionals, work, new)
         if keep:
-            for j in range(sums.pip.shape[0]):
-                sums.pip[j] += hold * work.expected[0, j]
-                sums.first[j] += hold * work.expected[1, j]
-                sums.second[j] += hold * work.expected[2, j]
-            for a in range(n_held):
-                j, m = chain.members[a], conditionals.mean[a]
-                sums.pip[j] += hold
-                sums.first[j] += hold * m
-                sums.second[j] += hold * (m * m + conditionals.covariance[a, a])
-            sums.counts[count] += hold
-        time -= hold
-        if time <= 0.0:
-            return
-        remaining = np.random.random() * total - vacant
-        if remaining <= 0.0:
-            new = draw_index(work.weight[empty], 1.0 - nothing)
-            add(likelihood, chain, conditionals, work, new)
-            continue
-        chosen = n_held
-        for a in range(n_held, count):
-            if work.rates[a] > 0.0:
-                chosen = a
-                remaining -= work.rates[a]
-                if remaining <= 0.0:
-                    break
-        moves = np.sum(work.weight[chosen])
-        new = -1
-        if np.random.random() * work.rates[chosen] < moves:
-            new = draw_index(work.weight[chosen], moves)
-        remove(chain, conditionals, chosen)
-        if new >= 0:
-            add(likelihood, chain, conditionals, work, new)
+            collect_held(chain, conditionals, sums, n_held, share)
+    if keep and nothing >= 0.0:
+        collect(work, sums, 1, 1.0 * times)
 
 
 @kernel
@@ -456,7 +449,7 @@ def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed
     for sweep in range(draws.trace.shape[0]):
         draw_background(likelihood, chain, factor, shift)
         reset(likelihood, chain, conditionals, work)
-        move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, 1.0, keep)
+        move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, keep)
         draw_sizes(likelihood, chain, factor, shift, size)
         for a in range(chain.n_effects[0]):
             draws.places[sweep, a] = chain.members[a]
