@@ -221,10 +221,11 @@ def test_constant_variants_alone_have_no_effects():
     assert model.credible_sets_ == []
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_every_effect_of_a_draw_is_stored():
     p = 40
     model = FinemapMiXeR(
-        solver=Gibbs(n_draws=400),
+        solver=Gibbs(n_draws=100),
         causal_probability=0.5,
         effect_variance=0.01,
         background=0,

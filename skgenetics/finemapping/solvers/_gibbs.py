@@ -328,7 +328,8 @@ def scratch(width: int, p: int) -> tuple[Conditionals, Work]:
         np.empty(width),
     )
     rows = [np.empty((2, p)) for _ in range(3)]
-    return conditionals, Work(rows[0], rows[1], rows[2], np.empty(p), np.empty(p))
+    vectors = [np.empty(p) for _ in range(3)]
+    return conditionals, Work(rows[0], rows[1], rows[2], vectors[0], vectors[1], vectors[2])
 
 
 def first_state(

@@ -20,6 +20,8 @@ import numpy as np
 
 from skgenetics.utils._numba import kernel
 
+TINY = 1e-300
+LARGEST_SLAB = 1e4  # z that LD cannot explain would let effects grow without bound
 NEGLIGIBLE = -40.0  # log of weights that do not count
 FAST = ("reassoc", "contract", "arcp", "nsz", "nnan")
 STEPS = 32  # a unit of the exponent, in the table of exponentials
@@ -108,7 +110,7 @@ class Model(NamedTuple):
     draws_slab: bool
     draws_noise: bool
     prior_slab: float
-    """Scale of the prior of sigma_beta^2."""
+    """Scale of the prior of sigma_beta^2, which ends at `LARGEST_SLAB` times it."""
     degrees: float
     """Degrees of freedom of the prior of sigma_beta^2."""
     pi_slab: float
@@ -133,6 +135,8 @@ class Work(NamedTuple):
     """(2, p)"""
     log_prior: np.ndarray
     """log odds_j - log(s_j) / 2 (p,)."""
+    least: np.ndarray
+    """1 / s_j (p,), below which q_j falls by rounding alone."""
     row: np.ndarray
     """(p,)"""
 
@@ -144,6 +148,7 @@ def reset(likelihood, chain, conditionals, work):
     for j in range(p):
         conditionals.residual[j] = likelihood.linear[grid, j] / s0
         conditionals.precision[j] = likelihood.quadratic[grid, j, j] / s0 + 1.0 / chain.slab[j]
+        work.least[j] = 1.0 / chain.slab[j]
         work.log_prior[j] = chain.log_odds[j] - 0.5 * np.log(chain.slab[j])
     count, chain.n_effects[0] = chain.n_effects[0], 0
     for a in range(count):
@@ -156,7 +161,7 @@ def add(likelihood, chain, conditionals, work, new):
     residual, precision, shared, covariance, mean = conditionals
     row, count, p = work.row, chain.n_effects[0], residual.shape[0]
     moves = likelihood.quadratic[chain.grid[0], new]
-    s0, r, q = chain.noise[0], residual[new], precision[new]
+    s0, r, q = chain.noise[0], residual[new], max(precision[new], work.least[new])
     for j in range(p):
         row[j] = moves[j] / s0
     for a in range(count):
@@ -187,7 +192,7 @@ def add(likelihood, chain, conditionals, work, new):
 def remove(chain, conditionals, a):
     """Take the effect number a away; the last one takes its number."""
     residual, precision, shared, covariance, mean = conditionals
-    last, p, own = chain.n_effects[0] - 1, residual.shape[0], covariance[a, a]
+    last, p, own = chain.n_effects[0] - 1, residual.shape[0], max(covariance[a, a], TINY)
     factor = mean[a] / own
     for j in range(p):
         residual[j] += factor * shared[a, j]
@@ -221,11 +226,12 @@ def slot_weights(chain, conditionals, work, a, nothing):
     slope, inverse = 0.0, 0.0
     shared = conditionals.shared[max(a, 0)]
     if a >= 0:
-        inverse = 1.0 / conditionals.covariance[a, a]
+        inverse = 1.0 / max(conditionals.covariance[a, a], TINY)
         slope = conditionals.mean[a] * inverse
     for j in range(p):
         r = conditionals.residual[j] + slope * shared[j]
         q = conditionals.precision[j] + inverse * shared[j] * shared[j]
+        q = max(q, work.least[j])
         variance[j] = np.divide(1.0, q)  # unlike /, it does not look for division by zero
         means[j] = r * variance[j]
         weight[j] = work.log_prior[j] + 0.5 * r * means[j]
@@ -294,25 +300,44 @@ def collect_held(chain, conditionals, sums, n_held, share):
 
 
 @kernel
+def draw_unvisited(visited, n_held, count, n_occupied, n_empty):
+    """Draw one of the slots not visited yet: the number of an effect, or -1 for an empty slot."""
+    rank = np.random.randint(n_occupied + n_empty)
+    if rank >= n_occupied:
+        return -1
+    for a in range(n_held, count):
+        if not visited[a]:
+            if rank == 0:
+                return a
+            rank -= 1
+    return -1
+
+
+@kernel
 def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, keep):
-    """Redraw as many slots as there are, each time one at random, given what the others hold.
+    """Redraw every slot once, in random order, given what the others hold.
 
     A slot is redrawn from all variants and nothing at once, in O(p k). What empty slots are
     redrawn from is kept as long as nothing changes. The sums take the expectations of each draw.
     """
+    visited = np.zeros(chain.members.shape[0], dtype=np.bool_)
+    n_occupied = chain.n_effects[0] - n_held
+    n_empty = n_slots - n_occupied
     nothing, times, share = -1.0, 0, 1.0 / n_slots  # nothing < 0: to be computed
     for _ in range(n_slots):
         count = chain.n_effects[0]
         free = n_slots - (count - n_held)
-        a, old, new = n_held + np.random.randint(n_slots), -1, -1
-        if a < count:
-            old = chain.members[a]
+        a, old, new = draw_unvisited(visited, n_held, count, n_occupied, n_empty), -1, -1
+        if a >= 0:
+            n_occupied -= 1
+            visited[a], old = True, chain.members[a]
             removed = slot_weights(chain, conditionals, work, a, free + 1.0)
             if keep:
                 collect(work, sums, 0, 1.0)
             if np.random.random() >= removed:
                 new = draw_index(work.weight[0], 1.0 - removed)
         else:
+            n_empty -= 1
             if nothing < 0.0:
                 nothing, times = slot_weights(chain, conditionals, work, -1, 1.0 * free), 0
             times += 1
@@ -324,7 +349,9 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, k
             nothing, times = -1.0, 0
             if old >= 0:
                 remove(chain, conditionals, a)
+                visited[a] = visited[count - 1]
             if new >= 0:
+                visited[chain.n_effects[0]] = True
                 add(likelihood, chain, conditionals, work, new)
         if keep:
             collect_held(chain, conditionals, sums, n_held, share)
@@ -432,7 +459,8 @@ def draw_hyperparameters(model, likelihood, chain, size):
     if model.draws_slab and model.pi_slab == 0.0:
         shape = 0.5 * (model.degrees + count)
         scale = 0.5 * (model.degrees * model.prior_slab + squares)
-        set_slab(model, chain, scale / np.random.gamma(shape))
+        slab = min(scale / np.random.gamma(shape), LARGEST_SLAB * model.prior_slab)
+        set_slab(model, chain, slab)
     if model.draws_noise:
         error = max(error, 1e-4 * model.rank)
         chain.noise[0] = 0.5 * error / np.random.gamma(0.5 * model.rank)
