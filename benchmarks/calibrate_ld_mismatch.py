@@ -1,161 +1,206 @@
-"""Calibrate the limits of `skgenetics.finemapping.ld_mismatch`: false alarms, power, and harm.
+"""Calibrate the checks of z against LD: false alarms, power, and harm, on coalescent genotypes.
 
-    python benchmarks/calibrate_ld_mismatch.py [repetitions] [seed] [PLINK prefix]
+    python benchmarks/calibrate_ld_mismatch.py [--regions 4] [--seed 0] [--people 8000]
+        [--largest-z 6 15 40] [--genotypes PLINK prefix]
 
-A locus of 1,000 variants with 1 to 3 effects is simulated in a population of 4,000 people (or half
-of the people of a PLINK file). The table has a row per source of the LD, kind of error, and largest
-z. Its columns are
+A region of 400 variants is simulated (msprime, two populations that split and grew) or taken from a
+PLINK file, whose people are split: half of them are the scan, the other half are the panels, so
+that the limits can be checked on one's own panel. One to four variants have effects; z is drawn
+from the LD of the scan, with a largest z as given. Half of the regions keep rare variants (minor
+allele frequency from .005), half only common ones (from .05). Rows are
 
-* the impact of the estimated mismatch, median and largest, and how often the impact,
-  non-convergence or linked effects raise the alarm;
-* how often flipped alleles are reported, and how many of the reported ones are true;
-* per fit, the credible sets without an effect and the wrong variants of PIP > .9, under
-  on_mismatch="ignore", "one_effect" and "shrink", all without `panel_size`. This script computes
-  "shrink": it shrinks the LD to the estimate, and fits one effect if a doubt remains;
-* alarms, effects in a credible set, sets without an effect, and wrong variants of PIP > .9 of
-  FinemapMiXeR with `panel_size`.
+* matched LD: the scan's own, and panels of 2,000, 500 and 100 others, as genotypes, so that their
+  size is known; "500 untold" is a matrix of which nothing is said;
+* LD that does not fit: 500 people of another ancestry, told or untold (simulated regions alone);
+* errors of z, with the scan's LD and with a panel of 500: the strongest tagged variant turned to
+  noise, halved, or flipped; all z times 1.5 or 2; r^2 in place of r.
+
+Columns: alarms per locus with a standard error; how often the changed variant is named (or the
+scale or r^2); sets without an effect, and the share of effects in a set, under the default and
+under on_mismatch="ignore"; how often one effect was fitted in place.
 """
 
-import sys
+import argparse
 import warnings
+from collections import defaultdict
 
 import numpy as np
 
 from skgenetics import FinemapMiXeR
-from skgenetics.datasets import make_genotypes
-from skgenetics.finemapping._diagnostics import (
-    IMPACT_LIMIT,
-    fit_doubts,
-    ld_mismatch,
-    screen_mismatch,
-)
-from skgenetics.loci._ld import DenseLD
+from skgenetics.finemapping import LDMismatchWarning
 
-N_VARIANTS = 1000
-N_SAMPLES = 1_000_000
-LARGEST_Z = (5, 10, 20, 40)
+N_VARIANTS = 400
+N_STUDY = 1_000_000
+RARE, COMMON = 0.005, 0.05
 
 
-def standardized(X):
-    """Return X (n, p) with columns of mean 0 and length 1; constant ones become 0."""
-    X = X - X.mean(axis=0)
-    length = np.sqrt(np.sum(X**2, axis=0))
-    return X / np.where(length > 0, length, 1)
+def history():
+    """Return two populations that split and grew, after Tennessen et al. 2012."""
+    import msprime
+
+    ages = {"growth": 205, "bottleneck": 920, "split": 2040, "old": 5920}
+    demography = msprime.Demography()
+    demography.add_population(name="there", initial_size=430_000, growth_rate=0.0166)
+    demography.add_population(name="here", initial_size=500_000, growth_rate=0.0195)
+    demography.set_symmetric_migration_rate(["there", "here"], 2.5e-5)
+    for name, size, rate in (("there", 14_474, 0.0), ("here", 9_300, 0.00307)):
+        demography.add_population_parameters_change(
+            time=ages["growth"], population=name, initial_size=size, growth_rate=rate
+        )
+    demography.add_population_parameters_change(
+        time=ages["bottleneck"], population="here", initial_size=1861, growth_rate=0
+    )
+    demography.add_mass_migration(time=ages["split"], source="here", dest="there", proportion=1.0)
+    demography.add_migration_rate_change(time=ages["split"], rate=0)
+    demography.add_population_parameters_change(
+        time=ages["old"], population="there", initial_size=7310
+    )
+    demography.sort_events()
+    return demography
 
 
-def people(rng, prefix):
-    """Return genotypes of a population and of other people from it, all columns varying."""
-    if prefix is None:
-        X = make_genotypes(4500, N_VARIANTS, random_state=rng.integers(2**31)).data
-        return X[:4000].astype(float), X[4000:].astype(float)
+def simulated_region(rng, n_people):
+    """Return dosages of the scan's people, of 2,000 others, and of 500 of another ancestry."""
+    import msprime
+
+    seed = int(rng.integers(1, 2**31))
+    trees = msprime.sim_ancestry(
+        {"here": n_people + 2000, "there": 500}, demography=history(), sequence_length=1_000_000,
+        recombination_rate=1e-8, random_seed=seed,
+    )  # fmt: skip
+    trees = msprime.sim_mutations(trees, rate=1.25e-8, random_seed=seed)
+    here = trees.samples(population=1)
+    common = [
+        site.id
+        for tree in trees.trees(tracked_samples=here)
+        for site in tree.sites()
+        if len(site.mutations) == 1
+        and RARE < tree.num_tracked_samples(site.mutations[0].node) / len(here) < 1 - RARE
+    ]
+    kept = rng.choice(common, min(2 * N_VARIANTS, len(common)), replace=False)
+    trees = trees.delete_sites(np.setdiff1d(np.arange(trees.num_sites), kept))
+    samples = np.concatenate([here, trees.samples(population=0)])
+    haplotypes = (trees.genotype_matrix(samples=samples) > 0).astype(np.int8)
+    X = (haplotypes[:, 0::2] + haplotypes[:, 1::2]).T
+    return X[:n_people], X[n_people : n_people + 2000], X[n_people + 2000 :]
+
+
+def region_of_file(rng, prefix):
+    """Return dosages of half of the people of a PLINK file, of the other half, and None."""
     from bed_reader import open_bed
 
     with open_bed(prefix + ".bed") as bed:
-        variants = np.flatnonzero(bed.chromosome == rng.choice(np.unique(bed.chromosome)))
-        first = rng.integers(len(variants) - N_VARIANTS)
-        X = bed.read(np.s_[:, variants[first : first + N_VARIANTS]], dtype="float64")
+        here = np.flatnonzero(bed.chromosome == rng.choice(np.unique(bed.chromosome)))
+        first = rng.integers(max(len(here) - N_VARIANTS, 1))
+        X = bed.read(np.s_[:, here[first : first + N_VARIANTS]], dtype="float64")
     X = rng.permutation(np.where(np.isnan(X), np.nanmean(X, axis=0), X))
-    half = len(X) // 2
-    varies = (X[:half].std(axis=0) > 0.1) & (X[half:].std(axis=0) > 0.1)
-    return X[:half, varies], X[half:, varies]
+    return X[: len(X) // 2], X[len(X) // 2 :], None
 
 
-def panels(population, others, rng):
-    """Yield the name, the standardized genotypes and the people of each panel."""
-    yield "in-sample", standardized(population), np.inf
-    yield f"{len(others)} others", standardized(others), len(others)
-    few = others[rng.choice(len(others), size=100, replace=False)]
-    yield "100 others", standardized(few), 100
+def panels(others, foreign):
+    """Return the people of each panel, as they are given to fit_summary."""
+    found = {str(n): others[:n] for n in (2000, 500, 100) if n <= len(others)}
+    found["500 untold"] = np.corrcoef(others[:500].T.astype(float))
+    if foreign is not None:
+        found["foreign"] = foreign
+        found["foreign untold"] = np.corrcoef(foreign.T.astype(float))
+    return found
 
 
-def disturbances(z, signal, noise, rng):
-    """Yield names of errors, z with them, and the variants that are wrong."""
-    p = len(z)
-    yield "", z, []
-    strong = [rng.choice(np.flatnonzero(np.abs(z) > 0.5 * np.abs(z).max()))]
-    for name, wrong in (("1 flip", strong), ("2% flips", rng.choice(p, p // 50, replace=False))):
-        flipped = z.copy()
-        flipped[wrong] *= -1
-        yield name, flipped, wrong
-    wrong = rng.choice(p, p // 20, replace=False)
-    share = rng.uniform(0.3, 0.7, size=len(wrong))  # of the people have these variants
-    other = z.copy()
-    other[wrong] = np.sqrt(share) * (signal[wrong] + np.sqrt(share) * noise[wrong])
-    other[wrong] += np.sqrt(1 - share) * rng.normal(size=len(wrong))
-    yield "5% other n", other, []
+def draw_z(rng, ld, largest):
+    """Return z of a scan whose LD is `ld` (p, p), and the causal variants."""
+    p = len(ld)
+    causal = rng.choice(p, rng.integers(1, 5), replace=False)
+    effects = np.zeros(p)
+    effects[causal] = rng.normal(size=len(causal))
+    signal = ld @ effects
+    signal *= largest / np.abs(signal).max()
+    values, vectors = np.linalg.eigh(ld)
+    return signal + vectors @ (np.sqrt(np.clip(values, 0, None)) * rng.normal(size=p)), causal
 
 
-def fit_and_doubts(z, ld, **parameters):
-    """Return a fit and what is doubtful about it and about its z and LD."""
-    settings = {"n_samples": N_SAMPLES, "on_mismatch": "ignore"}
-    fit = FinemapMiXeR(solver="susie", **parameters).fit_summary(z, ld, **settings)
-    leads = [credible_set["variants"][0] for credible_set in fit.credible_sets_]
-    leads = np.union1d(leads, np.flatnonzero(fit.pip_ > 0.5))
-    ld = DenseLD(ld)
-    doubts = fit_doubts(leads, ld, converged=fit.converged_)
-    return fit, doubts, screen_mismatch(fit.z_, ld).doubts()
+def wrong_z(rng, z, ld):
+    """Yield the name of an error, z with it, and what a warning must say."""
+    tagged = np.max(np.abs(ld - np.eye(len(ld))), axis=0) > 0.8
+    changed = int(np.argmax(np.where(tagged, np.abs(z), 0)))
+    for name, value in (
+        ("to noise", rng.normal()), ("halved", z[changed] / 2), ("flipped", -z[changed])
+    ):  # fmt: skip
+        other = z.copy()
+        other[changed] = value
+        yield name, other, changed
+    for factor in (1.5, 2.0):
+        yield f"all times {factor}", factor * z, "times the variance"
 
 
-def measure(z, ld, causal, wrong, people):
-    """Return what the functions say of one locus, and the harm done with and without them."""
-    report = ld_mismatch(z, ld, N_SAMPLES)
-    fit, doubts, mismatch = fit_and_doubts(z, ld)
-    linked = any("two effects" in doubt for doubt in doubts)
-    one = shrunk = fit
-    if doubts or mismatch:
-        one, _, _ = fit_and_doubts(z, ld, max_effects=1)
-        s = report.estimate
-        shrunk, *still = fit_and_doubts(z, (1 - s) * ld + s * np.eye(len(z)))
-        if any(still):
-            shrunk = one
-    row = [report.impact, report.impact > IMPACT_LIMIT, not fit.converged_, linked]
-    row += [bool(doubts or mismatch), len(report.flipped) > 0]
-    row += [len(set(report.flipped) & set(wrong)), len(report.flipped)]
-    told = FinemapMiXeR().fit_summary(z, ld, n_samples=N_SAMPLES, panel_size=people)
-    for model in (fit, one, shrunk, told):
-        row.append(sum(not set(s["variants"]) & set(causal) for s in model.credible_sets_))
-        row.append(np.sum(np.delete(model.pip_, causal) > 0.9))
-    in_sets = {variant for s in told.credible_sets_ for variant in s["variants"]}
-    return [*row, told.ld_mismatch_, len(in_sets & set(causal)) / len(causal)]
+def fit(z, ld):
+    """Return a fit under the default and its warning, and a fit that asks nothing."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = FinemapMiXeR().fit_summary(z, ld, n_samples=N_STUDY)
+        ignored = FinemapMiXeR().fit_summary(z, ld, n_samples=N_STUDY, on_mismatch="ignore")
+    told = [str(one.message) for one in caught if issubclass(one.category, LDMismatchWarning)]
+    return model, "".join(told), ignored
 
 
-def main(repetitions=10, seed=0, prefix=None):
+def measured(z, ld, causal, expected=None):
+    """Return a row of the table, see the module."""
+    model, told, ignored = fit(z, ld)
+    named = expected is not None and (
+        expected in model.flipped_ or expected in model.outliers_
+        if isinstance(expected, int)
+        else expected in told
+    )
+    row = [bool(model.ld_mismatch_), named]
+    for fitted in (model, ignored):
+        sets = [found["variants"] for found in fitted.credible_sets_]
+        row.append(sum(not np.isin(members, causal).any() for members in sets))
+        row.append(np.mean([any(one in members for members in sets) for one in causal]))
+    return [*row, "One effect" in told]
+
+
+def main():
     """Print the table."""
-    warnings.simplefilter("ignore")
-    rng = np.random.default_rng(seed)
-    rows = {}
-    for _ in range(repetitions):
-        population, others = people(rng, prefix)
-        scan = standardized(population)
-        p = scan.shape[1]
-        causal = rng.choice(p, rng.integers(1, 4), replace=False)
-        effects = np.zeros(p)
-        effects[causal] = rng.normal(size=len(causal))
-        shape, noise = scan.T @ (scan @ effects), scan.T @ rng.normal(size=len(scan))
-        for largest in LARGEST_Z:
-            signal = shape * largest / np.abs(shape).max()
-            for panel, Z, people_of_panel in panels(population, others, rng):
-                ld = Z.T @ Z
-                np.fill_diagonal(ld, 1.0)
-                for error, z, wrong in disturbances(signal + noise, signal, noise, rng):
-                    if panel == "100 others" and error:
-                        continue
-                    row = measure(z, ld, causal, wrong, people_of_panel)
-                    rows.setdefault((panel, error, largest), []).append(row)
-    names = "impact(median) (max) estimate no-conv linked ALARM flips true/found"
-    print(f"{'LD':12} {'error':10} {'max z':>5} {names}  false sets, false PIP>.9: "
-          "ignore  one effect  shrink; told: alarm power false sets, PIP>.9")  # fmt: skip
-    for (panel, error, largest), measured in rows.items():
-        table = np.array(measured, dtype=float)
-        m = table.mean(axis=0)
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--regions", type=int, default=4)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--people", type=int, default=8000)
+    parser.add_argument("--largest-z", type=float, nargs="+", default=[6.0, 15.0, 40.0])
+    parser.add_argument("--genotypes")
+    arguments = parser.parse_args()
+    rng, rows = np.random.default_rng(arguments.seed), defaultdict(list)
+    for region in range(arguments.regions):
+        if arguments.genotypes is None:
+            scan, others, foreign = simulated_region(rng, arguments.people)
+        else:
+            scan, others, foreign = region_of_file(rng, arguments.genotypes)
+        frequency = scan.mean(axis=0) / 2
+        minor = np.minimum(frequency, 1 - frequency)
+        people = [others[:100], others[:500], *([] if foreign is None else [foreign])]
+        keep = minor > (COMMON if region % 2 else RARE)
+        keep &= np.all([X.std(axis=0) > 0 for X in people], axis=0)
+        keep = np.flatnonzero(keep)[:N_VARIANTS]
+        ld = np.corrcoef(scan[:, keep].T.astype(float))
+        given = {"own": ld} | panels(others[:, keep], None if foreign is None else foreign[:, keep])
+        for largest in arguments.largest_z:
+            z, causal = draw_z(rng, ld, largest)
+            for name, form in given.items():
+                rows[name, "", largest].append(measured(z, form, causal))
+            for error, other, expected in wrong_z(rng, z, ld):
+                for name in ("own", "500"):
+                    row = measured(other, given[name], causal, expected)
+                    rows[name, error, largest].append(row)
+            rows["own", "r^2", largest].append(measured(z, ld**2, causal, "looks like r^2"))
+    print(f"{'LD':15} {'error':14} {'z':>4} loci  alarm (s.e.)  named  false sets, power: default"
+          "    ignored      one effect")  # fmt: skip
+    for (name, error, largest), values in sorted(rows.items()):
+        m, n = np.mean(np.array(values, dtype=float), axis=0), len(values)
+        error_of_m = (m[0] * (1 - m[0]) / n) ** 0.5
         print(
-            f"{panel:12} {error:10} {largest:5} {np.median(table[:, 0]):9.2f} "
-            f"{table[:, 0].max():8.2f} {m[1]:8.2f} {m[2]:7.2f} {m[3]:6.2f} {m[4]:5.2f} {m[5]:5.2f} "
-            f"{m[6]:5.2f}/{m[7]:<5.2f}   "
-            + "  ".join(f"{m[k]:5.2f} {m[k + 1]:5.2f}" for k in (8, 10, 12))
-            + f"   {m[16]:5.2f} {m[17]:5.2f} {m[14]:5.2f} {m[15]:5.2f}"
+            f"{name:15} {error:14} {largest:4.0f} {n:4d}  {m[0]:.2f} ({error_of_m:.2f})   "
+            f"{m[1]:.2f}   {m[2]:10.2f} {m[3]:.2f}   {m[4]:12.2f} {m[5]:.2f}   {m[6]:10.2f}"
         )
 
 
 if __name__ == "__main__":
-    main(*(int(value) for value in sys.argv[1:3]), *sys.argv[3:])
+    main()
