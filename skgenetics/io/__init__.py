@@ -9,6 +9,7 @@ from skgenetics.io._harmonize import harmonize, is_low_n
 from skgenetics.io._ld import read_ld
 from skgenetics.io._match_variants import place_by_id
 from skgenetics.io._matching import match_samples
+from skgenetics.io._models import SavedModel, read_model, write_model
 from skgenetics.io._plink import read_plink
 from skgenetics.io._plink2 import read_plink2
 from skgenetics.io._regions import MHC, Region, find_regions, read_regions
@@ -24,6 +25,7 @@ __all__ = [
     "VARIANT_COLUMNS",
     "Genotypes",
     "Region",
+    "SavedModel",
     "atomic_folder",
     "atomic_path",
     "find_regions",
@@ -38,6 +40,7 @@ __all__ = [
     "read_header",
     "read_ld",
     "read_list",
+    "read_model",
     "read_plink",
     "read_plink2",
     "read_regions",
@@ -48,4 +51,5 @@ __all__ = [
     "sample_index",
     "unify_chromosomes",
     "write_genotypes",
+    "write_model",
 ]

@@ -25,6 +25,7 @@ from skgenetics.utils._arrays import (
 from skgenetics.utils._labels import Labels, column_labels, first_labels, row_labels, without_labels
 from skgenetics.utils._parameters import Number, ParameterError, check_number
 from skgenetics.utils._typing import Array, ArrayLike
+from skgenetics.utils._validation import as_array
 
 
 class Locus(NamedTuple):
@@ -249,7 +250,7 @@ def z_beside_ld(z: ArrayLike, ld: Any) -> tuple[Array, Any]:
     if scipy.sparse.issparse(ld):
         return move_to(z, numpy_namespace, "cpu", np.float64), ld
     xp, device = get_namespace_and_device(ld)
-    ld = move_to(ld, xp, device)
+    ld = move_to(as_array(ld, "ld")[0], xp, device)
     return move_to(z, xp, device, float_dtype(ld)), ld
 
 

@@ -120,7 +120,13 @@ def check_multilabel(y: Array, like: Array) -> Array:
         raise ValueError(message.format(repr(np.ravel(y).tolist()[0]))) from None
     wrong = ~(xp.isnan(y) | (y == 0) | (y == 1))
     if bool(xp.any(wrong)):
-        raise ValueError(message.format(f"{float(y[wrong][0]):g}"))
+        found = float(y[wrong][0])
+        cause = (
+            " scikit-learn's cross_val_predict makes 2 of NaN before it calls predict_proba or "
+            "decision_function: predict fold by fold, model.fit(X[train], y[train])"
+            ".predict_proba(X[test]) for train, test in KFold(5).split(X)."
+        )
+        raise ValueError(message.format(f"{found:g}") + cause * (found == 2))
     if bool(xp.all(xp.isnan(y))):
         raise ValueError("y holds no observed label: every value is NaN.")
     return y

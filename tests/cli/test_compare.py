@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from scipy.stats import chi2
@@ -15,6 +14,7 @@ from sklearn.model_selection import KFold
 from skgenetics import __version__
 from skgenetics.cli.main import main
 from skgenetics.finemapping import FinemapMiXeR
+from skgenetics.io import read_model
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS, write_traits
 
 pd = pytest.importorskip("pandas")
@@ -129,17 +129,17 @@ def test_every_model_and_every_table(study, compare):
     )
     assert sets.loc[0, "lead_variant_id"] == "rs5"  # the causal variant
 
-    saved = joblib.load("models/height.RidgeCV.joblib")
+    saved = read_model("models/height.RidgeCV.skops")
     names = [f"rs{j}" for j in range(N_VARIANTS)] + ["age", "pc"]
-    assert saved["estimator"].feature_names_in_.tolist() == names
+    assert saved.estimator.feature_names_in_.tolist() == names
     people = pd.DataFrame(np.hstack([study["X"], study["C"]]), columns=names)
-    assert np.corrcoef(saved["estimator"].predict(people), study["y"])[0, 1] > 0.5
+    assert np.corrcoef(saved.estimator.predict(people), study["y"])[0, 1] > 0.5
     assert len(os.listdir("models")) == 9
     for name in ("MMASHRegressor", "MILAGERegressor", "LINARegressor"):
-        saved = joblib.load(f"models/height.{name}.joblib")
-        assert saved["traits"] == ["height"]
-        assert np.corrcoef(saved["estimator"].predict(people), study["y"])[0, 1] > 0.5
-    finemap = joblib.load("models/height.FinemapMiXeR.joblib")["estimator"][-1].regressor_
+        saved = read_model(f"models/height.{name}.skops")
+        assert saved.traits == ["height"]
+        assert np.corrcoef(saved.estimator.predict(people), study["y"])[0, 1] > 0.5
+    finemap = read_model("models/height.FinemapMiXeR.skops").estimator[-1].regressor_
     assert finemap.get_params() == FinemapMiXeR().get_params()  # its defaults, not a search
 
 
@@ -332,7 +332,7 @@ def test_equal_names_of_variants(study, compare):
         "--save-model models --models RidgeCV,FinemapMiXeR,LogisticRegression"
     )
     assert status == 0, errors
-    names = joblib.load("models/height.RidgeCV.joblib")["estimator"].feature_names_in_
+    names = read_model("models/height.RidgeCV.skops").estimator.feature_names_in_
     assert names[:6].tolist() == ["rs0", "rs0.1", "rs2", "rs3", "rs3.1", "rs5"]
 
 

@@ -7,7 +7,6 @@ import sys
 import time
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -18,7 +17,7 @@ from skgenetics import MMASHRegressor
 from skgenetics.cli.compare.models import MODELS
 from skgenetics.cli.compare.tasks import Genes, make_tasks
 from skgenetics.cli.compare.work import Fit, fit_and_score, score_traits
-from skgenetics.io import read_plink
+from skgenetics.io import read_model, read_plink
 from tests.cli.conftest import N_PEOPLE, N_VARIANTS
 from tests.oracles.bgen import write_bgen
 
@@ -137,11 +136,11 @@ def test_several_binary_traits(study, compare):
     auc = table.query("metric == 'ROC AUC' and model == 'LINAClassifier'")
     assert auc["target"].tolist() == ["gout", "asthma"]
     assert (auc["mean"] > 0.65).all()
-    saved = joblib.load("models/2_binary_traits_jointly.LINAClassifier.joblib")
-    assert saved["traits"] == ["gout", "asthma"]
+    saved = read_model("models/2_binary_traits_jointly.LINAClassifier.skops")
+    assert saved.traits == ["gout", "asthma"]
     names = [f"rs{j}" for j in range(N_VARIANTS)] + ["age", "pc"]
     people = pd.DataFrame(np.hstack([study["X"], study["C"]]), columns=names)
-    probability = saved["estimator"].predict_proba(people)
+    probability = saved.estimator.predict_proba(people)
     assert probability.shape == (N_PEOPLE, 2)
     assert roc_auc_score(ill, probability[:, 0]) > 0.7
 

@@ -4,7 +4,6 @@ import os
 import re
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
@@ -14,6 +13,7 @@ from skgenetics.cli.compare.models import MODELS, ModelEntry
 from skgenetics.cli.compare.work import variants_used
 from skgenetics.cli.main import build_parser, main
 from skgenetics.finemapping import FinemapMiXeR
+from skgenetics.io import read_model
 
 pd = pytest.importorskip("pandas")
 GUIDE = Path(__file__).parents[2] / "doc" / "guide" / "compare.rst"
@@ -61,7 +61,7 @@ def test_a_new_model_is_one_entry(study, compare, with_toy):
     loci = pd.read_csv("run/variants.tsv.gz", sep="\t", comment="#")["locus"].unique().tolist()
     assert loci == ["height FinemapMiXeR", "height toy model"]
     assert len([name for name in os.listdir("run") if name.startswith("locus_")]) == 2
-    saved = joblib.load("models/height.toy-model.joblib")["estimator"][-1]
+    saved = read_model("models/height.toy-model.skops").estimator[-1]
     assert saved.max_effects == 1
 
 
@@ -126,8 +126,8 @@ def test_names_of_traits_that_differ_in_punctuation_keep_all_files(study, compar
     )
     assert status == 0, errors
     assert "Wrote models/: 6 models" in printed
-    saved = [joblib.load(f"models/{name}") for name in sorted(os.listdir("models"))]
-    assert sorted(content["traits"][0] for content in saved) == sorted(
+    saved = [read_model(f"models/{name}") for name in sorted(os.listdir("models"))]
+    assert sorted(content.traits[0] for content in saved) == sorted(
         2 * ["BMI/raw", "BMI:raw", "bmi_raw"]
     )
     pictures = [name for name in os.listdir("run") if name.startswith("locus_")]

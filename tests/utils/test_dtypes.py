@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from sklearn.model_selection import KFold, cross_val_predict
 
+from skgenetics import FinemapMiXeR, LINAClassifier
 from skgenetics.utils._arrays import float_dtype
 from skgenetics.utils._validation import as_array
 
@@ -43,3 +45,30 @@ def test_masked_cells_are_missing():
     assert half.dtype == np.float32
     np.testing.assert_array_equal(half, [[0, 1], [np.nan, 2]])
     assert as_array(np.ma.masked_array([[0, 1]], dtype=np.int8))[0].dtype == np.int8
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble])
+def test_ld_of_any_float(dtype):
+    X = np.random.default_rng(0).integers(0, 3, (60, 4))
+    R = np.corrcoef(X.T).astype(dtype)
+    kept = R.astype(np.float32 if dtype is np.float16 else np.float64)
+    z = np.array([4.0, 1.0, 0.0, -1.0])
+    expected = FinemapMiXeR().fit_summary(z, kept, n_samples=60_000).pip_
+    model = FinemapMiXeR().fit_summary(z, R, n_samples=60_000)
+    np.testing.assert_array_equal(model.pip_, expected)
+    assert model.pip_.dtype == kept.dtype
+    skew = kept.copy()
+    skew[0, 1] += 0.05
+    with pytest.raises(ValueError, match="symmetric"):
+        FinemapMiXeR().fit_summary(z, skew.astype(dtype), n_samples=60_000)
+
+
+def test_nan_that_scikit_learn_encoded_is_named():
+    X = np.random.default_rng(0).integers(0, 3, (30, 3))
+    Y = (X[:, :2] > 0).astype(float)
+    Y[::4] = np.nan
+    model = LINAClassifier((3,), max_iter=2)
+    with pytest.raises(
+        ValueError, match=r"holds 2.*cross_val_predict makes 2 of NaN.*fold by fold"
+    ):
+        cross_val_predict(model, X, Y, cv=KFold(3), method="predict_proba")

@@ -15,6 +15,7 @@ from skgenetics.cli.compare.models import (
     help_on_models,
 )
 from skgenetics.cli.console import OK, SOME_FAILED, Console, at_least, frequency, progress
+from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
     from skgenetics.cli.compare.report import FineMapped
@@ -147,7 +148,7 @@ def _add_output(output: Any) -> None:
     output.add_argument(
         "--save-model",
         metavar="DIR",
-        help="fit every model to all people too, and write them here (joblib)",
+        help="fit every model to all people too, and write them here (.skops)",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
 
@@ -202,6 +203,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(atomic_folder(arguments.out, replaces=RESULT_FILES))
         if arguments.save_model:
+            import_optional("skops.io", extra="skops")  # before hours of work
             model_folder = stack.enter_context(atomic_folder(arguments.save_model))
         stack.enter_context(threadpool_limits(n_jobs))
         results = _fit(study, models, arguments, n_jobs)

@@ -3,16 +3,15 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import joblib
 import numpy as np
 
-from skgenetics._version import __version__
 from skgenetics.cli.compare.models import ModelEntry
 from skgenetics.cli.compare.scores import Scores
 from skgenetics.cli.compare.tasks import Study, Task
 from skgenetics.cli.compare.work import Result, inner_model
 from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.inspection import LocusDisplay, ScoresDisplay
+from skgenetics.io import SavedModel, write_model
 from skgenetics.loci._tables import credible_sets_table, variants_table, write_table
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._optional import import_optional
@@ -183,7 +182,7 @@ def _locus_display(fit: FineMapped, build: str) -> LocusDisplay:
 
 
 def save_models(folder: Path, study: Study, results: list[Result]) -> int:
-    """Write every model fitted to all people, with the names of its columns and traits.
+    """Write every model fitted to all people, with its variants, their alleles and build.
 
     Returns how many were written.
     """
@@ -192,15 +191,15 @@ def save_models(folder: Path, study: Study, results: list[Result]) -> int:
     fits = [result for result in results if result.estimator is not None]
     for result in fits:
         task = tasks[result.task, result.joint]
-        content = {
-            "estimator": result.estimator,
-            "traits": list(task.traits),
-            "variants": task.genotypes.variants,
-            "n_covariates": task.covariates.shape[1],
-            "skgenetics": __version__,
-        }
+        content = SavedModel(
+            result.estimator,
+            variants=task.genotypes.variants,
+            traits=list(task.traits),
+            n_covariates=task.covariates.shape[1],
+            build=study.build,
+        )
         # the name of several traits is ours, that of one is the user's
         name = task.name.replace(" ", "_") if len(task.traits) > 1 else task.name
         model = result.model.replace(" ", "-")
-        joblib.dump(content, folder / f"{file_name(name, among=names)}.{model}.joblib")
+        write_model(folder / f"{file_name(name, among=names)}.{model}.skops", content)
     return len(fits)
