@@ -68,7 +68,5 @@ def test_nan_that_scikit_learn_encoded_is_named():
     Y = (X[:, :2] > 0).astype(float)
     Y[::4] = np.nan
     model = LINAClassifier((3,), max_iter=2)
-    with pytest.raises(
-        ValueError, match=r"holds 2.*cross_val_predict makes 2 of NaN.*fold by fold"
-    ):
+    with pytest.raises(ValueError, match=r"holds 2.*cross_val_predict makes 2 of NaN.*by fold"):
         cross_val_predict(model, X, Y, cv=KFold(3), method="predict_proba")
