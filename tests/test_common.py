@@ -179,6 +179,7 @@ def quick(estimator):
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*no factor is left:UserWarning")
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
 def test_nothing_that_varies_is_no_error(estimator):
     X, y = small_trait(estimator)
@@ -199,6 +200,7 @@ TRANSFORMERS = [one for one in TRANSFORMERS if "preprocessing" in type(one).__mo
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*no factor is left:UserWarning")
 @pytest.mark.parametrize("estimator", [*FIRST, Adjusted(FIRST[0], covariates=[1])], ids=str)
 def test_arrays_and_frames_of_every_kind_are_read_alike(estimator):
     X, y = small_trait(estimator)
@@ -240,14 +242,14 @@ def test_arrays_and_frames_of_every_kind_are_read_alike(estimator):
 @pytest.mark.parametrize("output", ["default", "pandas", "polars"])
 @pytest.mark.parametrize("transformer", TRANSFORMERS, ids=str)
 def test_transformers_take_and_give_frames_of_every_kind(transformer, output):
-    X, _ = small_trait(transformer)
-    expected = clone(transformer).fit_transform(X.astype(float))
+    X, y = small_trait(transformer)
+    expected = clone(transformer).fit_transform(X.astype(float), y)
     columns = {f"rs{j}": column for j, column in enumerate(X.T)} | {"rs3": X[:, 3].astype(float)}
     pandas = pd.DataFrame(columns, index=np.arange(30)[::-1])
     kinds = pandas, pandas.astype("Int8"), pl.DataFrame(columns), pa.table(columns), X
     kind = {"default": np.ndarray, "pandas": pd.DataFrame, "polars": pl.DataFrame}[output]
     for given in kinds:
-        model = clone(transformer).set_output(transform=output).fit(given)
+        model = clone(transformer).set_output(transform=output).fit(given, y)
         found = model.transform(given)
         assert type(found) is kind
         np.testing.assert_allclose(np.asarray(found, dtype=float), expected, rtol=1e-6)

@@ -230,10 +230,11 @@ def choose(
     for block in problem.targets.blocks:
         observed[to_numpy(block.rows)] = True
     (seen,) = np.nonzero(observed)
+    left_out = auto - {"polygenic"}
+    polygenic = False if "polygenic" in auto else model.polygenic
+    unjudged = Choice(0 if left_out else limit, strengths, polygenic)
     if seen.size < MIN_INDIVIDUALS:
-        left_out = auto - {"polygenic"}
-        polygenic = False if "polygenic" in auto else model.polygenic
-        return Choice(0 if left_out else limit, strengths, polygenic)
+        return unjudged
     folds = list(_folds(model, data, cis_stage, problem, kernel, seen, rng))
     judge = Judge(folds, model)
     if is_nuclear(model):
@@ -242,7 +243,7 @@ def choose(
         if "n_components" in auto and limit:
             limit = _likely_n_components(model, folds, problem, kernel, limit)
         _judge_rising(judge, limit, auto, settings, rng)
-    return _best(judge.scores())
+    return _best(judge.scores()) if judge.errors else unjudged  # nothing varies
 
 
 def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]:

@@ -27,6 +27,7 @@ def genotypes():
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore:.*no factor is left:UserWarning")
 @pytest.mark.parametrize(
     "model", [FinemapMiXeR(), MMASHRegressor(), MILAGERegressor(1), LINARegressor((4,), max_iter=2)]
 )
