@@ -300,5 +300,5 @@ def _check_columns(used: dict[str, str], source: Source, form: Format | None) ->
         hint = guessed_columns(source)
         origin = f"of no known format and does not say: {'; '.join(missing)}"
     raise ValueError(
-        f"The header of {source.name} is {origin}. It has {first_names(header, 30)}. {hint}."
+        f"The header of {source.name} is {origin}. It has {first_names(header, 12)}. {hint}."
     )
