@@ -23,7 +23,7 @@ help:  ## List the commands
 demo: $(VENV)/.installed-demo  ## Compare models on the bundled human data (under 2 minutes)
 	$(BIN)/skgenetics compare
 
-test: $(VENV)/.installed-test  ## Run the tests (under 6 minutes on two cores)
+test: $(VENV)/.installed-test  ## Run the tests (under 10 minutes on two cores)
 	$(BIN)/pytest -n 2 --dist worksteal -m "$(SELECT)"
 
 lint: $(VENV)/.installed-dev  ## Check style, types and spelling
