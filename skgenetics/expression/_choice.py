@@ -29,6 +29,7 @@ from skgenetics.expression._polygenic import fit_polygenic
 from skgenetics.expression._stages import CisStage, CisValues
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._fit import (
+    GENE_AXIS,
     TransFit,
     finish,
     new_factors,
@@ -49,7 +50,7 @@ from skgenetics.expression.trans._path import (
 from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import StartSettings, start_params
 from skgenetics.expression.trans._targets import compress, make_targets
-from skgenetics.utils._arrays import move_to, to_numpy
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
 N_FOLDS, FEW_FOLDS = 5, 3  # the second for `MANY` individuals, and models slow to fit
@@ -195,12 +196,13 @@ class Fold:
         if nuclear:  # the loadings are solved for
             return finish(params, self.problem._replace(targets=self.judged, penalties=penalties))
         fit = finish(params, self.problem._replace(penalties=penalties))
-        layers = dict(fit.layers)
-        if "loadings" in layers:
-            layers["loadings"] = layers["loadings"][:, :, self.genes]
-        else:
-            layers["gene_factors"] = layers["gene_factors"][self.genes, :]
-        return fit._replace(layers=layers, offset=fit.offset[:, self.genes])
+        xp = namespace_of(fit.offset)
+        genes = move_to(self.genes, xp, device_of(fit.offset))
+        layers = {
+            name: xp.take(value, genes, axis=GENE_AXIS[name]) if name in GENE_AXIS else value
+            for name, value in fit.layers.items()
+        }
+        return fit._replace(layers=layers, offset=xp.take(fit.offset, genes, axis=1))
 
 
 def choose(
@@ -226,6 +228,7 @@ def choose(
     strengths = strengths_at(model, 1.0)
     if not auto or (auto <= {"n_components"} | set(ALPHAS) and limit == 0):
         return Choice(limit, strengths, bool(model.polygenic))
+    rng = np.random.RandomState(rng.randint(2**31 - 1))  # however much is drawn from it
     observed = np.zeros(data.weight.size, dtype=bool)
     for block in problem.targets.blocks:
         observed[to_numpy(block.rows)] = True

@@ -48,6 +48,7 @@ def forward(layers: Sequence[Layer], X: Array) -> tuple[Array, list[LayerPass]]:
 
 def read_layers(source: Any, end: str) -> list[Layer]:
     """Return the layers up to the "embedding" or the "output", checked, where their arrays are."""
+    layers: Sequence[Any]
     if is_sequential(source):
         layers = _layers_of_sequential(source, end)
     else:

@@ -50,6 +50,7 @@ def check_spread(
         return
     if reach is None:
         reach = 1e-4 * float(xp.finfo(dtype).max) ** 0.5
+    farthest = min(reach / 2, float(xp.finfo(X.dtype).max))  # a number of X may hold less
     for columns, block in column_blocks(X, X.dtype):
         observed = ~xp.isnan(block)
         low = xp.min(xp.where(observed, block, xp.inf), axis=0)
@@ -57,7 +58,7 @@ def check_spread(
         half = xp.where(xp.isfinite(low), high / 2 - low / 2, 0.0)  # may overflow, the whole
         size = xp.where(half > 0, xp.maximum(xp.abs(low), xp.abs(high)), 0.0)
         varies = half > ROUNDINGS * float(xp.finfo(X.dtype).eps) * size
-        wrong = (half > reach / 2) | (tiny & varies & (half < 0.5 / reach))
+        wrong = (half > farthest) | (tiny & varies & (half < 0.5 / reach))
         if bool(xp.any(wrong)):
             place = int(xp.argmax(xp.astype(wrong, xp.int8)))
             column = columns.start + place
