@@ -216,7 +216,7 @@ def test_the_expression_model_gets_genes_x_tissues_and_windows(study):
     assert target.shape == (N_PEOPLE, 2, 2)
     np.testing.assert_array_equal(target[:, 1, 0], Y[:, 2])
     assert joint.target(np.arange(N_PEOPLE), mmash.target).shape == (N_PEOPLE, 4)
-    estimator = milage.regressor(joint.settings(None, 0)).estimator
+    estimator = milage.regressor(joint.settings(None, 0))
     assert estimator.cis_windows is windows
     assert estimator.n_variants == N_VARIANTS
 
