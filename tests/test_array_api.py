@@ -32,7 +32,7 @@ FINEMAPPING = {
     ),
     "gibbs": FinemapMiXeR(solver=Gibbs(n_draws=100), random_state=0),
     "cavi": FinemapMiXeR(solver=CAVI(n_restarts=3), random_state=0),
-    "adam": FinemapMiXeR(solver="adam", max_iter=100),
+    "adam": FinemapMiXeR(solver="adam", max_iter=100, random_state=0),
     "adam, independent": FinemapMiXeR(
         solver=Adam.published(n_restarts=2),
         causal_probability=0.1,
@@ -40,13 +40,14 @@ FINEMAPPING = {
         max_iter=80,
         random_state=0,
     ),
-    "adam, PCA": FinemapMiXeR(solver=Adam(n_components=5), max_iter=100),
+    "adam, PCA": FinemapMiXeR(solver=Adam(n_components=5), max_iter=100, random_state=0),
     "adam, prior by adam": FinemapMiXeR(
         solver=Adam.published(
             noise="ld", prior_update="adam", gate_init=0.5, sd_init=np.full(8, 0.02)
         ),
         heritability=0.1,
         max_iter=80,
+        random_state=0,
     ),
     "susie, annotations": FinemapMiXeR(solver="susie", annotations=np.eye(8)[:, [1, 5]]),
 }

@@ -146,9 +146,11 @@ def log_likelihood(quadratic: Quadratic, residual: Array, residual_variance: Arr
 
 
 def log_sigmoid(logit: Array) -> tuple[Array, Array]:
-    """Return log q and log(1 - q) of q = 1 / (1 + exp(-logit))."""
+    """Return log q and log(1 - q) of q = 1 / (1 + exp(-logit)), without overflow."""
     xp = namespace_of(logit)
-    log_gate = xp.clip(logit, max=0.0) - xp.log1p(xp.exp(-xp.abs(logit)))  # never overflows
+    positive = logit > 0
+    size = xp.where(positive, logit, -logit)
+    log_gate = xp.where(positive, xp.zeros_like(logit), logit) - xp.log1p(xp.exp(-size))
     return log_gate, log_gate - logit
 
 

@@ -454,11 +454,12 @@ def test_an_effect_that_only_one_odd_z_shows_is_not_believed():
     R[1] = R[:, 1] = 0.8
     np.fill_diagonal(R, 1)
     z = np.array([4.37, -1.30, 4.37, 4.59])
-    with pytest.warns(LDMismatchWarning, match="variant 1 does not show in its own z"):
-        model = FinemapMiXeR(background=0).fit_summary(z, R, n_samples=400_000)
-    assert model.pip_[1] < 0.1
-    assert model.ld_mismatch_
-    assert FinemapMiXeR().fit_summary(z, R, n_samples=400_000).pip_[1] < 0.1
+    for background in (0, "auto"):
+        model = FinemapMiXeR(background=background)
+        with pytest.warns(LDMismatchWarning, match="variant 1 does not show in its own z"):
+            model.fit_summary(z, R, n_samples=400_000)
+        assert model.pip_[1] < 0.1
+        assert model.ld_mismatch_
 
 
 def test_two_effects_in_high_ld_are_kept():

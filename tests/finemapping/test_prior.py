@@ -149,7 +149,10 @@ def test_annotations_of_other_variants_are_refused():
         ({"annotations": np.full((8, 1), np.nan)}, "annotations hold NaN"),
         ({"heritability": 1.5}, "heritability must be None or a number > 0 and < 1; got 1.5"),
         ({"causal_probability": np.zeros(8), "heritability": 0.1}, "heritability needs a variant"),
-        ({"solver": Adam(prior_update="em")}, "prior_update must be one of 'closed_form', 'adam'"),
+        (
+            {"solver": Adam(prior_update="em")},
+            "prior_update must be one of 'held', 'closed_form', 'adam'",
+        ),
         ({"trait": "ordinal"}, "trait must be one of"),
         ({"solver": Adam(min_iter=0)}, "min_iter must be None or an integer >= 1; got 0"),
     ],

@@ -32,7 +32,7 @@ def test_smallest_set_reaching_coverage_with_its_purity():
     assert found["min_abs_r"] == pytest.approx(0.7)
     assert found["mean_abs_r"] == pytest.approx(0.8)
     assert found["log10_bf"] == pytest.approx(2)
-    (found,) = sets_of_effects(alpha, np.ones(1), LD, coverage=0.85, min_purity=0.5)
+    (found,) = sets_of_effects(alpha, np.full(1, 3.0), LD, coverage=0.85, min_purity=0.5)
     assert found["variants"].tolist() == [0, 1]
 
 
@@ -40,13 +40,19 @@ def test_impure_and_repeated_sets_are_left_out_and_the_strongest_is_first():
     alpha = np.array(
         [[0.5, 0.0, 0.0, 0.5, 0.0], [0.0, 0.0, 1.0, 0, 0], [0.9, 0.1, 0, 0, 0], [0.8, 0.2, 0, 0, 0]]
     )
-    found = sets_of_effects(alpha, np.array([9.0, 1, 3, 2]), LD, coverage=0.95, min_purity=0.5)
+    found = sets_of_effects(alpha, np.array([9.0, 3, 5, 4]), LD, coverage=0.95, min_purity=0.5)
     assert [sorted(one["variants"].tolist()) for one in found] == [[0, 1], [2]]
+
+
+def test_effects_of_a_bayes_factor_below_10_have_no_set():
+    alpha, settings = np.eye(5)[:2], {"coverage": 0.95, "min_purity": 0.5}
+    (found,) = sets_of_effects(alpha, np.log([9.9, 10.1]), LD, **settings)
+    assert found["variants"].tolist() == [1]
 
 
 def test_perfectly_correlated_variants_stay_together():
     alpha = np.array([[0.0, 0.0, 0.0, 0.5, 0.5]])
-    (found,) = sets_of_effects(alpha, np.ones(1), LD, coverage=0.4, min_purity=0.5)
+    (found,) = sets_of_effects(alpha, np.full(1, 3.0), LD, coverage=0.4, min_purity=0.5)
     assert sorted(found["variants"].tolist()) == [3, 4]
     assert found["min_abs_r"] == 1
 
