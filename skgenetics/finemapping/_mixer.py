@@ -380,8 +380,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         if not getattr(self, "ld_mismatch_", False):
             for warning in caught:
                 warnings.warn(warning.message, stacklevel=4)
-        if self._solver.calibrated:
-            check_share(self.heritability_)
+        check_share(self.heritability_, highest=1.0 if self._solver.calibrated else np.inf)
         return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:

@@ -11,12 +11,15 @@ from skgenetics.finemapping._n_causal import summarize
 from skgenetics.finemapping._posterior import Posterior, explained_share
 from skgenetics.finemapping._prior import fixed_or_learned
 from skgenetics.finemapping.solvers import Problem, Solver, State
+from skgenetics.finemapping.solvers._contract import indefinite_ld
 from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import Array
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+SMALLEST_SHARE = -1e-3  # of the trait: by LD of which an eigenvalue is a little below 0
 
 
 def fitted_attributes(
@@ -63,9 +66,11 @@ def background_variance(posterior: Posterior, problem: Problem) -> float:
     return float(posterior.background or 0.0)
 
 
-def check_share(heritability: float) -> None:
-    """Raise ValueError if effects explain more than the variance of the trait."""
-    if heritability > 1:
+def check_share(heritability: float, highest: float) -> None:
+    """Raise ValueError if effects explain more than `highest` of the trait, or less than none."""
+    if not heritability >= SMALLEST_SHARE:
+        raise indefinite_ld()
+    if heritability > highest:
         raise ValueError(
             f"The effects explain {heritability:.3g} times the variance of the trait: z, ld and "
             "n_samples cannot belong together. Check that n_samples is that of the scan, that z "

@@ -75,13 +75,13 @@ def run(finemap, words):
     ("words", "n_low"), [("", 39), pytest.param("--min-n-fraction 0", 0, marks=pytest.mark.slow)]
 )
 def test_the_ldl_locus_never_misleads(ldl, finemap, words, n_low):
-    """z of 1.2 million people and the LD of 503 others do not fit, so one effect is fitted."""
+    """z of 1.2 million people and the LD of 503 others do not fit: one set of many variants."""
     printed, sets, variants = run(finemap, words)
     assert ("39 LOW_N: fewer people than 0.8 of the locus median" in printed) == (n_low > 0)
     assert re.search(r"Warning: z and ld do not fit: [\d.]+% of the noise of the strong", printed)
-    assert "One effect was fitted in place." in printed
+    assert re.search(r"LD_OUTLIER: .* and \d+ more, whose z does not fit the others", printed)
     assert "No variant has PIP > 0.5: the sets are the result, not the lead variants" in printed
-    assert sets["lead_rsid"].tolist() == ["rs10903129"]
+    assert sets["lead_rsid"].tolist() == ["rs34596921"]
     assert 20 <= sets["size"].item() <= 80
     assert variants["pip"].max() < 0.5
     low = variants["flag"].fillna("").str.split(";").map(lambda flags: "LOW_N" in flags)
@@ -93,21 +93,20 @@ def test_the_ldl_locus_never_misleads(ldl, finemap, words, n_low):
 
 
 @pytest.mark.slow
-def test_the_ldl_locus_as_susier_sees_it(ldl, finemap):
-    """LD taken for the scan's own, unchecked: two sets, but for the filter five of one variant."""
+def test_the_ldl_locus_with_ld_taken_for_the_scans_own(ldl, finemap):
+    """LD taken for the scan's own: unchecked two sets, checked one."""
     words = "--panel-size 2000000000 --on-mismatch ignore"
     printed, sets, _ = run(finemap, words)
-    assert sets["size"].tolist() == [23, 19]
-    np.testing.assert_allclose(sets["lead_pip"], [0.32, 0.15], atol=0.01)
+    assert sets["size"].tolist() == [48, 22]
+    np.testing.assert_allclose(sets["lead_pip"], [0.10, 0.12], atol=0.01)
     assert "was not assessed (--on-mismatch ignore)" in printed
     printed, sets, _ = run(finemap, words + " --min-n-fraction 0")
-    assert sets["size"].tolist() == [1] * 5
-    assert "did NOT converge: do not trust the sets" in printed
-    # checked again, one effect: the set of the strongest signal, whatever the filter
-    for filtered in ("", " --min-n-fraction 0"):
+    assert sets["size"].tolist() == [51, 21]
+    # checked again, the LD counts as that of a panel: the set of the strongest signal
+    for filtered, size in (("", 71), (" --min-n-fraction 0", 73)):
         printed, sets, _ = run(finemap, "--panel-size 2000000000" + filtered)
-        assert sets["size"].tolist() == [23]
-        assert "One effect was fitted in place." in printed
+        assert sets["size"].tolist() == [size]
+        assert "The LD was taken as that of 500 people (panel_size)." in printed
 
 
 @pytest.fixture

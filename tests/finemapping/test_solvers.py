@@ -5,6 +5,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pytest
+from scipy.special import logsumexp
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -44,9 +45,10 @@ class Single(Solver):
         precision = np.asarray(locus.scale) ** 2 / noise + 1 / slab
         mean = np.asarray(locus.scale * locus.z) / noise / precision
         log_bf = mean**2 * precision / 2 - np.log(slab * precision) / 2
-        evidence = np.sum(pi / pi.sum() * np.exp(log_bf))
-        alpha = pi / pi.sum() * np.exp(log_bf) / evidence
-        yield SingleState(alpha, mean, mean**2 + 1 / precision, float(np.log(evidence)))
+        weights = np.log(pi / pi.sum()) + log_bf
+        evidence = logsumexp(weights)
+        alpha = np.exp(weights - evidence)
+        yield SingleState(alpha, mean, mean**2 + 1 / precision, float(evidence))
 
     def posterior(self, state, locus):
         effect, second = state.alpha * state.mean, locus.array(state.alpha * state.second)
@@ -176,6 +178,24 @@ def test_ld_of_others_gives_one_effect(solver):
     assert model.ld_mismatch_
     one = FinemapMiXeR(max_effects=1).fit_summary(z, others, n_samples=4000, on_mismatch="ignore")
     np.testing.assert_array_equal(model.pip_, one.pip_)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("name", SOLVERS)
+def test_ld_that_is_no_correlation_matrix_is_told(name):
+    """Its entries are between -1 and 1, but some eigenvalues below 0."""
+    rng = np.random.default_rng(2)
+    R = rng.uniform(-1, 1, (12, 12))
+    R = (R + R.T) / 2
+    np.fill_diagonal(R, 1)
+    model = FinemapMiXeR(solver=quiet(name), random_state=0)
+    with pytest.raises(ValueError, match="ld has negative eigenvalues"):
+        model.fit_summary(5 * rng.normal(size=12), R, n_samples=5000, on_mismatch="ignore")
+    lowest = np.linalg.eigvalsh(R)[0]
+    R = (R - lowest * np.eye(12)) / (1 - lowest)
+    model.fit_summary(5 * R[0], R, n_samples=5000, on_mismatch="ignore")
+    assert np.argmax(model.pip_) == 0
 
 
 def test_doubts_are_those_of_calibrated_solvers(solver, monkeypatch):

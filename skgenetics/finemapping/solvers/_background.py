@@ -9,6 +9,7 @@ import numpy as np
 from scipy.linalg import cho_solve, cholesky
 from scipy.linalg.lapack import dpotri
 
+from skgenetics.finemapping.solvers._contract import indefinite_ld
 from skgenetics.finemapping.solvers._slots import Likelihood
 
 # N h^2 of the background, as a rule: 10 is what 10 effects of z about 1 explain.
@@ -90,7 +91,10 @@ class Point:
             return
         kernel = variance * quadratic
         kernel.flat[:: len(kernel) + 1] += 1.0
-        self.factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
+        try:
+            self.factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
+        except np.linalg.LinAlgError as error:
+            raise indefinite_ld() from error
         self.linear = cho_solve((self.factor, True), linear, check_finite=False)
         self.z_norm = z_norm - variance * float(linear @ self.linear)
         self.log_det = 2 * float(np.sum(np.log(np.diag(self.factor))))

@@ -15,7 +15,7 @@ from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm, close
 from skgenetics.finemapping._n_causal import mixture, poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
-from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.finemapping.solvers._contract import Problem, Solver, check_bounded, on_host
 from skgenetics.finemapping.solvers._paper_family import distinct_ends
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_draws
 from skgenetics.loci._summary import Locus
@@ -256,6 +256,7 @@ class CaviStart:
             self.ld, self.scale, self.linear, self.order, log_odds, self.slab,
             self.residual_variance, *q, self.moved,
         )  # fmt: skip
+        check_bounded(self.moved / np.max(self.scale, initial=1.0))
         expected = expected_quadratic(self.linear, self.diagonal, self.moved, *q)
         if self.learns_noise:
             learned = (self.norm.z_norm + expected) / self.norm.rank

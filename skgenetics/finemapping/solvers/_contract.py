@@ -22,6 +22,26 @@ from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._parameters import Constraints
 from skgenetics.utils._typing import Array
 
+LARGEST = 1e8  # in units of z: beyond it, effects grow without end
+
+
+def check_bounded(*parts: np.ndarray) -> None:
+    """Raise ValueError if `parts`, in units of z and on the host, hold NaN or grow too far.
+
+    The steps of a solver diverge only if the likelihood has no maximum.
+    """
+    if not all(np.max(np.abs(part), initial=0.0) < LARGEST for part in parts):  # NaN is not
+        raise indefinite_ld()
+
+
+def indefinite_ld() -> ValueError:
+    """Return the error of effects that grow without bound."""
+    return ValueError(
+        "The effects grow without bound: ld has negative eigenvalues, as if it were put together "
+        "from parts, computed from other people for each pair, or rounded. Pass (1 - a) ld + a I "
+        "with a > 0 large enough that none is left, or the genotypes of a panel in place of ld."
+    )
+
 
 class Problem(NamedTuple):
     """A locus of p variants and what is asked about it."""

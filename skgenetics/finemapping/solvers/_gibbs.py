@@ -16,7 +16,13 @@ from skgenetics.finemapping._likelihood import root_samples
 from skgenetics.finemapping._posterior import Covariance, Posterior
 from skgenetics.finemapping._prior import Prior
 from skgenetics.finemapping.solvers._background import held_background, learned_background
-from skgenetics.finemapping.solvers._contract import Problem, Solver, on_host
+from skgenetics.finemapping.solvers._contract import (
+    Problem,
+    Solver,
+    check_bounded,
+    indefinite_ld,
+    on_host,
+)
 from skgenetics.finemapping.solvers._slots import (
     Chain,
     Conditionals,
@@ -296,9 +302,13 @@ def gibbs(
         draws = Draws(np.zeros((*shape[:2], 4)), np.full(shape, -1), np.zeros(shape))
         for c, chain in enumerate(chains):
             one, seed = Draws(*(part[c] for part in draws)), rng.randint(2**31 - 1)
-            gibbs_sweeps(
-                model, likelihood, chain, conditionals, work, sums[c], one, seed, block >= 0
-            )
+            try:
+                gibbs_sweeps(
+                    model, likelihood, chain, conditionals, work, sums[c], one, seed, block >= 0
+                )
+            except ZeroDivisionError as error:  # of weights that are no numbers
+                raise indefinite_ld() from error
+            check_bounded(one.sizes)
         if block >= 0:
             kept.append(draws.trimmed())
             pip, first, second, counts = (

@@ -15,7 +15,13 @@ from scipy.special import entr
 from skgenetics.finemapping._elbo import MIN_RESIDUAL_VARIANCE, NoiseNorm
 from skgenetics.finemapping._n_causal import poisson_binomial
 from skgenetics.finemapping._posterior import Covariance, Posterior
-from skgenetics.finemapping.solvers._contract import Effects, Problem, Solver, on_host
+from skgenetics.finemapping.solvers._contract import (
+    Effects,
+    Problem,
+    Solver,
+    check_bounded,
+    on_host,
+)
 from skgenetics.finemapping.solvers._single_effect import (
     CountPrior,
     EffectPrior,
@@ -314,6 +320,7 @@ class EffectsFit:
         self.total -= self.moved[k]
         alpha, mean, second = self.alpha[k], self.mean[k], self.second[k]
         residual, precision = (self.linear - self.total) / self.noise, self.diagonal / self.noise
+        check_bounded(residual / np.sqrt(np.max(precision, initial=1.0)))
         self.log_bf[k] = fit_single_effect(residual, precision, self.prior, alpha, mean, second)
         self.presence[k] = self.count.presence(self.log_bf[k], np.delete(self.presence, k))
         self.divergence[k] = self.divergence_of(k)
