@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._arrays import move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
 GENE_CHUNK = 64  # genes whose cells are gathered at once, in all tissues, and largest masked group
@@ -324,7 +324,7 @@ def per_gene(gram: Array, linear: Array, block: Block) -> tuple[Array, Array]:
     xp = namespace_of(linear)
     if is_masked(block):
         return gram, linear
-    observed = 1 + 0 * linear[0, 0, :]
+    observed = xp.ones(linear.shape[2], dtype=linear.dtype, device=device_of(linear))
     if block.seen is not None:
         observed = observed * xp.astype(block.seen[0, :], observed.dtype)
     return observed[:, None, None] * gram, stacked(linear[0, ...], observed.shape[0])

@@ -236,9 +236,10 @@ class Ascent:
 
     def ends(self, *, converged: bool) -> Ends:
         """Return the starts as they are now."""
-        copies = (part.copy() for part in (self.mean, self.variance, self.gate))
         return Ends(
-            *copies,
+            self.mean.copy(),
+            self.variance.copy(),
+            self.gate.copy(),
             self.pi.copy(),
             self.slab.copy(),
             self.spike,
