@@ -43,7 +43,7 @@ FIRST = [  # of each class
 OTHERS = [
     (FinemapMiXeR(solver=Gibbs(n_draws=100)), PRIOR),
     (FinemapMiXeR(solver=CAVI(n_restarts=2)), PRIOR),
-    (FinemapMiXeR(solver=Adam(learning_rate=0.02), max_iter=30), STARTS),
+    (FinemapMiXeR(solver=Adam.published(n_restarts=2), max_iter=30), STARTS),
     (FinemapMiXeR(residual_variance=1.0, heritability=0.2), {}),
     (MMASHRegressor(), {}),
     (MMASHRegressor(residual_covariance="low_rank", update_order="sequential"), {}),
