@@ -114,8 +114,7 @@ def null_pseudocounts(given: float | None, n_variants: int) -> float:
     """Return the pseudo-counts on the null: `given`, or ash's 10 and a tenth of the variants.
 
     The likelihood is nearly flat in the weight on small effects, and the more variants and
-    components, the more variants without an effect pass for such: of 2,000 and 20 traits, a fixed
-    10 leaves 280 effects where there is none, a tenth of the variants 6.
+    components there are, the more variants without an effect pass for such.
     """
     return 10 + n_variants / 10 if given is None else float(given)
 

@@ -99,8 +99,18 @@ class VariantEffectsMixin:
             mu_pt, per counted allele in units of y.
         covariances : ndarray of shape (T, n_traits, n_traits)
             S_pt.
+
+        Raises
+        ------
+        ValueError
+            With solver="single_effects", whose effects are not of single variants.
         """
         check_is_fitted(self)
+        if hasattr(self, "credible_sets_"):
+            raise ValueError(
+                "With solver='single_effects' a variant has no posterior of its own: see "
+                "credible_sets_, which says what each effect does to the traits."
+            )
         p = self._column(variant)
         mu, S = component_moments(self._posterior, p, self._prior)
         columns, factor = self._units.traits.columns, self._units.inverse_sd[p] * self._units.scale

@@ -230,3 +230,12 @@ def test_refinement_leaves_a_variant_between_two_that_act():
         model = MMASHRegressor(**LOCUS).fit(X, Y)
         better += model.pip_[3] > 0.9 and model.pip_[4] > 0.9
     assert better == 3
+
+
+def test_variants_have_no_posterior_of_their_own():
+    X, Y = locus()
+    model = MMASHRegressor(**LOCUS).fit(X, Y)
+    for ask in (model.component_moments, model.effect_covariance):
+        with pytest.raises(ValueError, match="see credible_sets_"):
+            ask(20)
+    assert model.sharing(20)["null"] == pytest.approx(1 - model.pip_[20], abs=0.02)
