@@ -117,7 +117,7 @@ class MMASHRegressor(
     null_pseudocounts : None or float, default=None
         Variants without an effect that count beside those of the data where weights are learned.
         Without them, many variants pass for small effects if there is none. None: 10 and a tenth of
-        the variants.
+        the variants. "single_effects" has none.
     weight_threshold : float, default=1e-8
         Weights learned to be smaller are set to 0, which spares the work on their components.
     update_order : {"sequential", "random", "evidence"}, default="evidence"

@@ -37,7 +37,7 @@ def test_states_hold_what_the_contract_says(name, learn):
     np.testing.assert_array_equal(posterior.effects, state.effects)
     alpha = state.take_responsibilities()
     np.testing.assert_allclose(alpha[design.used].sum(axis=1), 1)
-    if SOLVERS[name].sums_effects:
+    if state.single_effects():
         assert len(state.single_effects()) == min(problem.max_effects, design.n_used)
         return
     # the posterior of a variant follows from its partial score

@@ -97,14 +97,12 @@ class State(Protocol):
         """Return alpha (P, T) of all components, once per state: they are large."""
 
     def single_effects(self) -> list[EffectPosterior]:
-        """Return the effects of a solver that sums them."""
+        """Return the effects of a solver that sums them, none if variants have a posterior each."""
 
 
 class Solver:
     """Base of the solvers, which keep no state of a fit."""
 
-    sums_effects: ClassVar[bool] = False
-    """Whether the model is a sum of single effects: credible sets then follow from each."""
     uses_order: ClassVar[bool] = False
     """Whether it updates the variants in the order of the design's blocks, so that `update_order`
     applies; it must then define `log_evidence`."""

@@ -140,8 +140,6 @@ class EffectsState:
 class SingleEffects(Solver):
     """Updates of one effect after the other; see the module."""
 
-    sums_effects = True
-
     def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
         """Return the generator of sweeps, those of the refinement included."""
         return refined(design, problem, tol=tol)
@@ -250,7 +248,8 @@ def single_effects(
         fit = design.n_samples * covariance.log_det + np.sum(square * covariance.inverse)
         reached = design.log_normalizer - fit / 2 + gain + log_imputed - covariance.penalty
         reached += slabs.log_prior_of_weights()
-        moved, pip = np.abs(pips(effects) - pip).max(), pips(effects)
+        pip_before, pip = pip, pips(effects)
+        moved = np.abs(pip - pip_before).max()
         converged = bool(reached - bound < tol and moved < MAX_MOVE)
         bound = float(reached)
         yield EffectsState(list(effects), weights, covariance, problem, bound, converged)
