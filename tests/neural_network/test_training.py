@@ -93,7 +93,8 @@ def test_full_batch_epochs_equal_torch(batch_norm, monkeypatch):
                 h = torch.nn.functional.batch_norm(
                     h, None, None, parameters.scales[i], parameters.shifts[i], training=True
                 )
-        logit = (h * Z) @ parameters.task_coef.T + parameters.task_intercept
+        logit = (h * Z) @ parameters.task_coef.T + Z @ parameters.linear_coef.T
+        logit = logit + parameters.task_intercept
         entropy = torch.nn.functional.binary_cross_entropy_with_logits(
             logit, Y, weight=cells, reduction="sum"
         )
