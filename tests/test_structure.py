@@ -125,6 +125,7 @@ def test_private_names_stay_in_their_room(path):
             "expression",
             "neural_network",
             "inspection",
+            "association",
         }:
             assert room_of(name) == room or not private, f"{path.name} imports the private {name}"
 

@@ -1,0 +1,5 @@
+"""Association of genes: weights, predicted expression and tests (TWAS)."""
+
+from skgenetics.association._weights import ExpressionWeights, GeneModel
+
+__all__ = ["ExpressionWeights", "GeneModel"]

@@ -1,0 +1,227 @@
+"""Weights that predict the expression of genes from genotypes."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skgenetics.io._weight_tables import GENE_COLUMNS, check_weights, gene_table, weight_table
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import count_of, first_names
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MODEL_KEY = ["gene", "tissue"]
+
+
+@dataclass(frozen=True)
+class GeneModel:
+    """The weights of one gene in one tissue, without intercept.
+
+    Parameters
+    ----------
+    gene : str
+        Identifier of the gene.
+    variants : pandas.DataFrame of length n_variants
+        Columns chromosome, base_pair_location, effect_allele, other_allele and, if known,
+        variant_id (otherwise chr_pos_other_effect) and rsid.
+    weights : ndarray of shape (n_variants,)
+        Change of expression per effect allele (dosages 0..2).
+    tissue, gene_name, model : str
+        The tissue, the gene's symbol and the method that found the weights.
+    chromosome, start, end : str and int, optional
+        Place of the gene.
+    cv_r2, cv_pvalue : float
+        Performance on people not used for training, NaN if unknown.
+    n_samples : float
+        People used for training, NaN if unknown.
+    """
+
+    gene: str
+    variants: "pd.DataFrame" = field(repr=False)
+    weights: np.ndarray = field(repr=False)
+    tissue: str = ""
+    gene_name: str = ""
+    model: str = ""
+    chromosome: str | None = None
+    start: int | None = None
+    end: int | None = None
+    cv_r2: float = float("nan")
+    cv_pvalue: float = float("nan")
+    n_samples: float = float("nan")
+
+    def __post_init__(self) -> None:
+        weights = np.asarray(self.weights, dtype=np.float64)
+        if weights.shape != (len(self.variants),):
+            raise ValueError(
+                f"The model of {self.gene} has weights of shape {weights.shape}; expected one for "
+                f"each of its {len(self.variants)} variants."
+            )
+        object.__setattr__(self, "weights", weights)
+
+
+class ExpressionWeights:
+    """Linear models of the expression of genes, in one or several tissues.
+
+    Parameters
+    ----------
+    genes : pandas.DataFrame
+        One row per gene and tissue: gene, gene_name, tissue, model, chromosome, start, end,
+        cv_r2, cv_pvalue and n_samples. Only gene is required.
+    weights : pandas.DataFrame
+        One row per gene, tissue and variant: gene, tissue, chromosome, base_pair_location,
+        variant_id, effect_allele, other_allele, rsid and weight.
+    build : str, optional
+        Genome build of the positions, "GRCh37" or "GRCh38".
+    standardized : bool, default=False
+        Whether weights are per standard deviation of genotypes (FUSION), not per effect allele.
+    covariances : mapping of gene to pandas.DataFrame, optional
+        Covariances of the dosages of each gene's variants, in all tissues, among the people used
+        for training; rows and columns are labeled by variant_id.
+    source : str
+        Name of the file, for messages.
+
+    Attributes
+    ----------
+    genes : pandas.DataFrame
+        Sorted by gene and tissue, with n_variants.
+    weights : pandas.DataFrame
+        In the order of `genes`.
+    tissues : list of str
+
+    See Also
+    --------
+    load_weights : Read weights from files.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from skgenetics.association import ExpressionWeights, GeneModel
+    >>> variants = pd.DataFrame(
+    ...     {"chromosome": "1", "base_pair_location": [100, 200],
+    ...      "effect_allele": ["A", "C"], "other_allele": ["G", "T"]}
+    ... )
+    >>> model = GeneModel("ENSG1", variants, [0.5, -0.2], tissue="blood")
+    >>> weights = ExpressionWeights.from_models([model], build="GRCh38")
+    >>> weights
+    <ExpressionWeights: 1 gene, 1 tissue, 2 weights, GRCh38>
+    """
+
+    def __init__(
+        self,
+        genes: "pd.DataFrame",
+        weights: "pd.DataFrame",
+        *,
+        build: str | None = None,
+        standardized: bool = False,
+        covariances: "Mapping[str, pd.DataFrame] | None" = None,
+        source: str = "weights",
+    ) -> None:
+        genes, weights = gene_table(genes), weight_table(weights)
+        repeated = genes.duplicated(MODEL_KEY).to_numpy()
+        if repeated.any():
+            row = genes.iloc[int(np.argmax(repeated))]
+            raise ValueError(
+                f"{source}: gene {row['gene']} comes more than once in tissue "
+                f"{row['tissue'] or '(unnamed)'}; expected one model for each gene and tissue."
+            )
+        check_weights(weights, source)
+        genes = genes.sort_values(MODEL_KEY, kind="stable", ignore_index=True)
+        place = _pairs(genes).get_indexer(_pairs(weights))
+        if (place < 0).any():
+            lost = weights.loc[place < 0, "gene"].unique()
+            raise ValueError(
+                f"{source}: {first_names(list(lost))} have weights, but are not in the table of "
+                "genes."
+            )
+        order = np.argsort(place, kind="stable")
+        count = np.bincount(place, minlength=len(genes))
+        self.genes = genes.assign(n_variants=count)
+        self.weights = weights.iloc[order].reset_index(drop=True)
+        self.build = build
+        self.standardized = standardized
+        self.covariances = dict(covariances or {})
+        self.source = source
+        self._ends = np.r_[0, np.cumsum(count)]
+
+    @classmethod
+    def from_models(
+        cls,
+        models: Iterable[GeneModel],
+        *,
+        build: str | None = None,
+        covariances: "Mapping[str, pd.DataFrame] | None" = None,
+        source: str = "weights",
+    ) -> "ExpressionWeights":
+        """Join the models of genes and tissues.
+
+        Parameters
+        ----------
+        models : iterable of GeneModel
+        build, covariances, source
+            As of the class.
+
+        Returns
+        -------
+        weights : ExpressionWeights
+        """
+        pd = import_optional("pandas", extra="dataframe")
+        models = list(models)
+        columns = [name for name in GENE_COLUMNS if name != "n_variants"]
+        genes = [{name: getattr(model, name) for name in columns} for model in models]
+        tables = [
+            model.variants.assign(gene=model.gene, tissue=model.tissue, weight=model.weights)
+            for model in models
+        ]
+        weights = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+        return cls(
+            pd.DataFrame(genes), weights, build=build, covariances=covariances, source=source
+        )
+
+    @property
+    def tissues(self) -> list[str]:
+        """Names of the tissues, sorted."""
+        return sorted(self.genes["tissue"].unique())
+
+    def __len__(self) -> int:
+        return len(self.genes)
+
+    def __iter__(self) -> Iterator[GeneModel]:
+        variant_columns = self.weights.columns.difference(["gene", "tissue", "weight"], sort=False)
+        weight = self.weights["weight"].to_numpy()
+        genes = self.genes.drop(columns="n_variants").astype(object)
+        for number, row in enumerate(genes.where(genes.notna(), None).to_dict("records")):
+            rows = slice(self._ends[number], self._ends[number + 1])
+            known: dict[str, Any] = {str(k): v for k, v in row.items() if v is not None}
+            yield GeneModel(
+                variants=self.weights[variant_columns].iloc[rows].reset_index(drop=True),
+                weights=weight[rows],
+                **known,
+            )
+
+    def __repr__(self) -> str:
+        parts = [
+            count_of(self.genes["gene"].nunique(), "gene"),
+            count_of(len(self.tissues), "tissue"),
+            count_of(len(self.weights), "weight"),
+        ]
+        return f"<ExpressionWeights: {', '.join(parts)}, {self.build or 'build unknown'}>"
+
+    def to_frame(self) -> "pd.DataFrame":
+        """Return one row per gene, tissue and variant.
+
+        Returns
+        -------
+        frame : pandas.DataFrame
+            gene, tissue, chromosome, base_pair_location, variant_id, effect_allele, other_allele,
+            rsid, weight.
+        """
+        return self.weights.copy()
+
+
+def _pairs(table: "pd.DataFrame") -> "pd.MultiIndex":
+    """Return gene and tissue of each row as an index."""
+    pd = import_optional("pandas", extra="dataframe")
+    return pd.MultiIndex.from_frame(table[MODEL_KEY])
