@@ -6,9 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skgenetics.association._estimators import linear_coefficients
+from skgenetics.association._prediction import Prediction, as_genotypes, predict_expression
 from skgenetics.io._weight_tables import GENE_COLUMNS, check_weights, gene_table, weight_table
+from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of, first_names
+from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,6 +184,88 @@ class ExpressionWeights:
             pd.DataFrame(genes), weights, build=build, covariances=covariances, source=source
         )
 
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        variants: "pd.DataFrame",
+        *,
+        genes: ArrayLike | str = "gene",
+        tissues: ArrayLike = ("",),
+        model: str | None = None,
+        build: str | None = None,
+    ) -> "ExpressionWeights":
+        """Take the weights of a fitted estimator.
+
+        Parameters
+        ----------
+        estimator : estimator
+            Fitted on dosages (n_samples, n_variants); any of which predictions are linear in them:
+            of this package, of scikit-learn, and pipelines around them.
+        variants : pandas.DataFrame of length n_variants
+            Columns chromosome, base_pair_location, effect_allele (the one counted), other_allele
+            and, if known, variant_id and rsid, in the order of the estimator's features.
+        genes : str or array-like of length n_genes
+            Names of the genes that it predicts.
+        tissues : array-like of length n_tissues
+            Names of the tissues; predictions are (n_samples,) of one gene in one tissue,
+            (n_samples, n_tissues) of one gene, (n_samples, n_genes) in one tissue, or (n_samples,
+            n_genes, n_tissues).
+        model : str, optional
+            Name of the method; the estimator's class by default.
+        build : str, optional
+            Genome build of the positions.
+
+        Returns
+        -------
+        weights : ExpressionWeights
+            Variants of weight 0 are left out.
+
+        Raises
+        ------
+        ValueError
+            If the predictions are not linear, or their shape is another.
+
+        Examples
+        --------
+        >>> from sklearn.linear_model import Ridge
+        >>> from skgenetics.association import ExpressionWeights
+        >>> from skgenetics.datasets import load_geuvadis
+        >>> gene = load_geuvadis("ENSG00000215012")
+        >>> ridge = Ridge(100).fit(gene.data, gene.target)
+        >>> weights = ExpressionWeights.from_estimator(
+        ...     ridge, gene.variants, genes="ENSG00000215012", build="GRCh37"
+        ... )
+        >>> weights
+        <ExpressionWeights: 1 gene, 1 tissue, 502 weights, GRCh37>
+        """
+        pd = import_optional("pandas", extra="dataframe")
+        variants = pd.DataFrame(variants).reset_index(drop=True)
+        genes = [genes] if isinstance(genes, str) else list(genes)
+        tissues = list(tissues)
+        weights = linear_coefficients(estimator, len(variants))
+        if weights.size != len(variants) * len(genes) * len(tissues):
+            raise ValueError(
+                f"{type(estimator).__name__} gives each sample predictions of shape "
+                f"{weights.shape[1:]}, where {len(genes)} genes and {len(tissues)} tissues are "
+                "named: name each."
+            )
+        weights = weights.reshape(len(variants), len(genes), len(tissues))
+        models = []
+        for i, gene in enumerate(genes):
+            for j, tissue in enumerate(tissues):
+                rows = np.flatnonzero(weights[:, i, j])
+                models.append(
+                    GeneModel(
+                        gene=gene,
+                        tissue=tissue,
+                        variants=variants.iloc[rows],
+                        weights=weights[rows, i, j],
+                        model=model or type(estimator).__name__,
+                    )
+                )
+        return cls.from_models(models, build=build, source=type(estimator).__name__)
+
     @property
     def tissues(self) -> list[str]:
         """Names of the tissues, sorted."""
@@ -208,6 +294,97 @@ class ExpressionWeights:
             count_of(len(self.weights), "weight"),
         ]
         return f"<ExpressionWeights: {', '.join(parts)}, {self.build or 'build unknown'}>"
+
+    def predict(self, X: Any) -> "pd.DataFrame":
+        """Predict the expression of each gene, without intercept.
+
+        Parameters
+        ----------
+        X : Genotypes or data frame of shape (n_people, n_variants)
+            Dosages. Variants are matched by chromosome, position and alleles, or by ID; exchanged
+            alleles are turned over. Columns of a data frame are named chr_pos_ref_alt (alt is
+            counted), or by the variants' IDs (their effect allele is counted). A missing call
+            counts as twice the frequency in X.
+
+        Returns
+        -------
+        expression : pandas.DataFrame of shape (n_people, n_models)
+            Columns are genes, or genes and tissues if there are several. NaN for genes of which
+            no variant is in X.
+
+        Raises
+        ------
+        ValueError
+            If no variant of the weights is in X.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from skgenetics.association import ExpressionWeights, GeneModel
+        >>> variants = pd.DataFrame(
+        ...     {"chromosome": "1", "base_pair_location": [100, 200],
+        ...      "effect_allele": ["A", "C"], "other_allele": ["G", "T"]}
+        ... )
+        >>> weights = ExpressionWeights.from_models([GeneModel("ENSG1", variants, [0.5, 0.2])])
+        >>> people = pd.DataFrame({"1_100_G_A": [0, 1, 2], "1_200_C_T": [2, 2, 1]})
+        >>> weights.predict(people)["ENSG1"].round(2).tolist()
+        [0.0, 0.5, 1.2]
+        """
+        genotypes = as_genotypes(X)
+        return self._frame(predict_expression(self, genotypes), genotypes)
+
+    def _frame(self, prediction: Prediction, genotypes: Any) -> "pd.DataFrame":
+        """Return predicted expression as a data frame."""
+        pd = import_optional("pandas", extra="dataframe")
+        columns = pd.Index(self.genes["gene"].astype(object), name="gene")
+        if len(self.tissues) > 1:
+            columns = _pairs(self.genes)
+        people = genotypes.samples.get_level_values("IID")
+        return pd.DataFrame(prediction.expression, index=people, columns=columns)
+
+    def score(self, X: Any, y: Any) -> float:
+        """Return how well expression is predicted: the mean over genes and tissues of R2.
+
+        Parameters
+        ----------
+        X : Genotypes or data frame of shape (n_people, n_variants)
+            As of :meth:`predict`.
+        y : array-like of shape (n_people, n_models)
+            Measured expression in the order of `genes`, NaN where it was not measured.
+
+        Returns
+        -------
+        score : float
+            Both sides are centered, since weights have no intercept. Genes of which no variant is
+            in X score 0.
+        """
+        predicted = np.nan_to_num(self.predict(X).to_numpy())
+        y = np.asarray(y, dtype=np.float64).reshape(len(predicted), -1)
+        if y.shape != predicted.shape:
+            raise ValueError(
+                f"y must have one column for each of the {predicted.shape[1]} models, in the order "
+                f"of genes; got shape {y.shape}."
+            )
+        predicted = np.where(np.isnan(y), np.nan, predicted)
+        predicted = predicted - np.nanmean(predicted, axis=0) + np.nanmean(y, axis=0)
+        return float(masked_r2_score(y, np.nan_to_num(predicted)))
+
+    def matching(self, X: Any) -> "pd.DataFrame":
+        """Say how much of each model the genotypes have.
+
+        Parameters
+        ----------
+        X : Genotypes or data frame of shape (n_people, n_variants)
+            As of :meth:`predict`.
+
+        Returns
+        -------
+        found : pandas.DataFrame
+            One row per gene and tissue: n_model and n_found, variants of the model and of those
+            in X; r_used, the correlation of what they predict with what all would, NaN if only
+            `covariances` could tell and there are none.
+        """
+        return predict_expression(self, as_genotypes(X)).found
 
     def to_frame(self) -> "pd.DataFrame":
         """Return one row per gene, tissue and variant.

@@ -1,0 +1,170 @@
+"""Expression predicted from genotypes."""
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from skgenetics.association._gene_tests import used_correlation
+from skgenetics.association._matching import place_variants, unique_variants
+from skgenetics.io._genotypes import Genotypes, sample_index, variants_from_names
+from skgenetics.utils._arrays import column_blocks
+from skgenetics.utils._frames import as_frame, frame_values
+from skgenetics.utils._missing_codes import find_codes, is_missing
+from skgenetics.utils._optional import import_optional
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skgenetics.association._weights import ExpressionWeights
+
+
+class Prediction(NamedTuple):
+    """Predicted expression, and how much of each model the genotypes have."""
+
+    expression: np.ndarray
+    """(n_people, n_models) NaN for models of which no variant was found."""
+    found: "pd.DataFrame"
+    """gene, tissue, n_model, n_found, r_used."""
+    n_variants: int
+    """Variants of the weights, each counted once."""
+    n_found: int
+    n_swapped: int
+    """Found with effect and other allele exchanged."""
+    n_other_alleles: int
+    """There with alleles that fit no pair."""
+
+
+def predict_expression(weights: "ExpressionWeights", genotypes: Genotypes) -> Prediction:
+    """Predict the expression of every gene and tissue.
+
+    Parameters
+    ----------
+    weights : ExpressionWeights
+    genotypes : Genotypes
+
+    Returns
+    -------
+    prediction : Prediction
+
+    Raises
+    ------
+    ValueError
+        If no variant of the weights is in the genotypes.
+    """
+    unique = unique_variants(weights.weights)
+    placed = place_variants(unique.table, genotypes.variants)
+    found = placed.row >= 0
+    if not found.any():
+        raise ValueError(_nothing_found(unique.table, genotypes, int(placed.other_alleles.sum())))
+    model = np.repeat(np.arange(len(weights)), weights.genes["n_variants"])
+    rows = np.flatnonzero(found[unique.number])
+    columns, column = np.unique(placed.row[unique.number[rows]], return_inverse=True)
+    sign = unique.sign[rows] * placed.sign[unique.number[rows]]
+    weight = weights.weights["weight"].to_numpy()[rows]
+    shape = (len(columns), len(weights))
+    turned = csr_array((weight * sign, (column, model[rows])), shape=shape)
+    # a flipped dosage is 2 - x: the weight of x turns its sign, and 2 w is left over
+    constant = 2 * np.bincount(model[rows], weight * (sign < 0), minlength=len(weights))
+    expression = _expression(genotypes.select(columns=columns), turned, weights.standardized)
+    if not weights.standardized:
+        expression += constant
+    n_found = np.bincount(model[rows], minlength=len(weights))
+    expression[:, n_found == 0] = np.nan
+    table = weights.genes[["gene", "tissue"]].assign(
+        n_model=weights.genes["n_variants"],
+        n_found=n_found,
+        r_used=_used(weights, found[unique.number], n_found),
+    )
+    swapped = found & (placed.sign < 0)
+    return Prediction(
+        expression,
+        table,
+        len(found),
+        int(found.sum()),
+        int(swapped.sum()),
+        int(placed.other_alleles.sum()),
+    )
+
+
+def as_genotypes(X: Any) -> Genotypes:
+    """Return a data frame of dosages as genotypes; its columns name the variants.
+
+    chr_pos_ref_alt names place and alleles, alt is counted. A column with any other name is the
+    variant with this ID, and counts its effect allele.
+    """
+    if isinstance(X, Genotypes):
+        return X
+    frame = as_frame(X)
+    if frame is None:
+        raise TypeError(
+            "X must be Genotypes, as the readers of skgenetics.io return them, or a data frame "
+            f"whose columns name the variants; got {type(X).__name__}."
+        )
+    values, integer = frame_values(frame, "X")
+    codes, _ = find_codes(values, integer)
+    if codes:
+        values = np.where(is_missing(values, codes), np.nan, values)
+    variants = variants_from_names([str(name) for name in frame.columns])
+    names = getattr(X, "index", range(len(values)))
+    samples = sample_index(None, names)
+    return Genotypes(values, samples, variants, counted_allele="effect allele", source="X")
+
+
+def _expression(genotypes: Genotypes, turned: csr_array, standardized: bool) -> np.ndarray:
+    """Return X @ turned; a missing call counts as twice the frequency."""
+    expression = np.zeros((genotypes.shape[0], turned.shape[1]))
+    for columns, block in column_blocks(genotypes, np.float64):
+        called = block >= 0  # not for NaN, nor for codes of missing calls
+        count = np.maximum(called.sum(axis=0), 1)
+        mean = np.where(called, block, 0).sum(axis=0) / count
+        x = np.where(called, block, mean)
+        if standardized:
+            sd = x.std(axis=0)
+            x = (x - mean) / np.where(sd > 0, sd, 1)
+        expression += x @ turned[columns]
+    return expression
+
+
+def _used(weights: "ExpressionWeights", found: np.ndarray, n_found: np.ndarray) -> np.ndarray:
+    """Return the correlation of what the variants found predict with what all would.
+
+    1 where all were found, 0 where none; else it needs the covariance of training, or is NaN.
+    """
+    n_model = weights.genes["n_variants"].to_numpy()
+    used = np.where(n_found == n_model, 1.0, np.where(n_found == 0, 0.0, np.nan))
+    ends = np.r_[0, np.cumsum(n_model)]
+    for place in np.flatnonzero(np.isnan(used)):
+        covariance = weights.covariances.get(weights.genes["gene"].iloc[place])
+        rows = slice(ends[place], ends[place + 1])
+        names = weights.weights["variant_id"].iloc[rows]
+        if covariance is not None and names.isin(covariance.index).all():
+            matrix = covariance.loc[names, names].to_numpy()
+            w = weights.weights["weight"].to_numpy()[rows]
+            used[place] = used_correlation(w, found[rows], matrix)
+    return used
+
+
+def _nothing_found(variants: "pd.DataFrame", genotypes: Genotypes, n_other_alleles: int) -> str:
+    """Return in a sentence that no variant of the weights is in the genotypes."""
+    one, other = variants.iloc[0], genotypes.variants.iloc[0]
+    names = f"such as {_say(one)} in the weights and {_say(other)} in {genotypes.source}"
+    if n_other_alleles:
+        return (
+            f"{n_other_alleles:,} variants of the weights are in the genotypes, but with other "
+            f"alleles, {names}: check which columns hold the alleles, and the builds."
+        )
+    return (
+        f"None of the {len(variants):,} variants of the weights is in the genotypes, {names}: "
+        "check that the builds (GRCh37, GRCh38) and the chromosomes are the same."
+    )
+
+
+def _say(variant: "pd.Series") -> str:
+    """Return a variant in words."""
+    pd = import_optional("pandas", extra="dataframe")
+    place = "no position"
+    if pd.notna(variant["base_pair_location"]):
+        place = f"{variant['chromosome']}:{variant['base_pair_location']}"
+    alleles = f"{variant['other_allele']}/{variant['effect_allele']}"
+    return f"{variant['variant_id']} ({place} {alleles})"
