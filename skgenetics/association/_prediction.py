@@ -1,6 +1,6 @@
 """Expression predicted from genotypes."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -15,8 +15,6 @@ from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from skgenetics.association._weights import ExpressionWeights
 
 
 class Prediction(NamedTuple):
@@ -35,12 +33,21 @@ class Prediction(NamedTuple):
     """There with alleles that fit no pair."""
 
 
-def predict_expression(weights: "ExpressionWeights", genotypes: Genotypes) -> Prediction:
+class Models(Protocol):
+    """What prediction takes of a collection of models, in one order."""
+
+    genes: "pd.DataFrame"
+    weights: "pd.DataFrame"
+    standardized: bool
+    covariances: "dict[str, pd.DataFrame]"
+
+
+def predict_expression(models: Models, genotypes: Genotypes) -> Prediction:
     """Predict the expression of every gene and tissue.
 
     Parameters
     ----------
-    weights : ExpressionWeights
+    models : ExpressionWeights
     genotypes : Genotypes
 
     Returns
@@ -52,29 +59,29 @@ def predict_expression(weights: "ExpressionWeights", genotypes: Genotypes) -> Pr
     ValueError
         If no variant of the weights is in the genotypes.
     """
-    unique = unique_variants(weights.weights)
+    unique = unique_variants(models.weights)
     placed = place_variants(unique.table, genotypes.variants)
     found = placed.row >= 0
     if not found.any():
         raise ValueError(_nothing_found(unique.table, genotypes, int(placed.other_alleles.sum())))
-    model = np.repeat(np.arange(len(weights)), weights.genes["n_variants"])
+    n_model = models.genes["n_variants"].to_numpy()
+    model = np.repeat(np.arange(len(n_model)), n_model)
     rows = np.flatnonzero(found[unique.number])
     columns, column = np.unique(placed.row[unique.number[rows]], return_inverse=True)
     sign = unique.sign[rows] * placed.sign[unique.number[rows]]
-    weight = weights.weights["weight"].to_numpy()[rows]
-    shape = (len(columns), len(weights))
+    weight = models.weights["weight"].to_numpy()[rows]
+    shape = (len(columns), len(n_model))
     turned = csr_array((weight * sign, (column, model[rows])), shape=shape)
-    # a flipped dosage is 2 - x: the weight of x turns its sign, and 2 w is left over
-    constant = 2 * np.bincount(model[rows], weight * (sign < 0), minlength=len(weights))
-    expression = _expression(genotypes.select(columns=columns), turned, weights.standardized)
-    if not weights.standardized:
-        expression += constant
-    n_found = np.bincount(model[rows], minlength=len(weights))
+    expression = _expression(genotypes.select(columns=columns), turned, models.standardized)
+    if not models.standardized:
+        # a flipped dosage is 2 - x: the weight of x turns its sign, and 2 w is left over
+        expression += 2 * np.bincount(model[rows], weight * (sign < 0), minlength=len(n_model))
+    n_found = np.bincount(model[rows], minlength=len(n_model))
     expression[:, n_found == 0] = np.nan
-    table = weights.genes[["gene", "tissue"]].assign(
-        n_model=weights.genes["n_variants"],
+    table = models.genes[["gene", "tissue"]].assign(
+        n_model=n_model,
         n_found=n_found,
-        r_used=_used(weights, found[unique.number], n_found),
+        r_used=_used(models, found[unique.number], n_found),
     )
     swapped = found & (placed.sign < 0)
     return Prediction(
@@ -126,21 +133,21 @@ def _expression(genotypes: Genotypes, turned: csr_array, standardized: bool) -> 
     return expression
 
 
-def _used(weights: "ExpressionWeights", found: np.ndarray, n_found: np.ndarray) -> np.ndarray:
+def _used(models: Models, found: np.ndarray, n_found: np.ndarray) -> np.ndarray:
     """Return the correlation of what the variants found predict with what all would.
 
     1 where all were found, 0 where none; else it needs the covariance of training, or is NaN.
     """
-    n_model = weights.genes["n_variants"].to_numpy()
+    n_model = models.genes["n_variants"].to_numpy()
     used = np.where(n_found == n_model, 1.0, np.where(n_found == 0, 0.0, np.nan))
     ends = np.r_[0, np.cumsum(n_model)]
     for place in np.flatnonzero(np.isnan(used)):
-        covariance = weights.covariances.get(weights.genes["gene"].iloc[place])
+        covariance = models.covariances.get(models.genes["gene"].iloc[place])
         rows = slice(ends[place], ends[place + 1])
-        names = weights.weights["variant_id"].iloc[rows]
+        names = models.weights["variant_id"].iloc[rows]
         if covariance is not None and names.isin(covariance.index).all():
             matrix = covariance.loc[names, names].to_numpy()
-            w = weights.weights["weight"].to_numpy()[rows]
+            w = models.weights["weight"].to_numpy()[rows]
             used[place] = used_correlation(w, found[rows], matrix)
     return used
 
