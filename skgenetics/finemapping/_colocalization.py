@@ -5,13 +5,12 @@ Genetics 2021, for one test per pair of effects.
 """
 
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from scipy.special import logsumexp, softmax
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.finemapping._reports import variant_names
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
 
@@ -26,9 +25,10 @@ def colocalize(
 
     Parameters
     ----------
-    fit_a, fit_b : FinemapMiXeR
-        Two fitted loci. Their variants are matched by name if both have names, else they must be
-        the same in number and order. Effects are those of `effects_` with a credible set.
+    fit_a, fit_b : FinemapMiXeR or pandas.DataFrame
+        Two fitted loci, or their rows of the table of effects of :func:`finemap_loci` (locus by
+        locus, with ``effects=True``). Variants are matched by name if both have names, else they
+        must be the same in number and order. Effects are those with a credible set.
     p1, p2 : float, default=1e-4
         Prior probability that a variant has an effect on the first trait alone, or the second.
     p12 : float, default=5e-6
@@ -74,13 +74,11 @@ def colocalize(
     pandas = import_optional("pandas", extra="dataframe")
     for name, value in (("p1", p1), ("p2", p2), ("p12", p12)):
         check_number(value, name, low=0, high=1, closed="neither")
-    for fit in (fit_a, fit_b):
-        check_is_fitted(fit)
-    columns_a, columns_b, names = shared_variants(fit_a, fit_b)
+    signals_a, signals_b = signals_of(fit_a), signals_of(fit_b)
+    columns_a, columns_b, names = shared_variants(signals_a, signals_b)
     rows = []
-    for (a, log_bf_a), (b, log_bf_b) in product(
-        effects_with_sets(fit_a, columns_a), effects_with_sets(fit_b, columns_b)
-    ):
+    for (a, log_bf_a), (b, log_bf_b) in product(signals_a.log_bf.items(), signals_b.log_bf.items()):
+        log_bf_a, log_bf_b = log_bf_a[columns_a], log_bf_b[columns_b]
         log_posterior = log_hypotheses(log_bf_a, log_bf_b, p1=p1, p2=p2, p12=p12)
         shared = softmax(log_bf_a + log_bf_b)
         lead, posterior = int(np.argmax(shared)), softmax(log_posterior)
@@ -122,30 +120,43 @@ def log_hypotheses(
     )
 
 
-def effects_with_sets(fit: Any, columns: np.ndarray) -> list[tuple[int, np.ndarray]]:
-    """Return the number of the credible set and the log Bayes factors of each effect with one."""
+class Signals(NamedTuple):
+    """What colocalization needs of a fitted locus."""
+
+    names: np.ndarray | None
+    """Of the variants; None if they have none."""
+    n_variants: int
+    log_bf: dict[int, np.ndarray]
+    """Log Bayes factors (n_variants,) of each effect, by the number of its credible set."""
+
+
+def signals_of(fit: Any) -> Signals:
+    """Return the effects with a credible set of a fitted locus, or of its table of effects."""
+    if hasattr(fit, "groupby"):
+        parts = {int(number): part for number, part in fit.groupby("cs") if number}
+        log_bf = {number: part["log_bf"].to_numpy() for number, part in parts.items()}
+        names = next((part["variant_id"].to_numpy(dtype=str) for part in parts.values()), None)
+        return Signals(names, 0 if names is None else len(names), log_bf)
+    check_is_fitted(fit)
     effects = fit.effects_
-    return [
-        (int(number), log_bf[columns])
-        for number, log_bf in zip(effects["credible_set"], effects["log_bf"], strict=True)
-        if number
-    ]
+    numbered = zip(effects["credible_set"].tolist(), effects["log_bf"], strict=True)
+    names = getattr(fit, "feature_names_in_", None)
+    return Signals(names, fit.n_features_in_, {number: bf for number, bf in numbered if number})
 
 
-def shared_variants(fit_a: Any, fit_b: Any) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Return the columns of the variants that two fits share, and their names."""
-    if not (hasattr(fit_a, "feature_names_in_") and hasattr(fit_b, "feature_names_in_")):
-        if fit_a.n_features_in_ != fit_b.n_features_in_:
+def shared_variants(a: Signals, b: Signals) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return the columns of the variants that two loci share, and their names."""
+    if a.names is None or b.names is None:
+        if a.n_variants != b.n_variants and a.n_variants and b.n_variants:
             raise ValueError(
-                f"fit_a has {fit_a.n_features_in_} variants and fit_b {fit_b.n_features_in_}: fit "
-                "data frames, whose names tell which are the same, or the same variants."
+                f"fit_a has {a.n_variants} variants and fit_b {b.n_variants}: fit data frames, "
+                "whose names tell which are the same, or the same variants."
             )
-        columns = np.arange(fit_a.n_features_in_)
-        named = fit_a if hasattr(fit_a, "feature_names_in_") else fit_b
-        return columns, columns, variant_names(named)
-    names, columns_a, columns_b = np.intersect1d(
-        fit_a.feature_names_in_, fit_b.feature_names_in_, return_indices=True
-    )
+        columns = np.arange(min(a.n_variants, b.n_variants))
+        known = a.names if a.names is not None else b.names
+        names = [f"x{i}" for i in columns] if known is None else known[columns].tolist()
+        return columns, columns, names
+    names, columns_a, columns_b = np.intersect1d(a.names, b.names, return_indices=True)
     if len(names) == 0:
         raise ValueError("fit_a and fit_b share no variant: their names differ throughout.")
     order = np.argsort(columns_a)

@@ -21,12 +21,12 @@ from skgenetics._version import __version__, code_identity
 from skgenetics.finemapping._diagnostics import ld_mismatch
 from skgenetics.loci._summary import reported_statistics, variant_labels
 from skgenetics.loci._tables import (
-    COLUMNS,
     REGION,
     add_flag,
     add_unfitted_variants,
     as_table,
     credible_sets_table,
+    effects_table,
     load_tables,
     save_tables,
     variants_table,
@@ -40,6 +40,7 @@ from skgenetics.utils._writing import file_name
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+KINDS = ("loci", "credible_sets", "variants")  # of tables that every locus has
 LARGEST_DIAGNOSED = 4000  # variants, or people of a panel: ld_mismatch takes their cube in time
 
 
@@ -51,6 +52,8 @@ class LocusTask(NamedTuple):
     """File that keeps the result."""
     seeded: bool
     """Whether the caller asked for certain random numbers: else any earlier draw will do."""
+    kinds: tuple[str, ...]
+    """Of the tables to return."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +103,7 @@ def finemap_loci(
     output: str | Path | None = None,
     random_state: int | np.random.RandomState | None = None,
     callbacks: Sequence[Any] = (),
+    effects: bool = False,
 ) -> Bunch:
     """Fine-map many loci from summary statistics.
 
@@ -143,6 +147,9 @@ def finemap_loci(
         Of :mod:`sklearn.callback`, such as ``ProgressBar()``. Each locus is one task; when the
         task ends, its row of the table `loci` is the `metadata`. Callbacks set on `estimator`
         follow the fits themselves.
+    effects : bool, default=False
+        Whether to return the table of effects too, whose rows are many. :func:`colocalize` takes
+        those of a locus and of the same locus in another trait.
 
     Returns
     -------
@@ -162,6 +169,10 @@ def finemap_loci(
             posterior_sd, cs (0 = none), cs_alpha, flag. If z and LD do not fit, FLIPPED and
             LD_OUTLIER are added to the flags of variants that :func:`ld_mismatch` calls flipped
             or outlying, joined by ";".
+        effects : a row per variant and effect with a credible set, with effects=True
+            locus, cs (of the set), base_pair_location, effect_allele, other_allele, variant_id,
+            alpha (probability that the effect is this variant's), posterior_mean, posterior_sd,
+            log_bf (log Bayes factor of the effect at this variant against none).
 
     Raises
     ------
@@ -197,7 +208,7 @@ def finemap_loci(
     1  second           3       0     ok
     """
     pandas = import_optional("pandas", extra="dataframe")
-    loci = _check_loci(loci)
+    loci, kinds = _check_loci(loci), KINDS + ("effects",) * bool(effects)
     if not hasattr(estimator, "fit_summary"):
         raise TypeError(
             f"estimator must fit summary statistics, as FinemapMiXeR() does; got {estimator!r}."
@@ -211,7 +222,7 @@ def finemap_loci(
         random_state = estimator.get_params(deep=False)["random_state"]
     results = run_parallel(
         _run_task,
-        _tasks(loci, output, seeded=random_state is not None),
+        _tasks(loci, output, seeded=random_state is not None, kinds=kinds),
         estimator=estimator,
         n_jobs=n_jobs,
         random_state=random_state,
@@ -221,7 +232,7 @@ def finemap_loci(
     result = Bunch(
         **{
             kind: pandas.concat([tables[kind] for tables in results], ignore_index=True)
-            for kind in COLUMNS
+            for kind in kinds
         }
     )
     failed = result.loci[result.loci["status"] == "failed"]
@@ -236,7 +247,11 @@ def finemap_loci(
 
 
 def _tasks(
-    loci: Sequence[Mapping[str, Any]], folder: Path | None, *, seeded: bool
+    loci: Sequence[Mapping[str, Any]],
+    folder: Path | None,
+    *,
+    seeded: bool,
+    kinds: tuple[str, ...],
 ) -> list[LocusTask]:
     """Return the tasks of loci, with a file each if there is a folder.
 
@@ -246,7 +261,7 @@ def _tasks(
     tasks = []
     for locus in loci:
         name = file_name(locus["name"], among=[locus["name"].casefold()])
-        tasks.append(LocusTask(locus, folder and folder / f"{name}.json.gz", seeded))
+        tasks.append(LocusTask(locus, folder and folder / f"{name}.json.gz", seeded, kinds))
     return tasks
 
 
@@ -306,10 +321,10 @@ def _run_task(estimator: Any, task: LocusTask, seed: int) -> dict[str, "DataFram
                 if earlier is not None:
                     return earlier
             model = clone(estimator).set_params(random_state=seed)
-            tables = _fit(model, LocusData.read(task.description))
+            tables = _fit(model, LocusData.read(task.description), task.kinds)
             messages = _warnings_of_fit(caught, tables["variants"])
         except Exception as error:  # one bad locus must not end the others
-            tables = _tables_of_failure(task.description)
+            tables = _tables_of_failure(task)
             messages = [f"{type(error).__name__}: {error}"]
     message = " ".join(dict.fromkeys(" ".join(text.split()) for text in messages))
     row = tables["loci"].assign(message=message, seconds=time.perf_counter() - start)
@@ -323,13 +338,13 @@ def _cache_key(estimator: Any, task: LocusTask, seed: int) -> str:
     """Return a hash of all that the result of a task follows from, the code included."""
     parameters = estimator.get_params(deep=False) | {"random_state": seed if task.seeded else None}
     settings = type(estimator), parameters
-    inputs = (__version__, code_identity(), settings, dict(task.description))
+    inputs = (__version__, code_identity(), settings, dict(task.description), task.kinds)
     return joblib.hash(inputs, coerce_mmap=True)
 
 
-def _tables_of_failure(description: Mapping[str, Any]) -> dict[str, "DataFrame"]:
+def _tables_of_failure(task: LocusTask) -> dict[str, "DataFrame"]:
     """Return the tables of a locus that could not be fitted."""
-    tables = {kind: as_table([], kind) for kind in COLUMNS}
+    description, tables = task.description, {kind: as_table([], kind) for kind in task.kinds}
     region = {part: description.get(part) for part in REGION}
     row = {"locus": description["name"], "status": "failed", **region}
     return tables | {"loci": as_table([row], "loci")}
@@ -355,8 +370,8 @@ def _with_names(message: str, names: Sequence[str]) -> str:
     return re.sub(pattern, name, message)
 
 
-def _fit(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
-    """Fit `model` to a locus and return its tables."""
+def _fit(model: Any, data: LocusData, kinds: Sequence[str]) -> dict[str, "DataFrame"]:
+    """Fit `model` to a locus and return its tables of some `kinds`."""
     model.set_params(**data.params).fit_summary(**data.statistics)
     n_samples = data.statistics["n_samples"]
     variants = variants_table(
@@ -373,9 +388,12 @@ def _fit(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
         data.name, model.credible_sets_, variants, min_purity=model.min_purity
     )
     row = _locus_row(data, model, variants, n_sets=len(sets))
+    tables = {"loci": as_table([row], "loci"), "credible_sets": sets}
+    if "effects" in kinds:
+        tables["effects"] = effects_table(data.name, model.to_frame("effects"), variants)
     if data.set_aside is not None and len(data.set_aside):
         variants = add_unfitted_variants(variants, data.set_aside)
-    return {"loci": as_table([row], "loci"), "credible_sets": sets, "variants": variants}
+    return tables | {"variants": variants}
 
 
 def _locus_row(

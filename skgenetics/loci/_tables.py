@@ -1,7 +1,8 @@
 """Tables of fine-mapped loci: their columns, how they are made, and how they are written.
 
-Three kinds of tables: "loci" (one row per locus), "credible_sets" (per set) and "variants" (per
-variant). Columns have the names of GWAS-SSF if it has one, and missing values stay missing.
+Kinds of tables: "loci" (one row per locus), "credible_sets" (per set), "variants" (per variant),
+"effects" (per effect with a set and variant) and "coloc" (per pair of sets of two traits). Columns
+have the names of GWAS-SSF if it has one, and missing values stay missing.
 """
 
 import gzip
@@ -78,6 +79,29 @@ COLUMNS: dict[str, dict[str, str]] = {  # names and dtypes
         "cs": "int64",
         "cs_alpha": "float64",
         "flag": "string",
+    },
+    "effects": {
+        "locus": "string",
+        "cs": "int64",
+        "base_pair_location": "Int64",
+        "effect_allele": "string",
+        "other_allele": "string",
+        "variant_id": "string",
+        "alpha": "float64",
+        "posterior_mean": "float64",
+        "posterior_sd": "float64",
+        "log_bf": "float64",
+    },
+    "coloc": {
+        "locus": "string",
+        "cs_a": "int64",
+        "cs_b": "int64",
+        "lead_variant_id_a": "string",
+        "lead_variant_id_b": "string",
+        "n_variants": "int64",
+        **{f"h{k}": "float64" for k in range(5)},
+        "lead_variant_id": "string",
+        "lead_h4": "float64",
     },
 }
 NAMING = ("variant_id", "rsid")  # columns that may hold the labels of variants
@@ -255,6 +279,25 @@ def credible_sets_table(
             }
         )
     return as_table(rows, "credible_sets")
+
+
+def effects_table(locus: str, effects: "DataFrame", variants: "DataFrame") -> "DataFrame":
+    """Return the table of the effects of one locus that have a credible set.
+
+    Parameters
+    ----------
+    locus : str
+        Name of the locus.
+    effects : data frame
+        Of the fitted model, its ``to_frame("effects")``: a row per effect and variant.
+    variants : data frame
+        Table of the fitted variants, see `variants_table`.
+    """
+    place = np.arange(len(effects)) % max(len(variants), 1)
+    known = ["base_pair_location", "effect_allele", "other_allele", "variant_id"]
+    table = effects.drop(columns="variant_id").assign(locus=locus)
+    table = table.join(variants[known].iloc[place].reset_index(drop=True))
+    return as_table(table[table["cs"] > 0].reset_index(drop=True), "effects")
 
 
 def p_value(z: ArrayLike) -> np.ndarray:

@@ -275,6 +275,20 @@ def test_priors_counts_and_columns(scan, finemap):
     assert "does not say how many people were studied: give --n" in errors
 
 
+def test_background_and_restarts_are_those_asked_for(scan, finemap, monkeypatch):
+    def fit(loci, estimator, **_):
+        asked.append(estimator.get_params())
+        raise ValueError("enough")
+
+    asked: list[dict] = []
+    monkeypatch.setattr("skgenetics.finemapping.finemap_loci", fit)
+    for words in ("", " --background none", " --no-refine"):
+        assert finemap(text=FILES + words)[0] == 2
+    assert [asked[k]["background"] for k in range(3)] == ["auto", 0, "auto"]
+    assert asked[0]["solver"] == "auto"
+    assert asked[2]["solver"].get_params() == {"refine": False}
+
+
 def test_mixed_models_are_noted(scan, finemap):
     _, table = scan
     table.assign(

@@ -17,7 +17,7 @@ from sklearn.exceptions import FitFailedWarning
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics
-from skgenetics.finemapping import LDMismatchWarning, finemap_loci, ld_mismatch
+from skgenetics.finemapping import LDMismatchWarning, colocalize, finemap_loci, ld_mismatch
 from skgenetics.finemapping.solvers import CAVI, Gibbs
 
 pd = pytest.importorskip("pandas")
@@ -142,6 +142,30 @@ def test_tables_hold_what_the_estimator_says():
         for key in ("coverage", "min_abs_r", "mean_abs_r", "log10_bf"):
             assert row[key] == found[key]
         assert not row["low_purity"]
+
+
+def test_effects_are_those_of_the_estimator_and_colocalize_takes_them(tmp_path):
+    X = make_genotypes(300, 60, random_state=2).data
+    first, second = (statistics_of(X, causal, seed) for seed, causal in enumerate(([20, 50], [50])))
+    aside = pd.DataFrame({"base_pair_location": [5], "z": [0.0], "n": [100]})
+    known = {"variants": {"base_pair_location": np.arange(10, 70)}, "set_aside": aside}
+    results = [
+        finemap_loci([{"name": "a", **trait, **known}], FinemapMiXeR(), output=output, effects=True)
+        for trait, output in ((first, tmp_path), (first, tmp_path), (second, None))
+    ]
+    pd.testing.assert_frame_equal(results[0].effects, results[1].effects)
+    a, b = (FinemapMiXeR().fit_summary(**trait) for trait in (first, second))
+    table, expected = results[0].effects, a.to_frame("effects")
+    expected = expected[expected["cs"] > 0].reset_index(drop=True)
+    assert set(table["cs"]) == {1, 2}
+    for column in ("cs", "variant_id", "alpha", "posterior_mean", "posterior_sd", "log_bf"):
+        np.testing.assert_array_equal(table[column], expected[column])
+    np.testing.assert_array_equal(table["base_pair_location"], np.tile(np.arange(10, 70), 2))
+    pd.testing.assert_frame_equal(
+        colocalize(table, results[2].effects), colocalize(a, b), check_dtype=False
+    )
+    assert colocalize(table.iloc[:0], results[2].effects).empty
+    assert "effects" not in finemap_loci([{"name": "a", **first}], FinemapMiXeR())
 
 
 def test_what_is_known_of_variants_and_region():

@@ -19,11 +19,14 @@ from skgenetics.cli.console import (
     share,
 )
 from skgenetics.cli.finemap.formats import FORMATS
+from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
     from skgenetics.cli.finemap.data import Study
+
+_BACKGROUNDS: dict[str, str | float] = {"auto": "auto", "none": 0.0}  # as the estimator is told
 
 _EXAMPLES = """\
 skgenetics finemap --demo
@@ -44,6 +47,8 @@ examples:
   skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --n 250000 \\
                      --chr 1 --start 25269355 --end 26269355
   skgenetics finemap --sumstats chr3.regenie.gz --pfile panel --build GRCh38 --regions loci.bed
+  skgenetics finemap --sumstats gwas.tsv.gz --coloc eqtl.tsv.gz --coloc-n 670 --bfile panel \\
+                     --build GRCh38
   skgenetics finemap --sumstats table.txt --columns effect_allele=EA other_allele=NEA beta=B \\
                      standard_error=SE chromosome=CHR base_pair_location=BP --n N --ld ld.npz \\
                      --build GRCh37
@@ -59,6 +64,11 @@ variants:
   variants with n below --min-n-fraction of the locus median (LOW_N), strand-ambiguous ones whose
   frequencies differ from the panel's (STRAND), and those that do not vary in the panel
   (MONOMORPHIC). Other strand-ambiguous ones that frequencies do not settle stay, flagged AMBIGUOUS.
+
+two traits:
+  --coloc names the statistics of another trait. Each locus of --sumstats is fine-mapped in both
+  with the same panel, and every pair of their credible sets is tested: one causal variant (H4), or
+  two (H3). OUT.coloc.tsv has a row per pair; the tables of the second trait begin with OUT.b.
 
 results:
   OUT.loci.tsv, OUT.credible_sets.tsv, OUT.variants.tsv.gz, a picture of each locus and OUT.log;
@@ -79,6 +89,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_data(parser.add_argument_group("data"))
+    _add_coloc(parser.add_argument_group("a second trait"))
     _add_loci(parser.add_argument_group("loci (around the variants of p < 5e-8)"))
     _add_work(parser.add_argument_group("fine-mapping"))
     _add_output(parser.add_argument_group("output"))
@@ -152,6 +163,24 @@ def _add_data(data: Any) -> None:
     )
 
 
+def _add_coloc(coloc: Any) -> None:
+    """Add the arguments that name the statistics of a second trait."""
+    coloc.add_argument(
+        "--coloc",
+        metavar="F",
+        help="its summary statistics: tests whether its signals are of the same variants",
+    )
+    coloc.add_argument("--coloc-n", metavar="N|COLUMN", help="as --n, of --coloc")
+    coloc.add_argument(
+        "--coloc-columns",
+        metavar="MEANING=COLUMN",
+        nargs="+",
+        default=[],
+        help="as --columns, of --coloc",
+    )
+    coloc.add_argument("--coloc-trait", metavar="NAME", help="as --trait, of --coloc")
+
+
 def _add_loci(loci: Any) -> None:
     """Add the arguments that choose the loci."""
     loci.add_argument("--regions", metavar="F", help="regions: a BED file")
@@ -165,6 +194,20 @@ def _add_work(work: Any) -> None:
     """Add the arguments of fine-mapping itself."""
     work.add_argument(
         "--max-num-causal", metavar="L", type=at_least(1), default=10, help="effects at most (10)"
+    )
+    work.add_argument(
+        "--background",
+        choices=tuple(_BACKGROUNDS),
+        default="auto",
+        help="a small effect of every variant beside the few large ones: learned, and none unless "
+        "the locus asks for it (auto, the default), or none",
+    )
+    work.add_argument(
+        "--refine",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="start again from other effects and keep the best fit (the default); with the LD of "
+        "a panel it is never done",
     )
     work.add_argument(
         "--min-n-fraction",
@@ -217,6 +260,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         "regions",
         "chr",
         "prior_column",
+        "coloc",
     )
     present = [f"--{name.replace('_', '-')}" for name in data if getattr(arguments, name)]
     if arguments.demo:
@@ -236,9 +280,17 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         error("--n-cases and --n-controls go together")
     if arguments.n_cases and arguments.n:
         error("give --n, or --n-cases and --n-controls, not both")
-    for pair in arguments.columns:
-        if "=" not in pair:
-            error(f"--columns takes MEANING=COLUMN, such as effect_allele=A1; got {pair!r}")
+    for name, pairs in (
+        ("--columns", arguments.columns),
+        ("--coloc-columns", arguments.coloc_columns),
+    ):
+        for pair in pairs:
+            if "=" not in pair:
+                error(f"{name} takes MEANING=COLUMN, such as effect_allele=A1; got {pair!r}")
+    if not arguments.coloc and (
+        arguments.coloc_n or arguments.coloc_columns or arguments.coloc_trait
+    ):
+        error("--coloc is missing: the summary statistics of the second trait")
     ends = [arguments.chr is not None, arguments.start is not None, arguments.end is not None]
     if not any(ends):
         return
@@ -259,16 +311,15 @@ def run_finemap(arguments: argparse.Namespace) -> int:
 
     console = Console("finemap")
     _check_prefix(arguments.out)
-    study = load_demo(arguments) if arguments.demo else load_files(arguments)
-    console.say(*study.lines, "")
-    out = Path(arguments.out)
-    parts = out.with_name(out.name + ".parts")
-    n_jobs = min(arguments.threads or effective_n_jobs(-1), len(study.loci))
+    studies = [load_demo(arguments)] if arguments.demo else load_files(arguments)
+    for study in studies:
+        console.say(*study.lines, "")
     try:
-        return _finemap(arguments, study, console, parts, n_jobs)
+        return _finemap(arguments, studies, console, arguments.threads or effective_n_jobs(-1))
     except KeyboardInterrupt:
+        kept = join_names([f"{study.parts}/" for study in studies])
         sys.stderr.write(
-            f"skgenetics finemap: interrupted; finished loci are in {parts}/, and the same command "
+            f"skgenetics finemap: interrupted; finished loci are in {kept}, and the same command "
             "goes on from there.\n"
         )
         return 128 + signal.SIGINT
@@ -287,51 +338,69 @@ def _check_prefix(text: str) -> None:
 
 
 def _finemap(
-    arguments: argparse.Namespace, study: "Study", console: Console, parts: Path, n_jobs: int
+    arguments: argparse.Namespace, studies: "list[Study]", console: Console, n_jobs: int
 ) -> int:
-    """Fit the loci of `study`, print and write what comes out, and return the exit status."""
-    from skgenetics.cli.finemap.report import locus_lines, reason, write_results
+    """Fit the loci of `studies`, print and write what comes out, and return the exit status."""
+    from skgenetics.cli.finemap.coloc import coloc_lines, coloc_table
+    from skgenetics.cli.finemap.report import Fitted, locus_lines, reason, write_results
     from skgenetics.io import atomic_path
 
-    result = _fit(arguments, study, parts, n_jobs)
-    failed = result.loci["status"] == "failed"
-    for locus in study.loci:
-        console.say(*locus_lines(locus, result), "")
-    if failed.all():
-        _remove(parts)
-        raise ValueError(f"No locus could be fine-mapped: {reason(result.loci['message'].iloc[0])}")
-    files, notes = write_results(arguments, study, result, n_jobs)
-    console.say(*study.closing_lines(result), *notes)
+    traits = [Fitted(study, _fit(arguments, study, n_jobs)) for study in studies]
+    coloc = coloc_table(*traits) if arguments.coloc else None
+    for locus in studies[0].loci:
+        console.say(*locus_lines(locus.region.name, traits))
+        if coloc is not None:
+            console.say(*coloc_lines(locus.region.name, coloc, *traits))
+        console.say("")
+    for study, result in traits:
+        if (result.loci["status"] == "failed").all():
+            _remove(study.parts)
+            raise ValueError(
+                f"No locus{study.of} could be fine-mapped: {reason(result.loci['message'].iloc[0])}"
+            )
+    files, notes = write_results(arguments, traits, coloc, n_jobs)
+    console.say(*studies[0].closing_lines(traits[0].result), *notes)
     console.say(f"Wrote {', '.join(files)}")
-    if failed.any():
-        console.say(
-            f"{failed.sum()} of {len(failed)} loci failed; the others are kept in {parts}/, so "
-            "that the same command tries those again."
-        )
-    else:
-        _remove(parts)
+    status = OK
+    for study, result in traits:
+        failed = result.loci["status"] == "failed"
+        if failed.any():
+            status = SOME_FAILED
+            console.say(
+                f"{failed.sum()} of {len(failed)} loci{study.of} failed; the others are kept in "
+                f"{study.parts}/, so that the same command tries those again."
+            )
+        else:
+            _remove(study.parts)
     with atomic_path(f"{arguments.out}.log") as temporary:
         console.write_log(temporary)
-    return SOME_FAILED if failed.any() else OK
+    return status
 
 
-def _fit(arguments: argparse.Namespace, study: "Study", parts: Path, n_jobs: int) -> "Bunch":
-    """Return what `finemap_loci` makes of the loci, which it keeps in the folder `parts`."""
+def _fit(arguments: argparse.Namespace, study: "Study", n_jobs: int) -> "Bunch":
+    """Return what `finemap_loci` makes of the loci, which it keeps in a folder."""
     from sklearn.exceptions import FitFailedWarning
 
     from skgenetics import FinemapMiXeR
     from skgenetics.cli.finemap.report import ReportLoci
     from skgenetics.finemapping import finemap_loci
+    from skgenetics.finemapping.solvers import SuSiE
 
+    estimator = FinemapMiXeR(
+        solver="auto" if arguments.refine else SuSiE(refine=False),
+        background=_BACKGROUNDS[arguments.background],
+        max_effects=arguments.max_num_causal,
+    )
     with progress(len(study.loci), "loci") as report, warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # each is printed later
         return finemap_loci(
             [locus.description for locus in study.loci],
-            FinemapMiXeR(max_effects=arguments.max_num_causal),
-            n_jobs=n_jobs,
-            output=parts,
+            estimator,
+            n_jobs=min(n_jobs, len(study.loci)),
+            output=study.parts,
             random_state=arguments.seed,
             callbacks=[ReportLoci(report)],
+            effects=bool(arguments.coloc),
         )
 
 

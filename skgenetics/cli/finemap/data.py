@@ -1,9 +1,11 @@
 """Statistics, panel and regions as loci to fine-map."""
 
 import argparse
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,12 +45,27 @@ class Locus:
 
 @dataclass
 class Study:
-    """Loci, and the lines to print before and after them."""
+    """Loci of one trait, and the lines to print before and after them."""
 
     loci: list[Locus]
     build: str
     lines: list[str]
-    truth: tuple[str, ...] = ()  # IDs of the variants that have an effect, if they are known
+    out: Path
+    """Beginning of the names of its results."""
+    name: str = ""
+    """Of the statistics; needed if there are two traits."""
+    truth: tuple[str, ...] = ()
+    """IDs of the variants that have an effect, if they are known."""
+
+    @property
+    def parts(self) -> Path:
+        """Folder of the loci that are finished."""
+        return self.out.with_name(self.out.name + ".parts")
+
+    @property
+    def of(self) -> str:
+        """Say of which trait, if there are two."""
+        return f" of {self.name}" if self.name else ""
 
     def closing_lines(self, result: Bunch) -> list[str]:
         """Return what is to be said of all loci."""
@@ -99,18 +116,53 @@ def load_demo(arguments: argparse.Namespace) -> Study:
     return study
 
 
-def load_files(arguments: argparse.Namespace) -> Study:
-    """Return the user's files as a `Study`; `arguments` are those of the command."""
+def load_files(arguments: argparse.Namespace) -> list[Study]:
+    """Return the user's files as a `Study`, or two; `arguments` are those of the command."""
     lines: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         sumstats = _read_sumstats(arguments, lines)
         panel = read_panel(arguments)
     lines.append(panel.describe())
-    lines += [f"  Note: {warning.message}" for warning in caught]
+    lines += _notes(caught)
     sumstats = _placed(sumstats, panel.variants, "variants of the statistics", "panel", lines)
     panel.variants = _placed(panel.variants, sumstats, "variants of the panel", "statistics", lines)
-    return _study(arguments, sumstats, panel, choose_regions(arguments, sumstats, lines), lines)
+    regions = choose_regions(arguments, sumstats, lines)
+    study = _study(arguments, sumstats, panel, regions, lines)
+    if not arguments.coloc:
+        return [study]
+    study.name = sumstats.attrs["source"]
+    return [study, _load_second(arguments, study, panel)]
+
+
+def _load_second(arguments: argparse.Namespace, first: Study, panel: Panel) -> Study:
+    """Return the loci of the first trait in the statistics of --coloc."""
+    own = {"sumstats": arguments.coloc, "prior_column": None, "n_cases": None}
+    own |= {name: getattr(arguments, f"coloc_{name}") for name in ("n", "columns", "trait")}
+    own["out"] = f"{arguments.out}.b"
+    arguments = argparse.Namespace(**vars(arguments) | own)
+    lines: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            sumstats = _read_sumstats(arguments, lines)
+        except ValueError as error:  # said of the options of the first trait
+            message = str(error).replace(", or --n-cases and --n-controls", "")
+            message = re.sub(r"--(n|columns|trait)(?![\w-])", r"--coloc-\1", message)
+            raise ValueError(message) from error
+    lines += _notes(caught)
+    sumstats = _placed(sumstats, panel.variants, "variants of --coloc", "panel", lines)
+    regions = [locus.region for locus in first.loci]
+    study = _study(arguments, sumstats, panel, regions, lines)
+    study.name = sumstats.attrs["source"]
+    if study.name == first.name:  # the same file, or files of the same name
+        first.name, study.name = f"{first.name} (a)", f"{study.name} (b)"
+    return study
+
+
+def _notes(caught: list[warnings.WarningMessage]) -> list[str]:
+    """Return what readers warned of as lines."""
+    return [f"  Note: {warning.message}" for warning in caught]
 
 
 def _placed(
@@ -229,7 +281,7 @@ def _study(
             f"  Skipped: {first_names(skipped)}, where the panel has no variant of the statistics"
         )
     lines += _match_lines(arguments, report, loci)
-    return Study(loci, arguments.build, lines)
+    return Study(loci, arguments.build, lines, Path(arguments.out))
 
 
 def _within_panel(regions: list[Region], panel: Panel) -> tuple[list[Region], list[str]]:

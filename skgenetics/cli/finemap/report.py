@@ -3,7 +3,7 @@
 import argparse
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -52,17 +52,34 @@ class ReportLoci:
         """Do nothing."""
 
 
-def locus_lines(locus: Locus, result: Bunch) -> list[str]:
+class Fitted(NamedTuple):
+    """A trait, and what `finemap_loci` made of its loci."""
+
+    study: Study
+    result: Bunch
+
+
+def locus_lines(name: str, traits: Sequence[Fitted]) -> list[str]:
     """Return what is printed of one locus."""
-    name = locus.region.name
-    row = result.loci.loc[result.loci["locus"] == name].iloc[0]
+    lines = [name]
+    for study, result in traits:
+        lines += [f" {study.name}:"] * bool(study.name)
+        lines += _trait_lines(name, result)
+    return lines
+
+
+def _trait_lines(name: str, result: Bunch) -> list[str]:
+    """Return what is printed of one locus in one trait."""
+    rows = result.loci[result.loci["locus"] == name]
+    if not len(rows):
+        return ["  No variant of the statistics is in the panel"]
+    row = rows.iloc[0]
     if row["status"] == "failed":
-        return [name, f"  Failed: {reason(row['message'])}"]
+        return [f"  Failed: {reason(row['message'])}"]
     variants = result.variants[result.variants["locus"] == name]
     fitted = variants[variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
     return [
-        name,
         *_fit_lines(row, variants, fitted),
         *_mismatch_lines(row, variants, fitted),
         *_set_lines(sets, fitted),
@@ -138,7 +155,7 @@ def _set_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
 
 def _leads(row: "pd.Series", fitted: "pd.DataFrame") -> str:
     """Return the name of the lead of a set, and of those that are as likely."""
-    lead = _rsid_or_id(row["lead_rsid"], row["lead_variant_id"])
+    lead = rsid_or_id(row["lead_rsid"], row["lead_variant_id"])
     members = fitted[fitted["cs"] == row["cs"]]
     alike = members[members["cs_alpha"] >= (1 - _TIED) * members["cs_alpha"].max()]
     others = [_id(variant) for _, variant in alike.iterrows()]
@@ -179,65 +196,78 @@ def p_value_in_words(neg_log_10: float) -> str:
 
 def _id(variant: "pd.Series") -> str:
     """Return the name of a row of the table of variants."""
-    return _rsid_or_id(variant["rsid"], variant["variant_id"])
+    return rsid_or_id(variant["rsid"], variant["variant_id"])
 
 
-def _rsid_or_id(rsid: Any, variant_id: str) -> str:
+def rsid_or_id(rsid: Any, variant_id: str) -> str:
     """Return the rs ID if there is one."""
     return rsid if isinstance(rsid, str) else variant_id
 
 
 def write_results(
-    arguments: argparse.Namespace, study: Study, result: Bunch, n_jobs: int
+    arguments: argparse.Namespace,
+    traits: Sequence[Fitted],
+    coloc: "pd.DataFrame | None",
+    n_jobs: int,
 ) -> tuple[list[str], list[str]]:
     """Write tables and pictures; return their names, and notes to print.
 
     All are written under temporary names, and renamed once the last one is whole.
     """
-    out = Path(arguments.out)
-    messages = result.loci["message"].map(
-        lambda text: reason(text) if isinstance(text, str) and text else text
-    )
-    tables = {
-        f"{out.name}.loci.tsv": result.loci.assign(message=messages),
-        f"{out.name}.credible_sets.tsv": result.credible_sets,
-        f"{out.name}.variants.tsv.gz": result.variants,
-    }
-    texts = {}
-    if arguments.format != "native":
-        for ending, text in FORMATS[arguments.format](study, result, out.name).items():
-            texts[f"{out.name}.{ending}"] = text
+    folder = Path(arguments.out).parent
+    tables: dict[str, pd.DataFrame] = {}
+    texts: dict[str, str] = {}
+    for study, result in traits:
+        prefix = study.out.name
+        messages = result.loci["message"].map(
+            lambda text: reason(text) if isinstance(text, str) and text else text
+        )
+        tables[f"{prefix}.loci.tsv"] = result.loci.assign(message=messages)
+        tables[f"{prefix}.credible_sets.tsv"] = result.credible_sets
+        tables[f"{prefix}.variants.tsv.gz"] = result.variants
+        if arguments.format != "native":
+            for ending, text in FORMATS[arguments.format](study, result, prefix).items():
+                texts[f"{prefix}.{ending}"] = text
+    if coloc is not None:
+        tables[f"{Path(arguments.out).name}.coloc.tsv"] = coloc
     notes = without_pictures()
-    pictures = {} if notes else _picture_names(study, result, out.name)
+    pictures = [{} if notes else _picture_names(*trait) for trait in traits]
     with contextlib.ExitStack() as stack:
         for name, table in tables.items():
-            path = stack.enter_context(atomic_path(out.with_name(name)))
-            write_table(path, table, build=study.build)
+            path = stack.enter_context(atomic_path(folder / name))
+            write_table(path, table, build=traits[0].study.build)
         for name, text in texts.items():
-            write_text(stack.enter_context(atomic_path(out.with_name(name))), text)
+            write_text(stack.enter_context(atomic_path(folder / name)), text)
         units = []
-        for locus in study.loci:
-            if locus.region.name in pictures:
-                path = stack.enter_context(atomic_path(out.with_name(pictures[locus.region.name])))
-                units.append(_picture(path, study.build, locus, result))
+        for (study, result), named in zip(traits, pictures, strict=True):
+            for locus in study.loci:
+                if locus.region.name in named:
+                    path = stack.enter_context(atomic_path(folder / named[locus.region.name]))
+                    units.append(_picture(path, study.build, locus, result))
         for _ in run_parallel(_draw, units, n_jobs=n_jobs):
             pass
-    for path in out.parent.glob(f"{out.name}.chr*.png"):  # of an earlier run
-        if path.name not in pictures.values() and re.search(r"\.chr\w+_\d+-\d+\.png$", path.name):
-            path.unlink()
-    names = [str(out.with_name(name)) for name in (*tables, *texts)]
-    if len(pictures) == 1:
-        names += [str(out.with_name(name)) for name in pictures.values()]
-    elif pictures:
-        names.append(f"{out}.<locus>.png ({len(pictures)} pictures)")
+    names = [str(folder / name) for name in (*tables, *texts)]
+    for (study, _), named in zip(traits, pictures, strict=True):
+        _remove_other_pictures(study.out, named.values())
+        if len(named) == 1:
+            names += [str(folder / name) for name in named.values()]
+        elif named:
+            names.append(f"{study.out}.<locus>.png ({len(named)} pictures)")
     return names, notes
 
 
-def _picture_names(study: Study, result: Bunch, prefix: str) -> dict[str, str]:
+def _remove_other_pictures(out: Path, names: Collection[str]) -> None:
+    """Remove pictures of an earlier run."""
+    for path in out.parent.glob(f"{out.name}.chr*.png"):
+        if path.name not in names and re.search(r"\.chr\w+_\d+-\d+\.png$", path.name):
+            path.unlink()
+
+
+def _picture_names(study: Study, result: Bunch) -> dict[str, str]:
     """Return the name of the picture of each fitted locus."""
     fitted = set(result.loci.loc[result.loci["status"] == "ok", "locus"])
     regions = [locus.region for locus in study.loci if locus.region.name in fitted]
-    return {region.name: f"{prefix}.{region.file_name}.png" for region in regions}
+    return {region.name: f"{study.out.name}.{region.file_name}.png" for region in regions}
 
 
 class Picture(NamedTuple):
