@@ -1,5 +1,6 @@
 """Association of genes: weights, predicted expression and tests (TWAS)."""
 
+from skgenetics.association._loading import load_weights
 from skgenetics.association._weights import ExpressionWeights, GeneModel
 
-__all__ = ["ExpressionWeights", "GeneModel"]
+__all__ = ["ExpressionWeights", "GeneModel", "load_weights"]

@@ -34,7 +34,7 @@ def linear_coefficients(estimator: Any, n_features: int) -> np.ndarray:
     if n_fitted != n_features:
         raise ValueError(
             f"{name} was fitted with {n_fitted} features; variants has {n_features} rows. Give one "
-            "row for each, in their order (a model behind covariates is its regressor_)."
+            "row for each, in their order, and say how many covariates follow (n_covariates)."
         )
     origin = _predict(estimator, np.zeros((1, n_features)))
     coefficients = _predict(estimator, np.eye(n_features)) - origin

@@ -173,7 +173,7 @@ class ExpressionWeights:
         """
         pd = import_optional("pandas", extra="dataframe")
         models = list(models)
-        columns = [name for name in GENE_COLUMNS if name != "n_variants"]
+        columns = [name for name in GENE_COLUMNS if name not in ("n_variants", "phi")]
         genes = [{name: getattr(model, name) for name in columns} for model in models]
         tables = [
             model.variants.assign(gene=model.gene, tissue=model.tissue, weight=model.weights)
@@ -192,6 +192,7 @@ class ExpressionWeights:
         *,
         genes: ArrayLike | str = "gene",
         tissues: ArrayLike = ("",),
+        n_covariates: int = 0,
         model: str | None = None,
         build: str | None = None,
     ) -> "ExpressionWeights":
@@ -211,6 +212,8 @@ class ExpressionWeights:
             Names of the tissues; predictions are (n_samples,) of one gene in one tissue,
             (n_samples, n_tissues) of one gene, (n_samples, n_genes) in one tissue, or (n_samples,
             n_genes, n_tissues).
+        n_covariates : int, default=0
+            Features after the variants that are none.
         model : str, optional
             Name of the method; the estimator's class by default.
         build : str, optional
@@ -243,7 +246,7 @@ class ExpressionWeights:
         variants = pd.DataFrame(variants).reset_index(drop=True)
         genes = [genes] if isinstance(genes, str) else list(genes)
         tissues = list(tissues)
-        weights = linear_coefficients(estimator, len(variants))
+        weights = linear_coefficients(estimator, len(variants) + n_covariates)[: len(variants)]
         if weights.size != len(variants) * len(genes) * len(tissues):
             raise ValueError(
                 f"{type(estimator).__name__} gives each sample predictions of shape "
@@ -277,7 +280,7 @@ class ExpressionWeights:
     def __iter__(self) -> Iterator[GeneModel]:
         variant_columns = self.weights.columns.difference(["gene", "tissue", "weight"], sort=False)
         weight = self.weights["weight"].to_numpy()
-        genes = self.genes.drop(columns="n_variants").astype(object)
+        genes = self.genes.drop(columns=["n_variants", "phi"]).astype(object)
         for number, row in enumerate(genes.where(genes.notna(), None).to_dict("records")):
             rows = slice(self._ends[number], self._ends[number + 1])
             known: dict[str, Any] = {str(k): v for k, v in row.items() if v is not None}

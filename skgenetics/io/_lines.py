@@ -60,7 +60,23 @@ def missing_words() -> list[str]:
 @contextlib.contextmanager
 def open_unpacked(path: PathLike) -> Iterator[IO[bytes]]:
     """Open a file of text as a stream of bytes, unpacked if gzip, bzip2, xz or zstd packed it."""
-    path = Path(path)
+    with _open_any(Path(path)) as stream:
+        _check_kind(Path(path).name, _peek(stream))
+        yield stream
+
+
+def unpacked_bytes(path: PathLike, max_bytes: int) -> bytes:
+    """Return the bytes of a file, unpacked; raise ValueError if there are more than `max_bytes`."""
+    with _open_any(Path(path)) as stream:
+        content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise ValueError(f"{Path(path).name} holds more than {max_bytes >> 20} MB.")
+    return content
+
+
+@contextlib.contextmanager
+def _open_any(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file of any kind as a stream of bytes, unpacked."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no file {path}.")
     with open(path, "rb") as file:
@@ -73,7 +89,6 @@ def open_unpacked(path: PathLike) -> Iterator[IO[bytes]]:
     try:
         with opened(path, "rb") as raw:
             stream: Any = raw if isinstance(raw, io.BufferedIOBase) else io.BufferedReader(raw)
-            _check_kind(path.name, _peek(stream))
             yield stream
     except damage as error:
         raise ValueError(f"{path.name} is a damaged packed file: {error}.") from error

@@ -1,9 +1,11 @@
 """The two tables that files of expression weights are read into and written from."""
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skgenetics.io._lines import missing_words
 from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ GENE_COLUMNS = {  # one row per gene and tissue
     "cv_r2": "float64",
     "cv_pvalue": "float64",
     "n_samples": "float64",
+    "phi": "float64",  # inflation of the gene's z per person and unit of heritability
 }
 WEIGHT_COLUMNS = {  # one row per gene, tissue and variant; rows of a gene and tissue are together
     "gene": "string",
@@ -35,17 +38,45 @@ WEIGHT_COLUMNS = {  # one row per gene, tissue and variant; rows of a gene and t
 }
 
 
+@dataclass(frozen=True)
+class WeightFile:
+    """What a file of weights holds."""
+
+    genes: "pd.DataFrame"
+    weights: "pd.DataFrame"
+    build: str | None = None
+    standardized: bool = False
+    """Whether weights are per standard deviation of genotypes, not per effect allele."""
+    notes: list[str] = field(default_factory=list)
+    """What was left out, in sentences."""
+
+
+def words(column: "pd.Series") -> "pd.Series":
+    """Return a column as text; words that mean missing are missing."""
+    texts = column.astype("string").str.strip()
+    return texts.mask(texts.isin(missing_words()))
+
+
+def numbers(column: "pd.Series") -> np.ndarray:
+    """Return a column as numbers, NaN where it holds none."""
+    pd = import_optional("pandas", extra="dataframe")
+    return pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+
+
 def gene_table(rows: Any) -> "pd.DataFrame":
     """Return rows or columns as the table of genes; what is not known is missing."""
     return _typed(rows, GENE_COLUMNS).fillna({"gene_name": "", "tissue": "", "model": ""})
 
 
 def weight_table(rows: Any) -> "pd.DataFrame":
-    """Return rows or columns as the table of weights; a missing ID is chr_pos_other_effect."""
+    """Return rows or columns as the table of weights; an ID that is missing is made.
+
+    It is chr_pos_other_effect, or the rsid where there is no place.
+    """
     table = _typed(rows, WEIGHT_COLUMNS).fillna({"tissue": ""})
     place = table["chromosome"] + "_" + table["base_pair_location"].astype("string")
     place += "_" + table["other_allele"] + "_" + table["effect_allele"]
-    return table.assign(variant_id=table["variant_id"].fillna(place))
+    return table.assign(variant_id=table["variant_id"].fillna(place).fillna(table["rsid"]))
 
 
 def _typed(rows: Any, columns: dict[str, str]) -> "pd.DataFrame":
@@ -67,13 +98,14 @@ def check_weights(weights: "pd.DataFrame", source: str) -> None:
     source : str
         Name of the file, for the messages.
     """
-    for column in ("gene", "effect_allele"):
+    for column in ("gene", "effect_allele", "variant_id"):
         lost = weights[column].isna().to_numpy()
         if lost.any():
             row = weights.iloc[int(np.argmax(lost))]
+            what = "place and no ID" if column == "variant_id" else column.replace("_", " ")
             raise ValueError(
-                f"{source}: {lost.sum():,} weights have no {column.replace('_', ' ')}, the first "
-                f"of them {row['variant_id']} of gene {row['gene']}."
+                f"{source}: {lost.sum():,} weights have no {what}, the first of them "
+                f"{row['variant_id']} of gene {row['gene']}."
             )
     finite = np.isfinite(weights["weight"].to_numpy())
     if not finite.all():
