@@ -15,7 +15,7 @@ EXTRAS_dev := dev
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lint docs bench gpu clean
 
 help:  ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -38,6 +38,9 @@ docs: $(VENV)/.installed-dev  ## Build the documentation into doc/_build/html
 bench: $(VENV)/.installed-dev  ## Run the benchmarks once
 	cd benchmarks && $(abspath $(BIN))/asv machine --yes
 	cd benchmarks && OMP_NUM_THREADS=1 $(abspath $(BIN))/asv run --python=same --quick --show-stderr
+
+gpu:  ## Test and measure on a GPU, with an interpreter that has CuPy: make gpu PYTHON=python3
+	SCIPY_ARRAY_API=1 PYTHONPATH=. $(PYTHON) benchmarks/gpu.py
 
 clean:  ## Remove what the other commands made, except the virtual environment
 	rm -rf doc/_build doc/generated doc/auto_examples doc/sg_execution_times.rst

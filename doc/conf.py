@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.intersphinx",
     "mathml",
     "registries",
+    "gpu_results",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",

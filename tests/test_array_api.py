@@ -185,7 +185,7 @@ def asarray(request):
     """A function from NumPy arrays to an array library."""
     name, _, device = request.param.partition(" ")
     xp = pytest.importorskip(name)
-    if name == "cupy" and xp.cuda.runtime.getDeviceCount() == 0:
+    if name == "cupy" and not xp.is_available():  # CuPy can be installed without a driver
         pytest.skip("no CUDA device")
     options = {"device": xp.Device(device)} if device else {}
     return lambda array: xp.asarray(array, **options)
