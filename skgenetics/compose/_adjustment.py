@@ -49,7 +49,9 @@ class FeatureRegression(NamedTuple):
 def make_design(C: Array, weight: Array | None) -> Design:
     """Return the `Design` of covariates C (n_samples, n_covariates) under `weight` or None."""
     xp = namespace_of(C)
-    share = xp.ones_like(C[:, 0]) if weight is None else xp.astype(weight, C.dtype, copy=False)
+    if weight is None:
+        weight = xp.ones(C.shape[0], dtype=C.dtype, device=device_of(C))
+    share = xp.astype(weight, C.dtype, copy=False)
     share = share / xp.sum(share)
     mean, centered = center(C, share)
     variance = share @ (centered * centered)
@@ -155,3 +157,22 @@ def observed_means(Y: Array, weight: Array | None) -> Array:
     mass = xp.sum(share, axis=0)
     total = xp.sum(xp.where(xp.isnan(Y), 0.0, Y) * share, axis=0)
     return total / xp.where(mass > 0, mass, 1.0)
+
+
+def tissue_part(tissues: Sequence[Array], coef: Array) -> Array:
+    """Return what the covariates of each tissue explain, (n_samples, n_genes, n_tissues).
+
+    Parameters
+    ----------
+    tissues : sequence of array (n_samples, n_covariates of the tissue)
+        Centered; NaN counts as the mean.
+    coef : array (n_tissue_covariates, n_genes)
+        Tissue after tissue.
+    """
+    parts, start = [], 0
+    for covariates in tissues:
+        xp, stop = namespace_of(covariates), start + covariates.shape[1]
+        filled = xp.where(xp.isnan(covariates), 0.0, covariates)
+        parts.append(filled @ xp.astype(coef[start:stop, :], filled.dtype))
+        start = stop
+    return xp.stack(parts, axis=2)

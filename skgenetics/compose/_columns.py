@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skgenetics.utils._parameters import Anything
 from skgenetics.utils._typing import Array
 
 
@@ -15,6 +16,16 @@ class Columns(NamedTuple):
     """(n_samples, n_covariates), floating."""
     features: list[Any]
     """The other columns, as matrices side by side, or one data frame."""
+    tissues: list[Array]
+    """(n_samples, n_covariates of the tissue) each, NaN if not sampled there; none if not asked."""
+
+
+class ColumnsPerTissue(Anything):
+    """A list, of columns of X for each tissue, and not a word."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is a list."""
+        return bool(np.iterable(value)) and not isinstance(value, str)
 
 
 def resolve_columns(

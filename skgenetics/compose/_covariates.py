@@ -1,7 +1,6 @@
 """A regressor on genotypes, adjusted for covariates."""
 
 import warnings
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +8,7 @@ from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone, is_classifie
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags, check_array, check_consistent_length, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.compose._adjustment import (
     FeatureRegression,
@@ -17,8 +16,10 @@ from skgenetics.compose._adjustment import (
     regress_features,
     regress_observed,
     residuals,
+    tissue_part,
 )
-from skgenetics.compose._columns import Columns, resolve_columns
+from skgenetics.compose._columns import ColumnsPerTissue
+from skgenetics.compose._layout import CovariateLayoutMixin
 from skgenetics.compose._routing import fit_with_callbacks, params_of_regressor, router_of
 from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._arrays import (
@@ -27,21 +28,23 @@ from skgenetics.utils._arrays import (
     get_namespace_and_device,
     move_to,
     namespace_of,
-    slices,
     to_numpy,
 )
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
-from skgenetics.utils._frames import as_frame, frame_beside, frame_values
 from skgenetics.utils._moments import LARGEST_RANGE, check_spread, column_moments
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_array, check_missing_codes, validate_sample_weight
+from skgenetics.utils._validation import validate_sample_weight
 
 
 class CovariateAdjustedRegressor(
-    CallbackSupportMixin, MetaEstimatorMixin, RegressorMixin, GeneticsEstimator
+    CallbackSupportMixin,
+    CovariateLayoutMixin,
+    MetaEstimatorMixin,
+    RegressorMixin,
+    GeneticsEstimator,
 ):
     r"""Regress covariates out of the target and out of the variants, then fit a regressor.
 
@@ -70,6 +73,12 @@ class CovariateAdjustedRegressor(
         Whether the variants are adjusted too. Otherwise effects are biased towards zero if
         covariates and variants are correlated (ancestry, batch). Adjusted variants are one floating
         matrix of the size of X.
+    tissue_covariates : None or sequence of such columns, default=None
+        For y of three dimensions, the columns that are covariates of each tissue alone, such as
+        hidden factors of its expression: None or an empty list for a tissue without any. They are
+        regressed out of y in their tissue, together with `covariates`, and not out of the variants,
+        which are the same in all tissues: what varies with ancestry belongs in `covariates`. NaN
+        marks samples that the tissue lacks; new samples with NaN get the tissue's mean.
 
     Attributes
     ----------
@@ -78,6 +87,8 @@ class CovariateAdjustedRegressor(
         covariates, with their names if X is a data frame.
     covariates_ : list of int
         Positions of the covariates in X.
+    tissue_covariates_ : list of list of int
+        Positions of those of each tissue.
     covariate_mean_ : array of shape (n_covariates,)
         Mean of each covariate in training, (weighted) over all samples.
     target_coef_ : array of shape (n_covariates,) or (n_covariates, \*target_shape)
@@ -86,6 +97,10 @@ class CovariateAdjustedRegressor(
         Prediction of y at `covariate_mean_`.
     target_mean_ : array of shape target_shape
         Mean of y over observed training cells; 0 for a target without any.
+    tissue_coef_ : array of shape (n_tissue_covariates, n_genes)
+        Change of y in the tissue per unit of each of its covariates, tissue after tissue.
+    tissue_covariate_mean_ : array of shape (n_tissue_covariates,)
+        Mean of each in training, over the samples that have it.
     feature_coef_ : array of shape (n_covariates, n_features_in_ - n_covariates)
         Change of each other column per unit of each covariate, if the variants are adjusted.
     feature_intercept_ : array of shape (n_features_in_ - n_covariates,)
@@ -130,12 +145,21 @@ class CovariateAdjustedRegressor(
         "regressor": [Methods("fit", "predict", "get_params", noun="a regressor")],
         "covariates": [None, Anything("names or positions of columns of X")],
         "adjust_features": [Flag()],
+        "tissue_covariates": [None, ColumnsPerTissue("a list of columns of X for each tissue")],
     }
 
-    def __init__(self, regressor: Any, *, covariates: Any = None, adjust_features: bool = True):
+    def __init__(
+        self,
+        regressor: Any,
+        *,
+        covariates: Any = None,
+        adjust_features: bool = True,
+        tissue_covariates: Any = None,
+    ):
         self.regressor = regressor
         self.covariates = covariates
         self.adjust_features = adjust_features
+        self.tissue_covariates = tissue_covariates
 
     @all_or_nothing
     @with_callbacks
@@ -172,9 +196,10 @@ class CovariateAdjustedRegressor(
         TypeError
             If `regressor` is a classifier.
         ValueError
-            If `covariates` does not fit X, names all columns, or holds missing values; if variants
-            to be adjusted hold missing values; if there are no more samples than coefficients; if
-            `sample_weight` is given and `regressor` takes none, without metadata routing.
+            If `covariates` or `tissue_covariates` does not fit X or y, names all columns, or holds
+            missing values where y is observed; if variants to be adjusted hold missing values; if
+            there are no more samples than coefficients; if `sample_weight` is given and `regressor`
+            takes none, without metadata routing.
 
         Warns
         -----
@@ -186,18 +211,19 @@ class CovariateAdjustedRegressor(
         xp, device = get_namespace_and_device(X)
         given, X = X, self._validate(X, reset=True)
         y = target = self._validate_target(X, y, xp, device)
-        self.covariates_ = self._resolve_covariates(n_samples=X.shape[0])
+        self._resolve_covariates(y.shape)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)
         Y = xp.reshape(y, (y.shape[0], -1))
         Y = xp.astype(Y, float_dtype(Y), copy=False)
         self.target_mean_ = xp.reshape(observed_means(Y, weight), tuple(y.shape[1:]))
-        if self.covariates_:
-            covariates, features = self._split(X, xp, device)
+        if self._all_covariates():
+            covariates, features, tissues = self._split(X, xp, device)
             C = self._fit_covariates(covariates, weight)
-            self._fit_target(C, Y, y.shape, weight)
-            if self.adjust_features:
+            own = self._fit_tissue_covariates(tissues, weight)
+            self._fit_target(C, own, xp.reshape(Y, y.shape), weight)
+            if self._adjusts_features():
                 self._fit_features(C, features, weight)
-            y = xp.reshape(Y, y.shape) - self._covariate_part(C, y.shape, Y.dtype)
+            y = xp.reshape(Y, y.shape) - self._covariate_part(C, own, y.shape, Y.dtype)
             X = self._adjust_features(X, C, features)
         fit_params = params_of_regressor(self, "fit", sample_weight=weight, **fit_params)
         self.regressor_ = clone(self.regressor)
@@ -226,14 +252,14 @@ class CovariateAdjustedRegressor(
         xp, device = get_namespace_and_device(X)
         given, X = X, self._validate(X, reset=False)
         params = params_of_regressor(self, "predict", **predict_params)
-        if not self.covariates_:
+        if not self._all_covariates():
             return self.regressor_.predict(self._named(X, given), **params)
-        covariates, features = self._split(X, xp, device)
-        C = self._center(covariates)
+        covariates, features, tissues = self._split(X, xp, device)
+        C, own = self._center(covariates), self._center_tissues(tissues)
         adjusted = self._named(self._adjust_features(X, C, features), given)
         prediction = self.regressor_.predict(adjusted, **params)
         mean, *rest = prediction if isinstance(prediction, tuple) else (prediction,)
-        mean = mean + self._covariate_part(C, mean.shape, float_dtype(mean))
+        mean = mean + self._covariate_part(C, own, mean.shape, float_dtype(mean))
         return (mean, *rest) if rest else mean
 
     def adjust(self, X: ArrayLike, y: ArrayLike | None = None) -> Any:
@@ -260,13 +286,13 @@ class CovariateAdjustedRegressor(
         given, X = X, self._validate(X, reset=False)
         if y is not None:
             y = self._validate_target(X, y, xp, device)
-        if self.covariates_:
-            covariates, features = self._split(X, xp, device)
-            C = self._center(covariates)
+        if self._all_covariates():
+            covariates, features, tissues = self._split(X, xp, device)
+            C, own = self._center(covariates), self._center_tissues(tissues)
             X = self._adjust_features(X, C, features)
             if y is not None:
                 y = xp.astype(y, float_dtype(y), copy=False)
-                y = y - self._covariate_part(C, y.shape, y.dtype)
+                y = y - self._covariate_part(C, own, y.shape, y.dtype)
         X = self._named(X, given)
         return X if y is None else (X, y)
 
@@ -315,53 +341,6 @@ class CovariateAdjustedRegressor(
                 f"{type(self.regressor).__name__}. Classifiers take covariates as columns of X."
             )
 
-    def _resolve_covariates(self, n_samples: int) -> list[int]:
-        """Return the positions of the covariates, which leave variants and samples enough."""
-        names = getattr(self, "feature_names_in_", None)
-        positions = resolve_columns(
-            self.covariates, self.n_features_in_, names, parameter="covariates"
-        )
-        n_covariates = len(positions)
-        if n_covariates == self.n_features_in_:
-            raise ValueError(
-                f"covariates names all columns of X (n_features={n_covariates}): no variant is "
-                "left to fit the regressor on."
-            )
-        if n_covariates and n_samples <= n_covariates + 1:
-            raise ValueError(
-                f"{n_covariates} covariates and an intercept leave nothing of n_samples = "
-                f"{n_samples}: use fewer covariates or more samples."
-            )
-        return positions
-
-    def _validate(self, X: ArrayLike, *, reset: bool) -> Any:
-        """Return X validated; a pandas data frame stays one, with the dtypes of its columns."""
-        frame = as_frame(X)
-        if frame is not None:
-            validate_data(self, X, reset=reset, skip_check_array=True)
-            self._check_frame_codes(frame)
-        if hasattr(X, "iloc"):
-            return X
-        values, integer = as_array(X)
-        if integer is None:
-            values = validate_data(self, values, reset=reset, ensure_all_finite="allow-nan")
-            if self.adjust_features:
-                check_missing_codes(values)
-            return values
-        return check_array(values, estimator=self, input_name="X", ensure_all_finite="allow-nan")
-
-    def _check_frame_codes(self, frame: Any) -> None:
-        """Raise if columns of a data frame that are regressed, or on, hold codes."""
-        names = np.asarray(frame.columns)
-        covariates = resolve_columns(self.covariates, len(names), names, parameter="covariates")
-        variants = np.delete(np.arange(len(names)), covariates)
-        for chosen, ploidy in ((np.asarray(covariates), 3), (variants, 2)):
-            if ploidy == 2 and not self.adjust_features:
-                continue  # the regressor's own affair
-            for block in slices(chosen.size, 2**22 // max(frame.shape[0], 1)):
-                values, integer = frame_values(frame[:, chosen[block].tolist()], "X")
-                check_missing_codes(values, integer, names=names[chosen[block]], ploidy=ploidy)
-
     def _validate_target(self, X: Any, y: ArrayLike, xp: Any, device: Any) -> Array:
         """Return y of any rank, NaN allowed, on X's device."""
         if y is None:
@@ -374,36 +353,6 @@ class CovariateAdjustedRegressor(
         check_consistent_length(X, y)
         return move_to(y, xp, device)
 
-    def _split(self, X: Any, xp: Any, device: Any) -> Columns:
-        """Return the covariates and the other columns, as views of an array."""
-        if hasattr(X, "iloc"):
-            C = check_array(X.iloc[:, self.covariates_], ensure_all_finite="allow-nan")
-            features = [X.iloc[:, self._feature_positions()]]
-            if self.adjust_features:
-                features = [check_array(features[0], ensure_all_finite="allow-nan")]
-        else:
-            C = xp.take(X, xp.asarray(self.covariates_, device=device), axis=1)
-            bounds = [-1, *sorted(self.covariates_), self.n_features_in_]
-            features = [X[:, a + 1 : b] for a, b in pairwise(bounds) if a + 1 < b]
-        C = xp.astype(C, float_dtype(C))
-        missing = to_numpy(xp.any(xp.isnan(C), axis=0))
-        if missing.any():
-            raise ValueError(
-                f"Input X contains NaN in the covariates {self._names(self.covariates_, missing)}: "
-                "drop these samples or impute these columns first."
-            )
-        return Columns(C, features)
-
-    def _feature_positions(self) -> np.ndarray:
-        """Return the positions of the columns that are not covariates."""
-        return np.delete(np.arange(self.n_features_in_), self.covariates_)
-
-    def _names(self, columns: ArrayLike, mask: np.ndarray) -> str:
-        """Return the names, or positions, of at most five of the `columns` in `mask`."""
-        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
-        chosen = [str(names[column]) for column in np.asarray(columns)[mask]]
-        return ", ".join(chosen[:5]) + (", ..." if len(chosen) > 5 else "")
-
     def _center(self, covariates: Array) -> Array:
         """Return the covariates in double precision minus their training means."""
         xp = namespace_of(covariates)
@@ -412,6 +361,9 @@ class CovariateAdjustedRegressor(
     def _fit_covariates(self, covariates: Array, weight: Array | None) -> Array:
         """Set the means of the covariates and return them centered; constants become exactly 0."""
         xp = namespace_of(covariates)
+        if not self.covariates_:
+            self.covariate_mean_ = covariates[0, :]
+            return covariates
         check_spread(covariates, covariates.dtype, name="covariates", reach=LARGEST_RANGE)
         share = xp.ones_like(covariates[:, 0])
         if weight is not None:
@@ -419,23 +371,79 @@ class CovariateAdjustedRegressor(
         self.covariate_mean_, variance, _ = column_moments(covariates, share / xp.sum(share))
         return xp.where(variance > 0, self._center(covariates), 0.0)
 
-    def _fit_target(self, C: Array, Y: Array, shape: tuple, weight: Array | None) -> None:
-        """Regress each target on the covariates over its observed samples."""
-        xp = namespace_of(C)
+    def _fit_tissue_covariates(self, tissues: list[Array], weight: Array | None) -> list[Array]:
+        """Set the means of the covariates of tissues and return them centered, NaN as they are."""
+        if not tissues:
+            return []
+        for columns in tissues:
+            observed = namespace_of(columns).isnan(columns)
+            check_spread(
+                namespace_of(columns).where(observed, 0.0, columns), columns.dtype,
+                name="tissue_covariates", reach=LARGEST_RANGE,
+            )  # fmt: skip
+        means = [observed_means(columns, weight) for columns in tissues]
+        self.tissue_covariate_mean_ = namespace_of(means[0]).concat(means)
+        return self._center_tissues(tissues)
+
+    def _center_tissues(self, tissues: list[Array]) -> list[Array]:
+        """Return the covariates of each tissue in double precision minus their training means."""
+        centered, start = [], 0
+        for columns in tissues:
+            xp, stop = namespace_of(columns), start + columns.shape[1]
+            mean = xp.astype(self.tissue_covariate_mean_[start:stop], xp.float64)
+            centered.append(xp.astype(columns, xp.float64) - mean)
+            start = stop
+        return centered
+
+    def _fit_target(self, C: Array, own: list[Array], Y: Array, weight: Array | None) -> None:
+        """Regress each target on the covariates, those of its tissue too, where it is observed."""
+        xp, q = namespace_of(C), C.shape[1]
+        self._warn_exhausted(Y, np.array([q + of_tissue.shape[1] for of_tissue in own] or q))
+        if not own:
+            columns = xp.astype(xp.reshape(Y, (Y.shape[0], -1)), xp.float64)
+            fit = regress_observed(C, columns, weight)
+            coef = xp.reshape(fit.coef, (q, *Y.shape[1:]))
+            intercept = xp.reshape(fit.intercept, tuple(Y.shape[1:]))
+        else:
+            by_tissue = []
+            for k, covariates in enumerate(own):
+                self._check_sampled(covariates, Y[:, :, k], k)
+                design = xp.concat([C, xp.where(xp.isnan(covariates), 0.0, covariates)], axis=1)
+                target = xp.astype(Y[:, :, k], xp.float64)
+                by_tissue.append(regress_observed(design, target, weight))
+            coef = xp.stack([fit.coef[:q, :] for fit in by_tissue], axis=2)
+            intercept = xp.stack([fit.intercept for fit in by_tissue], axis=1)
+            rest = xp.concat([fit.coef[q:, :] for fit in by_tissue], axis=0)
+            self.tissue_coef_ = xp.astype(rest, Y.dtype)
+        self.target_coef_ = xp.astype(coef, Y.dtype)
+        self.target_intercept_ = xp.astype(intercept, Y.dtype)
+
+    def _warn_exhausted(self, Y: Array, n_covariates: np.ndarray) -> None:
+        """Warn of targets with fewer observed samples than covariates, of each tissue or of all."""
+        xp = namespace_of(Y)
         n_observed = to_numpy(xp.sum(xp.astype(~xp.isnan(Y), xp.int64), axis=0))
-        exhausted = (n_observed > 0) & (n_observed <= C.shape[1] + 1)
+        exhausted = (n_observed > 0) & (n_observed <= n_covariates + 1)
         if exhausted.any():
             warnings.warn(
                 f"{exhausted.sum()} of {exhausted.size} targets have no more observed samples than "
-                f"the {C.shape[1]} covariates and the intercept have coefficients: no residual "
-                "remains. Use fewer covariates, or leave these targets out.",
+                f"the {n_covariates.max()} covariates and the intercept have coefficients: no "
+                "residual remains. Use fewer covariates, or leave these targets out.",
                 UserWarning,
-                stacklevel=5,
+                stacklevel=6,
             )
-        fit = regress_observed(C, xp.astype(Y, xp.float64), weight)
-        coef, intercept = (xp.astype(values, Y.dtype) for values in fit)
-        self.target_coef_ = xp.reshape(coef, (C.shape[1], *shape[1:]))
-        self.target_intercept_ = xp.reshape(intercept, tuple(shape[1:]))
+
+    def _check_sampled(self, covariates: Array, Y: Array, tissue: int) -> None:
+        """Raise if samples observed in a tissue lack one of its covariates."""
+        xp = namespace_of(Y)
+        lacking = xp.any(~xp.isnan(Y), axis=1)[:, None] & xp.isnan(covariates)
+        missing = to_numpy(xp.any(lacking, axis=0))
+        if missing.any():
+            columns = self.tissue_covariates_[tissue]
+            raise ValueError(
+                f"Input X contains NaN in the covariates {self._names(columns, missing)} of tissue "
+                f"{tissue} for {int(xp.sum(xp.astype(xp.any(lacking, axis=1), xp.int64)))} samples "
+                "whose expression there is observed: drop these samples or set their y to NaN."
+            )
 
     def _fit_features(self, C: Array, features: list[Array], weight: Array | None) -> None:
         """Regress each of the other columns on the covariates."""
@@ -454,7 +462,7 @@ class CovariateAdjustedRegressor(
 
     def _adjust_features(self, X: Any, C: Array, features: list[Any]) -> Any:
         """Return the columns that `regressor` gets."""
-        if not self.adjust_features:
+        if not self._adjusts_features():
             return features[0] if len(features) == 1 else namespace_of(C).concat(features, axis=1)
         fit = FeatureRegression(self.feature_coef_, self.feature_intercept_, self.feature_kept_)
         adjusted = residuals(C, features, fit)
@@ -464,23 +472,16 @@ class CovariateAdjustedRegressor(
         pandas = import_optional("pandas", extra="dataframe")
         return pandas.DataFrame(adjusted, index=X.index, columns=columns, copy=False)
 
-    def _named(self, X: Any, given: Any) -> Any:
-        """Return the columns that `regressor` gets as a data frame, if X was `given` as one."""
-        frame = as_frame(given)
-        if frame is None or hasattr(given, "iloc"):
-            return X
-        positions = self._feature_positions().tolist()
-        if not (self.covariates_ and self.adjust_features):
-            return frame[:, positions].to_native()
-        return frame_beside(X, [frame.columns[place] for place in positions], frame)
-
-    def _covariate_part(self, C: Array, shape: tuple, dtype: Any) -> Array:
+    def _covariate_part(self, C: Array, own: list[Array], shape: tuple, dtype: Any) -> Array:
         """Return the covariates' part of y, in `shape` and `dtype`."""
         xp = namespace_of(C)
-        coef = xp.reshape(self.target_coef_, (C.shape[1], -1))
         intercept = xp.reshape(self.target_intercept_, (-1,))
+        coef = xp.reshape(self.target_coef_, (C.shape[1], intercept.shape[0]))
         part = C @ xp.astype(coef, C.dtype) + xp.astype(intercept, C.dtype)
-        return xp.astype(xp.reshape(part, tuple(shape)), dtype, copy=False)
+        part = xp.reshape(part, tuple(shape))
+        if own:
+            part = part + tissue_part(own, self.tissue_coef_)
+        return xp.astype(part, dtype, copy=False)
 
     def __sklearn_tags__(self) -> Tags:
         """Declare what the regressor declares."""

@@ -1,5 +1,11 @@
-"""Transformers of genotype matrices: missing calls, scale, allele frequency, LD."""
+"""Transformers of genotypes, and functions that prepare expression."""
 
+from skgenetics.preprocessing._expression import (
+    expressed_genes,
+    expression_components,
+    inverse_normal_transform,
+    sampled_tissues,
+)
 from skgenetics.preprocessing._imputer import GenotypeImputer
 from skgenetics.preprocessing._interaction_scan import InteractionScan
 from skgenetics.preprocessing._ld_pruner import LDPruner
@@ -12,4 +18,8 @@ __all__ = [
     "InteractionScan",
     "LDPruner",
     "MinorAlleleFrequencyThreshold",
+    "expressed_genes",
+    "expression_components",
+    "inverse_normal_transform",
+    "sampled_tissues",
 ]
