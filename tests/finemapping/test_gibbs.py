@@ -206,6 +206,20 @@ def test_moves_leave_the_posterior_as_it_is():
     assert_posteriors_agree(state, pip, mean)
 
 
+def test_rounding_of_the_data_is_not_amplified():
+    # fewer people than variants and hardly any noise: A^-1 is nearly singular
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(15, 30))
+    X = (X - X.mean(axis=0)) / X.std(axis=0) / 15**0.5
+    R, z, scale = X.T @ X, X.T @ rng.normal(0, 5, size=15), np.full(30, 4.0)
+    noise = rng.uniform(-1e-15, 1e-15, size=R.shape)
+    options = {"background": 0.0, "residual_variance": 1e-4, "n_draws": 200}
+    first, again = (sample(z, R * (1 + e), scale, **options) for e in (0, noise + noise.T))
+    assert first.draws().trace[..., 0].mean() > 5
+    np.testing.assert_allclose(again.pip, first.pip, rtol=2e-9, atol=2e-10)
+    np.testing.assert_allclose(again.first, first.first, rtol=2e-9, atol=2e-10)
+
+
 def test_prior_probabilities_of_0_and_1_hold():
     model = FinemapMiXeR(solver="gibbs", causal_probability=np.array([1, 0.1, 0]), random_state=0)
     model.fit_summary([2.0, 1.0, 9.0], np.eye(3), n_samples=10_000)

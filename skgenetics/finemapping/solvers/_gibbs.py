@@ -335,11 +335,10 @@ def scratch(width: int, p: int) -> tuple[Conditionals, Work]:
         np.empty(p),
         np.zeros((width, p)),  # the first row is read, times 0, where there is no effect
         np.empty((width, width)),
-        np.empty(width),
+        np.zeros(width),
     )
     rows = [np.empty((2, p)) for _ in range(3)]
-    vectors = [np.empty(p) for _ in range(3)]
-    return conditionals, Work(rows[0], rows[1], rows[2], vectors[0], vectors[1], vectors[2])
+    return conditionals, Work(rows[0], rows[1], rows[2], np.empty(p), np.empty(p))
 
 
 def first_state(

@@ -2,13 +2,16 @@
 
 The likelihood of effects b is exp((l'b - b'Gb / 2) / s0^2), the prior of an effect N(0, s_j). A
 state is the set S of variants with an effect; given S the effects are N(m, A) with
-A = (G_SS / s0^2 + diag 1/s)^-1 and m = A l_S / s0^2. For every variant j, `Conditionals` hold
+A = (G_SS / s0^2 + diag 1/s)^-1 and m = A l_S / s0^2. With the Cholesky factor C of A^-1 let
+V = C^-1 G_S. / s0^2 and c = C^-1 l_S / s0^2. For every variant j, `Conditionals` hold
 
-    r_j = (l_j - G_jS m) / s0^2,    q_j = G_jj / s0^2 + 1/s_j - G_jS A G_Sj / s0^4,
+    r_j = l_j / s0^2 - V_j'c,    q_j = G_jj / s0^2 + 1/s_j - V_j'V_j,
 
 so that one more effect on j changes the evidence by the factor (s_j q_j)^(-1/2) exp(r_j^2 / 2 q_j).
-They change in O(p k) when one of k effects comes or goes, and those without any one effect a follow
-from B = A G_S. / s0^2 in O(p): r_j + B_aj m_a / A_aa and q_j + B_aj^2 / A_aa.
+An effect that comes is one more row of V, in O(p k). One that goes is turned to the last row by
+rotations, in O(p k) too: without it r_j gains V_kj c_k and q_j gains V_kj^2. A and A G_S. would
+save the rotations, but their updates lose the digits that rotations keep where A^-1 is nearly
+singular, as with small noise and more variants than people.
 
 L slots hold a variant or nothing; a set of k is held in L!/(L - k)! ways, hence weight L - k in
 place of 1 for a slot that holds nothing beside k others.
@@ -67,12 +70,12 @@ class Conditionals(NamedTuple):
     """r (p,)."""
     precision: np.ndarray
     """q (p,)."""
-    shared: np.ndarray
-    """B (L, p)."""
-    covariance: np.ndarray
-    """A (L, L)."""
-    mean: np.ndarray
-    """m (L,)."""
+    rows: np.ndarray
+    """V (L, p)."""
+    factor: np.ndarray
+    """C (L, L)."""
+    shift: np.ndarray
+    """c (L,)."""
 
 
 class Sums(NamedTuple):
@@ -137,8 +140,6 @@ class Work(NamedTuple):
     """log odds_j - log(s_j) / 2 (p,)."""
     least: np.ndarray
     """1 / s_j (p,), below which q_j falls by rounding alone."""
-    row: np.ndarray
-    """(p,)"""
 
 
 @kernel
@@ -157,87 +158,93 @@ def reset(likelihood, chain, conditionals, work):
 
 @kernel(fastmath=FAST)
 def add(likelihood, chain, conditionals, work, new):
-    """Give variant `new` an effect."""
-    residual, precision, shared, covariance, mean = conditionals
-    row, count, p = work.row, chain.n_effects[0], residual.shape[0]
-    moves = likelihood.quadratic[chain.grid[0], new]
-    s0, r, q = chain.noise[0], residual[new], max(precision[new], work.least[new])
+    """Give variant `new` an effect, the last."""
+    residual, precision, rows, factor, shift = conditionals
+    count, s0, p = chain.n_effects[0], chain.noise[0], residual.shape[0]
+    moves, row = likelihood.quadratic[chain.grid[0], new], rows[count]
+    own = np.sqrt(max(precision[new], work.least[new]))
     for j in range(p):
         row[j] = moves[j] / s0
     for a in range(count):
-        factor = moves[chain.members[a]] / s0
+        factor[count, a] = rows[a, new]
         for j in range(p):
-            row[j] -= factor * shared[a, j]
-    for a in range(count):
-        covariance[count, a] = -shared[a, new] / q
-        covariance[a, count] = covariance[count, a]
-    covariance[count, count] = 1.0 / q
-    for a in range(count):
-        factor = shared[a, new]
-        for b in range(count):
-            covariance[a, b] -= factor * covariance[count, b]
-        mean[a] -= factor * r / q
-        for j in range(p):
-            shared[a, j] -= factor * row[j] / q
-    mean[count] = r / q
+            row[j] -= factor[count, a] * rows[a, j]
+    factor[count, count], shift[count] = own, residual[new] / own
     for j in range(p):
-        shared[count, j] = row[j] / q
-        residual[j] -= row[j] * r / q
-        precision[j] -= row[j] * row[j] / q
+        row[j] /= own
+        residual[j] -= row[j] * shift[count]
+        precision[j] -= row[j] * row[j]
     chain.members[count] = new
     chain.n_effects[0] = count + 1
 
 
 @kernel(fastmath=FAST)
-def remove(chain, conditionals, a):
-    """Take the effect number a away; the last one takes its number."""
-    residual, precision, shared, covariance, mean = conditionals
-    last, p, own = chain.n_effects[0] - 1, residual.shape[0], max(covariance[a, a], TINY)
-    factor = mean[a] / own
-    for j in range(p):
-        residual[j] += factor * shared[a, j]
-        precision[j] += shared[a, j] * shared[a, j] / own
-    for b in range(last + 1):
-        if b != a:
-            factor = covariance[b, a] / own
-            mean[b] -= factor * mean[a]
-            for j in range(p):
-                shared[b, j] -= factor * shared[a, j]
-            for c in range(last + 1):
-                if c != a:
-                    covariance[b, c] -= factor * covariance[a, c]
-    if a != last:
-        shared[a], mean[a], chain.members[a] = shared[last], mean[last], chain.members[last]
-        own = covariance[last, last]
-        covariance[a, :last] = covariance[last, :last]
-        covariance[:last, a] = covariance[:last, last]
-        covariance[a, a] = own
+def remove_last(chain, conditionals):
+    """Take the last effect away."""
+    last = chain.n_effects[0] - 1
+    row, own = conditionals.rows[last], conditionals.shift[last]
+    for j in range(row.shape[0]):
+        conditionals.residual[j] += own * row[j]
+        conditionals.precision[j] += row[j] * row[j]
     chain.n_effects[0] = last
 
 
 @kernel(fastmath=FAST)
-def slot_weights(chain, conditionals, work, a, nothing):
-    """Write what slot a may hold, given the others, in `work`; return the probability of nothing.
+def bring_last(chain, conditionals, a):
+    """Give effect number a the last number; those after it move down by one.
 
-    a is the number of an effect, or -1 for an empty slot; `nothing` is the weight of nothing.
+    Without row a the factor has one entry too many in each row after it, which a rotation of two
+    columns removes.
     """
-    p, which = chain.slab.shape[0], 0 if a >= 0 else 1
+    _, _, rows, factor, shift = conditionals
+    last, variant = chain.n_effects[0] - 1, chain.members[a]
+    moved = factor[a].copy()
+    moved[a + 1 :] = 0.0
+    for i in range(a, last):
+        chain.members[i] = chain.members[i + 1]
+        factor[i, : i + 2] = factor[i + 1, : i + 2]
+    chain.members[last] = variant
+    factor[last] = moved
+    for i in range(a, last):
+        size = np.hypot(factor[i, i], factor[i, i + 1])
+        cosine, sine = factor[i, i] / size, factor[i, i + 1] / size
+        for j in range(i, last + 1):
+            rotate(factor[j], i, cosine, sine)
+        rotate(shift, i, cosine, sine)
+        for j in range(rows.shape[1]):
+            first, second = rows[i, j], rows[i + 1, j]
+            rows[i, j] = cosine * first + sine * second
+            rows[i + 1, j] = cosine * second - sine * first
+
+
+@kernel
+def rotate(vector, i, cosine, sine):
+    """Rotate entries i and i + 1 of a vector."""
+    first, second = vector[i], vector[i + 1]
+    vector[i] = cosine * first + sine * second
+    vector[i + 1] = cosine * second - sine * first
+
+
+@kernel(fastmath=FAST)
+def slot_weights(chain, conditionals, work, occupied, nothing):
+    """Write what a slot may hold, given the others, in `work`; return the probability of nothing.
+
+    The slot is that of the last effect if it is `occupied`; `nothing` is the weight of nothing.
+    """
+    p, which = chain.slab.shape[0], 0 if occupied else 1
     weight, means, variance = work.weight[which], work.mean[which], work.variance[which]
-    slope, inverse = 0.0, 0.0
-    shared = conditionals.shared[max(a, 0)]
-    if a >= 0:
-        inverse = 1.0 / max(conditionals.covariance[a, a], TINY)
-        slope = conditionals.mean[a] * inverse
+    last = chain.n_effects[0] - 1 if occupied else 0
+    row, present = conditionals.rows[last], 1.0 if occupied else 0.0
+    slope = present * conditionals.shift[last]
     for j in range(p):
-        r = conditionals.residual[j] + slope * shared[j]
-        q = conditionals.precision[j] + inverse * shared[j] * shared[j]
+        r = conditionals.residual[j] + slope * row[j]
+        q = conditionals.precision[j] + present * row[j] * row[j]
         q = max(q, work.least[j])
         variance[j] = np.divide(1.0, q)  # unlike /, it does not look for division by zero
         means[j] = r * variance[j]
         weight[j] = work.log_prior[j] + 0.5 * r * means[j]
-    for b in range(chain.n_effects[0]):
-        if b != a:
-            weight[chain.members[b]] = -np.inf
+    for b in range(last if occupied else chain.n_effects[0]):
+        weight[chain.members[b]] = -np.inf
     largest = 0.0
     for j in range(p):
         largest = max(largest, weight[j])
@@ -293,10 +300,24 @@ def collect_held(chain, conditionals, sums, n_held, share):
     """Add the effects that are held and the number of effects, for a `share` of a sweep."""
     sums.counts[chain.n_effects[0]] += share
     for a in range(n_held):
-        mean, variance = conditionals.mean[a], conditionals.covariance[a, a]
+        mean, variance = moments_of(conditionals, chain.n_effects[0], a)
         sums.pip[chain.members[a]] += share
         sums.first[chain.members[a]] += share * mean
         sums.second[chain.members[a]] += share * (mean * mean + variance)
+
+
+@kernel
+def moments_of(conditionals, count, a):
+    """Return the mean and variance of effect number a: e'C'^-1 c and |C^-1 e|^2, e its unit."""
+    mean, variance, column = 0.0, 0.0, np.zeros(count)
+    for i in range(a, count):
+        entry = 1.0 if i == a else 0.0
+        for b in range(a, i):
+            entry -= conditionals.factor[i, b] * column[b]
+        column[i] = entry / conditionals.factor[i, i]
+        mean += column[i] * conditionals.shift[i]
+        variance += column[i] * column[i]
+    return mean, variance
 
 
 @kernel
@@ -330,8 +351,10 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, k
         a, old, new = draw_unvisited(visited, n_held, count, n_occupied, n_empty), -1, -1
         if a >= 0:
             n_occupied -= 1
-            visited[a], old = True, chain.members[a]
-            removed = slot_weights(chain, conditionals, work, a, free + 1.0)
+            visited[a : count - 1], old = visited[a + 1 : count].copy(), chain.members[a]
+            visited[count - 1] = True
+            bring_last(chain, conditionals, a)
+            removed = slot_weights(chain, conditionals, work, True, free + 1.0)
             if keep:
                 collect(work, sums, 0, 1.0)
             if np.random.random() >= removed:
@@ -339,7 +362,7 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, k
         else:
             n_empty -= 1
             if nothing < 0.0:
-                nothing, times = slot_weights(chain, conditionals, work, -1, 1.0 * free), 0
+                nothing, times = slot_weights(chain, conditionals, work, False, 1.0 * free), 0
             times += 1
             if np.random.random() >= nothing:
                 new = draw_index(work.weight[1], 1.0 - nothing)
@@ -348,8 +371,7 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, k
                 collect(work, sums, 1, 1.0 * times)
             nothing, times = -1.0, 0
             if old >= 0:
-                remove(chain, conditionals, a)
-                visited[a] = visited[count - 1]
+                remove_last(chain, conditionals)
             if new >= 0:
                 visited[chain.n_effects[0]] = True
                 add(likelihood, chain, conditionals, work, new)
@@ -471,8 +493,8 @@ def draw_hyperparameters(model, likelihood, chain, size):
 def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed, keep):
     """Run as many sweeps of a chain as `draws` has rows; if `keep`, add to the `sums`."""
     np.random.seed(seed)
-    n_slots = conditionals.mean.shape[0] - model.n_held
-    factor, shift = np.empty_like(conditionals.covariance), np.empty_like(conditionals.mean)
+    n_slots = conditionals.shift.shape[0] - model.n_held
+    factor, shift = np.empty_like(conditionals.factor), np.empty_like(conditionals.shift)
     size = np.empty_like(shift)
     for sweep in range(draws.trace.shape[0]):
         draw_background(likelihood, chain, factor, shift)
