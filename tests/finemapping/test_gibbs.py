@@ -21,7 +21,8 @@ from skgenetics.finemapping.solvers._gibbs import (
     gibbs,
     scratch,
 )
-from skgenetics.finemapping.solvers._slots import Draws, Sums, gibbs_sweeps
+from skgenetics.finemapping.solvers._slots import gibbs_sweeps
+from skgenetics.finemapping.solvers._slots_state import Draws, Sums
 from skgenetics.loci._credible_sets import sets_of_draws
 from skgenetics.loci._ld import DenseLD
 from tests.oracles.finemapping import enumerate_posterior, log_normal

@@ -10,7 +10,7 @@ from scipy.linalg import cho_solve, cholesky
 from scipy.linalg.lapack import dpotri
 
 from skgenetics.finemapping.solvers._contract import indefinite_ld
-from skgenetics.finemapping.solvers._slots import Likelihood
+from skgenetics.finemapping.solvers._slots_state import Likelihood
 
 # N h^2 of the background, as a rule: 10 is what 10 effects of z about 1 explain.
 TOTALS = 10.0 * np.sqrt(10.0) ** np.arange(6)

@@ -23,7 +23,8 @@ from skgenetics.finemapping.solvers._contract import (
     indefinite_ld,
     on_host,
 )
-from skgenetics.finemapping.solvers._slots import (
+from skgenetics.finemapping.solvers._slots import gibbs_sweeps
+from skgenetics.finemapping.solvers._slots_state import (
     Chain,
     Conditionals,
     Draws,
@@ -31,7 +32,6 @@ from skgenetics.finemapping.solvers._slots import (
     Model,
     Sums,
     Work,
-    gibbs_sweeps,
 )
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_draws
 from skgenetics.loci._summary import Locus

@@ -17,129 +17,15 @@ L slots hold a variant or nothing; a set of k is held in L!/(L - k)! ways, hence
 place of 1 for a slot that holds nothing beside k others.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from skgenetics.utils._numba import kernel
 
-TINY = 1e-300
 LARGEST_SLAB = 1e4  # z that LD cannot explain would let effects grow without bound
 NEGLIGIBLE = -40.0  # log of weights that do not count
 FAST = ("reassoc", "contract", "arcp", "nsz", "nnan")
 STEPS = 32  # a unit of the exponent, in the table of exponentials
 EXPONENTIALS = np.exp(-np.arange(-NEGLIGIBLE * STEPS + 1) / STEPS)
-
-
-class Likelihood(NamedTuple):
-    """log p(z | b) for each background tau^2 of a grid of T."""
-
-    quadratic: np.ndarray
-    """G (T, p, p)."""
-    linear: np.ndarray
-    """l (T, p)."""
-    z_norm: np.ndarray
-    """What -2 s0^2 log p(z | b = 0) is, (T,): it tells tau^2, and s0^2 where that is drawn."""
-    log_det: np.ndarray
-    """log det(I + tau^2 G_0 / s0^2) (T,)."""
-    log_prior: np.ndarray
-    """Prior of the grid (T,)."""
-
-
-class Chain(NamedTuple):
-    """State of a chain, updated in place; its first effects may be held, and never move."""
-
-    members: np.ndarray
-    """Variants with an effect (L,), first those held; only `n_effects` of them count."""
-    n_effects: np.ndarray
-    """Number of effects (1,)."""
-    log_odds: np.ndarray
-    """Of the prior (p,)."""
-    slab: np.ndarray
-    """s_j, the variance of an effect (p,)."""
-    noise: np.ndarray
-    """s0^2 (1,)."""
-    grid: np.ndarray
-    """Number of the background on the grid (1,)."""
-
-
-class Conditionals(NamedTuple):
-    """What the other variants are told by those with an effect: see above."""
-
-    residual: np.ndarray
-    """r (p,)."""
-    precision: np.ndarray
-    """q (p,)."""
-    rows: np.ndarray
-    """V (L, p)."""
-    factor: np.ndarray
-    """C (L, L)."""
-    shift: np.ndarray
-    """c (L,)."""
-
-
-class Sums(NamedTuple):
-    """Sums over sweeps of what the slots are expected to hold."""
-
-    pip: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    counts: np.ndarray
-    """Sweeps, in parts, with k effects."""
-
-
-class Draws(NamedTuple):
-    """What is stored of some sweeps of c chains, or of one."""
-
-    trace: np.ndarray
-    """Number of effects, sum of b^2 of them, s0^2 and tau^2 of the background (c, sweeps, 4)."""
-    places: np.ndarray
-    """Variants with an effect (c, sweeps, most effects of a draw), then -1."""
-    sizes: np.ndarray
-    """Their effects, in a like array, then 0."""
-
-    def trimmed(self) -> "Draws":
-        """Return them without the columns that no draw uses."""
-        width = int(self.trace[..., 0].max())
-        return Draws(self.trace, self.places[..., :width].copy(), self.sizes[..., :width].copy())
-
-
-class Model(NamedTuple):
-    """What is drawn beside the effects, and its hyperpriors, as the compiled sweeps read them."""
-
-    scale: np.ndarray
-    """b per allelic effect (p,); variants of scale 0 are left out."""
-    draws_pi: bool
-    draws_slab: bool
-    draws_noise: bool
-    prior_slab: float
-    """Scale of the prior of sigma_beta^2, which ends at `LARGEST_SLAB` times it."""
-    degrees: float
-    """Degrees of freedom of the prior of sigma_beta^2."""
-    pi_slab: float
-    """pi sigma_beta^2, if a given heritability holds it, else 0."""
-    rank: float
-    grid: np.ndarray
-    """tau^2 / s0^2 of the background (T,)."""
-    n_variants: int
-    """Variants that vary, at least 1."""
-    n_held: int
-    """Effects of prior probability 1, the first of a chain."""
-
-
-class Work(NamedTuple):
-    """Arrays that are written over; of two rows, the first is of an effect, the other of none."""
-
-    weight: np.ndarray
-    """Probability (2, p) of each variant to be in a slot, given the other slots."""
-    mean: np.ndarray
-    """Its effect (2, p), if it is."""
-    variance: np.ndarray
-    """(2, p)"""
-    log_prior: np.ndarray
-    """log odds_j - log(s_j) / 2 (p,)."""
-    least: np.ndarray
-    """1 / s_j (p,), below which q_j falls by rounding alone."""
 
 
 @kernel
