@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
 
-from skgenetics.cli.compare.estimators import TopVariantRegressor
 from skgenetics.cli.compare.tasks import Study, Task, fold_numbers
 from skgenetics.cli.compare.work import Result, variants_used
+from skgenetics.cli.estimators import TopVariantRegressor
 
 pd = pytest.importorskip("pandas")
 

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from sklearn.compose import make_column_transformer
-from sklearn.linear_model import ElasticNetCV, LogisticRegression, RidgeCV
+from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -22,8 +22,9 @@ from skgenetics import (
     MILAGERegressor,
     MMASHRegressor,
 )
-from skgenetics.cli.compare.estimators import (
+from skgenetics.cli.estimators import (
     TopVariantRegressor,
+    elastic_net,
     variant_and_covariate_scaler,
 )
 
@@ -117,8 +118,7 @@ def _ridge(settings: FitSettings) -> Any:
 
 
 def _elastic_net(settings: FitSettings) -> Any:
-    path = ElasticNetCV(l1_ratio=0.5, alphas=10, eps=0.05, tol=1e-3, cv=settings.cv)
-    return make_pipeline(StandardScaler(), path)
+    return elastic_net(settings.cv)
 
 
 def _single_effects(settings: FitSettings) -> Any:

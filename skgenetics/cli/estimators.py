@@ -1,11 +1,12 @@
-"""Estimators and steps that only the comparison needs."""
+"""Estimators and steps that more than one command builds, or that only the commands need."""
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.compose import ColumnTransformer, make_column_transformer
-from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import ElasticNetCV
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -34,6 +35,12 @@ class TopVariantRegressor(RegressorMixin, GeneticsEstimator):
         """Predict the trait."""
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_ + self.intercept_
+
+
+def elastic_net(cv: Any) -> Pipeline:
+    """Return an elastic net on scaled variants, its penalty chosen by the folds `cv`."""
+    path = ElasticNetCV(l1_ratio=0.5, alphas=10, eps=0.05, tol=1e-3, cv=cv)
+    return make_pipeline(StandardScaler(), path)
 
 
 def variant_and_covariate_scaler(n_variants: int) -> ColumnTransformer:
