@@ -1,7 +1,23 @@
 """Association of genes: weights, predicted expression and tests (TWAS)."""
 
 from skgenetics.association._loading import load_weights
+from skgenetics.association._training import (
+    GeneData,
+    TissueWeights,
+    WeightModel,
+    train_gene,
+)
 from skgenetics.association._twas import TWASResult, twas
 from skgenetics.association._weights import ExpressionWeights, GeneModel
 
-__all__ = ["ExpressionWeights", "GeneModel", "TWASResult", "load_weights", "twas"]
+__all__ = [
+    "ExpressionWeights",
+    "GeneData",
+    "GeneModel",
+    "TWASResult",
+    "TissueWeights",
+    "WeightModel",
+    "load_weights",
+    "train_gene",
+    "twas",
+]

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from skgenetics import FinemapMiXeR, MILAGERegressor, MMASHRegressor
-from skgenetics.association._training import WeightModel
+from skgenetics.association import WeightModel
 from skgenetics.cli.estimators import TopVariantRegressor, elastic_net
 
 N_INNER_FOLDS = 3  # by which the elastic net chooses its penalty
