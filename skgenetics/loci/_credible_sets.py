@@ -150,14 +150,18 @@ def sets_of_draws(
     *,
     coverage: float,
     min_purity: float,
+    log_bf: np.ndarray | None = None,
 ) -> list[CredibleSet]:
     """Return credible sets of draws: causal (k, m) holds the causal variants of each, then -1.
 
     The variant of the largest PIP leads. In each draw the causal variant that correlates most with
     the lead, absolute r >= `min_purity`, is this signal's; its distribution over draws is `alpha`,
     of which the set is the smallest part to reach `coverage`. A causal variant serves one set.
+
+    The Bayes factor of a set is that of its odds over its prior ones, which the number of draws
+    limits, or comes from the log Bayes factors (k, m) of each causal variant given the others.
     """
-    causal, remaining, sets = causal.copy(), pip.copy(), []
+    original, causal, remaining, sets = causal, causal.copy(), pip.copy(), []
     draws = np.arange(len(causal))
     while causal.shape[1] and remaining.sum() >= coverage:
         lead = int(np.argmax(remaining))
@@ -173,12 +177,29 @@ def sets_of_draws(
         candidate = credible_set(alpha, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
         if candidate is not None:
             members = candidate["variants"]
-            share = min(candidate["coverage"], 1 - 0.5 / len(causal))
-            candidate["log10_bf"] = log10_odds(np.array([share])) - log10_odds(prior[members])
+            if log_bf is None:
+                share = min(candidate["coverage"], 1 - 0.5 / len(causal))
+                log10_bf = log10_odds(np.array([share])) - log10_odds(prior[members])
+            else:
+                log10_bf = log10_bf_of_set(np.isin(original, members), log_bf)
+            candidate["log10_bf"] = log10_bf
             remaining[members] = 0.0
             causal[draws[has_signal], nearest[has_signal]] = -1
             sets.append(candidate)
     return sets
+
+
+def log10_bf_of_set(inside: np.ndarray, log_bf: np.ndarray) -> float:
+    """Return log10 of the Bayes factor of a set from those (k, m) of the effects of draws.
+
+    In draws with one effect `inside` the set, a variant j has the probability w_j BF_j / BF for
+    prior shares w_j, so that 1/BF is the mean of 1/BF_j. Draws with more effects inside, among
+    which none is needed alone, count only where there are no others.
+    """
+    count = inside.sum(axis=1)
+    alone = inside & (count == count[count > 0].min())[:, None]
+    inverse = -log_bf[alone]
+    return float((np.log(len(inverse)) - np.logaddexp.reduce(inverse)) / np.log(10))
 
 
 def abs_r_with(lead: int, ld: LD) -> np.ndarray:

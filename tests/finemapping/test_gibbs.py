@@ -166,7 +166,8 @@ def joint_draws(prior, n_sweeps, seed):
             log_det=np.array([-np.linalg.slogdet(K)[1] for K in inverses]),
             log_prior=weights,
         )
-        draws = Draws(np.zeros((1, 4)), np.full((1, p), -1), np.zeros((1, p)))
+        rows = np.full((1, p), -1), np.zeros((1, p)), np.zeros((1, p))
+        draws = Draws(np.zeros((1, 4)), *rows)
         gibbs_sweeps(model, likelihood, chain, *work, sums, draws, rng.integers(2**31), False)
         b, (places,), (sizes,) = np.zeros(p), draws.places, draws.sizes
         used = places >= 0
@@ -361,6 +362,30 @@ def test_sets_of_draws_by_hand():
     assert found[1]["coverage"] == pytest.approx(0.75)
     odds, prior = 0.75 / 0.25, (1 - 0.8**2) / 0.8**2
     assert found[1]["log10_bf"] == pytest.approx(np.log10(odds / prior))
+
+
+@pytest.mark.parametrize("pi", [0.1, 0.999, 1.0])
+def test_bayes_factors_of_sets_are_ratios_of_evidences(pi):
+    # of an effect on one of two variants in LD, and of one for which the prior is sure
+    R = np.array([[1.0, 0.95, 0], [0.95, 1, 0], [0, 0, 1]])
+    z, slab = np.array([7.0, 6.9, 5.0]), 20 / 10_000
+    wald = z * np.sqrt(9998 / (10_000 - z**2))
+    model = FinemapMiXeR(
+        solver="gibbs",
+        causal_probability=[0.01, 0.01, pi],
+        effect_variance=slab,
+        background=0,
+        random_state=0,
+    ).fit_summary(wald, R, n_samples=10_000)
+
+    def log_evidence(variances):
+        return log_normal(z, R + R @ np.diag(variances) @ R)
+
+    one = np.logaddexp(log_evidence([20, 0, 20]), log_evidence([0, 20, 20])) - np.log(2)
+    expected = {(0, 1): one - log_evidence([0, 0, 20])}
+    expected[(2,)] = log_evidence([0, 20, 20]) - log_evidence([0, 20, 0])
+    found = {tuple(sorted(s["variants"])): s["log10_bf"] for s in model.credible_sets_}
+    assert found == pytest.approx({k: v / np.log(10) for k, v in expected.items()}, abs=0.01)
 
 
 def test_signals_are_found_with_sets_and_variance(locus):

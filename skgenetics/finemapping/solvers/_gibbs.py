@@ -72,6 +72,7 @@ class GibbsState(NamedTuple):
             np.concatenate([block.trace for block in self.blocks], axis=1),
             np.concatenate([widened(block.places, width, -1) for block in self.blocks], axis=1),
             np.concatenate([widened(block.sizes, width, 0.0) for block in self.blocks], axis=1),
+            np.concatenate([widened(block.log_bf, width, 0.0) for block in self.blocks], axis=1),
         )
 
     def averages(self) -> np.ndarray:
@@ -180,12 +181,13 @@ class Gibbs(Solver):
 
     def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
         """Return the credible sets of the draws."""
-        posterior = self.posterior(state, problem.locus)
+        posterior, draws = self.posterior(state, problem.locus), state.draws()
         return sets_of_draws(
-            np.concatenate(state.draws().places),
+            np.concatenate(draws.places),
             on_host(posterior.pip)[0],
             problem.prior_pip(posterior),
             problem.observed.ld,
+            log_bf=np.concatenate(draws.log_bf),
             **problem.set_rules(),
         )
 
@@ -299,7 +301,9 @@ def gibbs(
         width = model.n_held + n_slots
         conditionals, work = scratch(width, p)
         shape = n_chains, SWEEPS_PER_STATE, width
-        draws = Draws(np.zeros((*shape[:2], 4)), np.full(shape, -1), np.zeros(shape))
+        draws = Draws(
+            np.zeros((*shape[:2], 4)), np.full(shape, -1), np.zeros(shape), np.zeros(shape)
+        )
         for c, chain in enumerate(chains):
             one, seed = Draws(*(part[c] for part in draws)), rng.randint(2**31 - 1)
             try:
@@ -388,7 +392,7 @@ def first_state(
 
 def thinned_draws(state: GibbsState) -> np.ndarray:
     """Return effects (k, p) of at most COVARIANCE_DRAWS draws, evenly spaced over all chains."""
-    _, places, sizes = (np.concatenate(part) for part in state.draws())
+    _, places, sizes, _ = (np.concatenate(part) for part in state.draws())
     chosen = np.linspace(0, len(places) - 1, min(COVARIANCE_DRAWS, len(places))).astype(int)
     draws = np.zeros((len(chosen), state.pip.shape[1]))
     row, column = np.nonzero(places[chosen] >= 0)

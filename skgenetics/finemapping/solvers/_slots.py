@@ -184,24 +184,25 @@ def collect(work, sums, which, times):
 @kernel
 def collect_held(chain, conditionals, sums, n_held, share):
     """Add the effects that are held and the number of effects, for a `share` of a sweep."""
-    sums.counts[chain.n_effects[0]] += share
+    count = chain.n_effects[0]
+    sums.counts[count] += share
     for a in range(n_held):
-        mean, variance = moments_of(conditionals, chain.n_effects[0], a)
+        mean, variance = moments_of(conditionals.factor, conditionals.shift, count, a)
         sums.pip[chain.members[a]] += share
         sums.first[chain.members[a]] += share * mean
         sums.second[chain.members[a]] += share * (mean * mean + variance)
 
 
 @kernel
-def moments_of(conditionals, count, a):
+def moments_of(factor, shift, count, a):
     """Return the mean and variance of effect number a: e'C'^-1 c and |C^-1 e|^2, e its unit."""
     mean, variance, column = 0.0, 0.0, np.zeros(count)
     for i in range(a, count):
         entry = 1.0 if i == a else 0.0
         for b in range(a, i):
-            entry -= conditionals.factor[i, b] * column[b]
-        column[i] = entry / conditionals.factor[i, i]
-        mean += column[i] * conditionals.shift[i]
+            entry -= factor[i, b] * column[b]
+        column[i] = entry / factor[i, i]
+        mean += column[i] * shift[i]
         variance += column[i] * column[i]
     return mean, variance
 
@@ -307,9 +308,17 @@ def draw_background(likelihood, chain, factor, shift):
 
 
 @kernel
-def draw_sizes(likelihood, chain, factor, shift, size):
-    """Draw the effects from N(m, A) into `size` (L,)."""
+def draw_sizes(likelihood, chain, factor, shift, size, log_bf):
+    """Draw the effects from N(m, A) into `size` (L,), and write the `log_bf` of each.
+
+    Given the places of the others, effect a changes the evidence by the factor
+    (A_aa / s_a)^(1/2) exp(m_a^2 / 2 A_aa).
+    """
     factorize(likelihood, chain, chain.grid[0], factor, shift)
+    for a in range(chain.n_effects[0]):
+        mean, variance = moments_of(factor, shift, chain.n_effects[0], a)
+        prior = chain.slab[chain.members[a]]
+        log_bf[a] = 0.5 * (mean * mean / variance + np.log(variance / prior))
     for a in range(chain.n_effects[0] - 1, -1, -1):
         entry = shift[a] + np.random.normal()
         for b in range(a + 1, chain.n_effects[0]):
@@ -386,7 +395,7 @@ def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed
         draw_background(likelihood, chain, factor, shift)
         reset(likelihood, chain, conditionals, work)
         move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, keep)
-        draw_sizes(likelihood, chain, factor, shift, size)
+        draw_sizes(likelihood, chain, factor, shift, size, draws.log_bf[sweep])
         for a in range(chain.n_effects[0]):
             draws.places[sweep, a] = chain.members[a]
             draws.sizes[sweep, a] = size[a] / model.scale[chain.members[a]]

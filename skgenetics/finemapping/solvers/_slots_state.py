@@ -71,11 +71,14 @@ class Draws(NamedTuple):
     """Variants with an effect (c, sweeps, most effects of a draw), then -1."""
     sizes: np.ndarray
     """Their effects, in a like array, then 0."""
+    log_bf: np.ndarray
+    """Log Bayes factor of each of them against none, given the places of the others, then 0."""
 
     def trimmed(self) -> "Draws":
         """Return them without the columns that no draw uses."""
         width = int(self.trace[..., 0].max())
-        return Draws(self.trace, self.places[..., :width].copy(), self.sizes[..., :width].copy())
+        trace, *columns = self
+        return Draws(trace, *(part[..., :width].copy() for part in columns))
 
 
 class Model(NamedTuple):
