@@ -15,6 +15,7 @@ from skgenetics.io import (
     read_plink,
     read_plink2,
     sample_index,
+    unify_chromosomes,
 )
 from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._optional import import_optional
@@ -45,6 +46,20 @@ def bundled_genotypes(data: Bunch) -> Genotypes:
         source="GEUVADIS",
         build=data.build,
     )
+
+
+def in_genome_order(genotypes: Genotypes) -> Genotypes:
+    """Return the genotypes with variants by chromosome and position, which all must have."""
+    variants = genotypes.variants
+    if variants["base_pair_location"].isna().any():
+        raise ValueError(
+            f"{genotypes.source} has variants without positions, which cis windows need."
+        )
+    pd = import_optional("pandas", extra="dataframe")
+    place = pd.DataFrame({"chromosome": unify_chromosomes(variants["chromosome"].tolist())})
+    place["position"] = variants["base_pair_location"].to_numpy(dtype=np.int64)
+    place = place.sort_values(["chromosome", "position"], kind="stable")
+    return genotypes.select(columns=place.index.to_numpy())
 
 
 def only_listed(genotypes: Genotypes, path: str, lines: list[str]) -> Genotypes:

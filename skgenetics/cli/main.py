@@ -15,6 +15,7 @@ from skgenetics.cli.check.command import add_parser as add_check
 from skgenetics.cli.compare.command import add_parser as add_compare
 from skgenetics.cli.console import BAD_INPUT, OK, UNEXPECTED, close_output
 from skgenetics.cli.finemap.command import add_parser as add_finemap
+from skgenetics.cli.weights.command import add_parser as add_weights
 
 
 class _Parser(argparse.ArgumentParser):
@@ -32,6 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command", required=True)
     add_compare(commands)
     add_finemap(commands)
+    add_weights(commands)
     add_check(commands)
     return parser
 

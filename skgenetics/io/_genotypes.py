@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -110,6 +111,25 @@ class Genotypes:
         narrowed.samples = self.samples[rows]
         narrowed.variants = self.variants.iloc[columns].reset_index(drop=True)
         return narrowed
+
+    def small(self) -> "Genotypes":
+        """Return the same genotypes with values of no more variants than these, to be pickled."""
+        small = self.select()
+        small.values, small._columns = narrowed_values(self.values, self._columns)
+        return small
+
+
+def narrowed_values(values: Any, columns: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Return what a process that reads some columns of values is sent, and their numbers in it."""
+    if hasattr(values, "part_of"):  # files by chromosome: the one that holds the columns
+        values, columns = values.part_of(columns)
+    if isinstance(values, np.ndarray):
+        return values[:, columns], np.arange(len(columns))
+    if hasattr(values, "alleles"):  # a .pgen: what is known of these columns
+        values = copy(values)
+        values.variants, values.alleles = values.variants[columns], values.alleles[columns]
+        values.shape, columns = (values.shape[0], len(columns)), np.arange(len(columns))
+    return values, columns
 
 
 def sample_index(family_ids: ArrayLike | None, sample_ids: ArrayLike) -> "pd.MultiIndex":

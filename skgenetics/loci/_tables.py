@@ -6,8 +6,6 @@ have the names of GWAS-SSF if it has one, and missing values stay missing.
 """
 
 import gzip
-import json
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +20,7 @@ from skgenetics.utils._frames import as_frame
 from skgenetics.utils._labels import Labels, is_numbering, row_labels
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._typing import ArrayLike
-from skgenetics.utils._writing import atomic_path
+from skgenetics.utils._writing import load_content, save_content
 
 if TYPE_CHECKING:
     from pandas import DataFrame, Series
@@ -334,19 +332,16 @@ def write_text(path: Path, text: str) -> None:
 
 def save_tables(path: Path, tables: Mapping[str, "DataFrame"], key: str) -> None:
     """Save the tables of one locus, by kind, under a `key` that says what they follow from."""
-    content: dict[str, Any] = {"key": key}
-    for kind, table in tables.items():
-        content[kind] = table.astype(object).where(table.notna(), None).to_dict("list")
-    with atomic_path(path) as temporary:  # no partial file is ever read
-        temporary.write_bytes(gzip.compress(json.dumps(content).encode(), 1))
+    content = {
+        kind: table.astype(object).where(table.notna(), None).to_dict("list")
+        for kind, table in tables.items()
+    }
+    save_content(path, content, key)
 
 
 def load_tables(path: Path, key: str) -> dict[str, "DataFrame"] | None:
     """Return tables saved under `key`; None if there is no whole file, or one of another key."""
-    try:
-        content = json.loads(gzip.decompress(path.read_bytes()))
-    except (OSError, EOFError, ValueError, zlib.error):
-        return None
-    if content.pop("key", None) != key:
+    content = load_content(path, key)
+    if content is None:
         return None
     return {kind: as_table(columns, kind) for kind, columns in content.items()}

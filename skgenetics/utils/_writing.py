@@ -1,13 +1,17 @@
 """Names of files that cannot collide, and writing that leaves nothing partial behind."""
 
 import contextlib
+import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 LONGEST_NAME = 100  # characters; endings and a file system's limit of 255 bytes leave room for it
 
@@ -108,3 +112,18 @@ def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> I
         for folder in missing:  # the deepest first; a folder that was filled stays
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def save_content(path: Path, content: dict[str, Any], key: str) -> None:
+    """Save what JSON can hold under a `key` that says what it follows from."""
+    with atomic_path(path) as temporary:  # no partial file is ever read
+        temporary.write_bytes(gzip.compress(json.dumps({"key": key, **content}).encode(), 1))
+
+
+def load_content(path: Path, key: str) -> dict[str, Any] | None:
+    """Return what was saved under `key`; None if there is no whole file, or one of another key."""
+    try:
+        content = json.loads(gzip.decompress(path.read_bytes()))
+    except (OSError, EOFError, ValueError, zlib.error):
+        return None
+    return content if content.pop("key", None) == key else None

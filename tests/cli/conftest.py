@@ -78,6 +78,20 @@ def finemap(capsys):
     return finemap
 
 
+@pytest.fixture
+def weights(capsys):
+    """Run ``skgenetics weights`` in this process: exit status, printed text, error text."""
+
+    def weights(*words, text=""):
+        try:
+            status = main(["weights", *text.split(), *map(str, words), "--threads", "1"])
+        except SystemExit as error:
+            status = error.code
+        return status, *capsys.readouterr()
+
+    return weights
+
+
 @pytest.fixture(scope="session")
 def two_loci():
     """Dosages and statistics of two small loci."""

@@ -11,6 +11,7 @@ from skgenetics.cli.compare.relatives import relatives_in_different_folds
 from skgenetics.cli.compare.tasks import Genes, Study, Task, make_tasks
 from skgenetics.cli.genotypes import (
     bundled_genotypes,
+    in_genome_order,
     only_listed,
     only_varying,
     open_genotypes,
@@ -109,18 +110,8 @@ def tasks_of_genes(
     **settings: Any,
 ) -> tuple[list[Task], list[Task]]:
     """Return the tasks of genes, alone and jointly, each with the variants around its start."""
-    pd = import_optional("pandas", extra="dataframe")
+    genotypes = in_genome_order(genotypes)
     variants = genotypes.variants
-    if variants["base_pair_location"].notna().all():
-        place = pd.DataFrame({"chromosome": unify_chromosomes(variants["chromosome"].tolist())})
-        place["position"] = variants["base_pair_location"].to_numpy(dtype=np.int64)
-        place = place.sort_values(["chromosome", "position"], kind="stable")
-        genotypes = genotypes.select(columns=place.index.to_numpy())
-        variants = genotypes.variants
-    if variants["base_pair_location"].isna().any():
-        raise ValueError(
-            f"{genotypes.source} has variants without positions, which cis windows need."
-        )
     starts = {
         "chromosome": unify_chromosomes(genes["chromosome"].tolist()),
         "start": transcription_starts(genes),

@@ -1,7 +1,6 @@
 """One locus of the command: what a process that fits it is sent, and how it opens it."""
 
 import argparse
-from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -10,6 +9,7 @@ import numpy as np
 
 from skgenetics.cli.finemap.panel import Panel
 from skgenetics.io import Region
+from skgenetics.io._genotypes import narrowed_values
 from skgenetics.loci._ld import panel_ld
 from skgenetics.loci._tables import add_flag
 from skgenetics.utils._optional import import_optional
@@ -103,14 +103,7 @@ def _ld_source(
         return panel.ld[np.ix_(columns, columns)]
     assert panel.genotypes is not None
     values, haploid = panel.genotypes.values, None
-    if hasattr(values, "part_of"):  # files by chromosome: send the one that holds the locus
-        values, columns = values.part_of(columns)
-    if isinstance(values, np.ndarray):  # in memory: send these columns, not all
-        values, columns = values[:, columns], np.arange(len(columns))
-    elif hasattr(values, "alleles"):  # a .pgen: send what is known of these columns, not of all
-        values = copy(values)
-        values.variants, values.alleles = values.variants[columns], values.alleles[columns]
-        values.shape, columns = (values.shape[0], len(columns)), np.arange(len(columns))
+    values, columns = narrowed_values(values, columns)
     if region.chromosome == "X" and panel.copies_of_x is not None:
         n_unknown = int((panel.copies_of_x == 0).sum())
         if n_unknown:

@@ -1,4 +1,4 @@
-"""The models that `weights` knows: one entry each. A new model is one more entry."""
+"""The words of `weights`: models, one entry each, and formats. A new model is one more entry."""
 
 from typing import NamedTuple
 
@@ -83,6 +83,7 @@ MODELS = (
 )
 TOP_VARIANT = WeightModel("top1", _top_variant)  # FUSION wants it beside the others
 AUTO = "auto"
+PREDICTDB, FUSION = FORMATS = ("predictdb", "fusion")
 
 
 def chosen_models(word: str) -> list[WeightModel]:
