@@ -26,6 +26,8 @@ _EXAMPLES = """\
 skgenetics weights --demo
 skgenetics weights --bfile study --pheno liver.bed.gz --covar covariates.tsv --build GRCh38"""
 
+_MANY_GENES = 100  # beyond, progress is printed by the hundredth
+
 _DESCRIPTION = """\
 Train weights that predict the expression of genes from the variants near them, for PrediXcan,
 FUSION and skgenetics twas.
@@ -235,12 +237,12 @@ def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[d
     """Return what training each gene gives."""
     from joblib import effective_n_jobs
 
-    from skgenetics.cli.weights.work import Settings, make_units, train_unit
+    from skgenetics.cli.weights.work import Settings, Units, train_unit
     from skgenetics.utils._parallel import run_parallel
 
     tissues = tuple(study.tissues)
     settings = Settings(arguments.model, arguments.maf, tissues, study.covariates, study.fold)
-    units = make_units(study, parts, _stamp(arguments))
+    units = Units(study, parts, _stamp(arguments))
     parts.mkdir(parents=True, exist_ok=True)
     trained = run_parallel(
         train_unit,
@@ -248,13 +250,14 @@ def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[d
         estimator=settings,
         n_jobs=min(arguments.threads or effective_n_jobs(-1), len(units)),
         random_state=arguments.seed,
-        names=[str(unit.gene["gene_id"]) for unit in units],
+        names=units.names,
     )
     results = []
     with progress(len(units), "genes") as report:
         for result in trained:
             results.append(result)
-            report(result["genes"][0]["gene"])
+            many = f"{100 * len(results) // len(units)}%"
+            report(result["genes"][0]["gene"] if len(units) <= _MANY_GENES else many)
     return results
 
 

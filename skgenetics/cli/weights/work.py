@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -43,16 +44,40 @@ class Unit(NamedTuple):
     stamp: tuple[str | int, ...]  # of the file of genotypes
 
 
-def make_units(study: "Study", folder: Path, stamp: tuple[str | int, ...]) -> list[Unit]:
-    """Return the genes of a study, each with a file for its result in a folder."""
-    units = []
-    genes = study.genes.astype(object).where(study.genes.notna(), None).to_dict("records")
-    for number, (gene, window) in enumerate(zip(genes, study.windows, strict=True)):
-        name = str(gene["gene_id"])
-        path = folder / f"{file_name(name, among=[name.casefold()])}.json.gz"
-        genotypes = study.genotypes.select(columns=slice(*window)).small()
-        units.append(Unit(gene, genotypes, study.expression[:, number], path, stamp))
-    return units
+class Units(Sequence[Unit]):
+    """The genes of a study, made when they are asked for: many tables of variants are large.
+
+    Parameters
+    ----------
+    study : Study
+    folder : pathlib.Path
+        Of the files that keep the results.
+    stamp : tuple
+        Of the file of genotypes.
+    """
+
+    def __init__(self, study: "Study", folder: Path, stamp: tuple[str | int, ...]) -> None:
+        self.study, self.folder, self.stamp = study, folder, stamp
+        self.names = [str(name) for name in study.genes["gene_id"]]
+        genes = study.genes.astype(object)
+        self.genes = genes.where(genes.notna(), None).to_dict("records")
+
+    def __len__(self) -> int:
+        """Return the number of genes."""
+        return len(self.names)
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return one gene."""
+        name = self.names[number]
+        file = file_name(name, among=[name.casefold()])  # others' case does not matter
+        window = slice(*self.study.windows[number])
+        return Unit(
+            self.genes[number],
+            self.study.genotypes.select(columns=window).small(),
+            self.study.expression[:, number],
+            self.folder / f"{file}.json.gz",
+            self.stamp,
+        )
 
 
 def train_unit(settings: Settings, unit: Unit, seed: int) -> dict[str, Any]:
