@@ -207,13 +207,15 @@ def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=REGIMES)
-    parser.add_argument("--solvers", nargs="+", default=["auto", "susie", "gibbs"])
+    parser.add_argument("--solvers", nargs="+", default=["auto", "gibbs"])
     parser.add_argument("--loci", type=int, default=20, help="of each regime")
     parser.add_argument("--first", type=int, default=0, help="number of the first window")
     parser.add_argument("--variants", type=int, default=500)
     parser.add_argument("--panel", type=int, default=0, help="people of the panel; 0: own LD")
     parser.add_argument("--without-rival", action="store_true")
     arguments = parser.parse_args()
+    if arguments.panel == arguments.variants:
+        parser.error("a square array is always r: take one person less for the panel")
     names = list(arguments.solvers)
     if shutil.which("Rscript") is not None and not arguments.without_rival:
         names.append("susieR")
