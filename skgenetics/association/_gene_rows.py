@@ -84,7 +84,8 @@ def associate(gene: GeneVariants, *, impute: bool) -> GeneResult:
             z[inside], r2[inside] = impute_z(gene.z[inside], _correlation(covariance))
         row, kept = _test_tissue(gene, weights, inside, covariance, z, r2)
         rows.append(row)
-        used.append(np.isin(np.arange(len(z)), kept))
+        used.append(np.zeros(len(z), dtype=bool))
+        used[-1][kept] = True
     return GeneResult(rows, used, z, r2, _test_jointly(gene, rows, used))
 
 

@@ -7,8 +7,7 @@ dosage scale; :math:`\Sigma` (p, p) is the covariance of dosages, R their correl
 
 import numpy as np
 from scipy.linalg import eigh, solve
-from scipy.special import gammaincc, gammaln
-from scipy.stats import norm
+from scipy.special import gammaincc, gammaln, log_ndtr
 
 from skgenetics.utils._typing import ArrayLike
 
@@ -146,7 +145,7 @@ def acat(log10_p: np.ndarray, weights: np.ndarray | None = None) -> float:
 
 def log10_p_of_z(z: ArrayLike) -> np.ndarray:
     """Return log10 of the two-sided p-values of normal statistics."""
-    return (norm.logsf(np.abs(np.asarray(z, dtype=float))) + np.log(2)) / np.log(10)
+    return (log_ndtr(-np.abs(np.asarray(z, dtype=float))) + np.log(2)) / np.log(10)
 
 
 def log10_p_of_chi2(chi2: float, df: int) -> float:

@@ -298,7 +298,7 @@ class ExpressionWeights:
         ]
         return f"<ExpressionWeights: {', '.join(parts)}, {self.build or 'build unknown'}>"
 
-    def predict(self, X: Any) -> "pd.DataFrame":
+    def predict(self, X: Any, *, return_matching: bool = False) -> Any:
         """Predict the expression of each gene, without intercept.
 
         Parameters
@@ -308,12 +308,16 @@ class ExpressionWeights:
             alleles are turned over. Columns of a data frame are named chr_pos_ref_alt (alt is
             counted), or by the variants' IDs (their effect allele is counted). A missing call
             counts as twice the frequency in X.
+        return_matching : bool, default=False
+            Return what :meth:`matching` says, too.
 
         Returns
         -------
         expression : pandas.DataFrame of shape (n_people, n_models)
             Columns are genes, or genes and tissues if there are several. NaN for genes of which
             no variant is in X.
+        found : pandas.DataFrame
+            If `return_matching`.
 
         Raises
         ------
@@ -334,7 +338,9 @@ class ExpressionWeights:
         [0.0, 0.5, 1.2]
         """
         genotypes = as_genotypes(X)
-        return self._frame(predict_expression(self, genotypes), genotypes)
+        prediction = predict_expression(self, genotypes)
+        expression = self._frame(prediction, genotypes)
+        return (expression, prediction.found) if return_matching else expression
 
     def _frame(self, prediction: Prediction, genotypes: Any) -> "pd.DataFrame":
         """Return predicted expression as a data frame."""

@@ -71,6 +71,18 @@ def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]
     yield report
 
 
+def check_prefix(text: str) -> None:
+    """Raise an error unless --out is the beginning of names in a folder that exists."""
+    out = Path(text)
+    if not out.name or text.endswith("/") or out.is_dir():
+        raise ValueError(
+            f"--out {text} is a folder; give the beginning of the names of the results, "
+            f"such as {out / 'my_run'}."
+        )
+    if not out.parent.is_dir():
+        raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
+
+
 def at_least(low: int) -> Callable[[str], int]:
     """Return a parser of integers from `low`."""
 

@@ -15,6 +15,8 @@ from skgenetics.cli.check.command import add_parser as add_check
 from skgenetics.cli.compare.command import add_parser as add_compare
 from skgenetics.cli.console import BAD_INPUT, OK, UNEXPECTED, close_output
 from skgenetics.cli.finemap.command import add_parser as add_finemap
+from skgenetics.cli.predict.command import add_parser as add_predict
+from skgenetics.cli.twas.command import add_parser as add_twas
 from skgenetics.cli.weights.command import add_parser as add_weights
 
 
@@ -34,6 +36,8 @@ def build_parser() -> argparse.ArgumentParser:
     add_compare(commands)
     add_finemap(commands)
     add_weights(commands)
+    add_predict(commands)
+    add_twas(commands)
     add_check(commands)
     return parser
 

@@ -114,7 +114,7 @@ def check_weights(weights: "pd.DataFrame", source: str) -> None:
             f"{source}: the weight of {row['variant_id']} in gene {row['gene']} is "
             f"{row['weight']}; expected a finite number."
         )
-    key = ["gene", "tissue", "variant_id", "rsid", "effect_allele", "other_allele"]
+    key = ["gene", "tissue", "variant_id", "effect_allele", "other_allele"]
     repeated = weights.duplicated(key).to_numpy()
     if repeated.any():
         row = weights.iloc[int(np.argmax(repeated))]

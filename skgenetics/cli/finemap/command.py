@@ -14,6 +14,7 @@ from skgenetics.cli.console import (
     SOME_FAILED,
     Console,
     at_least,
+    check_prefix,
     genome_build,
     progress,
     share,
@@ -310,7 +311,7 @@ def run_finemap(arguments: argparse.Namespace) -> int:
     from skgenetics.cli.finemap.data import load_demo, load_files
 
     console = Console("finemap")
-    _check_prefix(arguments.out)
+    check_prefix(arguments.out)
     studies = [load_demo(arguments)] if arguments.demo else load_files(arguments)
     for study in studies:
         console.say(*study.lines, "")
@@ -323,18 +324,6 @@ def run_finemap(arguments: argparse.Namespace) -> int:
             "goes on from there.\n"
         )
         return 128 + signal.SIGINT
-
-
-def _check_prefix(text: str) -> None:
-    """Raise an error unless --out is the beginning of names in a folder that exists."""
-    out = Path(text)
-    if not out.name or text.endswith("/") or out.is_dir():
-        raise ValueError(
-            f"--out {text} is a folder; give the beginning of the names of the results, "
-            f"such as {out / 'my_run'}."
-        )
-    if not out.parent.is_dir():
-        raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
 
 
 def _finemap(

@@ -1,0 +1,179 @@
+"""The command ``skgenetics predict``: its arguments, and the order of its work."""
+
+import argparse
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skgenetics.cli.console import OK, SOME_FAILED, Console, check_prefix, genome_build
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from skgenetics.association import ExpressionWeights
+    from skgenetics.io import Genotypes
+
+_DESCRIPTION = """\
+Predict the expression of genes from genotypes, with weights that were trained on other people.
+"""
+
+_EPILOG = """\
+examples:
+  skgenetics predict --weights Whole_Blood.db --bfile study --out my_run
+  skgenetics predict --weights skgenetics_weights --pfile study --build GRCh38 --out my_run
+
+weights:
+  A database of PredictDB (.db), a gene (.wgt.RDat) or a list (.pos) of FUSION, a scoring file of
+  the PGS Catalog (.txt.gz), a model of skgenetics compare --save-model (.skops), or a folder of
+  databases, lists or genes, such as skgenetics weights writes. Weights of FUSION are per standard
+  deviation of the genotypes at hand.
+
+variants:
+  They are matched by chromosome, position and alleles, or by ID where there are no positions. If
+  the other allele is counted, the dosage is turned over. A missing call counts as twice the
+  frequency among the people at hand.
+
+results:
+  OUT.tsv.gz (OUT.parquet with --format parquet), one row per person and one column per gene; of
+  several tissues OUT.TISSUE.tsv.gz each; OUT.genes.tsv: for each gene how many of its variants
+  were found; OUT.log.
+
+exit status: 0 all done; 2 bad input, nothing is written; 3 files of some genes could not be read.
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add ``predict`` to the subcommands of the command line."""
+    parser = commands.add_parser(
+        "predict",
+        help="predict the expression of genes from genotypes",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_weights(parser)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
+    source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
+    source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
+    source.add_argument("--genotypes", metavar="F", help="dosages: .npz, .csv, .tsv, .vcf or .raw")
+    parser.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
+    parser.add_argument(
+        "--out", metavar="P", default="skgenetics_predict", help="prefix (skgenetics_predict)"
+    )
+    parser.add_argument(
+        "--format", choices=("tsv", "parquet"), default="tsv", help="of the expression (tsv)"
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser.set_defaults(run=run_predict, parser=parser)
+
+
+def add_weights(parser: Any, *, required: bool = True) -> None:
+    """Add the arguments that name weights."""
+    parser.add_argument(
+        "--weights", metavar="W", required=required, help="weights: a file or a folder, see below"
+    )
+    parser.add_argument(
+        "--model", metavar="NAME", help="which model of FUSION's genes (the one that predicts best)"
+    )
+    parser.add_argument(
+        "--build", type=genome_build, metavar="BUILD", help="GRCh37 or GRCh38, of your positions"
+    )
+
+
+def read_weights(
+    arguments: argparse.Namespace, console: Console, covariance: str | None = None
+) -> "tuple[ExpressionWeights, bool]":
+    """Read --weights, say what they are, and return them and whether all files could be read."""
+    from skgenetics.association import load_weights
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        weights = load_weights(arguments.weights, covariance=covariance, model=arguments.model)
+    console.say(
+        f"{Path(arguments.weights).name}: {weights.genes['gene'].nunique():,} genes in "
+        f"{len(weights.tissues)} tissue{'s' * (len(weights.tissues) != 1)}, "
+        f"{len(weights.weights):,} weights ({weights.build or 'build unknown'})"
+    )
+    console.say(*(f"  Left out: {warning.message}" for warning in caught))
+    if arguments.build and weights.build and arguments.build != weights.build:
+        raise ValueError(
+            f"The weights are of {weights.build}, your positions of {arguments.build}: lift one of "
+            "them over to the other build."
+        )
+    return weights, not caught
+
+
+def run_predict(arguments: argparse.Namespace) -> int:
+    """Run ``skgenetics predict``."""
+    from skgenetics.cli.genotypes import open_genotypes
+
+    console = Console("predict")
+    check_prefix(arguments.out)
+    weights, whole = read_weights(arguments, console)
+    genotypes = open_genotypes(arguments)
+    n_people, n_variants = genotypes.shape
+    console.say(f"{genotypes.source}: {n_people:,} people, {n_variants:,} variants")
+    expression, found = weights.predict(genotypes, return_matching=True)
+    console.say(*_lines(found))
+    files = _write(arguments, weights, genotypes, expression, found)
+    console.say(f"Wrote {', '.join(files)}")
+    console.write_log(Path(f"{arguments.out}.log"))
+    return OK if whole else SOME_FAILED
+
+
+def _lines(found: "pd.DataFrame") -> list[str]:
+    """Return what is to be said of the variants that were found."""
+    n_model, n_found = found["n_model"].sum(), found["n_found"].sum()
+    lines = [
+        f"  {n_found:,} of {n_model:,} weights ({n_found / n_model:.0%}) are of variants found"
+    ]
+    none, part = (found["n_found"] == 0).sum(), (found["n_found"] < found["n_model"]).sum()
+    if part:
+        lines.append(
+            f"  {part - none:,} of {len(found):,} models lack variants, and {none:,} have none: "
+            "these are NA"
+        )
+    low = (found["r_used"] < 0.8).sum() - none
+    if low > 0:
+        lines.append(
+            f"  Warning: what was found of {low:,} models correlates below 0.8 with the whole "
+            "(r_used)"
+        )
+    return lines
+
+
+def _write(
+    arguments: argparse.Namespace,
+    weights: "ExpressionWeights",
+    genotypes: "Genotypes",
+    expression: "pd.DataFrame",
+    found: "pd.DataFrame",
+) -> list[str]:
+    """Write predicted expression, one file per tissue, and what was found of each gene."""
+    from skgenetics.io import atomic_path
+    from skgenetics.loci._tables import write_table, write_text
+    from skgenetics.utils._writing import file_name
+
+    tissues, build = weights.tissues, weights.build or "unknown"
+    files = []
+    suffix = "parquet" if arguments.format == "parquet" else "tsv.gz"
+    people = genotypes.samples.to_frame(index=False)
+    for tissue in tissues:
+        columns = (weights.genes["tissue"] == tissue).to_numpy()
+        table = expression.loc[:, columns]
+        table = table.set_axis(weights.genes.loc[columns, "gene"].tolist(), axis="columns")
+        table = people.join(table.reset_index(drop=True))
+        part = f".{file_name(tissue, among=tissues)}" if len(tissues) > 1 else ""
+        path = Path(f"{arguments.out}{part}.{suffix}")
+        with atomic_path(path) as temporary:
+            if suffix == "parquet":
+                table.to_parquet(temporary, index=False)
+            else:
+                text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format="%.6g")
+                write_text(temporary, text)
+        files.append(path.name)
+    path = Path(f"{arguments.out}.genes.tsv")
+    with atomic_path(path) as temporary:
+        write_table(temporary, found, build=build)
+    return [*files, path.name]
