@@ -16,6 +16,6 @@ def first_names(names: Sequence[object], limit: int = 5) -> str:
     return f"{text} and {n_more:,} more" if n_more > 0 else text
 
 
-def count_of(number: int, noun: str) -> str:
-    """Return ``1 variant`` or ``1,234 variants``."""
-    return f"{number:,} {noun}{'s' * (number != 1)}"
+def count_of(number: int, noun: str, plural: str | None = None) -> str:
+    """Return ``1 variant`` or ``1,234 variants``; `plural` is that of a noun such as locus."""
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"

@@ -30,13 +30,15 @@ def genotypes_or_ld(
     return X, ld
 
 
-def r2_with_lead(z: np.ndarray, X: ArrayLike | None, ld: ArrayLike | None) -> np.ndarray | None:
-    """Return r2 (n_variants,) from dosages or from LD, of which one may be given."""
+def r2_with(
+    lead: int, n_variants: int, X: ArrayLike | None, ld: ArrayLike | None
+) -> np.ndarray | None:
+    """Return r2 (n_variants,) with a variant, from dosages or LD, of which one may be given."""
     if X is not None and ld is not None:
         raise ValueError("Give X or ld, not both: each gives the LD with the lead variant.")
     if X is not None:
-        return r2_from_dosages(X, lead_of(z), len(z))
-    return None if ld is None else r2_from_ld(ld, lead_of(z), len(z))
+        return r2_from_dosages(X, lead, n_variants)
+    return None if ld is None else r2_from_ld(ld, lead, n_variants)
 
 
 def r2_from_dosages(X: ArrayLike, lead: int, n_variants: int) -> np.ndarray:

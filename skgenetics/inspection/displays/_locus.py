@@ -18,7 +18,7 @@ from skgenetics.inspection.displays._genes import (
     lay_out_genes,
     plot_genes,
 )
-from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with_lead
+from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with
 from skgenetics.inspection.displays._per_variant import fitted_variants, in_fitted_order
 from skgenetics.inspection.displays._style import (
     INK,
@@ -218,7 +218,7 @@ class LocusDisplay(Display):
             z,
             estimator.pip_,
             credible_sets=estimator.credible_sets_,
-            r2=r2_with_lead(z, *genotypes_or_ld(X, ld, fitted_variants(estimator))),
+            r2=r2_with(lead_of(z), len(z), *genotypes_or_ld(X, ld, fitted_variants(estimator))),
             names=getattr(estimator, "feature_names_in_", None),
             genes=genes,
             chromosome=chromosome,
@@ -271,7 +271,7 @@ class LocusDisplay(Display):
             z,
             variants["pip"].to_numpy(dtype=float),
             credible_sets=reported,
-            r2=r2_with_lead(z, X, ld),
+            r2=r2_with(lead_of(z), len(z), X, ld),
             names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
             genes=genes,
             chromosome=variants["chromosome"].iloc[0],

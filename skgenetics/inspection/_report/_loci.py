@@ -1,0 +1,311 @@
+"""The report of fine-mapped loci."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from skgenetics._version import __version__
+from skgenetics.inspection._report._locus import (
+    LocusView,
+    interactive_pictures,
+    library_script,
+    locus_view,
+)
+from skgenetics.inspection._report._page import (
+    Section,
+    bullets,
+    json_script,
+    paragraphs,
+    picture,
+    table,
+    write_page,
+)
+from skgenetics.inspection.displays._locus import LocusDisplay
+from skgenetics.io._regions import neg_log_10_p
+from skgenetics.utils._text import count_of, first_names
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from sklearn.utils import Bunch
+
+    from skgenetics.utils._typing import ArrayLike
+
+_LIVE_BYTES = 1_000_000  # of the interactive pictures of all loci
+_METHODS = (
+    "Each locus was fine-mapped by FinemapMiXeR of skgenetics {version} from z scores and the "
+    "correlations of variants (LD). A PIP is the probability that a variant has an effect. A "
+    "credible set holds an effect with the probability of its coverage; min |r| is the smallest "
+    "correlation among its variants.",
+)
+_SOURCES = {
+    "susie": "Solver susie: a sum of single effects. Wang et al., J R Stat Soc B 82:1273 (2020); "
+    "for summary statistics, Zou et al., PLoS Genet 18:e1010299 (2022).",
+    "gibbs": "Solver gibbs: a sampler of effects and of a background of small ones.",
+    "cavi": "Solver cavi: the spike and slab of Akdeniz et al., PLoS Genet (2024), by coordinate "
+    "ascent from drawn starts.",
+    "adam": "Solver adam: Finemap-MiXeR. Akdeniz et al., PLoS Genet (2024).",
+}
+_COLUMNS = {  # of the table of loci: names shown
+    "locus": "locus",
+    "n_variants": "variants",
+    "n_sets": "credible sets",
+    "expected_causal": "expected effects",
+    "h2": "heritability",
+    "max_neg_log_10_p": "strongest -log10 p",
+    "max_pip": "largest PIP",
+    "converged": "converged",
+    "ld_mismatch": "z and LD differ",
+}
+_SET_COLUMNS = {
+    "locus": "locus",
+    "cs": "set",
+    "size": "variants",
+    "coverage": "coverage",
+    "min_abs_r": "min |r|",
+    "log10_bf": "log10 BF",
+    "lead": "lead variant",
+    "lead_pip": "its PIP",
+    "start": "start",
+    "end": "end",
+}
+
+
+def report(
+    result: Bunch,
+    path: str | Path,
+    *,
+    ld: Mapping[str, ArrayLike] | Callable[[str], ArrayLike] | None = None,
+    build: str | None = None,
+    title: str = "Fine-mapped loci",
+    notes: Mapping[str, Sequence[str]] | None = None,
+    files: Sequence[str] = (),
+) -> Path:
+    """Write one HTML file that shows fine-mapped loci.
+
+    It holds a summary in words, a table of loci that sorts and filters, and per locus an
+    interactive picture. It opens offline, and without JavaScript it has static pictures.
+
+    Parameters
+    ----------
+    result : Bunch
+        Of :func:`skgenetics.finemapping.finemap_loci`.
+    path : path-like
+        File to write, such as "loci.html".
+    ld : mapping or callable, default=None
+        By the name of a locus, its correlations (n_variants, n_variants), or dosages of a panel
+        (n_people, n_variants), in the order of its fitted variants. Points are colored by r2 with
+        the lead. None: they are grey.
+    build : str, default=None
+        Genome build of the positions.
+    title : str, default="Fine-mapped loci"
+        Title of the page.
+    notes : mapping of str to list of str, default=None
+        Sentences on each locus, by its name.
+    files : sequence of str, default=()
+        Files that belong to the report, which links to them.
+
+    Returns
+    -------
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ImportError
+        If Bokeh or matplotlib is not installed; the error names the extra.
+    ValueError
+        If no locus was fitted.
+
+    See Also
+    --------
+    LocusDisplay : The picture of one locus.
+
+    Examples
+    --------
+    >>> from skgenetics.inspection import report
+    >>> page = report(finemap_loci(loci, FinemapMiXeR()), "loci.html")  # doctest: +SKIP
+    """
+    views = []
+    for name in fitted_loci(result):
+        variants = fitted_variants(result, name)
+        matrix = None if ld is None else ld(name) if callable(ld) else ld[name]
+        views.append(view_of(name, variants, sets_of(result, name), matrix, build=build))
+    return write_report(path, result, views, build=build, title=title, notes=notes, files=files)
+
+
+def fitted_loci(result: Bunch) -> list[str]:
+    """Return the names of the loci that were fitted."""
+    return result.loci.loc[result.loci["status"] == "ok", "locus"].tolist()
+
+
+def fitted_variants(result: Bunch, name: str) -> DataFrame:
+    """Return the rows of the variants that were fitted in a locus."""
+    variants = result.variants
+    return variants[(variants["locus"] == name) & variants["pip"].notna()]
+
+
+def sets_of(result: Bunch, name: str) -> DataFrame:
+    """Return the credible sets of a locus."""
+    return result.credible_sets[result.credible_sets["locus"] == name]
+
+
+def view_of(
+    name: str,
+    variants: DataFrame,
+    sets: DataFrame,
+    matrix: ArrayLike | None,
+    *,
+    build: str | None,
+) -> LocusView:
+    """Return what a report shows of a locus, whose `matrix` is of correlations or dosages."""
+    given: dict[str, Any] = {"X": None, "ld": None}
+    if matrix is not None:
+        shape = np.shape(matrix)
+        given["ld" if shape[0] == shape[1] else "X"] = matrix
+    display = LocusDisplay.from_frame(variants, sets, **given, build=build, title=name)
+    return locus_view(name, display, **given)
+
+
+def write_report(
+    path: str | Path,
+    result: Bunch,
+    views: Sequence[LocusView],
+    *,
+    build: str | None,
+    title: str,
+    notes: Mapping[str, Sequence[str]] | None,
+    files: Sequence[str],
+) -> Path:
+    """Write the report of loci whose pictures are made."""
+    if not views:
+        raise ValueError("No locus was fitted, so that there is nothing to report.")
+    anchors = {view.name: f"locus-{k}" for k, view in enumerate(views)}
+    loci = _table_of_loci(result, list(anchors))
+    sets = _table_of_sets(result)
+    sections = [
+        Section("Summary", bullets(summary(result, build))),
+        Section(
+            "Loci",
+            table(
+                loci.rename(columns=_COLUMNS),
+                f"{count_of(len(loci), 'fitted locus', 'fitted loci')}. Press a head to sort.",
+                links=[anchors[name] for name in loci["locus"]],
+            ),
+        ),
+        Section(
+            "Credible sets",
+            table(
+                sets.rename(columns=_SET_COLUMNS),
+                count_of(len(sets), "credible set"),
+                links=[anchors[name] for name in sets["locus"]],
+            ),
+        ),
+        Section("Pictures", _pictures(result, views, anchors, notes or {})),
+        Section("Methods", _methods(result)),
+    ]
+    if files:
+        links = "".join(
+            f'<li><a href="{html.escape(name)}" download>{html.escape(name)}</a></li>'
+            for name in files
+        )
+        sections.append(Section("Files", f"<ul>{links}</ul>"))
+    return write_page(path, title, sections, scripts=[library_script()])
+
+
+def summary(result: Bunch, build: str | None) -> list[str]:
+    """Return what was found, and what is doubtful, in words."""
+    loci, sets = result.loci, result.credible_sets
+    fitted = loci[loci["status"] == "ok"]
+    certain = int((result.variants["pip"] > 0.5).sum())
+    small = int((sets["size"] == 1).sum())
+    lines = [
+        f"{count_of(len(fitted), 'locus', 'loci')} fine-mapped, with "
+        f"{count_of(int(fitted['n_variants'].sum()), 'variant')}"
+        + (f"; positions are of {build}." if build else "."),
+        f"{count_of(len(sets), 'credible set')}, {small} of one variant; "
+        f"{count_of(certain, 'variant')} with PIP above 0.5.",
+    ]
+    for column, bad, words in (
+        ("ld_mismatch", "True", "z and LD do not fit, so that only one effect is trusted, or none"),
+        ("converged", "False", "the fit did not converge, and its sets are not to be trusted"),
+    ):
+        doubtful = fitted.loc[fitted[column].astype(str) == bad, "locus"].tolist()
+        if doubtful:
+            lines.append(f"Doubtful: in {first_names(doubtful)}, {words}.")
+    failed = loci.loc[loci["status"] != "ok", "locus"].tolist()
+    if failed:
+        lines.append(f"Not fitted: {first_names(failed)}.")
+    if int((sets["low_purity"].astype(bool)).sum()):
+        lines.append(
+            "Sets of low purity hold variants that correlate little: read them as signals that "
+            "could not be placed."
+        )
+    return lines
+
+
+def _table_of_loci(result: Bunch, names: Sequence[str]) -> DataFrame:
+    """Return a row per fitted locus."""
+    loci = result.loci[result.loci["locus"].isin(list(names))].copy()
+    variants = result.variants[result.variants["pip"].notna()]
+    strength = variants.assign(strength=neg_log_10_p(variants)).groupby("locus")["strength"].max()
+    loci["max_neg_log_10_p"] = loci["locus"].map(strength).to_numpy(dtype=float)
+    largest = variants.groupby("locus")["pip"].max()
+    loci["max_pip"] = loci["locus"].map(largest).to_numpy(dtype=float)
+    return loci[list(_COLUMNS)]
+
+
+def _table_of_sets(result: Bunch) -> DataFrame:
+    """Return a row per credible set."""
+    sets = result.credible_sets.copy()
+    sets["lead"] = sets["lead_rsid"].fillna(sets["lead_variant_id"])
+    return sets[list(_SET_COLUMNS)]
+
+
+def _pictures(
+    result: Bunch,
+    views: Sequence[LocusView],
+    anchors: Mapping[str, str],
+    notes: Mapping[str, Sequence[str]],
+) -> str:
+    """Return the pictures of all loci, closed but for the first."""
+    rows = result.loci.set_index("locus")
+    parts = []
+    for k, (view, (item, left_out)) in enumerate(
+        zip(views, interactive_pictures(views, _LIVE_BYTES), strict=True)
+    ):
+        row = rows.loc[view.name]
+        doubt = str(row["ld_mismatch"]) == "True" or str(row["converged"]) == "False"
+        hint = "Point at a variant for its numbers; drag to move, scroll to zoom."
+        if len(view.r2):
+            hint += " Press a member of a set to color by r² with its lead."
+        if left_out:
+            hint += f" {count_of(left_out, 'variant')} of little evidence are not in this picture."
+        parts.append(
+            f'<details id="{anchors[view.name]}"{" open" if k == 0 else ""}><summary>'
+            f"<h3>{html.escape(view.name)}</h3>"
+            + ('<span class="doubt">doubtful</span>' if doubt else "")
+            + '</summary><div class="inside">'
+            + paragraphs(line.strip() for line in notes.get(view.name, ()))
+            + f'<div class="card"><div class="live" id="live-{k}" data-item="item-{k}" '
+            f'role="img" aria-label="{html.escape(view.text)}"></div>'
+            f'<div class="replaced">{picture(view.image, view.text)}</div></div>'
+            f'<p class="note live">{html.escape(hint)}</p></div></details>'
+            + json_script(item, f"item-{k}")
+        )
+    return "".join(parts)
+
+
+def _methods(result: Bunch) -> str:
+    """Return how it was done, and what to cite."""
+    solvers = result.loci["solver"].dropna().unique().tolist()
+    return paragraphs(
+        [
+            *(line.format(version=__version__) for line in _METHODS),
+            *(_SOURCES[name] for name in solvers if name in _SOURCES),
+        ]
+    )

@@ -1,0 +1,217 @@
+"""One locus of a report: its static picture, and an interactive one of its variants.
+
+The interactive picture is made by Bokeh. Pointing at a variant tells what is known of it, and
+pressing a member of a credible set colors the others by their r2 with the lead of that set.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from skgenetics.inspection._report._page import static_picture
+from skgenetics.inspection.displays._lead_ld import lead_of, r2_with
+from skgenetics.inspection.displays._locus import LocusDisplay, minus_log10_p
+from skgenetics.inspection.displays._style import (
+    EDGE,
+    NEUTRAL,
+    ORDERED_COLORS,
+    category_style,
+    position_label,
+)
+from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import count_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from skgenetics.utils._typing import ArrayLike
+
+_MARKERS = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle",
+            "P": "plus", "X": "x", "<": "star"}  # fmt: skip
+_LITTLE_EVIDENCE = 1e-3  # PIP below which a variant may be left out of an interactive picture
+_BYTES_PER_VARIANT = 75  # of its numbers and name, as text
+
+_RECOLOR = """
+const chosen = source.selected.indices[0];
+const set = chosen === undefined ? 0 : Math.max(source.data.set[chosen], 0);
+const r2 = source.data["r2_" + set] ?? source.data.r2_0;
+if (r2 !== undefined) {
+  source.data.color = Array.from(r2, (r) => colors[Math.min(Math.floor(r / 20), 4)]);
+  source.change.emit();
+}
+"""
+
+
+class LocusView(NamedTuple):
+    """What a report shows of a locus."""
+
+    name: str
+    text: str  # what the picture shows, in words
+    image: str  # the static picture, a PNG in base64
+    display: LocusDisplay
+    r2: np.ndarray  # (0, n) or (1 + n_sets, n): with the strongest variant, and the lead of each
+
+
+def locus_view(name: str, display: LocusDisplay, X: ArrayLike | None, ld: ArrayLike | None) -> LocusView:
+    """Return what a report shows of a locus, whose LD is given as dosages, as r, or not at all."""
+    leads = [lead_of(display.z)]
+    for reported in display.credible_sets:
+        members = np.asarray(reported["variants"])
+        leads.append(int(members[np.argmax(display.pip[members])]))
+    r2 = [r2_with(lead, len(display.z), X, ld) for lead in leads]
+    known = [values for values in r2 if values is not None]
+    columns = np.stack(known) if known else np.empty((0, len(display.z)))
+    return LocusView(name, _in_words(name, display), static_picture(display), display, columns)
+
+
+def _in_words(name: str, display: LocusDisplay) -> str:
+    """Return what a picture shows, for those who do not see it."""
+    names, lead = variant_names(display), lead_of(display.z)
+    parts = [
+        f"Locus {name}: {count_of(len(display.z), 'variant')} by position, strongest {names[lead]} "
+        f"with -log10 p {minus_log10_p(display.z)[lead]:.1f}"
+    ]
+    for number, reported in enumerate(display.credible_sets, start=1):
+        members = np.asarray(reported["variants"])
+        best = members[np.argmax(display.pip[members])]
+        parts.append(
+            f"credible set {number} of {count_of(len(members), 'variant')}, lead {names[best]} "
+            f"with PIP {display.pip[best]:.2f}"
+        )
+    if len(parts) == 1:
+        parts.append("no credible set")
+    return "; ".join(parts) + "."
+
+
+def variant_names(display: LocusDisplay) -> np.ndarray:
+    """Return the names of the variants, or their positions."""
+    if display.names is not None:
+        return display.names.astype(str)
+    return np.array([f"{position:,} bp" for position in display.positions])
+
+
+def shown_variants(display: LocusDisplay, n_bytes: float) -> np.ndarray:
+    """Return the indices of the variants that an interactive picture of `n_bytes` holds.
+
+    Those of a credible set, with PIP of .001 or more, or most associated come first; among the
+    others, as many as fit, evenly along the locus.
+    """
+    n = len(display.z)
+    room = max(200, int(n_bytes / _BYTES_PER_VARIANT))
+    if n <= room:
+        return np.arange(n)
+    needed = display.pip >= _LITTLE_EVIDENCE
+    for reported in display.credible_sets:
+        needed[np.asarray(reported["variants"])] = True
+    strongest = np.argsort(-np.abs(display.z), kind="stable")[: room // 2]
+    needed[strongest] = True
+    others = np.flatnonzero(~needed)
+    some = max(0, room - int(needed.sum()))
+    if some and len(others):
+        chosen = np.unique(np.linspace(0, len(others) - 1, some).round().astype(int))
+        needed[others[chosen]] = True
+    return np.flatnonzero(needed)
+
+
+def interactive_picture(view: LocusView, shown: np.ndarray, target: str) -> dict[str, Any]:
+    """Return the picture of the variants `shown` for Bokeh's ``embed_item``."""
+    plotting = import_optional("bokeh.plotting", extra="report")
+    models = import_optional("bokeh.models", extra="report")
+    layouts = import_optional("bokeh.layouts", extra="report")
+    embed = import_optional("bokeh.embed", extra="report")
+    display = view.display
+    source = models.ColumnDataSource(_columns(view, shown))
+    tips = [
+        ("variant", "@name"),
+        ("position", "@x{0.000000} Mb"),
+        ("z", "@z{0.00}"),
+        ("-log10 p", "@y{0.0}"),
+        ("PIP", "@pip{0.000}"),
+        ("credible set", "@set_name"),
+    ]
+    if len(view.r2):
+        tips.append(("r2 with the strongest", "@r2_0{0}%"))
+    plots: list[Any] = []
+    for height, label, column in (
+        (260, "-log10 p of single variants", "y"),
+        (220, "Posterior inclusion probability", "pip"),
+    ):
+        plot = plotting.figure(
+            height=height, sizing_mode="stretch_width", output_backend="canvas",
+            tools="xpan,xwheel_zoom,box_zoom,tap,reset,save", y_axis_label=label,
+        )  # fmt: skip
+        if plots:
+            plot.x_range = plots[0].x_range
+            plot.xaxis.axis_label = position_label(display.chromosome, display.build)
+        points = plot.scatter(
+            "x", column, source=source, size=7, fill_color="color", line_color=EDGE,
+            line_width=0.4, nonselection_fill_alpha=1.0, nonselection_line_alpha=1.0,
+        )  # fmt: skip
+        plot.add_tools(models.HoverTool(renderers=[points], tooltips=tips))
+        _ring_sets(plot, source, column, len(display.credible_sets), models)
+        plot.toolbar.logo = None
+        plots.append(plot)
+    recolor = models.CustomJS(args={"source": source, "colors": ORDERED_COLORS}, code=_RECOLOR)
+    source.selected.js_on_change("indices", recolor)
+    item = embed.json_item(layouts.column(*plots, sizing_mode="stretch_width"), target)
+    return dict(item)
+
+
+def _columns(view: LocusView, shown: np.ndarray) -> dict[str, Any]:
+    """Return the columns of the interactive picture."""
+    display = view.display
+    number = np.zeros(len(display.z), dtype=np.int32)
+    for k, reported in enumerate(display.credible_sets, start=1):
+        number[np.asarray(reported["variants"])] = k
+    columns = {
+        "x": (display.positions / 1e6)[shown],
+        "y": minus_log10_p(display.z)[shown].astype(np.float32),
+        "z": display.z[shown].astype(np.float32),
+        "pip": display.pip[shown].astype(np.float32),
+        "name": variant_names(display)[shown].tolist(),
+        "set": number[shown],
+        "set_name": ["none" if k == 0 else str(k) for k in number[shown].tolist()],
+        "color": [NEUTRAL] * len(shown),
+    }
+    for k, r2 in enumerate(np.round(100 * view.r2[:, shown]).astype(np.uint8)):
+        columns[f"r2_{k}"] = r2
+    if len(view.r2):
+        bins = np.minimum(columns["r2_0"] // 20, 4)
+        columns["color"] = [ORDERED_COLORS[k] for k in bins.tolist()]
+    return columns
+
+
+def _ring_sets(plot: Any, source: Any, column: str, n_sets: int, models: Any) -> None:
+    """Draw open markers around the members of each credible set, which a legend names."""
+    for k in range(1, n_sets + 1):
+        color, marker = category_style(k - 1)
+        view = models.CDSView(filter=models.GroupFilter(column_name="set_name", group=str(k)))
+        plot.scatter(
+            "x", column, source=source, view=view, size=13, marker=_MARKERS[marker],
+            fill_color=None, line_color=color, line_width=1.6, legend_label=f"credible set {k}",
+            nonselection_line_alpha=1.0,
+        )  # fmt: skip
+    if n_sets:
+        plot.legend.location = "top_right"
+        plot.legend.background_fill_alpha = 0.7
+
+
+def library_script() -> str:
+    """Return the part of Bokeh that runs in the browser."""
+    resources = import_optional("bokeh.resources", extra="report")
+    script = resources.Resources(mode="inline", components=["bokeh"]).js_raw[0]
+    return str(script).replace("</script", "<\\/script")
+
+
+def interactive_pictures(
+    views: Sequence[LocusView], n_bytes: float
+) -> list[tuple[dict[str, Any], int]]:
+    """Return the pictures of all loci in `n_bytes`, and how many variants each leaves out."""
+    pictures = []
+    for k, view in enumerate(views):
+        shown = shown_variants(view.display, n_bytes / len(views))
+        left_out = len(view.display.z) - len(shown)
+        pictures.append((interactive_picture(view, shown, f"live-{k}"), left_out))
+    return pictures
