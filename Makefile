@@ -9,7 +9,7 @@ SELECT ?= not slow
 test: export OMP_NUM_THREADS := 1
 test: export OPENBLAS_NUM_THREADS := 1
 
-EXTRAS_demo := plink,plots,dataframe,progress
+EXTRAS_demo := plink,report,progress
 EXTRAS_test := test
 EXTRAS_dev := dev
 
@@ -21,7 +21,7 @@ help:  ## List the commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/.installed-demo  ## Compare models on the bundled human data (under 2 minutes)
-	$(BIN)/skgenetics compare
+	$(BIN)/skgenetics compare --report
 
 test: $(VENV)/.installed-test  ## Run the tests (under 10 minutes on two cores)
 	$(BIN)/pytest -n 2 --dist worksteal -m "$(SELECT)"

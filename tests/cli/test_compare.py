@@ -86,7 +86,7 @@ def test_order_of_the_files_does_not_matter(study, compare):
 
 def test_every_model_and_every_table(study, compare):
     status, printed, errors = compare(
-        text=f"{FILES} --covar covariates.csv --folds 2 --save-model models"
+        text=f"{FILES} --covar covariates.csv --folds 2 --save-model models --report"
     )
     assert status == 0, errors
     assert "2-fold cross-validation over people" in printed
@@ -95,12 +95,16 @@ def test_every_model_and_every_table(study, compare):
         *("top", "variant", "RidgeCV", "ElasticNet", "FinemapMiXeR", "HistGradientBoosting", "MLP")
     ]
     assert heads[1][2:] == ["MMASHRegressor", "MILAGERegressor", "LINARegressor"]
-    assert printed.splitlines()[-3].startswith("Wrote run/: comparison.csv, differences.csv")
+    assert printed.splitlines()[-4].startswith("Wrote run/: comparison.csv, differences.csv")
+    assert printed.splitlines()[-2] == "Open in a browser: run/report.html"
+    page = Path("run/report.html").read_text()
+    assert "MMASHRegressor (joint)" in page
+    assert page.count('class="live"') == 1  # the locus of the trait
     assert printed.splitlines()[-1] == "Next: skgenetics finemap --help"
     assert Path("run/compare.log").read_text() == printed
     assert sorted(os.listdir("run")) == [
         *("compare.log", "comparison.csv", "credible_sets.tsv", "differences.csv"),
-        *("locus_height.png", "scores.png", "variants.tsv.gz"),
+        *("locus_height.png", "report.html", "scores.png", "variants.tsv.gz"),
     ]
     assert sorted(os.listdir()) == [
         *("covariates.csv", "models", "run", "study.bed", "study.bim", "study.fam", "traits.tsv"),

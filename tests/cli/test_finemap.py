@@ -376,14 +376,16 @@ def test_a_panel_too_small_for_the_signal_is_named(scan, finemap):
     assert "No signal is narrowed down to a set, strong as it is: the panel may" in printed
 
 
-def test_the_demo(tmp_path, monkeypatch, finemap):
+def test_the_demo_its_pictures_and_its_report(tmp_path, monkeypatch, finemap):
     monkeypatch.chdir(tmp_path)
-    printed = run(finemap, text="--demo")
+    printed = run(finemap, text="--demo --report")
+    assert Path("skgenetics_finemap.report.html").stat().st_size < 3e6
     assert "the statistics are simulated on them" in printed
     assert "2 of 2 are in the sets" in printed
     assert "No variant has PIP > 0.5: the sets are the result, not the lead variants" in printed
     assert sorted(path.suffix for path in Path().iterdir()) == [
         ".gz",
+        ".html",
         ".log",
         ".png",
         ".tsv",
@@ -391,6 +393,7 @@ def test_the_demo(tmp_path, monkeypatch, finemap):
     ]
     first = read("skgenetics_finemap.variants.tsv.gz")
     run(finemap, text="--demo")
+    assert not Path("skgenetics_finemap.report.html").exists()  # of an earlier run
     pd.testing.assert_frame_equal(read("skgenetics_finemap.variants.tsv.gz"), first)
     run(finemap, text="--demo --seed 1")
     assert not first["z"].equals(read("skgenetics_finemap.variants.tsv.gz")["z"])

@@ -97,6 +97,17 @@ def test_the_first_trait_is_fitted_as_without_the_second(two_traits, finemap):
         pd.testing.assert_frame_equal(table, read(f"run.{kind}"))
 
 
+@pytest.mark.slow
+def test_pictures_and_reports_of_both_traits(two_traits, finemap):
+    status, _, errors = finemap("--report", text=FILES + f" --coloc-n {N_OTHER}")
+    assert status == 0, errors
+    for prefix in ("run", "run.b"):
+        page = Path(f"{prefix}.report.html").read_text()
+        for _, row in read(f"{prefix}.credible_sets.tsv").iterrows():
+            assert page.count(f"lead {row['lead_rsid']} with PIP {row['lead_pip']:.2f}") == 2
+        assert f"{prefix}.loci.tsv" in page
+
+
 def test_a_trait_without_sets_and_a_locus_without_variants(two_traits, finemap):
     *_, other = two_traits
     other = other[other.index < N_VARIANTS].copy()

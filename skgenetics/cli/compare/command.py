@@ -146,6 +146,11 @@ def _add_output(output: Any) -> None:
         "--out", metavar="P", default="skgenetics_compare", help="folder (skgenetics_compare)"
     )
     output.add_argument(
+        "--report",
+        action="store_true",
+        help="write report.html too: one file with tables and interactive pictures",
+    )
+    output.add_argument(
         "--save-model",
         metavar="DIR",
         help="fit every model to all people too, and write them here (.skops)",
@@ -195,6 +200,9 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from skgenetics.io import atomic_folder
 
     models = chosen_models(arguments.models)
+    if arguments.report:
+        import_optional("bokeh", extra="report")  # before hours of work
+        import_optional("matplotlib", extra="report")
     console = Console("compare")
     study = _load(arguments)
     console.say(*study.lines, "")
@@ -213,10 +221,17 @@ def run_compare(arguments: argparse.Namespace) -> int:
         fits = _credible_sets(study, results, models, console)
         console.say(*_summarize("Note", results, lambda result: result.warnings))
         files, notes = write_results(folder, study, scores, fits)
-        console.say(*notes, f"Wrote {arguments.out.rstrip('/')}/: {', '.join(files)}")
+        if arguments.report:
+            from skgenetics.cli.compare.page import write_report
+
+            files.append(write_report(folder, study, scores, fits, files))
+        out = arguments.out.rstrip("/")
+        console.say(*notes, f"Wrote {out}/: {', '.join(files)}")
         if arguments.save_model:
             n_models = save_models(model_folder, study, results)
             console.say(f"Wrote {arguments.save_model.rstrip('/')}/: {n_models} models")
+        if arguments.report:
+            console.say(f"Open in a browser: {out}/report.html")
         console.say("Next: skgenetics finemap --help")
         failures = _summarize("Failed", results, lambda result: [result.error or ""])
         console.say_failures(*failures)

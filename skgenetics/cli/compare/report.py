@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RESULT_FILES = (
     *("comparison.csv", "differences.csv", "credible_sets.tsv", "variants.tsv.gz"),
-    *("scores*.png", "locus_*.png", "compare.log"),
+    *("scores*.png", "locus_*.png", "report.html", "compare.log"),
 )
 _WIDEST_LOCUS = 6_000_000
 _FLOAT = "%.7g"
@@ -148,26 +148,27 @@ def _draw_scores(folder: Path, scores: list[Scores]) -> list[str]:
 
 def _draw_loci(folder: Path, study: Study, fits: list[FineMapped]) -> tuple[list[str], list[str]]:
     """Draw each task whose variants lie in one locus; return names of pictures, and notes."""
-    names: list[str] = []
-    notes: list[str] = []
+    notes = {note for note in map(why_no_picture, fits) if note}
+    drawn = [fit for fit in fits if not why_no_picture(fit)]
     loci = [fit.locus for fit in fits]
-    for fit in fits:
-        variants = fit.task.genotypes.variants
-        if variants["base_pair_location"].isna().any():
-            notes = ["No locus pictures: the variants have no positions."]
-        elif (
-            variants["chromosome"].nunique() > 1
-            or np.ptp(variants["base_pair_location"]) > _WIDEST_LOCUS
-        ):
-            notes = ["No locus pictures: the variants lie in more than one locus (see --extract)."]
-        else:
-            path = folder / f"locus_{file_name(fit.locus, among=loci)}.png"
-            draw_into(path, _locus_display(fit, study.build))
-            names = [f"locus_<{study.unit}>.png"]
-    return names, notes
+    for fit in drawn:
+        path = folder / f"locus_{file_name(fit.locus, among=loci)}.png"
+        draw_into(path, locus_display(fit, study.build))
+    return [f"locus_<{study.unit}>.png"] * bool(drawn), sorted(notes)
 
 
-def _locus_display(fit: FineMapped, build: str) -> LocusDisplay:
+def why_no_picture(fit: FineMapped) -> str:
+    """Return why a fit has no picture of its locus, or nothing if it has."""
+    variants = fit.task.genotypes.variants
+    if variants["base_pair_location"].isna().any():
+        return "No locus pictures: the variants have no positions."
+    wide = np.ptp(variants["base_pair_location"]) > _WIDEST_LOCUS
+    if variants["chromosome"].nunique() > 1 or wide:
+        return "No locus pictures: the variants lie in more than one locus (see --extract)."
+    return ""
+
+
+def locus_display(fit: FineMapped, build: str) -> LocusDisplay:
     """Return the picture of one locus."""
     variants = fit.task.genotypes.variants
     return LocusDisplay.from_estimator(

@@ -20,6 +20,7 @@ from skgenetics.cli.console import (
     share,
 )
 from skgenetics.cli.finemap.formats import FORMATS
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
@@ -239,6 +240,11 @@ def _add_output(output: Any) -> None:
         "--out", metavar="P", default="skgenetics_finemap", help="prefix (skgenetics_finemap)"
     )
     output.add_argument(
+        "--report",
+        action="store_true",
+        help="write OUT.report.html too: one file with tables and interactive pictures",
+    )
+    output.add_argument(
         "--format",
         choices=("native", *FORMATS),
         default="native",
@@ -312,6 +318,9 @@ def run_finemap(arguments: argparse.Namespace) -> int:
 
     console = Console("finemap")
     check_prefix(arguments.out)
+    if arguments.report:
+        import_optional("bokeh", extra="report")  # before hours of work
+        import_optional("matplotlib", extra="report")
     studies = [load_demo(arguments)] if arguments.demo else load_files(arguments)
     for study in studies:
         console.say(*study.lines, "")
@@ -336,18 +345,20 @@ def _finemap(
 
     traits = [Fitted(study, _fit(arguments, study, n_jobs)) for study in studies]
     coloc = coloc_table(*traits) if arguments.coloc else None
+    lines_on = {}
     for locus in studies[0].loci:
-        console.say(*locus_lines(locus.region.name, traits))
+        name = locus.region.name
+        lines_on[name] = locus_lines(name, traits)
         if coloc is not None:
-            console.say(*coloc_lines(locus.region.name, coloc, *traits))
-        console.say("")
+            lines_on[name] += coloc_lines(name, coloc, *traits)
+        console.say(*lines_on[name], "")
     for study, result in traits:
         if (result.loci["status"] == "failed").all():
             _remove(study.parts)
             raise ValueError(
                 f"No locus{study.of} could be fine-mapped: {reason(result.loci['message'].iloc[0])}"
             )
-    files, notes = write_results(arguments, traits, coloc, n_jobs)
+    files, notes = write_results(arguments, traits, coloc, lines_on, n_jobs)
     console.say(*studies[0].closing_lines(traits[0].result), *notes)
     console.say(f"Wrote {', '.join(files)}")
     status = OK

@@ -3,7 +3,8 @@
 import argparse
 import contextlib
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +15,7 @@ from skgenetics.cli.finemap.data import Locus, Study
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.inspection import LocusDisplay
+from skgenetics.inspection.pages import LocusView, locus_view, write_report
 from skgenetics.io import atomic_path
 from skgenetics.io._regions import neg_log_10_p
 from skgenetics.loci._tables import write_table, write_text
@@ -208,11 +210,13 @@ def write_results(
     arguments: argparse.Namespace,
     traits: Sequence[Fitted],
     coloc: "pd.DataFrame | None",
+    notes_on: Mapping[str, Sequence[str]],
     n_jobs: int,
 ) -> tuple[list[str], list[str]]:
-    """Write tables and pictures; return their names, and notes to print.
+    """Write tables, pictures and the report; return their names, and notes to print.
 
-    All are written under temporary names, and renamed once the last one is whole.
+    `notes_on` are the printed lines of each locus. All are written under temporary names, and
+    renamed once the last one is whole.
     """
     folder = Path(arguments.out).parent
     tables: dict[str, pd.DataFrame] = {}
@@ -243,12 +247,19 @@ def write_results(
             for locus in study.loci:
                 if locus.region.name in named:
                     path = stack.enter_context(atomic_path(folder / named[locus.region.name]))
-                    units.append(_picture(path, study.build, locus, result))
-        for _ in run_parallel(_draw, units, n_jobs=n_jobs):
-            pass
-    names = [str(folder / name) for name in (*tables, *texts)]
+                    units.append(_picture(path, study.build, locus, result, arguments.report))
+        views = iter(list(run_parallel(_draw, units, n_jobs=n_jobs)))
+        reports = []
+        for (study, result), named in zip(traits, pictures, strict=True):
+            drawn = list(islice(views, len(named)))
+            if arguments.report:
+                reports.append(f"{study.out.name}.report.html")
+                path = stack.enter_context(atomic_path(folder / reports[-1]))
+                files = [name for name in tables if name.startswith(f"{study.out.name}.")]
+                _write_report(path, study, result, drawn, notes_on, files)
+    names = [str(folder / name) for name in (*tables, *texts, *reports)]
     for (study, _), named in zip(traits, pictures, strict=True):
-        _remove_other_pictures(study.out, named.values())
+        _remove_other_pictures(study.out, [*named.values(), *reports])
         if len(named) == 1:
             names += [str(folder / name) for name in named.values()]
         elif named:
@@ -256,8 +267,31 @@ def write_results(
     return names, notes
 
 
+def _write_report(
+    path: Path,
+    study: Study,
+    result: Bunch,
+    views: Sequence[LocusView | None],
+    notes_on: Mapping[str, Sequence[str]],
+    files: Sequence[str],
+) -> None:
+    """Write the report of a trait."""
+    write_report(
+        path,
+        result,
+        [view for view in views if view is not None],
+        build=study.build,
+        title=f"Fine-mapped loci{study.of}",
+        notes={name: lines[1:] for name, lines in notes_on.items()},  # the first is the name
+        files=files,
+    )
+
+
 def _remove_other_pictures(out: Path, names: Collection[str]) -> None:
-    """Remove pictures of an earlier run."""
+    """Remove pictures and the report of an earlier run."""
+    page = out.with_name(f"{out.name}.report.html")
+    if page.name not in names:
+        page.unlink(missing_ok=True)
     for path in out.parent.glob(f"{out.name}.chr*.png"):
         if path.name not in names and re.search(r"\.chr\w+_\d+-\d+\.png$", path.name):
             path.unlink()
@@ -279,9 +313,10 @@ class Picture(NamedTuple):
     title: str
     variants: "pd.DataFrame"  # those fitted, rows of the table of variants
     sets: "pd.DataFrame"
+    for_report: bool
 
 
-def _picture(path: Path, build: str, locus: Locus, result: Bunch) -> Picture:
+def _picture(path: Path, build: str, locus: Locus, result: Bunch, for_report: bool) -> Picture:
     """Return what a process needs to draw a locus into `path`."""
     name = locus.region.name
     (row,) = result.loci[result.loci["locus"] == name].itertuples()
@@ -289,21 +324,25 @@ def _picture(path: Path, build: str, locus: Locus, result: Bunch) -> Picture:
     variants = result.variants
     variants = variants[(variants["locus"] == name) & variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
-    return Picture(path, build, locus.description["open"], title, variants, sets)
+    return Picture(path, build, locus.description["open"], title, variants, sets, for_report)
 
 
-def _draw(_: Any, picture: Picture, seed: int) -> None:
-    """Draw one locus into a file."""
+def _draw(_: Any, picture: Picture, seed: int) -> LocusView | None:
+    """Draw one locus into a file, and return what a report shows of it if there is one."""
     data = picture.open()
     key = ["base_pair_location", "effect_allele", "other_allele"]
     index = data["variants"].set_index(key).index
     rows = picture.variants.set_index(key).index.get_indexer(index)  # of the table, for each z
     ld = data["ld"]  # correlations, or dosages of the panel
+    matrix = {"X": None, "ld": ld} if ld.shape[0] == ld.shape[1] else {"X": ld, "ld": None}
     display = LocusDisplay.from_frame(
         picture.variants.iloc[rows],
         picture.sets,
-        **{"ld" if ld.shape[0] == ld.shape[1] else "X": ld},
+        **matrix,
         build=picture.build,
         title=picture.title,
     )
     draw_into(picture.path, display)
+    if not picture.for_report:
+        return None
+    return locus_view(picture.variants["locus"].iloc[0], display, **matrix)

@@ -6,11 +6,12 @@ pressing a member of a credible set colors the others by their r2 with the lead 
 
 from __future__ import annotations
 
+import html
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.inspection._report._page import static_picture
 from skgenetics.inspection.displays._lead_ld import lead_of, r2_with
 from skgenetics.inspection.displays._locus import LocusDisplay, minus_log10_p
 from skgenetics.inspection.displays._style import (
@@ -20,16 +21,21 @@ from skgenetics.inspection.displays._style import (
     category_style,
     position_label,
 )
+from skgenetics.inspection.pages._page import (
+    json_script,
+    paragraphs,
+    picture,
+    static_picture,
+)
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from skgenetics.utils._typing import ArrayLike
 
 _MARKERS = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle",
             "P": "plus", "X": "x", "<": "star"}  # fmt: skip
+_LIVE_BYTES = 1_000_000  # of the interactive pictures of a page
 _LITTLE_EVIDENCE = 1e-3  # PIP below which a variant may be left out of an interactive picture
 _BYTES_PER_VARIANT = 75  # of its numbers and name, as text
 
@@ -54,7 +60,9 @@ class LocusView(NamedTuple):
     r2: np.ndarray  # (0, n) or (1 + n_sets, n): with the strongest variant, and the lead of each
 
 
-def locus_view(name: str, display: LocusDisplay, X: ArrayLike | None, ld: ArrayLike | None) -> LocusView:
+def locus_view(
+    name: str, display: LocusDisplay, X: ArrayLike | None, ld: ArrayLike | None
+) -> LocusView:
     """Return what a report shows of a locus, whose LD is given as dosages, as r, or not at all."""
     leads = [lead_of(display.z)]
     for reported in display.credible_sets:
@@ -144,7 +152,6 @@ def interactive_picture(view: LocusView, shown: np.ndarray, target: str) -> dict
         )  # fmt: skip
         if plots:
             plot.x_range = plots[0].x_range
-            plot.xaxis.axis_label = position_label(display.chromosome, display.build)
         points = plot.scatter(
             "x", column, source=source, size=7, fill_color="color", line_color=EDGE,
             line_width=0.4, nonselection_fill_alpha=1.0, nonselection_line_alpha=1.0,
@@ -153,10 +160,33 @@ def interactive_picture(view: LocusView, shown: np.ndarray, target: str) -> dict
         _ring_sets(plot, source, column, len(display.credible_sets), models)
         plot.toolbar.logo = None
         plots.append(plot)
+    if display.genes:
+        plots.append(_genes_plot(display, plots[0].x_range, plotting))
+    plots[-1].xaxis.axis_label = position_label(display.chromosome, display.build)
     recolor = models.CustomJS(args={"source": source, "colors": ORDERED_COLORS}, code=_RECOLOR)
     source.selected.js_on_change("indices", recolor)
     item = embed.json_item(layouts.column(*plots, sizing_mode="stretch_width"), target)
     return dict(item)
+
+
+def _genes_plot(display: LocusDisplay, x_range: Any, plotting: Any) -> Any:
+    """Return the panel of genes, one below the other."""
+    genes = display.genes
+    plot = plotting.figure(
+        height=50 + 22 * len(genes), sizing_mode="stretch_width", x_range=x_range, tools="",
+        y_range=(-0.7, len(genes) - 0.3), output_backend="canvas",
+    )  # fmt: skip
+    starts = [gene["start"] / 1e6 for gene in genes]
+    ends = [gene.get("end", gene["start"]) / 1e6 for gene in genes]
+    rows = list(range(len(genes)))
+    plot.segment(starts, rows, ends, rows, line_width=5, line_color=EDGE)
+    plot.scatter(starts, rows, size=7, marker="diamond", color=EDGE)
+    names = [f"{gene['name']} ({gene['strand']})" if gene.get("strand") else gene["name"]
+             for gene in genes]  # fmt: skip
+    plot.text(ends, rows, text=names, x_offset=8, text_baseline="middle", text_font_size="12px")
+    plot.yaxis.visible = plot.ygrid.visible = False
+    plot.toolbar_location = None
+    return plot
 
 
 def _columns(view: LocusView, shown: np.ndarray) -> dict[str, Any]:
@@ -205,13 +235,36 @@ def library_script() -> str:
     return str(script).replace("</script", "<\\/script")
 
 
-def interactive_pictures(
-    views: Sequence[LocusView], n_bytes: float
-) -> list[tuple[dict[str, Any], int]]:
-    """Return the pictures of all loci in `n_bytes`, and how many variants each leaves out."""
-    pictures = []
+def anchor(number: int) -> str:
+    """Return where the picture of a locus is found on the page."""
+    return f"locus-{number}"
+
+
+def locus_pictures(
+    views: Sequence[LocusView],
+    *,
+    notes: Mapping[str, Sequence[str]],
+    doubtful: Collection[str] = (),
+) -> str:
+    """Return the pictures of all loci, closed but for the first, with notes on each by name."""
+    parts = []
     for k, view in enumerate(views):
-        shown = shown_variants(view.display, n_bytes / len(views))
+        shown = shown_variants(view.display, _LIVE_BYTES / len(views))
         left_out = len(view.display.z) - len(shown)
-        pictures.append((interactive_picture(view, shown, f"live-{k}"), left_out))
-    return pictures
+        hint = "Point at a variant for its numbers; drag to move, scroll to zoom."
+        if len(view.r2):
+            hint += " Press a member of a set to color by r² with its lead."
+        if left_out:
+            hint += f" {count_of(left_out, 'variant')} of little evidence are not in this picture."
+        doubt = '<span class="doubt">doubtful</span>' * (view.name in doubtful)
+        parts.append(
+            f'<details id="{anchor(k)}"{" open" if k == 0 else ""}><summary>'
+            f'<h3>{html.escape(view.name)}</h3>{doubt}</summary><div class="inside">'
+            + paragraphs(line.strip() for line in notes.get(view.name, ()))
+            + f'<div class="card"><div class="live" id="live-{k}" data-item="item-{k}" '
+            f'role="img" aria-label="{html.escape(view.text)}"></div>'
+            f'<div class="replaced">{picture(view.image, view.text)}</div></div>'
+            f'<p class="note live">{html.escape(hint)}</p></div></details>'
+            + json_script(interactive_picture(view, shown, f"live-{k}"), f"item-{k}")
+        )
+    return "".join(parts)

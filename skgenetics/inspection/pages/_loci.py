@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skgenetics._version import __version__
-from skgenetics.inspection._report._locus import (
+from skgenetics.inspection.displays._locus import LocusDisplay
+from skgenetics.inspection.pages._locus import (
     LocusView,
-    interactive_pictures,
+    anchor,
     library_script,
+    locus_pictures,
     locus_view,
 )
-from skgenetics.inspection._report._page import (
+from skgenetics.inspection.pages._page import (
     Section,
     bullets,
-    json_script,
+    file_links,
     paragraphs,
-    picture,
     table,
     write_page,
 )
-from skgenetics.inspection.displays._locus import LocusDisplay
 from skgenetics.io._regions import neg_log_10_p
 from skgenetics.utils._text import count_of, first_names
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 
     from skgenetics.utils._typing import ArrayLike
 
-_LIVE_BYTES = 1_000_000  # of the interactive pictures of all loci
 _METHODS = (
     "Each locus was fine-mapped by FinemapMiXeR of skgenetics {version} from z scores and the "
     "correlations of variants (LD). A PIP is the probability that a variant has an effect. A "
@@ -184,7 +182,7 @@ def write_report(
     """Write the report of loci whose pictures are made."""
     if not views:
         raise ValueError("No locus was fitted, so that there is nothing to report.")
-    anchors = {view.name: f"locus-{k}" for k, view in enumerate(views)}
+    anchors = {view.name: anchor(k) for k, view in enumerate(views)}
     loci = _table_of_loci(result, list(anchors))
     sets = _table_of_sets(result)
     sections = [
@@ -193,7 +191,7 @@ def write_report(
             "Loci",
             table(
                 loci.rename(columns=_COLUMNS),
-                f"{count_of(len(loci), 'fitted locus', 'fitted loci')}. Press a head to sort.",
+                f"{count_of(len(loci), 'fitted locus', 'fitted loci')}",
                 links=[anchors[name] for name in loci["locus"]],
             ),
         ),
@@ -205,15 +203,11 @@ def write_report(
                 links=[anchors[name] for name in sets["locus"]],
             ),
         ),
-        Section("Pictures", _pictures(result, views, anchors, notes or {})),
+        Section("Pictures", locus_pictures(views, notes=notes or {}, doubtful=_doubtful(result))),
         Section("Methods", _methods(result)),
     ]
     if files:
-        links = "".join(
-            f'<li><a href="{html.escape(name)}" download>{html.escape(name)}</a></li>'
-            for name in files
-        )
-        sections.append(Section("Files", f"<ul>{links}</ul>"))
+        sections.append(Section("Files", file_links(files)))
     return write_page(path, title, sections, scripts=[library_script()])
 
 
@@ -224,8 +218,8 @@ def summary(result: Bunch, build: str | None) -> list[str]:
     certain = int((result.variants["pip"] > 0.5).sum())
     small = int((sets["size"] == 1).sum())
     lines = [
-        f"{count_of(len(fitted), 'locus', 'loci')} fine-mapped, with "
-        f"{count_of(int(fitted['n_variants'].sum()), 'variant')}"
+        f"{count_of(len(fitted), 'locus', 'loci')} of "
+        f"{count_of(int(fitted['n_variants'].sum()), 'variant')} fine-mapped"
         + (f"; positions are of {build}." if build else "."),
         f"{count_of(len(sets), 'credible set')}, {small} of one variant; "
         f"{count_of(certain, 'variant')} with PIP above 0.5.",
@@ -266,38 +260,11 @@ def _table_of_sets(result: Bunch) -> DataFrame:
     return sets[list(_SET_COLUMNS)]
 
 
-def _pictures(
-    result: Bunch,
-    views: Sequence[LocusView],
-    anchors: Mapping[str, str],
-    notes: Mapping[str, Sequence[str]],
-) -> str:
-    """Return the pictures of all loci, closed but for the first."""
-    rows = result.loci.set_index("locus")
-    parts = []
-    for k, (view, (item, left_out)) in enumerate(
-        zip(views, interactive_pictures(views, _LIVE_BYTES), strict=True)
-    ):
-        row = rows.loc[view.name]
-        doubt = str(row["ld_mismatch"]) == "True" or str(row["converged"]) == "False"
-        hint = "Point at a variant for its numbers; drag to move, scroll to zoom."
-        if len(view.r2):
-            hint += " Press a member of a set to color by r² with its lead."
-        if left_out:
-            hint += f" {count_of(left_out, 'variant')} of little evidence are not in this picture."
-        parts.append(
-            f'<details id="{anchors[view.name]}"{" open" if k == 0 else ""}><summary>'
-            f"<h3>{html.escape(view.name)}</h3>"
-            + ('<span class="doubt">doubtful</span>' if doubt else "")
-            + '</summary><div class="inside">'
-            + paragraphs(line.strip() for line in notes.get(view.name, ()))
-            + f'<div class="card"><div class="live" id="live-{k}" data-item="item-{k}" '
-            f'role="img" aria-label="{html.escape(view.text)}"></div>'
-            f'<div class="replaced">{picture(view.image, view.text)}</div></div>'
-            f'<p class="note live">{html.escape(hint)}</p></div></details>'
-            + json_script(item, f"item-{k}")
-        )
-    return "".join(parts)
+def _doubtful(result: Bunch) -> set[str]:
+    """Return the loci whose fits are not to be taken as they are."""
+    loci = result.loci
+    bad = (loci["ld_mismatch"].astype(str) == "True") | (loci["converged"].astype(str) == "False")
+    return set(loci.loc[bad, "locus"])
 
 
 def _methods(result: Bunch) -> str:

@@ -67,7 +67,8 @@ def table(frame: DataFrame, caption: str, *, links: Sequence[str] | None = None)
             + "</tr>"
         )
     return (
-        f'<div class="sortable"><label class="filter">Show rows with <input type="search"></label>'
+        '<div class="sortable"><label class="filter">Show rows with <input type="search"> (press a '
+        "head to sort)</label>"
         f"<table><caption>{html.escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
@@ -75,7 +76,7 @@ def table(frame: DataFrame, caption: str, *, links: Sequence[str] | None = None)
 
 def _cell(value: Any) -> tuple[str, str]:
     """Return what a cell shows, and what it sorts by."""
-    if value is None or value != value or str(value) == "<NA>":
+    if value is None or str(value) in ("nan", "<NA>"):
         return "", ""
     if isinstance(value, bool) or str(value) in ("True", "False"):
         return ("yes", "1") if bool(value) else ("no", "0")
@@ -86,11 +87,19 @@ def _cell(value: Any) -> tuple[str, str]:
     return f"{float(value):.3g}", repr(float(value))
 
 
+def file_links(names: Iterable[str]) -> str:
+    """Return links to files beside the page."""
+    links = (
+        f'<li><a href="{html.escape(name)}" download>{html.escape(name)}</a></li>' for name in names
+    )
+    return f"<ul>{''.join(links)}</ul>"
+
+
 def static_picture(display: Display) -> str:
     """Return a display, drawn, as the base64 text of a PNG of few colors."""
     pyplot = import_matplotlib("pyplot")
     image = import_optional("PIL.Image", extra="plots")
-    figure = display.plot().figure_
+    figure = display.plot().figure_.figure
     whole, small = io.BytesIO(), io.BytesIO()
     figure.savefig(whole, dpi=_DPI, bbox_inches="tight", facecolor="white")
     pyplot.close(figure)
@@ -101,9 +110,7 @@ def static_picture(display: Display) -> str:
 
 def picture(encoded: str, text: str) -> str:
     """Return a static picture with the text that says what it shows."""
-    return (
-        f'<img class="static" alt="{html.escape(text)}" src="data:image/png;base64,{encoded}">'
-    )
+    return f'<img class="static" alt="{html.escape(text)}" src="data:image/png;base64,{encoded}">'
 
 
 def json_script(content: Any, identifier: str) -> str:

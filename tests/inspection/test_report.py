@@ -1,0 +1,211 @@
+"""The report of fine-mapped loci: what it holds, and that it works in a browser."""
+
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from skgenetics import FinemapMiXeR
+from skgenetics.datasets import make_genotypes, make_summary_statistics, make_trait
+from skgenetics.finemapping import finemap_loci
+from skgenetics.inspection import LocusDisplay, report
+from skgenetics.inspection.pages._locus import interactive_picture, locus_view, shown_variants
+from skgenetics.inspection.pages._page import table
+
+pytest.importorskip("bokeh")
+
+NAMES = ("first", "second")
+
+
+def make_locus(seed, n_variants=60):
+    X = make_genotypes(400, n_variants, random_state=seed).data.astype(float)
+    X = X[:, X.std(axis=0) > 0.2]
+    y = make_trait(X, n_causal=1, h2=0.1, random_state=seed).target
+    statistics = make_summary_statistics(X, y)
+    variants = pd.DataFrame(
+        {
+            "chromosome": str(seed + 1),
+            "base_pair_location": 1_000_000 + 500 * np.arange(X.shape[1]),
+            "effect_allele": "A",
+            "other_allele": "G",
+            "rsid": [f"rs{seed}{j:04}" for j in range(X.shape[1])],
+        }
+    )
+    return {
+        "name": f"{NAMES[seed]} </script><b>",
+        "z": statistics.z,
+        "ld": np.corrcoef(X.T),
+        "n_samples": 400,
+        "variants": variants,
+    }
+
+
+@pytest.fixture(scope="module")
+def loci():
+    return [make_locus(seed) for seed in range(2)]
+
+
+@pytest.fixture(scope="module")
+def result(loci):
+    return finemap_loci(loci, FinemapMiXeR())
+
+
+@pytest.fixture(scope="module")
+def page(loci, result, tmp_path_factory):
+    path = tmp_path_factory.mktemp("report") / "loci.html"
+    ld = {locus["name"]: locus["ld"] for locus in loci}
+    notes = {loci[0]["name"]: ["z < 5 & so on"]}
+    return report(result, path, ld=ld, build="GRCh38", notes=notes, files=["run.loci.tsv"])
+
+
+class Elements(HTMLParser):
+    """Elements that were opened and never closed, addresses, and texts of tables."""
+
+    EMPTY = ("meta", "img", "input")
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.addresses, self.images, self.cells = [], [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.addresses += [attributes[k] for k in ("src", "href") if k in attributes]
+        self.images += [attributes["alt"] for _ in range(tag == "img")]
+        self.open += [tag] * (tag not in self.EMPTY)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "td" in self.open:
+            self.cells.append(data)
+
+
+def test_page_needs_no_other_file(page):
+    elements = Elements(page.read_text())
+    assert not elements.open
+    assert {address.split(":")[0] for address in elements.addresses if address[0] != "#"} == {
+        "data",
+        "run.loci.tsv",
+    }
+
+
+def test_page_tells_what_was_found(page, loci, result):
+    text = page.read_text()
+    elements = Elements(text)
+    assert f"{len(result.credible_sets)} credible set" in text
+    assert "positions are of GRCh38" in text
+    assert "z &lt; 5 &amp; so on" in text
+    for name in result.credible_sets["lead_rsid"]:
+        assert name in elements.cells
+    assert len(elements.images) == len(loci)
+    for k, alt in enumerate(elements.images):
+        sets = result.credible_sets[result.credible_sets["locus"] == loci[k]["name"]]
+        assert alt.startswith(f"Locus {loci[k]['name']}: {len(loci[k]['z'])} variants")
+        for lead in sets["lead_rsid"]:
+            assert f"lead {lead} with PIP" in alt
+
+
+def test_failed_and_doubtful_loci_are_named(loci, tmp_path):
+    wrong = {**loci[1], "name": "flipped", "z": np.where(np.arange(len(loci[1]["z"])) % 2, 1, -1)
+             * loci[1]["z"] * 5}  # fmt: skip
+    broken = {**loci[1], "name": "broken", "ld": loci[1]["ld"][:, :-1]}
+    with pytest.warns(Warning, match="broken"):
+        result = finemap_loci([loci[0], wrong, broken], FinemapMiXeR())
+    text = report(result, tmp_path / "x.html").read_text()
+    assert "Not fitted: broken." in text
+    assert re.search(r"Doubtful: in flipped, z and LD do not fit", text)
+    assert text.count('<span class="doubt">') == 1
+
+
+def test_nothing_fitted_is_refused(loci, tmp_path):
+    broken = {**loci[1], "ld": loci[1]["ld"][:, :-1]}
+    with pytest.warns(Warning, match="second"):
+        result = finemap_loci([broken], FinemapMiXeR())
+    with pytest.raises(ValueError, match="No locus was fitted"):
+        report(result, tmp_path / "x.html")
+    assert not list(tmp_path.iterdir())
+
+
+def big_display(n=3000):
+    rng = np.random.default_rng(0)
+    pip = np.full(n, 1e-6)
+    pip[[17, 2000]] = 0.6, 0.4
+    sets = [{"variants": np.array([17, 2000, 2900]), "coverage": 0.95, "min_abs_r": 0.9}]
+    z = rng.normal(size=n)
+    z[5] = 9.0
+    return LocusDisplay(np.arange(n) * 100, z, pip, credible_sets=sets, chromosome="1")
+
+
+def test_large_loci_keep_what_matters():
+    display = big_display()
+    shown = shown_variants(display, 30_000)
+    assert len(shown) == 400
+    assert {5, 17, 2000, 2900} <= set(shown.tolist())
+    assert np.diff(shown).max() < 60  # the others lie evenly
+    np.testing.assert_array_equal(shown_variants(display, 1e9), np.arange(3000))
+
+
+def test_r2_with_each_lead_is_in_the_picture(loci, result):
+    locus = loci[0]
+    variants = result.variants[result.variants["locus"] == locus["name"]]
+    sets = result.credible_sets[result.credible_sets["locus"] == locus["name"]]
+    display = LocusDisplay.from_frame(variants, sets, ld=locus["ld"])
+    view = locus_view("x", display, None, locus["ld"])
+    leads = [display.lead, *(int(s["variants"][np.argmax(display.pip[s["variants"]])])
+                             for s in display.credible_sets)]  # fmt: skip
+    np.testing.assert_allclose(view.r2, locus["ld"][leads] ** 2, rtol=1e-12)
+    grey = locus_view("x", display, None, None)
+    assert grey.r2.shape == (0, len(locus["z"]))
+    assert interactive_picture(grey, np.arange(5), "there")["target_id"] == "there"
+
+
+def test_cells_sort_by_value():
+    frame = pd.DataFrame({
+        "a": ["x", "<i>"], "b": [1234567.0, 0.00012345], "c": pd.array([True, None], "boolean"),
+    })  # fmt: skip
+    text = table(frame, "caption")
+    assert 'data-rank="1234567">1,234,567<' in text
+    assert 'data-rank="0.00012345">0.000123<' in text
+    assert 'data-rank="1">yes<' in text
+    assert 'data-rank=""><' in text
+    assert "&lt;i&gt;" in text
+
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+PRESSES = """<script>
+const box = document.querySelector(".sortable"), found = [];
+const first = () => box.querySelector("tbody tr").cells[0].textContent;
+box.querySelectorAll("th button")[5].click(); found.push(first());
+box.querySelectorAll("th button")[5].click(); found.push(first());
+box.querySelector("input").value = "SECOND 60";
+box.querySelector("input").dispatchEvent(new Event("input"));
+found.push([...box.querySelectorAll("tbody tr")].filter((row) => !row.hidden).length);
+document.title = found.join("|");
+</script>"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+def test_browser_draws_sorts_and_filters(page, loci, result, tmp_path):
+    path = tmp_path / "loci.html"
+    path.write_text(page.read_text().replace("</body>", PRESSES + "</body>"))
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    options += ["--disable-sync", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
+    command = [CHROMIUM, *options, "--enable-logging=stderr", "--virtual-time-budget=10000"]
+    done = subprocess.run(
+        [*command, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120
+    )
+    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    assert not [line for line in console if "document idle" not in line]
+    assert any("document idle" in line for line in console)  # Bokeh drew the open locus
+    strengths = result.variants["z"].abs().groupby(result.variants["locus"]).max()
+    weak, strong = strengths.idxmin(), strengths.idxmax()
+    title = re.search("<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
+    expected = f"{weak}|{strong}|1".replace("<", "&lt;").replace(">", "&gt;")
+    assert title == expected
