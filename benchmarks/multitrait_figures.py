@@ -1,9 +1,10 @@
-"""Print R2 of MMASHRegressor against RidgeCV and MultiTaskLassoCV, fold by fold.
+"""Print R2 of MMASHRegressor against RidgeCV, GBLUP and MultiTaskLassoCV, fold by fold.
 
-    python benchmarks/multitrait_figures.py wheat|mice|sparse [repeats]
+    python benchmarks/multitrait_figures.py wheat|mice|maize|sparse|unequal [repeats]
 
-The data are wheat (wheat_bglr in ../shared/data), mice (mice_bglr, needs pandas), or simulations
-with sparse effects, which need no data. Repeats, ten by default, are other folds or simulations.
+The data are wheat (wheat_bglr in ../shared/data), mice (mice_bglr, needs pandas), maize
+(maize_drops), or simulations, which need no data: few effects (sparse), or traits of heritability
+.7, .4, .1, 0 and 0 (unequal). Repeats, ten by default, are other folds or simulations.
 """
 
 import sys
@@ -12,6 +13,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 from sklearn.linear_model import MultiTaskLassoCV, RidgeCV
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
@@ -43,6 +45,38 @@ class RidgeByTrait:
         return np.column_stack([model.predict(X) for model in self.models])
 
 
+def likeliest_delta(values, rotated):
+    """delta of a trait rotated to the eigenvectors of the relationship, of eigenvalues `values`."""
+
+    def loss(log_delta):
+        total = 1 + np.exp(log_delta) * values
+        return len(total) * np.log(np.sum(rotated**2 / total)) + np.sum(np.log(total))
+
+    return np.exp(minimize_scalar(loss, bounds=(-7, 5), method="bounded").x)
+
+
+class GBLUPByTrait:
+    """The best linear prediction of each trait on its observed cells, by its likeliest delta."""
+
+    def fit(self, X, Y):
+        self.coef = np.zeros((X.shape[1], Y.shape[1]))
+        self.intercept = np.zeros(Y.shape[1])
+        for j, y in enumerate(Y.T):
+            seen = ~np.isnan(y)
+            mean, sd = X[seen].mean(axis=0), X[seen].std(axis=0)
+            Z = (X[seen] - mean) / np.where(sd > 0, sd, np.inf)
+            values, vectors = np.linalg.eigh(Z @ Z.T / Z.shape[1])
+            values, rotated = np.clip(values, 0, None), vectors.T @ (y[seen] - y[seen].mean())
+            delta = likeliest_delta(values, rotated)
+            effects = Z.T @ (vectors @ (delta * rotated / (1 + delta * values))) / Z.shape[1]
+            self.coef[:, j] = effects / np.where(sd > 0, sd, np.inf)
+            self.intercept[j] = y[seen].mean() - mean @ self.coef[:, j]
+        return self
+
+    def predict(self, X):
+        return X @ self.coef + self.intercept
+
+
 def wheat(seed):
     """Yield (X, Y, train, test): five folds of 599 lines, 1,279 markers, four environments."""
     data = np.load(DATA / "wheat_bglr" / "wheat.npz")
@@ -64,6 +98,27 @@ def mice(seed):
         yield X, Y, train, test
 
 
+def maize(seed):
+    """Yield five folds of 246 hybrids, 41,722 SNPs: means of eight traits over ten experiments."""
+    data = np.load(DATA / "maize_drops" / "drops.npz", allow_pickle=True)
+    X, Y = data["G"].astype(float), np.nanmean(data["Y"], axis=2)
+    X[X < 0] = np.nan
+    X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)
+    for train, test in KFold(5, shuffle=True, random_state=seed).split(X):
+        yield X, Y, train, test
+
+
+def unequal(seed):
+    """Yield one simulation: every variant acts, on traits of heritability .7, .4, .1, 0 and 0."""
+    rng = np.random.default_rng(seed)
+    X = rng.binomial(2, 0.3, size=(900, 800)).astype(np.int8)
+    heritability = np.array([0.7, 0.4, 0.1, 0, 0])
+    genetic = (X - X.mean(axis=0)) / X.std(axis=0) @ rng.normal(size=(800, 5)) / np.sqrt(800)
+    noise = rng.normal(size=(900, 5))
+    Y = genetic * np.sqrt(heritability) + noise * np.sqrt(1 - heritability)
+    yield X, Y, np.arange(600), np.arange(600, 900)
+
+
 def sparse(seed):
     """Yield one simulation: 20 of 1,000 variants act, half of them on all ten traits alike."""
     rng = np.random.default_rng(seed)
@@ -78,38 +133,47 @@ def sparse(seed):
     yield X, Y, np.arange(600), np.arange(600, 800)
 
 
-RIVALS = {
-    "wheat": {"RidgeCV": RidgeByTrait, "plain": lambda: MMASHRegressor(polygenic=0)},
-    "mice": {"RidgeCV": RidgeByTrait},
-    "sparse": {
-        "MultiTaskLassoCV": lambda: make_pipeline(StandardScaler(), MultiTaskLassoCV()),
-        "RidgeCV": RidgeByTrait,
-        "plain": lambda: MMASHRegressor(polygenic=0),
-    },
+def plain():
+    """Return the model without a background."""
+    return MMASHRegressor(polygenic=0)
+
+
+LINEAR = {"RidgeCV": RidgeByTrait, "GBLUP": GBLUPByTrait}
+LASSO = {"MultiTaskLassoCV": lambda: make_pipeline(StandardScaler(), MultiTaskLassoCV())}
+DATA_SETS = {
+    "wheat": (wheat, LINEAR | {"plain": plain}),
+    "mice": (mice, LINEAR),
+    "maize": (maize, LINEAR),
+    "sparse": (sparse, LASSO | LINEAR | {"plain": plain}),
+    "unequal": (unequal, LINEAR),
 }
 
 
 def main(name, repeats):
     """Print R2 of each fold, then means and paired differences over repeats."""
-    models = {"MMASHRegressor": MMASHRegressor} | RIVALS[name]
+    data, rivals = DATA_SETS[name]
+    models = {"MMASHRegressor": MMASHRegressor} | rivals
+    by_trait = []
     scores = np.zeros((repeats, len(models)))
     for seed in range(repeats):
         fold_scores = []
-        for X, Y, train, test in {"wheat": wheat, "mice": mice, "sparse": sparse}[name](seed):
+        for X, Y, train, test in data(seed):
             row, seconds = [], []
+            by_trait.append([])
             for make in models.values():
                 start = time.process_time()
                 model = make().fit(X[train], Y[train])
                 seconds.append(time.process_time() - start)
-                row.append(masked_r2_score(Y[test], model.predict(X[test])))
-                delta = getattr(model, "polygenic_", None)
-                if delta:
-                    print(f"delta {delta:.3f}, {model.n_iter_} sweeps", end="; ")
+                predicted = model.predict(X[test])
+                row.append(masked_r2_score(Y[test], predicted))
+                traits = zip(Y[test].T, predicted.T)
+                by_trait[-1].append([masked_r2_score(y, p) for y, p in traits])
             print(" ".join(f"{r:.4f} ({s:.1f} s)" for r, s in zip(row, seconds)), flush=True)
             fold_scores.append(row)
         scores[seed] = np.mean(fold_scores, axis=0)
     for model, mean in zip(models, scores.mean(axis=0)):
-        print(f"{model}: {mean:.4f}")
+        print(f"{model}: {mean:.4f}", end="; by trait ")
+        print(" ".join(f"{r:.3f}" for r in np.mean(by_trait, axis=0)[[*models].index(model)]))
     for model, column in zip([*models][1:], scores.T[1:]):
         difference = scores[:, 0] - column
         error = difference.std(ddof=1) / np.sqrt(repeats) if repeats > 1 else np.nan

@@ -54,8 +54,9 @@ model = MMASHRegressor().fit(X[train], Y[train])
 
 # %%
 # How well does it predict held-out lines? The baseline is ridge regression, one per environment.
-# ``polygenic_`` is the variance of the small effects in units of the noise. Without them
-# (``polygenic=0``, the model of mr.mash) the mixture has to explain what is spread over the genome.
+# ``polygenic_`` is the variance of the small effects of each trait, in units of its noise. Without
+# them (``polygenic=0``, the model of mr.mash) the mixture has to explain what is spread over the
+# genome.
 
 ridge = np.empty((len(test), 4))
 for j in range(4):
@@ -63,7 +64,7 @@ for j in range(4):
     alone = make_pipeline(StandardScaler(), RidgeCV(np.logspace(0, 5, 26))).fit(X[seen], Y[seen, j])
     ridge[:, j] = alone.predict(X[test])
 plain = MMASHRegressor(polygenic=0).fit(X[train], Y[train])
-print(f"background of variance {model.polygenic_:.2f}")
+print(f"background of variance {model.polygenic_.round(2)}")
 print(f"R2 of MMASHRegressor    {model.score(X[test], Y[test]):.3f}")
 print(f"R2 without a background {plain.score(X[test], Y[test]):.3f}")
 print(f"R2 of RidgeCV           {masked_r2_score(Y[test], ridge):.3f}")

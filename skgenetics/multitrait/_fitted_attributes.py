@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from skgenetics.multitrait._background import background_effects, training_background
+from skgenetics.multitrait._background import (
+    background_effects,
+    genetic_covariance,
+    spectrum_of,
+    training_background,
+)
 from skgenetics.multitrait._data import Data
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign, intercept
@@ -23,7 +28,13 @@ from skgenetics.multitrait.solvers import State
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of
 from skgenetics.utils._typing import Array
 
-PER_TRAIT = {"coef_", "coef_sd_", "lfsr_", "intercept_"}  # without the axis of traits for a 1-D y
+PER_TRAIT = {
+    "coef_",
+    "coef_sd_",
+    "lfsr_",
+    "intercept_",
+    "polygenic_",
+}  # without the axis of traits for a 1-D y
 
 
 @dataclass(frozen=True)
@@ -38,8 +49,6 @@ class FittedAttributes:
     """In the order and with the background of the fit."""
     data: Data
     centered: bool
-    polygenic: float
-    """delta."""
     coverage: float
     """Of credible sets."""
     min_purity: float
@@ -57,7 +66,7 @@ class FittedAttributes:
             "weights_": state.weights,
             "covariances_": self.covariances(),
             "scales_": self.prior.scales,
-            "polygenic_": self.polygenic,
+            "_relationship": spectrum_of(design),
             "_X_mean": self.data.genotypes.mean,
             "_background": training_background(design),
             "_prior": self.prior,
@@ -112,7 +121,16 @@ class FittedAttributes:
         explained[columns] = explained_variance
         total = np.ones(len(noise)) if self.data.noise_known else explained + np.diag(noise)
         pve = explained / np.where(total > 0, total, 1.0)
-        attributes = {"residual_covariance_": noise, "pve_": pve}
+        genetic = self.data.modeled.embedded_matrix(
+            genetic_covariance(self.design, covariance.matrix), self.noise_unit
+        )
+        present = np.diag(noise) > 0
+        attributes = {
+            "residual_covariance_": noise,
+            "pve_": pve,
+            "genetic_covariance_": genetic,
+            "polygenic_": np.diag(genetic) * present / np.where(present, np.diag(noise), 1.0),
+        }
         if covariance.factors is None or covariance.noise is None:
             return attributes
         factors = np.zeros((len(noise), covariance.factors.shape[1]))
@@ -201,5 +219,6 @@ def attributes_beside(X: Array, attributes: dict[str, Any], *, one_trait: bool) 
             value = value[0] if one_trait and name in PER_TRAIT else value
             attributes[name] = move_to(value, xp, device, dtype)
     if one_trait:
-        attributes["intercept_"] = float(attributes["intercept_"])
+        for name in ("intercept_", "polygenic_"):
+            attributes[name] = float(attributes[name])
     return attributes

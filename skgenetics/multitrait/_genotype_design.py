@@ -1,18 +1,17 @@
 """Genotypes and traits as solvers see them: products with X, done where X is."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from skgenetics.multitrait._design import BLOCK_SIZE, Block, Design, blocks_of, gram_parts
-from skgenetics.multitrait._missing_cells import MissingCells
+from skgenetics.multitrait._missing_cells import Filled, MissingCells
 from skgenetics.multitrait._moments import Genotypes
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
 from skgenetics.utils._typing import Array
 
 ORDERED_BLOCK_SIZE = 72  # likewise in another order than the columns', which copies them
-BACKGROUND_BLOCK_SIZE = 256  # likewise if a product with an n x n matrix comes on top
 UNPACKED = 10**6  # multiplications up to which OpenBLAS does not copy the factors of a product
 LEAST_ROWS = 64  # with so many traits that fewer samples would be multiplied, copying costs less
 
@@ -42,6 +41,7 @@ class GenotypeDesign(Design):
     """
 
     rows_known = True
+    background_block_size: ClassVar[int] = 256  # if a product with n x n matrices comes on top
 
     def __init__(
         self,
@@ -66,10 +66,11 @@ class GenotypeDesign(Design):
         self.n_samples = float(self.host_weight.sum())
         self.used = genotypes.inverse_sd > 0
         self.n_used = int(self.used.sum())
-        self.precision = None if background is None else self.array(background.precision)
+        precision = getattr(background, "precision", None)
+        self.precision = None if precision is None else self.array(precision)
         block_size = BLOCK_SIZE if order is None else ORDERED_BLOCK_SIZE
         if background is not None:
-            block_size = BACKGROUND_BLOCK_SIZE
+            block_size = self.background_block_size
         order = np.arange(X.shape[1]) if order is None else order
         self.blocks = blocks_of(order[self.used[order]], block_size)
         n_rows = UNPACKED // (block_size * self.n_traits)
@@ -82,15 +83,22 @@ class GenotypeDesign(Design):
 
     def _multiply_blocks(self) -> None:
         """Set the Gram matrices of the blocks, and the squared norms."""
-        self.squared_norm, self.grams = self.genotypes.squared_norm, []
-        if self.background is not None:
-            self.squared_norm = self.squared_norm.copy()
+        self.squared_norm, self.grams = self.norms(), []
         for block in self.blocks:
-            columns = self.standardized(block)
-            gram = to_numpy(columns.T @ self.weigh(self.precise(columns)))
+            gram = self.gram(self.standardized(block))
             if self.background is not None:
-                self.squared_norm[block] = np.diag(gram)
+                diagonal = np.arange(len(gram))
+                self.squared_norm[block] = gram[diagonal, diagonal]
             self.grams.append(gram_parts(gram))
+
+    def norms(self) -> np.ndarray:
+        """Return the squared norms (P,) without a background, or room for them."""
+        norms = self.genotypes.squared_norm
+        return norms if self.background is None else norms.copy()
+
+    def gram(self, columns: Array) -> np.ndarray:
+        """Return X_B'QX_B (b, b) of standardized columns (n, b) on the host."""
+        return to_numpy(columns.T @ self.weigh(self.precise(columns)))
 
     def arranged(
         self, *, order: np.ndarray | None = None, background: Any = None
@@ -179,7 +187,7 @@ class GenotypeDesign(Design):
         """Give the residual its mean of 0 again after a sweep, if X is centered."""
         if self.centered:
             self.residual -= self.row_weight @ self.residual / self.n_samples
-        if self.precision is None:
+        if self.background is None:
             self.refined = self.residual
 
     def square(self) -> np.ndarray:
@@ -191,15 +199,23 @@ class GenotypeDesign(Design):
         """Fill the missing cells; return their covariance, summed, and their part of the bound."""
         if self.missing is None:
             return super().impute(covariance)
-        filled = self.missing.impute(
+        filled = self.filled(covariance)
+        self.residual, self.refined = self.array(filled.residual), self.array(filled.refined)
+        return filled.covariance, filled.log_volume
+
+    def filled(self, covariance: ResidualCovariance) -> Filled:
+        """Return the residual with its missing cells filled."""
+        return self.missing.impute(
             to_numpy(self.residual),
             to_numpy(self.refined),
             covariance.matrix,
             background=self.background,
             centered=self.centered,
         )
-        self.residual, self.refined = self.array(filled.residual), self.array(filled.refined)
-        return filled.covariance, filled.log_volume
+
+    def in_traits(self, values: Array) -> np.ndarray:
+        """Return `values` (n, J) that belong to the design's traits in those of y, on the host."""
+        return to_numpy(values)
 
     def gram_columns(self, variants: np.ndarray) -> np.ndarray:
         """Return X'Qx_p (P, k) of k variants on the host."""
@@ -238,7 +254,7 @@ def intercept(design: GenotypeDesign, effects: np.ndarray) -> np.ndarray:
     On the observed cells Y - XB - E is the shift of the intercept so far. The remaining shift in E
     follows by generalized least squares, which is its mean if X is centered.
     """
-    shift = to_numpy(design.Y - design.residual - design.fitted(effects))
+    shift = design.in_traits(design.Y - design.residual) - to_numpy(design.fitted(effects))
     weight = design.host_weight[:, None] * design.missing.observed
-    remaining = design.host_weight @ to_numpy(design.residual) / design.n_samples
+    remaining = design.host_weight @ design.in_traits(design.residual) / design.n_samples
     return np.sum(weight * shift, axis=0) / np.sum(weight, axis=0) + remaining

@@ -73,6 +73,73 @@ def fill_rows(
                 refined[a, m] += precision[i, a] * weight[i] / weight[a] * change
 
 
+@kernel
+def fill_rows_by_trait(
+    rows: np.ndarray,
+    observed: np.ndarray,
+    weight: np.ndarray,
+    basis: np.ndarray,
+    vectors: np.ndarray,
+    kept: np.ndarray,
+    diagonal: np.ndarray,
+    noise: np.ndarray,
+    projected: float,
+    rotated: np.ndarray,
+    residual: np.ndarray,
+    covariance: np.ndarray,
+) -> float:
+    """Fill the missing cells of `rows`, one after the other; return sum_i w_i log|Cov_i|.
+
+    The traits' precision given all other cells is A'diag(Q_j,ii / sigma_j^2) A in row i.
+
+    Parameters
+    ----------
+    rows, observed, weight : array of int, array (n, J) of bool, array (n,)
+    basis, vectors, kept, diagonal : array
+        See `skgenetics.multitrait._background.CanonicalBackground`.
+    noise : array (J,)
+        sigma_j^2.
+    projected : float
+        1 / N if an intercept is projected out, else 0.
+    rotated, residual : array (n, J)
+        V'W^1/2 E and E, changed.
+    covariance : array (J,)
+        sum_i w_i Q_j,ii a_j'Cov_i a_j is added to it.
+    """
+    n, n_traits = residual.shape
+    log_det = 0.0
+    mean = np.zeros(n_traits)
+    for i in range(n):
+        for j in range(n_traits):
+            mean[j] += projected * weight[i] * residual[i, j]
+    for i in rows:
+        root = np.sqrt(weight[i])
+        missing = np.flatnonzero(~observed[i])
+        A = basis[:, missing].copy()
+        gradient, curvature = np.zeros(n_traits), np.zeros(n_traits)
+        for k in range(n):
+            for j in range(n_traits):
+                gradient[j] += vectors[i, k] * kept[k, j] * rotated[k, j]
+                curvature[j] += vectors[i, k] * vectors[i, k] * kept[k, j]
+        for j in range(n_traits):
+            gradient[j] = (gradient[j] / root - mean[j]) / noise[j]
+            curvature[j] = (curvature[j] - weight[i] * projected) / noise[j]
+        precision = A.T @ (curvature.reshape(-1, 1) * A)
+        change = -A @ np.linalg.solve(precision, A.T @ gradient)
+        for j in range(n_traits):
+            residual[i, j] += change[j]
+            mean[j] += projected * weight[i] * change[j]
+            for k in range(n):
+                rotated[k, j] += vectors[i, k] * root * change[j]
+        own = np.linalg.inv(A.T @ ((diagonal[i] / noise).reshape(-1, 1) * A))
+        log_det += weight[i] * np.log(np.linalg.det(own))
+        spread = A @ own
+        for j in range(n_traits):
+            for m in range(len(missing)):
+                covariance[j] += weight[i] * diagonal[i, j] * spread[j, m] * A[j, m]
+    return log_det
+
+
 class MissingCells:
     """The missing cells of Y (n, J), whose rows are grouped by pattern.
 
@@ -141,3 +208,32 @@ class MissingCells:
         log_diagonal = np.log(background.diagonal)
         log_volume -= float((self.weight * self.n_missing) @ log_diagonal) / 2
         return Filled(residual, refined, covariance, log_volume)
+
+    def impute_by_trait(
+        self,
+        residual: np.ndarray,
+        noise: np.ndarray,
+        *,
+        basis: np.ndarray,
+        vectors: np.ndarray,
+        kept: np.ndarray,
+        diagonal: np.ndarray,
+        centered: bool,
+    ) -> Filled:
+        """Return the residual E of canonical traits and F, with the missing cells filled.
+
+        The arrays are those of `fill_rows_by_trait`; E has the weighted mean 0 if centered.
+        """
+        residual, root = residual.copy(), np.sqrt(self.weight)[:, None]
+        rotated = vectors.T @ (root * residual)
+        covariance = np.zeros(len(noise))
+        log_volume = fill_rows_by_trait(
+            np.flatnonzero(self.n_missing), self.observed, self.weight, basis,
+            np.ascontiguousarray(vectors), np.ascontiguousarray(kept), diagonal, noise,
+            1 / self.weight.sum() if centered else 0.0, rotated, residual, covariance,
+        )  # fmt: skip
+        log_volume += float(self.weight @ self.n_missing) * np.log(2 * np.pi)
+        refined = vectors @ (kept * rotated) / root
+        if centered:
+            refined -= self.weight @ refined / self.weight.sum()
+        return Filled(residual, refined, np.diag(covariance), log_volume / 2)

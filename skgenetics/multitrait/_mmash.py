@@ -103,9 +103,13 @@ class MMASHRegressor(
         log(n) / 2 per parameter.
     polygenic : "auto" or float, default="auto"
         delta >= 0, the variance of the background relative to the noise: the samples are
-        correlated as I + delta XX' / P with X standardized. 0: none. "auto", up to 5,000 samples:
-        the likeliest delta without a mixture, halved or doubled while that raises the bound, or 0
-        if that has the better bound; beyond, 0.
+        correlated as I + delta XX' / P with X standardized, in all traits alike. 0: none. "auto",
+        up to 5,000 samples: a covariance of the traits' backgrounds, so that each has its own
+        heritability. It is the likeliest one, shrunk towards that of the noise, without a mixture
+        and then with what the mixture leaves; it is halved or doubled while that raises the
+        bound, and 0 if that has the better bound or predicts samples left out better. Beyond, 0.
+        One delta for all traits is chosen with "single_effects" and with a `residual_covariance`
+        other than "full".
     identity_share : float, default=0.0
         Covariances U of rank 1 become (1 - share) U + share tr(U) / J I. Rank 1 ties the signs of
         all traits' effects, which makes `lfsr_` too small if it is not exactly true.
@@ -179,8 +183,11 @@ class MMASHRegressor(
         sigma^2, likewise.
     n_components_ : int
         Likewise.
-    polygenic_ : float
-        delta, given or chosen.
+    polygenic_ : array of shape (n_traits,) or float
+        delta of each trait, given or chosen.
+    genetic_covariance_ : array of shape (n_traits, n_traits)
+        Of the traits' backgrounds; 0 without one. :meth:`genetic_parameters` has heritabilities
+        and genetic correlations.
     pve_ : array of shape (n_traits,)
         Variance of the fitted values, relative to itself plus Sigma's.
     elbo_path_ : list of float
@@ -433,19 +440,14 @@ class MMASHRegressor(
         solver, one_trait = SOLVERS[self.solver], np.ndim(y) == 1
         start = warm_start_of(self, data)
         problem = make_problem(self, data, start)
-        design, delta, problem = choose_design(
-            self,
-            solver,
-            data.design,
-            problem,
-            delta_before=None if start is None else start.polygenic,
+        design, problem = choose_design(
+            self, solver, data.design, problem, start=start, traits=data.modeled
         )
         fitted = FittedAttributes(
             problem.prior,
             design,
             data,
             self.fit_intercept,
-            delta,
             self.coverage,
             self.min_purity,
         )

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.multitrait.solvers import VariantPosterior
 from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture
+from skgenetics.multitrait.solvers._updates_by_trait import eigenbases
 from skgenetics.multitrait.solvers._variant_updates import update_block
 from skgenetics.utils._arrays import slices
 from skgenetics.utils._numba import kernel
@@ -17,13 +19,37 @@ ROWS = 256  # variants whose moments are held at once
 NEGLIGIBLE = 1e-12  # a smaller responsibility counts as 0
 
 
+class Bases(NamedTuple):
+    """Eigenbases of the prior's covariances, of each variant (b = P) or of all alike (b = 1)."""
+
+    loadings: np.ndarray
+    """(b, J, M) FQ, whitened."""
+    back: np.ndarray
+    """(b, J, M) FQ."""
+    values: np.ndarray
+    """(b, M) eigenvalues of F'DF, with D = I if alike."""
+    first: np.ndarray
+    """(K + 1,) covariance k has the columns first[k] : first[k + 1]."""
+    scales: np.ndarray
+    """(L,) omega."""
+    has_null: bool
+
+
+def bases_of(prior: Prior, whitener: np.ndarray, squared_norm: np.ndarray) -> Bases:
+    """Return the `Bases` of variants whose squared norms are d (P,), or d_j (P, J)."""
+    factors = [whitener @ factor for factor in prior.factors]
+    precision = squared_norm if squared_norm.ndim == 2 else np.ones((1, len(whitener)))
+    loadings, values = eigenbases(factors, precision)
+    back = np.linalg.solve(whitener, loadings)
+    return Bases(loadings, back, values, prior.layout[0], prior.scales, prior.has_null)
+
+
 @kernel
 def summarize(
     scores: np.ndarray,
     squared_norm: np.ndarray,
     alpha: np.ndarray,
-    components: tuple,
-    back: np.ndarray,
+    bases: tuple,
     reaches: np.ndarray,
     second: np.ndarray,
     low: np.ndarray,
@@ -36,25 +62,24 @@ def summarize(
     scores : array (P, J)
         g, whitened.
     squared_norm, alpha : array (P,), (P, T)
-    components : tuple
-        The fields of `skgenetics.multitrait._priors.Components`.
-    back : array (M, J)
-        The basis in the traits' units, Q Sigma^1/2.
+        d, which is 1 if the variants have a basis each.
+    bases : tuple
+        The fields of `Bases`.
     reaches : array (K, J) of bool
         Whether covariance k lets the trait's effect differ from 0.
     second, low, high : array (P, J)
         Added to. The point mass at 0 counts in both low and high.
     """
-    basis, values, first, _, scales, has_null = components
+    loadings, back, values, first, scales, has_null = bases
     n_traits, n_scales = scores.shape[1], scales.shape[0]
     start = 1 if has_null else 0
-    z = np.empty(values.shape[0])
+    z = np.empty(values.shape[1])
     for p in range(scores.shape[0]):
-        d = squared_norm[p]
-        for m in range(values.shape[0]):
-            z[m] = 0.0
-            for j in range(n_traits):
-                z[m] += basis[m, j] * scores[p, j]
+        d, b = squared_norm[p], p if len(values) > 1 else 0
+        z[:] = 0.0
+        for j in range(n_traits):
+            for m in range(len(z)):
+                z[m] += loadings[b, j, m] * scores[p, j]
         if has_null:
             for j in range(n_traits):
                 low[p, j] += alpha[p, 0]
@@ -71,40 +96,49 @@ def summarize(
                         continue
                     mean, variance = 0.0, 0.0
                     for m in range(first[k], first[k + 1]):
-                        v = scales[c] * values[m]
-                        shrink = v / (1.0 + d * v)
-                        mean += back[m, j] * shrink * z[m]
-                        variance += back[m, j] * back[m, j] * shrink
+                        shrink = scales[c] / (1.0 + d * scales[c] * values[b, m])
+                        mean += back[b, j, m] * shrink * z[m]
+                        variance += back[b, j, m] * back[b, j, m] * shrink
                     second[p, j] += share * (mean * mean + variance)
                     below = 0.5 * math.erfc(mean / math.sqrt(2.0 * variance))
                     low[p, j] += share * below
                     high[p, j] += share * (1.0 - below)
 
 
+def summarized(
+    scores: np.ndarray,
+    squared_norm: np.ndarray,
+    alpha: np.ndarray,
+    prior: Prior,
+    whitener: np.ndarray,
+) -> np.ndarray:
+    """Return second moments, P(beta <= 0) and P(beta >= 0) (3, P, J) of variants; see `summarize`.
+
+    Parameters
+    ----------
+    scores, squared_norm : array
+        Those of a `VariantPosterior`.
+    """
+    summaries = np.zeros((3, *scores.shape))
+    reaches = reached_traits(prior)
+    alike = squared_norm.ndim == 1
+    for rows in slices(len(scores), ROWS):
+        norms = squared_norm[rows]
+        bases = bases_of(prior, whitener, norms)
+        scalar = norms if alike else np.ones(len(norms))
+        summarize(scores[rows], scalar, alpha[rows], tuple(bases), reaches, *summaries[:, rows])
+    return summaries
+
+
 def deviations_and_sign_rates(
     posterior: VariantPosterior, responsibilities: np.ndarray, prior: Prior
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return posterior SDs (P, J) of effects on standardized variants, and lfsr (P, J)."""
-    covariance = posterior.covariance
-    components = prior.whitened(covariance)
-    back, reaches = components.basis @ covariance.root, reached_traits(prior)
-    sd, lfsr = np.empty_like(posterior.effects), np.empty_like(posterior.effects)
-    for rows in slices(len(sd), ROWS):
-        second, low, high = (np.zeros_like(sd[rows]) for _ in range(3))
-        summarize(
-            posterior.partial_scores[rows] @ covariance.whitener,
-            posterior.squared_norm[rows],
-            responsibilities[rows],
-            tuple(components),
-            back,
-            reaches,
-            second,
-            low,
-            high,
-        )
-        sd[rows] = np.sqrt(np.maximum(second - posterior.effects[rows] ** 2, 0.0))
-        lfsr[rows] = np.minimum(np.minimum(low, high), 1.0)
-    return sd, lfsr
+    second, low, high = summarized(
+        posterior.scores, posterior.squared_norm, responsibilities, prior, posterior.whitener
+    )
+    sd = np.sqrt(np.maximum(second - posterior.effects**2, 0.0))
+    return sd, np.minimum(np.minimum(low, high), 1.0)
 
 
 def posterior_of_slabs(
@@ -139,19 +173,8 @@ def posterior_of_slabs(
         False,
         np.empty((0, 0)),
     )
-    second, low, high = (np.zeros_like(scores) for _ in range(3))
-    reaches = reached_traits(prior)
-    summarize(
-        scores @ covariance.whitener,
-        squared_norm,
-        alpha,
-        tuple(components),
-        components.basis @ covariance.root,
-        reaches,
-        second,
-        low,
-        high,
-    )
+    whitener, reaches = covariance.whitener, reached_traits(prior)
+    second, low, high = summarized(scores @ whitener, squared_norm, alpha, slabs, whitener)
     n_scales = alpha.shape[1] // len(reaches)
     by_covariance = alpha.reshape(len(scores), len(reaches), n_scales).sum(axis=2)
     return mean, second, low, high, by_covariance @ reaches
@@ -163,22 +186,46 @@ def reached_traits(prior: Prior) -> np.ndarray:
     return variances > 1e-12 * variances.max(axis=1, keepdims=True)
 
 
+def effect_covariances(
+    posterior: VariantPosterior, responsibilities: np.ndarray, prior: Prior, rows: slice
+) -> np.ndarray:
+    """Return the posterior covariances (b, J, J) of the effects of some variants, whitened."""
+    norms, scores = posterior.squared_norm[rows], posterior.scores[rows]
+    bases, alpha = bases_of(prior, posterior.whitener, norms), responsibilities[rows]
+    d = 1.0 if norms.ndim == 2 else norms[:, None]
+    means = posterior.effects[rows] @ posterior.whitener.T
+    total = -means[:, :, None] * means[:, None, :]
+    component = int(bases.has_null)
+    for low, high in pairwise(bases.first):
+        loadings, values = bases.loadings[:, :, low:high], bases.values[:, low:high]
+        z = np.matmul(scores[:, None, :], loadings)[:, 0]
+        for scale in bases.scales:
+            shrink, share = scale / (1 + d * scale * values), alpha[:, component, None, None]
+            component += 1
+            if np.max(share) > NEGLIGIBLE:
+                mean = np.matmul(loadings, (shrink * z)[:, :, None])
+                spread = (loadings * shrink[:, None, :]) @ np.swapaxes(loadings, 1, 2)
+                total += share * (mean @ np.swapaxes(mean, 1, 2) + spread)
+    return total
+
+
 def component_moments(
     posterior: VariantPosterior, variant: int, prior: Prior
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return mu_pt (T, J) and S_pt (T, J, J) of a variant p."""
-    covariance, d = posterior.covariance, posterior.squared_norm[variant]
-    basis, values, first, _, scales, has_null = prior.whitened(covariance)
-    z = basis @ (covariance.whitener @ posterior.partial_scores[variant])
-    back, n_traits = basis @ covariance.root, basis.shape[1]
+    norm = posterior.squared_norm[variant]
+    bases = bases_of(prior, posterior.whitener, posterior.squared_norm[[variant]])
+    loadings, back, values = bases.loadings[0], bases.back[0], bases.values[0]
+    d = 1.0 if norm.ndim else float(norm)
+    z, n_traits = loadings.T @ posterior.scores[variant], len(loadings)
     means, variances = [], []
-    if has_null:
+    if bases.has_null:
         means.append(np.zeros(n_traits))
         variances.append(np.zeros((n_traits, n_traits)))
-    for low, high in pairwise(first):
-        vectors = back[low:high]
-        for scale in scales:
-            shrink = scale * values[low:high] / (1 + d * scale * values[low:high])
-            means.append((shrink * z[low:high]) @ vectors)
-            variances.append((vectors.T * shrink) @ vectors)
+    for low, high in pairwise(bases.first):
+        vectors = back[:, low:high]
+        for scale in bases.scales:
+            shrink = scale / (1 + d * scale * values[low:high])
+            means.append(vectors @ (shrink * z[low:high]))
+            variances.append((vectors * shrink) @ vectors.T)
     return np.stack(means), np.stack(variances)

@@ -2,11 +2,23 @@
 
 from typing import Any, Self
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.metrics import masked_r2_score
 from skgenetics.multitrait._background import background_deviations
-from skgenetics.utils._arrays import check_same_namespace, column_blocks, namespace_of
+from skgenetics.multitrait._predictive_variance import variance_by_trait
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._problem import FittedUnits
+from skgenetics.multitrait.solvers import VariantPosterior
+from skgenetics.utils._arrays import (
+    check_same_namespace,
+    column_blocks,
+    device_of,
+    move_to,
+    namespace_of,
+    to_numpy,
+)
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes
 
@@ -21,6 +33,10 @@ class PredictionMixin:
     _background: Any
     _X_mean: Array
     _takes_dosages: bool
+    responsibilities_: Array
+    _posterior: VariantPosterior
+    _prior: Prior
+    _units: FittedUnits
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Array | tuple[Array, Array]:
         """Predict the traits as their posterior means.
@@ -68,7 +84,7 @@ class PredictionMixin:
         """
         check_is_fitted(self)
         if self._background is not None:
-            self._background = self._background._replace(X=None, metric=None)
+            self._background = self._background._replace(X=None, metric=None, by_trait=None)
         return self
 
     def _predictive_variance(self, X: Array, zeros: Array) -> Array:
@@ -79,6 +95,13 @@ class PredictionMixin:
         noise = xp.linalg.diagonal(self.residual_covariance_)
         noise = noise[0] if one_trait else noise
         variance = noise + zeros
+        if background is not None and background.by_trait is not None:
+            units, modeled = self._units, self._units.traits.columns
+            responsibilities = to_numpy(self.responsibilities_).astype(float)
+            own = variance_by_trait(background, self._posterior, responsibilities, self._prior, X)
+            full = np.zeros(zeros.shape)
+            full[:, modeled] = own * units.scale**2
+            return variance + move_to(full, xp, device_of(X), dtype)
         if background is not None:
             errors, weights = background_deviations(background, X)
             errors, weights = (xp.astype(array, dtype) for array in (errors, weights))

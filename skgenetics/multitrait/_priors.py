@@ -71,25 +71,33 @@ class Prior(NamedTuple):
         names = [self.names[k] for k in covariances]
         return self._replace(factors=factors, scales=self.scales[scales], names=names), retained
 
+    @property
+    def layout(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return `first` (K + 1,) and `runs` (R, 4) of `Components`."""
+        return layout_of([factor.shape[1] for factor in self.factors])
+
     def whitened(self, covariance: ResidualCovariance) -> Components:
         """Return the `Components` of Sigma^-1/2 U_k Sigma^-1/2: no inverse of U_k is needed."""
-        basis, values, first = [], [], [0]
+        basis, values = [], []
         for factor in self.factors:
             vectors, singular, _ = np.linalg.svd(covariance.whitener @ factor, full_matrices=False)
             basis.append(vectors.T)
             values.append(singular**2)
-            first.append(first[-1] + len(singular))
-        rank = np.diff(first)
-        begin = np.flatnonzero(np.r_[True, (rank[1:] != 1) | (rank[:-1] != 1)])
-        end = np.r_[begin[1:], len(rank)]
         return Components(
             np.concatenate(basis),
             np.concatenate(values),
-            np.array(first),
-            np.column_stack([begin, end, np.take(first, begin), np.take(first, end)]).astype("u8"),
+            *layout_of([len(vectors) for vectors in basis]),
             self.scales,
             self.has_null,
         )
+
+
+def layout_of(ranks: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return `first` (K + 1,) and `runs` (R, 4) of `Components` from the covariances' ranks."""
+    first, rank = np.concatenate([[0], np.cumsum(ranks)]), np.array(ranks)
+    begin = np.flatnonzero(np.r_[True, (rank[1:] != 1) | (rank[:-1] != 1)])
+    end = np.r_[begin[1:], len(rank)]
+    return first, np.column_stack([begin, end, first[begin], first[end]]).astype("u8")
 
 
 def make_prior(

@@ -7,6 +7,7 @@ import numpy as np
 
 from skgenetics.multitrait._covariances import check_residual_covariance, choose_covariances
 from skgenetics.multitrait._data import Data
+from skgenetics.multitrait._genetic_covariance import TraitCovariances
 from skgenetics.multitrait._moments import MarginalStatistics, ModeledTraits
 from skgenetics.multitrait._priors import (
     Prior,
@@ -49,7 +50,14 @@ class Start(NamedTuple):
     scales: np.ndarray
     weights: np.ndarray
     residual_covariance: np.ndarray
-    polygenic: float
+    genetic_covariance: np.ndarray
+
+    def level(self, traits: ModeledTraits, *, by_trait: bool) -> float | TraitCovariances:
+        """Return the background, as one delta or as covariances of the modeled traits."""
+        modeled, units = np.ix_(traits.columns, traits.columns), np.outer(traits.unit, traits.unit)
+        genetic, residual = self.genetic_covariance[modeled], self.residual_covariance[modeled]
+        covariances = TraitCovariances(genetic / units, residual / units)
+        return covariances if by_trait else float(np.mean(covariances.deltas))
 
     def effects(self, inverse_sd: np.ndarray, traits: ModeledTraits) -> np.ndarray:
         """Return the effects (P, J') in the internal units of another fit."""
@@ -83,7 +91,7 @@ def warm_start_of(model: Any, data: Data) -> Start | None:
         model._prior.scales,
         to_numpy(model.weights_).astype(float),
         to_numpy(model.residual_covariance_).astype(float),
-        model.polygenic_,
+        to_numpy(model.genetic_covariance_).astype(float),
     )
 
 

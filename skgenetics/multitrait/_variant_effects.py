@@ -5,6 +5,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skgenetics.multitrait._background import Spectrum
+from skgenetics.multitrait._genetic_covariance import (
+    GeneticParameters,
+    TraitCovariances,
+    genetic_parameters,
+)
 from skgenetics.multitrait._posterior import component_moments
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._problem import FittedUnits
@@ -23,6 +29,9 @@ class VariantEffectsMixin:
 
     n_features_in_: int
     weights_: Array
+    genetic_covariance_: Array
+    residual_covariance_: Array
+    _relationship: Spectrum | None
     responsibilities_: Array
     covariance_names_: list[str]
     trait_names_: list[str]
@@ -84,6 +93,36 @@ class VariantEffectsMixin:
         summed = weights[len(shares) :].reshape(len(self.covariance_names_), -1).sum(axis=1)
         shares |= dict(zip(self.covariance_names_, map(float, summed), strict=True))
         return dict(sorted(shares.items(), key=lambda item: -item[1]))
+
+    def genetic_parameters(self) -> GeneticParameters:
+        """Return the heritabilities and genetic correlations of the polygenic background.
+
+        Returns
+        -------
+        parameters : GeneticParameters
+            Fields heritability (n_traits,), the share of the background in the variance that the
+            mixture's effects leave, heritability_se (n_traits,), correlation
+            (n_traits, n_traits) and correlation_se (n_traits, n_traits), all ndarray. A trait
+            without a background has the heritability 0, and NaN elsewhere. Standard errors are
+            those of the likelihood with the mixture's effects taken as known, too small if these
+            are uncertain, and not valid for a heritability near 0 or 1.
+        """
+        check_is_fitted(self)
+        genetic, residual = (
+            to_numpy(a).astype(float) for a in (self.genetic_covariance_, self.residual_covariance_)
+        )
+        n_traits, present = len(genetic), np.flatnonzero(np.diag(residual) > 0)
+        missing = np.full((n_traits, n_traits), np.nan)
+        spread = GeneticParameters(
+            np.zeros(n_traits), missing[0].copy(), missing.copy(), missing.copy()
+        )
+        if self._relationship is None or len(present) == 0:
+            return spread
+        at = np.ix_(present, present)
+        own = genetic_parameters(TraitCovariances(genetic[at], residual[at]), *self._relationship)
+        for whole, part in zip(spread, own, strict=True):
+            whole[at if whole.ndim == 2 else present] = part
+        return spread
 
     def component_moments(self, variant: int | str) -> tuple[np.ndarray, np.ndarray]:
         """Return the posterior of a variant's effects under each component.

@@ -42,7 +42,7 @@ def test_states_hold_what_the_contract_says(name, learn):
         return
     # the posterior of a variant follows from its partial score
     V = naive.all_components(U, scales)
-    g, d = posterior.partial_scores[0], posterior.squared_norm[0]
+    g, d = np.linalg.solve(posterior.whitener, posterior.scores[0]), posterior.squared_norm[0]
     expected, *_ = naive.variant_posterior(g, d, V, state.weights, state.covariance.matrix)
     np.testing.assert_allclose(alpha[0], expected, atol=1e-8)
 

@@ -116,3 +116,48 @@ def probabilistic_pca(C, rank, *, n_steps=20_000, seed=0):
         noise = np.trace(C - CW @ M_inverse @ W_new.T) / n_traits
         W = W_new
     return W @ W.T + noise * np.eye(n_traits)
+
+
+def coordinate_ascent_by_trait(X, Y, V, weights, genetic, residual, K, *, n_sweeps):
+    """Rows and traits of the covariance kron(K, genetic) + kron(I, residual), held: means, bound.
+
+    Y has no missing cells. Everything is dense: one N J x N J matrix, J x J ones per variant.
+    """
+    (n, p), n_traits = X.shape, Y.shape[1]
+    covariance = np.kron(K, genetic) + np.kron(np.eye(n), residual)
+    inverse = np.linalg.inv(covariance)
+    designs = [np.kron(X[:, [j]], np.eye(n_traits)) for j in range(p)]
+    B, alpha, bounds = np.zeros((p, n_traits)), np.zeros((p, len(V))), []
+    sd = np.zeros((p, n_traits))
+    for _ in range(n_sweeps):
+        divergence = 0.0
+        for j, Z in enumerate(designs):
+            B[j] = 0
+            precision, g = Z.T @ inverse @ Z, Z.T @ inverse @ (Y - X @ B).reshape(-1)
+            # the estimate b has the covariance S around beta
+            S, b = np.linalg.inv(precision), np.linalg.solve(precision, g)
+            alpha[j], means, variances, evidence = variant_posterior(b, 1.0, V, weights, S)
+            B[j] = alpha[j] @ means
+            second = np.einsum("t,tij->ij", alpha[j], variances)
+            second += np.einsum("t,ti,tj->ij", alpha[j], means, means)
+            sd[j] = np.sqrt(np.diag(second) - B[j] ** 2)
+            spread = np.sum(precision * (second - np.outer(B[j], B[j]))) / 2
+            divergence += g @ B[j] - np.sum(precision * second) / 2 - evidence + spread
+        r = (Y - X @ B).reshape(-1)
+        bound = -np.linalg.slogdet(2 * np.pi * covariance)[1] / 2 - r @ inverse @ r / 2
+        bounds.append(bound - divergence)
+    return B, alpha, sd, np.array(bounds)
+
+
+def log_evidence_by_trait(X, Y, V, weights, genetic, residual, K):
+    """log p(observed cells of Y) over all T^P components, rows and traits as above."""
+    (n, p), seen = X.shape, ~np.isnan(Y).reshape(-1)
+    logs = []
+    for chosen in itertools.product(range(len(V)), repeat=p):
+        covariance = np.kron(K, genetic) + np.kron(np.eye(n), residual)
+        for j, t in enumerate(chosen):
+            covariance = covariance + np.kron(np.outer(X[:, j], X[:, j]), V[t])
+        log_prior = np.sum(np.log(np.asarray(weights)[list(chosen)]))
+        observed = multivariate_normal(cov=covariance[np.ix_(seen, seen)])
+        logs.append(log_prior + observed.logpdf(Y.reshape(-1)[seen]))
+    return np.logaddexp.reduce(logs)

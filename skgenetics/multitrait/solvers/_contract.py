@@ -47,11 +47,12 @@ class VariantPosterior(NamedTuple):
 
     effects: np.ndarray
     """(P, J) posterior means."""
-    partial_scores: np.ndarray
-    """(P, J) g = x_p'Q R_(-p), with the residual of all other variants' effects."""
+    scores: np.ndarray
+    """(P, J) g = x_p'Q R_(-p), with the residual of all other variants' effects, whitened."""
     squared_norm: np.ndarray
-    """(P,) d = x_p'Q x_p."""
-    covariance: ResidualCovariance
+    """(P,) d = x_p'Q x_p, or (P, J) of each of the whitened traits."""
+    whitener: np.ndarray
+    """(J, J) what makes the noise of the traits independent, of variance 1."""
 
 
 class EffectPosterior(NamedTuple):
@@ -103,6 +104,8 @@ class State(Protocol):
 class Solver:
     """Base of the solvers, which keep no state of a fit."""
 
+    by_trait: ClassVar[bool] = False
+    """Whether it knows the `CanonicalDesign` of a background of its own in every trait."""
     uses_order: ClassVar[bool] = False
     """Whether it updates the variants in the order of the design's blocks, so that `update_order`
     applies; it must then define `log_evidence`."""

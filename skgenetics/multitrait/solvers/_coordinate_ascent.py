@@ -14,15 +14,22 @@ from itertools import pairwise
 
 import numpy as np
 
+from skgenetics.multitrait._background import CanonicalBackground
+from skgenetics.multitrait._canonical_design import CanonicalDesign
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._priors import Components, Prior
-from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait._residual_covariance import (
+    ResidualCovariance,
+    diagonal_step,
+    residual_covariance,
+)
 from skgenetics.multitrait.solvers._contract import (
     EffectPosterior,
     Problem,
     Solver,
     VariantPosterior,
 )
+from skgenetics.multitrait.solvers._updates_by_trait import update_blocks_by_trait
 from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
 from skgenetics.multitrait.solvers._weights import log_weight_prior, updated_weights
 
@@ -102,30 +109,43 @@ class Model:
 
 @dataclass(frozen=True)
 class SweepState:
-    """After a sweep: the posterior and the parameters that the sweep used, with their bound."""
+    """After a sweep: the posterior and the parameters that the sweep used, with their bound.
+
+    They are those of the canonical traits if there is a background by trait.
+    """
 
     posterior: Posterior
     indices: np.ndarray
     """(T',) which of the T components are in the model."""
     weights: np.ndarray
     """(T,) pi."""
-    covariance: ResidualCovariance
+    noise: ResidualCovariance
     bound: float
     converged: bool
+    background: CanonicalBackground | None = None
 
     @property
     def effects(self) -> np.ndarray:
         """Return posterior means (P, J)."""
-        return self.posterior.effects
+        if self.background is None:
+            return self.posterior.effects
+        return self.background.to_traits(self.posterior.effects)
+
+    @property
+    def covariance(self) -> ResidualCovariance:
+        """Return Sigma."""
+        if self.background is None:
+            return self.noise
+        root = self.background.inverse_basis * np.sqrt(np.diag(self.noise.matrix))
+        return residual_covariance(root @ root.T)
 
     def variant_posterior(self, design: Design) -> VariantPosterior:
         """Return what the posterior of each variant follows from."""
-        return VariantPosterior(
-            self.posterior.effects,
-            self.posterior.partial_scores,
-            design.squared_norm,
-            self.covariance,
-        )
+        whitener, d = self.noise.whitener, design.squared_norm
+        scores = self.posterior.partial_scores @ whitener
+        if self.background is not None:
+            whitener = whitener @ self.background.basis
+        return VariantPosterior(self.effects, scores, d, whitener)
 
     def take_responsibilities(self) -> np.ndarray:
         """Return the alpha (P, T) of all components, once: the next sweep makes them anew."""
@@ -139,10 +159,13 @@ class SweepState:
 class CoordinateAscent(Solver):
     """Updates of one variant after the other; see the module."""
 
+    by_trait = True
     uses_order = True
 
     def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[SweepState]:
         """Return the generator of sweeps."""
+        if isinstance(design, CanonicalDesign):
+            problem = canonical_problem(problem, design.background)
         return coordinate_ascent(design, problem, tol=tol)
 
     def log_evidence(self, design: Design, problem: Problem) -> np.ndarray:
@@ -166,6 +189,18 @@ class CoordinateAscent(Solver):
             )
             log_evidence[block] = evidence
         return log_evidence
+
+
+def canonical_problem(problem: Problem, background: CanonicalBackground) -> Problem:
+    """Return the problem of the canonical traits, whose noise stays independent."""
+    factors = [background.basis @ factor for factor in problem.prior.factors]
+    noise = np.diag(background.basis @ problem.covariance.matrix @ background.basis.T)
+    return problem._replace(
+        prior=problem.prior._replace(factors=factors),
+        covariance=residual_covariance(np.diag(noise)),
+        covariance_step=None if problem.covariance_step is None else diagonal_step,
+        effects=None if problem.effects is None else background.to_canonical(problem.effects),
+    )
 
 
 def coordinate_ascent(design: Design, problem: Problem, *, tol: float) -> Iterator[SweepState]:
@@ -203,7 +238,13 @@ def coordinate_ascent(design: Design, problem: Problem, *, tol: float) -> Iterat
         all_weights = np.zeros(n_weights)
         all_weights[model.indices] = weights
         state = SweepState(
-            posterior, model.indices, all_weights, model.covariance, bound, converged
+            posterior,
+            model.indices,
+            all_weights,
+            model.covariance,
+            bound,
+            converged,
+            design.background if isinstance(design, CanonicalDesign) else None,
         )
         if converged:
             yield state
@@ -239,9 +280,15 @@ def sweep(
     """
     covariance = model.covariance
     imputed, log_imputed = design.impute(covariance)
-    mixture = make_mixture(model.components, weights, covariance)
-    moments = update_blocks(design, mixture, posterior, learn_covariance)
-    effects, d = posterior.effects, design.squared_norm[:, None]
+    second = np.zeros((design.n_traits, design.n_traits))
+    if isinstance(design, CanonicalDesign):
+        second = np.diag(update_blocks_by_trait(design, model, weights, posterior))
+    else:
+        mixture = make_mixture(model.components, weights, covariance)
+        moments = update_blocks(design, mixture, posterior, learn_covariance)
+        if learn_covariance:
+            second = second_moments(mixture, moments)
+    effects, d = posterior.effects, design.squared_norm.reshape(len(posterior.effects), -1)
     square_of_means, cross = effects.T @ (d * effects), effects.T @ posterior.partial_scores
     gain = np.sum(posterior.log_evidence)
     gain += np.sum(covariance.inverse * (square_of_means / 2 - cross))
@@ -250,7 +297,7 @@ def sweep(
     bound = design.log_normalizer - fit / 2 + gain + log_imputed - covariance.penalty
     moment = square + imputed
     if learn_covariance:
-        variance = second_moments(mixture, moments) - square_of_means
+        variance = second - square_of_means
         moment = moment + (variance + variance.T) / 2
     return float(bound), moment / design.n_samples
 

@@ -107,8 +107,9 @@ class EffectsState:
 
     def variant_posterior(self, design: Design) -> VariantPosterior:
         """Return the means alone: a variant has a posterior in every effect."""
+        whitener = self.covariance.whitener
         return VariantPosterior(
-            self.effects, np.zeros_like(self.effects), design.squared_norm, self.covariance
+            self.effects, np.zeros_like(self.effects), design.squared_norm, whitener
         )
 
     def take_responsibilities(self) -> np.ndarray:
