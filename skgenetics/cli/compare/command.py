@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skgenetics.cli.cluster import add_scheduler, on_cluster
 from skgenetics.cli.compare.models import (
     ModelEntry,
     chosen_models,
@@ -138,6 +139,7 @@ def _add_comparison(work: Any) -> None:
     work.add_argument(
         "--threads", type=at_least(1), metavar="N", help="processes that fit models (all cores)"
     )
+    add_scheduler(work)
 
 
 def _add_output(output: Any) -> None:
@@ -207,8 +209,9 @@ def run_compare(arguments: argparse.Namespace) -> int:
     study = _load(arguments)
     console.say(*study.lines, "")
     _check_models(models, study)
-    n_jobs = _n_jobs(arguments)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(on_cluster(arguments.scheduler))
+        n_jobs = _n_jobs(arguments)
         folder = stack.enter_context(atomic_folder(arguments.out, replaces=RESULT_FILES))
         if arguments.save_model:
             import_optional("skops.io", extra="skops")  # before hours of work

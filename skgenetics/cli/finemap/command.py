@@ -8,6 +8,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skgenetics.cli.cluster import add_scheduler, chunk, on_cluster
 from skgenetics.cli.console import (
     BAD_INPUT,
     OK,
@@ -26,7 +27,7 @@ from skgenetics.utils._text import join_names
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
-    from skgenetics.cli.finemap.data import Study
+    from skgenetics.cli.finemap.data import Locus, Study
 
 _BACKGROUNDS: dict[str, str | float] = {"auto": "auto", "none": 0.0}  # as the estimator is told
 
@@ -231,6 +232,14 @@ def _add_work(work: Any) -> None:
         "the LD, fail, or go on",
     )
     work.add_argument("--threads", type=at_least(1), metavar="N", help="loci at a time (all cores)")
+    add_scheduler(work)
+    work.add_argument(
+        "--chunk",
+        metavar="K/N",
+        type=chunk,
+        help="fine-map the K-th of N parts of the loci only, as one job of an array; when all are "
+        "done, the same command without --chunk writes the results",
+    )
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(0)")
 
 
@@ -325,7 +334,11 @@ def run_finemap(arguments: argparse.Namespace) -> int:
     for study in studies:
         console.say(*study.lines, "")
     try:
-        return _finemap(arguments, studies, console, arguments.threads or effective_n_jobs(-1))
+        with on_cluster(arguments.scheduler):
+            n_jobs = arguments.threads or effective_n_jobs(-1)
+            if arguments.chunk:
+                return _finemap_part(arguments, studies, console, n_jobs)
+            return _finemap(arguments, studies, console, n_jobs)
     except KeyboardInterrupt:
         kept = join_names([f"{study.parts}/" for study in studies])
         sys.stderr.write(
@@ -333,6 +346,26 @@ def run_finemap(arguments: argparse.Namespace) -> int:
             "goes on from there.\n"
         )
         return 128 + signal.SIGINT
+
+
+def _finemap_part(
+    arguments: argparse.Namespace, studies: "list[Study]", console: Console, n_jobs: int
+) -> int:
+    """Fit a part of the loci, which stay in the folder of finished ones; return the status."""
+    status = OK
+    for study in studies:
+        loci = arguments.chunk.part(study.loci)
+        failed = 0
+        if loci:
+            result = _fit(arguments, study, loci, n_jobs)
+            failed = int((result.loci["status"] == "failed").sum())
+        status = SOME_FAILED if failed else status
+        console.say(
+            f"Part {arguments.chunk}: {len(loci) - failed} of {len(study.loci)} loci{study.of} are "
+            f"finished in {study.parts}/" + (f"; {failed} failed" if failed else "")
+        )
+    console.say("When all parts are done, the same command without --chunk writes the results.")
+    return status
 
 
 def _finemap(
@@ -343,7 +376,7 @@ def _finemap(
     from skgenetics.cli.finemap.report import Fitted, locus_lines, reason, write_results
     from skgenetics.io import atomic_path
 
-    traits = [Fitted(study, _fit(arguments, study, n_jobs)) for study in studies]
+    traits = [Fitted(study, _fit(arguments, study, study.loci, n_jobs)) for study in studies]
     coloc = coloc_table(*traits) if arguments.coloc else None
     lines_on = {}
     for locus in studies[0].loci:
@@ -377,8 +410,10 @@ def _finemap(
     return status
 
 
-def _fit(arguments: argparse.Namespace, study: "Study", n_jobs: int) -> "Bunch":
-    """Return what `finemap_loci` makes of the loci, which it keeps in a folder."""
+def _fit(
+    arguments: argparse.Namespace, study: "Study", loci: "list[Locus]", n_jobs: int
+) -> "Bunch":
+    """Return what `finemap_loci` makes of loci of a study, which it keeps in a folder."""
     from sklearn.exceptions import FitFailedWarning
 
     from skgenetics import FinemapMiXeR
@@ -391,12 +426,12 @@ def _fit(arguments: argparse.Namespace, study: "Study", n_jobs: int) -> "Bunch":
         background=_BACKGROUNDS[arguments.background],
         max_effects=arguments.max_num_causal,
     )
-    with progress(len(study.loci), "loci") as report, warnings.catch_warnings():
+    with progress(len(loci), "loci") as report, warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # each is printed later
         return finemap_loci(
-            [locus.description for locus in study.loci],
+            [locus.description for locus in loci],
             estimator,
-            n_jobs=min(n_jobs, len(study.loci)),
+            n_jobs=min(n_jobs, len(loci)),
             output=study.parts,
             random_state=arguments.seed,
             callbacks=[ReportLoci(report)],

@@ -1,0 +1,76 @@
+"""Work on a Dask cluster and in the jobs of an array gives what one process gives."""
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from skgenetics import FinemapMiXeR
+from skgenetics.cli.cluster import Chunk, chunk
+from tests.cli.scans import draw_nothing
+from tests.cli.test_finemap import FILES, read, run
+
+pd = pytest.importorskip("pandas")
+
+TABLES = ("loci.tsv", "credible_sets.tsv", "variants.tsv.gz")
+
+
+def tables():
+    """Tables of the run, without times."""
+    return [read(f"run.{name}").drop(columns="seconds", errors="ignore") for name in TABLES]
+
+
+@pytest.mark.parametrize("text", ["3", "0/2", "3/2", "a/b", "1/", "-1/2", "1/2/3"])
+def test_what_is_no_part_is_refused(text):
+    with pytest.raises(argparse.ArgumentTypeError, match="such as 3/22"):
+        chunk(text)
+
+
+@pytest.mark.parametrize("of", [1, 2, 5, 9])
+def test_parts_are_all_of_it_once(of):
+    units = list(range(7))
+    parts = [Chunk(k, of).part(units) for k in range(1, of + 1)]
+    assert sorted(unit for part in parts for unit in part) == units
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_jobs_of_an_array_give_the_tables_of_one_run(scan, finemap, monkeypatch):
+    run(finemap)
+    expected = tables()
+    for name in TABLES:
+        Path(f"run.{name}").unlink()
+    for number in (3, 1, 2):  # of more parts than loci
+        printed = run(finemap, "--chunk", f"{number}/3")
+        assert f"Part {number}/3: {int(number < 3)} of 2 loci are finished in run.parts/" in printed
+        assert not Path("run.loci.tsv").exists()
+
+    def fit(*_):
+        raise AssertionError("every locus is finished")
+
+    monkeypatch.setattr(FinemapMiXeR, "fit_summary", fit)
+    run(finemap)
+    for ours, theirs in zip(tables(), expected, strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_tables_of_one_machine(scan, finemap, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr("skgenetics.cli.finemap.report._draw", draw_nothing)
+    run(finemap)
+    expected = tables()
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        run(finemap, "--scheduler", cluster.scheduler_address)
+    for ours, theirs in zip(tables(), expected, strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+
+
+def test_a_scheduler_that_does_not_answer_is_named(scan, finemap, monkeypatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("skgenetics.cli.cluster._SECONDS_TO_CONNECT", 0.1)
+    status, _, errors = finemap("--scheduler", "tcp://127.0.0.1:9", text=FILES)
+    assert status == 2
+    assert "--scheduler tcp://127.0.0.1:9: no Dask scheduler answers there" in errors
