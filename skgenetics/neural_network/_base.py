@@ -13,7 +13,8 @@ from sklearn.utils import Tags, check_consistent_length, check_random_state, col
 from sklearn.utils.metaestimators import available_if
 
 from skgenetics.neural_network._importances import NetworkImportances
-from skgenetics.neural_network._known_start import Known, Plan, Problem, fit_planned, known_start
+from skgenetics.neural_network._known_start import fit_known, known_start
+from skgenetics.neural_network._linear_problem import Known, Problem
 from skgenetics.neural_network._network import ModelState, Network, Scales, copy_network, fold
 from skgenetics.neural_network._objective import Objective, constant_loss, mean_logit
 from skgenetics.neural_network._start import (
@@ -129,14 +130,15 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             self._scale(X, targets, weight)
         training = self._samples(rows, X, targets, weight)
         validation = None if held_out is None else training._replace(rows=held_out)
-        plan = None if resume else self._start(training, validation, rng)
+        with_pairs = None if resume else self._start(training, validation, rng)
         epochs = self._epochs(training, validation, rng)
         epoch, _ = run_solver(
             self, epochs, max_iter=self.max_iter, X=given, y=y, attributes=self._attributes
         )
-        if plan is not None and held_out is not None and not epoch.best_epoch:
+        if with_pairs is not None and held_out is not None and not epoch.best_epoch:
             every = training._replace(rows=np.arange(X.shape[0]))
-            epoch = epoch._replace(state=self._planned(every, plan, rng))
+            known = fit_known(Problem(every, self._loss), with_pairs * self._n_pairs())
+            epoch = epoch._replace(state=self._network_of(known, every, rng))
         self._store(epoch)
         self._optimizer = None
         self._keep_sample(X, rows, rng)
@@ -218,14 +220,14 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
 
     def _start(
         self, training: Samples, validation: Samples | None, rng: np.random.Generator
-    ) -> Plan | None:
-        """Set the first parameters; return what was decided of a start by what is known."""
+    ) -> bool | None:
+        """Set the first parameters; return whether a start by what is known may hold pairs."""
         if self.start in ("mean", "random"):
             self._state = self._untrained(training, rng)
             return None
-        known, plan = known_start(training, validation, self._loss, self._n_pairs())
+        known, with_pairs = known_start(training, validation, self._loss, self._n_pairs())
         self._state = self._network_of(known, training, rng)
-        return plan
+        return with_pairs
 
     def _needs_double(self, y: Array) -> bool:
         """Whether single precision would lose digits of y."""
@@ -235,11 +237,6 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         """Return how many pairs the start may hold: each takes two units of a layer at most."""
         scanned = self.start == "auto" and self.standardize
         return min(self._hidden_sizes()) // 2 if scanned else 0
-
-    def _planned(self, every: Samples, plan: Plan, rng: np.random.Generator) -> ModelState:
-        """Return the start of a plan, fitted to all rows."""
-        known = fit_planned(Problem(every, self._loss), plan, self._n_pairs())
-        return self._network_of(known, every, rng)
 
     def _network_of(self, known: Known, samples: Samples, rng: np.random.Generator) -> ModelState:
         """Return the network of a linear model with products."""

@@ -1,28 +1,26 @@
 """What is known before training: a linear model of the variants, and the pairs found by a scan.
 
-The effects are fitted to the training rows, by ridge or by a mixture of normals; pairs are those of
-a false discovery rate in the scan of the residual. Held-out rows, if there are any, decide between
-the two kinds of effects, and whether the pairs predict.
+The effects are fitted to the training rows, by ridge or by a mixture of normals, whichever has the
+larger evidence; pairs are those of a false discovery rate in the scan of the residual. Held-out
+rows, if there are any, decide whether the pairs predict.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import linalg, sparse, special
+from scipy import linalg, special
 
 from skgenetics.neural_network._linear_model import (
     Effects,
     Products,
-    Quadratic,
-    Spectrum,
+    free_rows,
     mixture_effects,
     penalized_fit,
     ridge_effects,
     ridge_penalty,
 )
-from skgenetics.neural_network._objective import LOSSES, mean_logit
-from skgenetics.neural_network._training import Samples, row_chunks
+from skgenetics.neural_network._linear_problem import SMALLEST_EIGENVALUE, Known, Problem
+from skgenetics.neural_network._training import Samples
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._pair_scan import (
     PairTests,
@@ -43,215 +41,8 @@ HIGHEST_R2 = 0.2  # squared correlation of two variants whose product is LD rath
 ROUNDS = 3  # scans, each of the residual that the pairs before leave
 
 
-class Known(NamedTuple):
-    """Logits that are linear in the standardized dosages and their products."""
-
-    coef: np.ndarray  # (d, m)
-    intercept: np.ndarray  # (d,)
-    pairs: list[np.ndarray]  # (k_p, 2) of each logit
-    products: list[np.ndarray]  # (k_p,) coefficients of z_i z_j
-
-
-class Columns:
-    """Standardized columns of the rows of `samples`, and products of them, as often as needed."""
-
-    def __init__(self, samples: Samples) -> None:
-        self.samples = samples
-        self.X = samples.X.tocsc() if sparse.issparse(samples.X) else samples.X
-        self.n, self.m = len(samples.rows), samples.X.shape[1]
-        whole = self.n == samples.X.shape[0]
-        self.rows = slice(None) if whole else samples.rows
-
-    def standardized(self, columns: slice | np.ndarray) -> Array:
-        """Return z (n, k) of some columns."""
-        X, like = self.X, self.samples.Y
-        xp, device = namespace_of(like), device_of(like)
-        mean, scale = self.samples.mean, self.samples.scale
-        if sparse.issparse(X):
-            block = move_to(X[:, columns].toarray()[self.rows], xp, device)
-        else:
-            rows = self.rows
-            if isinstance(columns, np.ndarray):
-                columns = xp.asarray(columns, device=device)
-                block = xp.take(X, columns, axis=1)
-                mean, scale = xp.take(mean, columns), xp.take(scale, columns)
-            else:
-                block, mean, scale = X[:, columns], mean[columns], scale[columns]
-            if not isinstance(rows, slice):
-                block = xp.take(block, xp.asarray(rows, device=device), axis=0)
-        if sparse.issparse(X):
-            mean, scale = mean[columns], scale[columns]
-        return (xp.astype(block, like.dtype) - mean) / scale
-
-    def on_host(self, columns: np.ndarray) -> np.ndarray:
-        """Return z (n, k) of some columns on the host."""
-        return to_numpy(self.standardized(columns))
-
-    def products(self, pairs: np.ndarray) -> np.ndarray:
-        """Return z_i z_j (n, k) of pairs, on the host in double precision."""
-        first, second = (self.on_host(np.asarray(index)) for index in pairs.T)
-        return first.astype(np.float64) * second
-
-    def take(self, array: Array) -> Array:
-        """Return the rows of an array of the samples."""
-        if isinstance(self.rows, slice):
-            return array
-        xp = namespace_of(array)
-        return xp.take(array, xp.asarray(self.rows, device=device_of(array)), axis=0)
-
-    def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Yield places among the rows and z (rows, m), in the order of the rows."""
-        start = 0
-        for rows in row_chunks(self.samples.rows, self.m):
-            yield slice(start, start + len(rows)), self.samples.batch(rows).Z
-            start += len(rows)
-
-
-class Problem:
-    """The linear model of all logits on some rows, whatever the loss."""
-
-    def __init__(self, samples: Samples, loss: str) -> None:
-        self.columns, self.loss = Columns(samples), loss
-        Y, cells = (self.columns.take(array) for array in (samples.Y, samples.cell_weight))
-        self.Y, self.d = Y, Y.shape[1]
-        xp = namespace_of(Y)
-        self.cells = cells + xp.zeros_like(Y)  # (n, d)
-        self.mass = to_numpy(xp.sum(self.cells, axis=0)).astype(np.float64)
-        self.start = to_numpy(mean_logit(loss, Y, self.cells)).astype(np.float64)
-        self.curvature = np.ones(self.d)
-        if loss != "squared":
-            mean = np.clip(self._mean_label(), 1e-4, 1 - 1e-4)
-            self.curvature = mean * (1 - mean)
-        self._gram: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
-        self._spectra: dict[bytes, Spectrum] = {}
-        self.additive: dict[tuple[int, str], Effects] = {}  # of variants alone, once computed
-
-    def _mean_label(self) -> np.ndarray:
-        """Return the mean of the observed labels (d,)."""
-        xp = namespace_of(self.Y)
-        total = to_numpy(xp.sum(self.cells * self.Y, axis=0)).astype(np.float64)
-        return total / np.maximum(self.mass, 1e-300)
-
-    def task_weight(self, task: int) -> np.ndarray:
-        """Return D (n,) of a logit on the host."""
-        return to_numpy(self.cells[:, task]).astype(np.float64)
-
-    def centered(self, task: int) -> np.ndarray:
-        """Return (y - mean) / v (n,) of a logit on the host, 0 where not observed."""
-        y = to_numpy(self.Y[:, task]).astype(np.float64)
-        D = self.task_weight(task)
-        mean = D @ y / max(D.sum(), 1e-300)
-        return np.where(D > 0, y - mean, 0.0) / self.curvature[task]
-
-    def gram(self, task: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return G (m, m) of the variants and their means under D (m,), once per pattern of D."""
-        D = self.task_weight(task)
-        key = D.tobytes()
-        if key not in self._gram:
-            m, total = self.columns.m, D.sum()
-            G, mean = np.zeros((m, m)), np.zeros(m)
-            for rows, Z in self.columns.blocks():
-                xp = namespace_of(Z)
-                share = move_to(D[rows] / total, xp, device_of(Z), Z.dtype)
-                G += to_numpy((Z * share[:, None]).T @ Z)
-                mean += to_numpy(share @ Z)
-            G -= np.outer(mean, mean)
-            self._gram[key] = (G, mean)
-        return self._gram[key]
-
-    def spectrum(self, task: int) -> Spectrum:
-        """Return the eigenvalues of G that are not 0, and their vectors, once per pattern of D."""
-        D = self.task_weight(task)
-        key = D.tobytes()
-        if key not in self._spectra:
-            G, mean = self.gram(task)
-            rows = np.flatnonzero(D > 0)
-            if len(rows) >= len(G):
-                values, vectors = linalg.eigh(G)
-            else:  # through the inner products of the rows
-                batch = self.columns.samples.batch(self.columns.samples.rows[rows])
-                Z = (to_numpy(batch.Z) - mean) * np.sqrt(D[rows] / D.sum())[:, None]
-                values, left = linalg.eigh(Z @ Z.T)
-                vectors = Z.T @ left / np.sqrt(np.maximum(values, 1e-300))
-            kept = values > 1e-10 * max(values[-1], 1e-300)
-            self._spectra[key] = Spectrum(values[kept], vectors[:, kept])
-        return self._spectra[key]
-
-    def correlation_with(self, vectors: np.ndarray) -> np.ndarray:
-        """Return Z' v (m, k) for vectors (n, k) on the host."""
-        total = np.zeros((self.columns.m, vectors.shape[1]))
-        for rows, Z in self.columns.blocks():
-            xp = namespace_of(Z)
-            total += to_numpy(Z.T @ move_to(vectors[rows], xp, device_of(Z), Z.dtype))
-        return total
-
-    def quadratic(self, task: int) -> Quadratic:
-        """Return the quadratic problem of a logit in the variants."""
-        G, mean = self.gram(task)
-        D, y = self.task_weight(task), self.centered(task)
-        total = D.sum()
-        b = self.correlation_with((D * y / total)[:, None])[:, 0] - mean * (D @ y) / total
-        return Quadratic(G, b, float(D @ y**2) / total, total)
-
-    def loss_gradient(
-        self, products: Sequence[np.ndarray]
-    ) -> Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarray]]:
-        """Return the mean loss as a function of effects (d, m + k) and intercepts.
-
-        `products` (n, k_p) of each logit stand behind the variants; k is the largest k_p.
-        """
-        m, total = self.columns.m, np.maximum(self.mass, 1e-300)
-
-        def gradient_of(B: np.ndarray, a: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-            value, d_coef, d_intercept = 0.0, np.zeros_like(B), np.zeros_like(a)
-            for rows, Z in self.columns.blocks():
-                xp, device = namespace_of(Z), device_of(Z)
-                logit = to_numpy(Z @ move_to(B[:, :m].T, xp, device, Z.dtype)).astype(float) + a
-                for task, P in enumerate(products):
-                    logit[:, task] += P[rows] @ B[task, m : m + P.shape[1]]
-                Y, cells = (to_numpy(array[rows, :]) for array in (self.Y, self.cells))
-                losses, slope = LOSSES[self.loss](logit, Y.astype(float))
-                weight = cells / total
-                value += float(np.sum(weight[:, : losses.shape[1]] * losses))
-                slope = slope * weight * (0.5 if self.loss == "squared" else 1.0)
-                d_intercept += slope.sum(axis=0)
-                d_coef[:, :m] += to_numpy(move_to(slope, xp, device, Z.dtype).T @ Z)
-                for task, P in enumerate(products):
-                    d_coef[task, m : m + P.shape[1]] += slope[:, task] @ P[rows]
-            return value * (0.5 if self.loss == "squared" else 1.0), d_coef, d_intercept
-
-        return gradient_of
-
-    def residual(self, logit: np.ndarray) -> np.ndarray:
-        """Return y - E[y] (n, d) for logits (n, d), 0 where not observed, on the host."""
-        _, slope = LOSSES[self.loss](logit, to_numpy(self.Y).astype(float))
-        scale = -0.5 if self.loss == "squared" else -1.0
-        return np.where(to_numpy(self.cells) > 0, scale * slope, 0.0)
-
-    def logits(self, known: Known) -> np.ndarray:
-        """Return the logits (n, d) of the rows, on the host."""
-        logit = np.tile(known.intercept, (self.columns.n, 1))
-        for rows, Z in self.columns.blocks():
-            xp = namespace_of(Z)
-            coef = move_to(known.coef.T, xp, device_of(Z), Z.dtype)
-            logit[rows] += to_numpy(Z @ coef)
-        for task, pairs in enumerate(known.pairs):
-            if len(pairs):
-                logit[:, task] += self.columns.products(pairs) @ known.products[task]
-        return logit
-
-    def losses(self, known: Known) -> np.ndarray:
-        """Return the weighted losses of the rows (n, d), (n, 1) for one target of several classes.
-
-        Their sum over rows is the mean loss of each logit.
-        """
-        cells, _ = LOSSES[self.loss](self.logits(known), to_numpy(self.Y).astype(float))
-        weight = to_numpy(self.cells)[:, : cells.shape[1]].astype(np.float64)
-        return weight * cells / np.maximum(weight.sum(axis=0), 1e-300)
-
-
-def fit_effects(problem: Problem, kinds: Sequence[str], pairs: Sequence[np.ndarray]) -> Known:
-    """Return the linear model of variants and of given pairs, its effects of one kind a logit.
+def fit_effects(problem: Problem, pairs: Sequence[np.ndarray]) -> Known:
+    """Return the linear model of variants and of given pairs.
 
     The effects of products are estimated jointly with those of the variants: the problem of the
     variants is what is left of it once the products are projected out.
@@ -263,11 +54,7 @@ def fit_effects(problem: Problem, kinds: Sequence[str], pairs: Sequence[np.ndarr
     coef, penalty = np.zeros((d, width)), np.ones((d, width))
     if m <= GRAM_COLUMNS:
         for task, P in enumerate(products):
-            key = (task, kinds[task])
-            effects = problem.additive.get(key) if not P.shape[1] else None
-            effects = effects or _quadratic_effects(problem, task, kinds[task], P)
-            if not P.shape[1]:
-                problem.additive[key] = effects
+            effects = _quadratic_effects(problem, task, P)
             coef[task, : m + P.shape[1]] = effects.coef
             penalty[task, : m + P.shape[1]] = effects.penalty
         means = np.stack([problem.gram(task)[1] for task in range(d)])
@@ -293,11 +80,26 @@ def fit_effects(problem: Problem, kinds: Sequence[str], pairs: Sequence[np.ndarr
     )  # fmt: skip
 
 
-def _quadratic_effects(problem: Problem, task: int, kind: str, P: np.ndarray) -> Effects:
+def _additive_effects(problem: Problem, task: int) -> Effects:
+    """Return the effects of the variants of a logit, of ridge or a mixture: of larger evidence."""
+    if task not in problem.additive:
+        variants = problem.quadratic(task)
+        nothing = Products(np.empty((len(variants.b), 0)), np.empty((0, 0)), np.empty(0))
+        ridge = ridge_effects(variants, problem.spectrum(task), nothing, np.empty(0))
+        mixture = mixture_effects(variants, nothing, np.empty(0))
+        problem.is_ridge[task] = ridge.evidence >= mixture.evidence
+        problem.additive[task] = ridge if problem.is_ridge[task] else mixture
+    return problem.additive[task]
+
+
+def _quadratic_effects(problem: Problem, task: int, P: np.ndarray) -> Effects:
     """Return effects and penalties of the variants and of the products P (n, k) of a logit."""
     if problem.mass[task] == 0:
         width = problem.columns.m + P.shape[1]
-        return Effects(np.zeros(width), np.ones(width))
+        return Effects(np.zeros(width), np.ones(width), -np.inf)
+    additive = _additive_effects(problem, task)
+    if not P.shape[1]:
+        return additive
     variants = problem.quadratic(task)
     D, y = problem.task_weight(task), problem.centered(task)
     share = D / D.sum()
@@ -309,9 +111,9 @@ def _quadratic_effects(problem: Problem, task: int, kind: str, P: np.ndarray) ->
     )
     # penalty of the products: of effects like those that were found
     diagonal = np.diag(products.G)
-    strength = np.mean(products.b**2 / np.maximum(diagonal, 1e-12)) if P.shape[1] else 1.0
+    strength = np.mean(products.b**2 / np.maximum(diagonal, 1e-12))
     own = diagonal * variants.variance / max(float(strength), 1e-12) / variants.n + 1e-10
-    if kind == "ridge":
+    if problem.is_ridge[task]:
         return ridge_effects(variants, problem.spectrum(task), products, own)
     return mixture_effects(variants, products, own)
 
@@ -330,11 +132,12 @@ def _dual_penalty(problem: Problem, task: int) -> float:
     Z = to_numpy(batch.Z).astype(np.float64, copy=False)
     Z = (Z - D[rows] @ Z / total) * (root / np.sqrt(total))[:, None]
     values, vectors = linalg.eigh(Z @ Z.T)
-    values = np.clip(values, 0, None)
     target = root * (y[rows] - D[rows] @ y[rows] / total) / np.sqrt(total)
-    projected = np.sqrt(values) * (vectors.T @ target)
-    penalty = ridge_penalty(values, projected, float(target @ target), total)
-    return penalty * total / D.sum()
+    kept = values > SMALLEST_EIGENVALUE * max(values[-1], 1e-300)
+    values, projected = values[kept], np.sqrt(values[kept]) * (vectors[:, kept].T @ target)
+    variance = float(target @ target)
+    free = free_rows(values, projected, variance, total, problem.n_distinct(rows))
+    return ridge_penalty(values, projected, variance, total, free) * total / D.sum()
 
 
 def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[PairTests]:
@@ -379,11 +182,11 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
     return tests
 
 
-def find_pairs(problem: Problem, kinds: Sequence[str], limit: int) -> list[np.ndarray]:
+def find_pairs(problem: Problem, limit: int) -> list[np.ndarray]:
     """Return the pairs of each logit, `limit` in all, from scans of ever smaller residuals."""
     d = problem.d
     pairs = [np.empty((0, 2), dtype=np.int64) for _ in range(d)]
-    known = fit_effects(problem, kinds, pairs)
+    known = fit_effects(problem, pairs)
     most = int(np.sqrt(2 * SCAN_SIZE / max(1, problem.columns.n) / d))
     columns = None
     if problem.columns.m > most:
@@ -404,7 +207,7 @@ def find_pairs(problem: Problem, kinds: Sequence[str], limit: int) -> list[np.nd
         if not grown:
             break
         pairs = placeable(pairs)
-        known = fit_effects(problem, kinds, pairs)
+        known = fit_effects(problem, pairs)
     return pairs
 
 
@@ -444,52 +247,24 @@ def gates(pairs: Sequence[np.ndarray]) -> dict[tuple[int, int], tuple[int, int]]
     return result
 
 
-class Plan(NamedTuple):
-    """What held-out rows have decided: the kind of effects of each logit, and whether of pairs."""
-
-    kinds: list[str]
-    with_pairs: bool
-
-
 def known_start(
     training: Samples, validation: Samples | None, loss: str, limit: int
-) -> tuple[Known, Plan]:
-    """Return the model fitted to the training rows, of the kinds that suit the validation rows.
+) -> tuple[Known, bool]:
+    """Return the model fitted to the training rows, and whether pairs may be in it.
 
-    `limit` is the largest number of pairs; 0: none are scanned for. Effects are those of ridge,
-    unless a mixture is better on the validation rows by a standard error.
+    `limit` is the largest number of pairs; 0: none are scanned for. Validation rows, if there are
+    any, say whether the pairs that were found predict.
     """
     problem = Problem(training, loss)
-    d = problem.d
-    nothing = [np.empty((0, 2), dtype=np.int64)] * d
-    plan = Plan(["ridge"] * d, limit > 0)
-    if validation is None:
-        return fit_planned(problem, plan, limit), plan
-    held_out = Problem(validation, loss)
-    best = fit_effects(problem, plan.kinds, nothing)
-    if problem.columns.m <= GRAM_COLUMNS:
-        other = fit_effects(problem, ["mixture"] * d, nothing)
-        gain = held_out.losses(best) - held_out.losses(other)
-        error = gain.std(axis=0) * np.sqrt(len(gain))
-        better = np.broadcast_to(gain.sum(axis=0) > error, d)
-        kinds = ["mixture" if wins else "ridge" for wins in better]
-        plan = plan._replace(kinds=kinds)
-        best = fit_effects(problem, kinds, nothing) if len(set(kinds)) > 1 else (
-            other if better[0] else best
-        )  # fmt: skip
-    if not limit:
-        return best, plan
-    pairs = find_pairs(problem, plan.kinds, limit)
-    if any(map(len, pairs)):
-        with_pairs = fit_effects(problem, plan.kinds, pairs)
-        if held_out.losses(with_pairs).sum() < held_out.losses(best).sum():
-            return with_pairs, plan
-    return best, plan._replace(with_pairs=bool(limit) and not any(map(len, pairs)))
+    known = fit_known(problem, limit)
+    if validation is None or not any(map(len, known.pairs)):
+        return known, limit > 0
+    held_out, additive = Problem(validation, loss), fit_known(problem, 0)
+    with_pairs = held_out.losses(known).sum() < held_out.losses(additive).sum()
+    return (known if with_pairs else additive), bool(with_pairs)
 
 
-def fit_planned(problem: Problem, plan: Plan, limit: int) -> Known:
-    """Return the model of a plan, fitted to all rows of a problem."""
+def fit_known(problem: Problem, limit: int) -> Known:
+    """Return the model of the variants and of `limit` pairs at most, fitted to a problem."""
     pairs = [np.empty((0, 2), dtype=np.int64)] * problem.d
-    if plan.with_pairs and limit:
-        pairs = find_pairs(problem, plan.kinds, limit)
-    return fit_effects(problem, plan.kinds, pairs)
+    return fit_effects(problem, find_pairs(problem, limit) if limit else pairs)

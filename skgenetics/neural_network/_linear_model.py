@@ -10,8 +10,12 @@ are all that the choice of penalties needs: beta minimizes
     beta' (G + diag(penalty)) beta / 2 - b' beta.
 
 Ridge takes the one penalty of smallest generalized cross-validation; the mixture learns how many
-effects there are and how large, and shrinks each by its own penalty. For labels of classes the
-penalized likelihood is then maximized with these penalties.
+effects there are and how large, and shrinks each by its own penalty. Both tell their evidence, the
+logarithm of the probability of the targets, by which one of the two is chosen. For labels of
+classes the penalized likelihood is then maximized with these penalties.
+
+Where covariates were regressed out of dosages and target, the target varies in fewer directions
+than there are rows (`free_rows`): variances and degrees of freedom count these alone.
 """
 
 from collections.abc import Callable
@@ -29,6 +33,7 @@ VARIANCES = 4.0 ** np.arange(-7, 3)  # of effects, in units of heritability over
 MAX_SWEEPS, SWEEP_TOL = 200, 1e-3  # change of an effect, relative to the largest one
 SMALL_STEP = 1e-3  # standard errors by which an effect may stay behind its update
 LARGEST_PENALTY = 1e8  # of an effect that is 0
+COMBINATION = 1e-5  # share of its variance by which a target may differ from one of the columns
 
 
 class Quadratic(NamedTuple):
@@ -38,6 +43,7 @@ class Quadratic(NamedTuple):
     b: np.ndarray  # (q,)
     variance: float  # mean square of the centered targets, over v squared
     n: float  # N
+    free: float  # directions in which the targets vary, N - 1 at most
 
 
 class Products(NamedTuple):
@@ -60,34 +66,83 @@ class Effects(NamedTuple):
 
     coef: np.ndarray  # (q,)
     penalty: np.ndarray  # (q,)
+    evidence: float  # of the variants; of a mixture, a lower bound
 
 
-def ridge_penalty(values: np.ndarray, projected: np.ndarray, variance: float, n: float) -> float:
-    """Return the penalty of smallest generalized cross-validation.
+def free_rows(
+    values: np.ndarray, projected: np.ndarray, variance: float, n: float, n_rows: int
+) -> float:
+    """Return in how many directions the targets vary: N - 1, fewer if covariates were removed.
 
-    GCV = variance of the residuals / (1 - degrees of freedom / N)^2. The penalties tried are those
-    of heritabilities h2 from 1e-4 to .975, (1 - h2) / h2 times the sum of the eigenvalues over N,
-    and LARGEST_PENALTY, of no effects.
+    A target that is a combination of the columns, though these are of lower rank than the rows
+    allow, was made so: both are orthogonal to the same covariates, whose number is what the rank
+    lacks. Cross-validation that counts these directions takes the smallest penalty, at which they
+    are predicted exactly.
 
     Parameters
     ----------
     values, projected : ndarray (r,)
-        Eigenvalues of G, and b in the coordinates of its eigenvectors.
-    variance : float
-        As in `Quadratic`, and
-    n : float
-        N.
+        Eigenvalues of G that are not 0, and b in the coordinates of their eigenvectors.
+    variance, n : float
+        As in `Quadratic`.
+    n_rows : int
+        Number of rows that differ from one another.
     """
-    best, chosen = variance / (1 - 1 / n) ** 2 if n > 1 else np.inf, LARGEST_PENALTY
+    explained = float(np.sum(projected**2 / values)) if len(values) else 0.0
+    lacking = n_rows - 1 - len(values) if explained > (1 - COMBINATION) * variance else 0
+    return max(n - 1 - n * lacking / n_rows, 0.0)
+
+
+def ridge_penalties(values: np.ndarray, n: float) -> np.ndarray:
+    """Return the penalties tried: (1 - h2) / h2 times the sum of the eigenvalues over N.
+
+    The heritabilities h2 are from 1e-4 to .975.
+    """
+    return np.asarray(values.sum() / n * (1 - HERITABILITIES) / HERITABILITIES)
+
+
+def ridge_penalty(
+    values: np.ndarray, projected: np.ndarray, variance: float, n: float, free: float
+) -> float:
+    """Return the penalty of smallest generalized cross-validation.
+
+    GCV = variance of the residuals / (1 - degrees of freedom / free directions)^2. LARGEST_PENALTY
+    stands for no effects.
+
+    Parameters
+    ----------
+    values, projected : ndarray (r,)
+        As in `free_rows`.
+    variance, n, free : float
+        As in `Quadratic`.
+    """
+    best, chosen = variance if free > 0 else np.inf, LARGEST_PENALTY
     if not np.any(values > 0):  # nothing varies
         return chosen
-    for penalty in values.sum() / n * (1 - HERITABILITIES) / HERITABILITIES:
+    for penalty in ridge_penalties(values, n):
         coef = projected / (values + penalty)
         residual = variance - 2 * coef @ projected + coef**2 @ values
-        freedom = 1 - (1 + np.sum(values / (values + penalty))) / n
+        freedom = 1 - np.sum(values / (values + penalty)) / max(free, 1e-300)
         if freedom > 0 and residual / freedom**2 < best:
             best, chosen = residual / freedom**2, float(penalty)
     return chosen
+
+
+def ridge_evidence(
+    values: np.ndarray, projected: np.ndarray, variance: float, n: float, free: float
+) -> float:
+    """Return the largest log evidence of effects that are normal, over their penalties.
+
+    Targets are normal of covariance s^2 (I + F F' / (N penalty)) in the free directions, s^2 that
+    of largest likelihood. Arguments are those of `ridge_penalty`.
+    """
+    best = -np.inf
+    for penalty in (*ridge_penalties(values, n), LARGEST_PENALTY):
+        rest = n * (variance - np.sum(projected**2 / (values + penalty)))
+        if rest > 0 and free > 0:
+            fit = -0.5 * free * (np.log(2 * np.pi * rest / free) + 1)
+            best = max(best, fit - 0.5 * float(np.sum(np.log1p(values / penalty))))
+    return best
 
 
 def ridge_effects(
@@ -103,13 +158,15 @@ def ridge_effects(
     c = np.zeros(len(own))
     for _ in range(2 if len(own) else 1):  # the penalty follows what the products leave
         left = problem.variance - 2 * c @ products.b + c @ products.G @ c
-        penalty = ridge_penalty(values, b - cross @ c, max(left, 0.0), problem.n)
+        penalty = ridge_penalty(values, b - cross @ c, max(left, 0.0), problem.n, problem.free)
         inverse = 1 / (values + penalty)
         if len(own):
             schur = products.G + np.diag(own) - cross.T @ (inverse[:, None] * cross)
             c = np.linalg.solve(schur, products.b - cross.T @ (inverse * b))
     coef = vectors @ (inverse * (b - cross @ c))
-    return Effects(np.concatenate([coef, c]), np.concatenate([np.full(len(coef), penalty), own]))
+    penalties = np.concatenate([np.full(len(coef), penalty), own])
+    evidence = ridge_evidence(values, b, problem.variance, problem.n, problem.free)
+    return Effects(np.concatenate([coef, c]), penalties, evidence)
 
 
 def mixture_effects(problem: Quadratic, products: Products, own: np.ndarray) -> Effects:
@@ -126,10 +183,12 @@ def mixture_effects(problem: Quadratic, products: Products, own: np.ndarray) -> 
         problem.b - products.cross @ on_products[:, -1],
         problem.variance - float(products.b @ on_products[:, -1]),
         problem.n,
+        problem.free,
     )
     effects = mixture_of_variants(reduced)
     c = on_products[:, -1] - on_products[:, :-1] @ effects.coef
-    return Effects(np.concatenate([effects.coef, c]), np.concatenate([effects.penalty, own]))
+    penalty = np.concatenate([effects.penalty, own])
+    return Effects(np.concatenate([effects.coef, c]), penalty, effects.evidence)
 
 
 def mixture_of_variants(problem: Quadratic) -> Effects:
@@ -138,11 +197,11 @@ def mixture_of_variants(problem: Quadratic) -> Effects:
     Coordinate ascent as for the model of Carbonetto and Stephens' "mr.ash": each effect given the
     others is one normal mean with a mixture prior, whose weights and the residual variance are
     updated after every sweep. The penalty of an effect is the one for which the quadratic problem
-    has the same solution.
+    has the same solution. The evidence is the lower bound that the ascent raises.
     """
-    q = len(problem.b)
-    if problem.variance <= 0:
-        return Effects(np.zeros(q), np.full(q, LARGEST_PENALTY))
+    q, n, free = len(problem.b), problem.n, problem.free
+    if problem.variance <= 0 or free <= 0:
+        return Effects(np.zeros(q), np.full(q, LARGEST_PENALTY), -np.inf)
     diagonal = np.diag(problem.G).copy()
     used = diagonal > 1e-8
     grid = np.concatenate([[0.0], problem.variance * VARIANCES / max(1, q) * 16])
@@ -154,32 +213,35 @@ def mixture_of_variants(problem: Quadratic) -> Effects:
     gradient = problem.b.copy()  # b - G coef
     for _ in range(MAX_SWEEPS):
         previous = coef.copy()
-        weights, spread = mixture_sweep(
+        weights, spread, divergence = mixture_sweep(
             problem.G, diagonal, order, coef, shrinkage, gradient, grid, weights,
-            residual_variance / problem.n,
+            residual_variance / n,
         )  # fmt: skip
-        fitted = problem.variance - coef @ (problem.b + gradient)
-        residual_variance = max(fitted + spread, 1e-6 * problem.variance)
+        rest = n * (problem.variance - coef @ (problem.b + gradient) + spread)
+        fit = free * np.log(2 * np.pi * residual_variance) + rest / residual_variance
+        evidence = float(-0.5 * fit - divergence)
+        residual_variance = max(rest / free, 1e-6 * problem.variance)
         change = np.abs(coef - previous).max(initial=0.0)
         if change <= SWEEP_TOL * np.abs(coef).max(initial=0.0):
             break
     penalty = np.full(q, LARGEST_PENALTY)
     moved = shrinkage > 1e-8
     penalty[moved] = np.minimum(diagonal[moved] * (1 / shrinkage[moved] - 1), LARGEST_PENALTY)
-    return Effects(coef, penalty)
+    return Effects(coef, penalty, evidence)
 
 
 @kernel
 def mixture_sweep(G, diagonal, order, coef, shrinkage, gradient, grid, weights, noise):
-    """Update every effect once, in place; return the weights of the mixture and tr(G cov).
+    """Update every effect once, in place; return the mixture's weights, tr(G cov) and a divergence.
 
     `noise` is the residual variance over N; `shrinkage` the ratio of an effect to its least-squares
-    estimate given the others.
+    estimate given the others. The divergence is that of the posterior from the prior, of
+    Kullback and Leibler.
     """
     n_components = len(grid)
     mass = np.zeros(n_components)
     posterior = np.zeros(n_components)
-    spread = 0.0
+    spread = divergence = 0.0
     for j in order:
         d = diagonal[j]
         estimate, error = gradient[j] / d + coef[j], noise / d
@@ -201,6 +263,11 @@ def mixture_sweep(G, diagonal, order, coef, shrinkage, gradient, grid, weights, 
             factor = grid[k] / (error + grid[k])
             shrink += posterior[k] * factor
             second += posterior[k] * (factor * error + (factor * estimate) ** 2)
+            if posterior[k] > 0:
+                divergence += posterior[k] * np.log(posterior[k] / (weights[k] + 1e-300))
+            if grid[k] > 0:
+                moment = factor * error / grid[k] + (factor * estimate) ** 2 / grid[k]
+                divergence += 0.5 * posterior[k] * (moment - 1 - np.log(factor * error / grid[k]))
         new = shrink * estimate
         spread += d * (second - new * new)
         change = new - coef[j]
@@ -209,7 +276,7 @@ def mixture_sweep(G, diagonal, order, coef, shrinkage, gradient, grid, weights, 
             coef[j] = new
             for i in range(len(gradient)):
                 gradient[i] -= change * G[j, i]
-    return mass / max(1.0, mass.sum()), spread
+    return mass / max(1.0, mass.sum()), spread, divergence
 
 
 def penalized_fit(

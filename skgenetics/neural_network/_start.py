@@ -7,7 +7,8 @@ from itertools import pairwise
 import numpy as np
 from scipy import sparse
 
-from skgenetics.neural_network._known_start import Known, gates
+from skgenetics.neural_network._known_start import gates
+from skgenetics.neural_network._linear_problem import Known
 from skgenetics.neural_network._network import EPSILON, ModelState, Moments, Network, forward
 from skgenetics.utils._arrays import namespace_of
 from skgenetics.utils._moments import column_moments

@@ -34,7 +34,7 @@ MOMENTUM = 0.1  # share of the last batch in the running moments, if an epoch ha
 UPDATE_SIZE = 2**20  # floats of a parameter that Adam updates at a time, to stay in the cache
 COMPILED_SIZE = 2**18  # floats of a parameter above which a compiled update pays for compilation
 SLOWER, N_SLOWER = 0.3, 3  # factor of the learning rate where the loss no longer falls; how often
-BEYOND_CHANCE = 2  # standard errors by which a state must be better than the start
+BEYOND_CHANCE = 3  # standard errors by which the best of some dozens of epochs must beat the start
 CONVERTED_SIZE = 2**22  # floats of X that are converted at a time if all rows are read
 
 

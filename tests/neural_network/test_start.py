@@ -4,15 +4,17 @@ import warnings
 
 import numpy as np
 import pytest
+from scipy.stats import multivariate_normal
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import log_loss
 
 from skgenetics.neural_network import LINAClassifier, LINARegressor
 from skgenetics.neural_network._derivatives import second_order_sum
-from skgenetics.neural_network._known_start import Known, Problem, known_start
+from skgenetics.neural_network._known_start import known_start
 from skgenetics.neural_network._linear_model import (
     HERITABILITIES,
     LARGEST_PENALTY,
+    VARIANCES,
     Products,
     Quadratic,
     Spectrum,
@@ -20,7 +22,9 @@ from skgenetics.neural_network._linear_model import (
     mixture_of_variants,
     penalized_fit,
     ridge_effects,
+    ridge_evidence,
 )
+from skgenetics.neural_network._linear_problem import Known, Problem
 from skgenetics.neural_network._network import fold_batch_norm, forward, task_logit
 from skgenetics.neural_network._start import calibrated, start_network, with_known
 from skgenetics.neural_network._targets import Targets, split_rows
@@ -74,7 +78,7 @@ def ridge(problem):
 def quadratic(Z, y):
     Z, y = Z - Z.mean(axis=0), y - y.mean()
     n = len(y)
-    return Quadratic(Z.T @ Z / n, Z.T @ y / n, float(y @ y / n), n)
+    return Quadratic(Z.T @ Z / n, Z.T @ y / n, float(y @ y / n), n, n - 1)
 
 
 def test_ridge_minimizes_generalized_cross_validation():
@@ -117,7 +121,7 @@ def test_products_are_estimated_jointly_with_the_variants(kind):
     P = Z[:, :2] * Z[:, 3:5] + 0.5 * Z[:, :2]
     y = Z[:, 0] + 0.5 * P[:, 0] + rng.normal(size=200)
     both = quadratic(np.column_stack([Z, P]), y)
-    problem = Quadratic(both.G[:12, :12], both.b[:12], both.variance, both.n)
+    problem = Quadratic(both.G[:12, :12], both.b[:12], both.variance, both.n, both.free)
     products = Products(both.G[:12, 12:], both.G[12:, 12:], both.b[12:])
     own = np.array([0.01, 0.02])
     if kind == "ridge":
@@ -137,6 +141,86 @@ def test_no_effects_are_learned_from_noise():
     assert not ridge(nothing).coef.any()
     assert not mixture_of_variants(nothing).coef.any()
     assert np.all(ridge(nothing).penalty == LARGEST_PENALTY)
+
+
+def test_evidence_of_ridge_is_that_of_normal_effects():
+    rng = np.random.default_rng(8)
+    Z = rng.normal(size=(40, 7))
+    y = Z @ rng.normal(size=7) / 3 + rng.normal(size=40)
+    problem = quadratic(Z, y)
+    values, vectors = np.linalg.eigh(problem.G)
+    evidence = ridge_evidence(values, vectors.T @ problem.b, problem.variance, 40, 39)
+    rotation = np.linalg.svd(np.eye(40) - 1 / 40)[0][:, :39]  # the mean is free
+    y, F = rotation.T @ y, rotation.T @ Z
+    expected = []
+    for penalty in values.sum() / 40 * (1 - HERITABILITIES) / HERITABILITIES:
+        covariance = np.eye(39) + F @ F.T / (40 * penalty)
+        variance = y @ np.linalg.solve(covariance, y) / 39
+        expected.append(multivariate_normal.logpdf(y, np.zeros(39), variance * covariance))
+    np.testing.assert_allclose(evidence, max(expected), rtol=1e-10)
+
+
+def test_evidence_of_one_effect_is_that_of_its_best_component():
+    rng = np.random.default_rng(9)
+    z = rng.normal(size=(60, 1))
+    y = 0.5 * z[:, 0] + rng.normal(size=60)
+    problem = quadratic(z, y)
+    rotation = np.linalg.svd(np.eye(60) - 1 / 60)[0][:, :59]
+    y, f = rotation.T @ y, rotation.T @ z
+    exact = [
+        multivariate_normal.logpdf(y, np.zeros(59), v * np.eye(59) + effect * f @ f.T)
+        for effect in 16 * problem.variance * VARIANCES
+        for v in np.linspace(0.6, 1.2, 31) * problem.variance
+    ]
+    # with one effect the bound is exact, and the most likely mixture one component; the ascent
+    # ends where the effect no longer moves, a little before
+    assert -0.3 < mixture_of_variants(problem).evidence - max(exact) < 0.01
+
+
+@pytest.mark.parametrize(("n_causal", "kind"), [(3, "mixture"), (200, "ridge")])
+def test_evidence_tells_few_effects_from_many(n_causal, kind):
+    rng = np.random.default_rng(10)
+    factor = rng.normal(size=(300, 20))
+    Z = factor @ rng.normal(size=(20, 200)) / 5 + rng.normal(size=(300, 200))
+    g = Z[:, :n_causal] @ rng.normal(size=n_causal)
+    y = g / g.std() + rng.normal(size=300)
+    known, _ = known_start(samples_of(Z, y[:, None]), None, "squared", 0)
+    problem = quadratic(Z, y)
+    effects = ridge(problem) if kind == "ridge" else mixture_of_variants(problem)
+    np.testing.assert_allclose(known.coef[0], effects.coef, atol=1e-8)
+
+
+def regressed_out(C, A):
+    C = np.column_stack([np.ones(len(C)), C])
+    return A - C @ np.linalg.lstsq(C, A, rcond=None)[0]
+
+
+@pytest.mark.parametrize("limit", [1000, 100])  # of columns: with a matrix of inner products or not
+def test_directions_of_covariates_regressed_out_are_not_counted(limit, monkeypatch):
+    monkeypatch.setattr("skgenetics.neural_network._known_start.GRAM_COLUMNS", limit)
+    rng = np.random.default_rng(11)
+    C, Z = rng.normal(size=(120, 15)), rng.normal(size=(120, 200))
+    y = Z @ rng.normal(size=200) / 10 + 2 * rng.normal(size=120)
+    Z, y = regressed_out(C, Z), regressed_out(C, y)
+    known, _ = known_start(samples_of(Z, y[:, None]), None, "squared", 0)
+    # people of weight 2 are the same people twice
+    twice, _ = known_start(samples_of(np.r_[Z, Z], np.r_[y, y][:, None]), None, "squared", 0)
+    two = samples_of(Z, y[:, None])
+    two = two._replace(cell_weight=2 * two.cell_weight, weight=2 * two.weight)
+    weighted, _ = known_start(two, None, "squared", 0)
+    np.testing.assert_allclose(twice.coef, weighted.coef, atol=2e-3 if limit == 100 else 1e-8)
+    # the same problem in coordinates that the covariates left free
+    free = np.linalg.svd(np.eye(120) - np.column_stack([np.ones(120), C]) @ np.linalg.pinv(
+        np.column_stack([np.ones(120), C])))[0][:, :104]  # fmt: skip
+    U, s, _ = np.linalg.svd(free.T @ Z, full_matrices=False)
+    best = np.inf
+    for h2 in HERITABILITIES:
+        penalty = np.sum(s**2) / 120 * (1 - h2) / h2
+        residual = (free.T @ y) - U @ (s**2 / (s**2 + penalty) * (U.T @ (free.T @ y)))
+        score = np.sum(residual**2) / (1 - np.sum(s**2 / (s**2 + penalty)) / 104) ** 2
+        if score < best:
+            best, expected = score, Ridge(alpha=penalty).fit(Z, y).coef_
+    np.testing.assert_allclose(known.coef[0], expected, atol=2e-3 if limit == 100 else 1e-8)
 
 
 def samples_of(Z, Y):
@@ -215,10 +299,9 @@ def test_rare_cases_have_probabilities_that_hold(kind):
 def test_more_variants_than_rows_and_more_than_a_gram_matrix(monkeypatch):
     rng = np.random.default_rng(5)
     Z = rng.normal(size=(120, 200))
-    y = Z[:, :5].sum(axis=1) + rng.normal(size=120)
+    y = Z @ rng.normal(size=200) / 10 + rng.normal(size=120)
     samples = samples_of(Z, ((y - y.mean()) / y.std())[:, None])
-    known, plan = known_start(samples, None, "squared", 0)
-    assert plan.kinds == ["ridge"]
+    known, _ = known_start(samples, None, "squared", 0)
     monkeypatch.setattr("skgenetics.neural_network._known_start.GRAM_COLUMNS", 100)
     dual, _ = known_start(samples, None, "squared", 0)
     np.testing.assert_allclose(dual.coef, known.coef, atol=2e-3)

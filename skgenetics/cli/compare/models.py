@@ -268,7 +268,6 @@ MODELS: tuple[ModelEntry, ...] = (
         "LINARegressor",
         "a network that starts from a linear model and pairs of variants",
         regressor=_network_regressor,
-        joint=True,
         variants_used="all",
     ),
     ModelEntry(
