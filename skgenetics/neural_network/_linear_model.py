@@ -44,6 +44,7 @@ class Quadratic(NamedTuple):
     variance: float  # mean square of the centered targets, over v squared
     n: float  # N
     free: float  # directions in which the targets vary, N - 1 at most
+    noise: float | None = None  # residual variance if it is known: 1 / v of labels
 
 
 class Products(NamedTuple):
@@ -128,20 +129,19 @@ def ridge_penalty(
     return chosen
 
 
-def ridge_evidence(
-    values: np.ndarray, projected: np.ndarray, variance: float, n: float, free: float
-) -> float:
+def ridge_evidence(problem: Quadratic, values: np.ndarray, projected: np.ndarray) -> float:
     """Return the largest log evidence of effects that are normal, over their penalties.
 
-    Targets are normal of covariance s^2 (I + F F' / (N penalty)) in the free directions, s^2 that
-    of largest likelihood. Arguments are those of `ridge_penalty`.
+    Targets are normal of covariance s^2 (I + F F' / (N penalty)) in the free directions; where s^2
+    is not known, it is that of largest likelihood. The arrays are those of `free_rows`.
     """
-    best = -np.inf
-    for penalty in (*ridge_penalties(values, n), LARGEST_PENALTY):
-        rest = n * (variance - np.sum(projected**2 / (values + penalty)))
-        if rest > 0 and free > 0:
-            fit = -0.5 * free * (np.log(2 * np.pi * rest / free) + 1)
-            best = max(best, fit - 0.5 * float(np.sum(np.log1p(values / penalty))))
+    best, free = -np.inf, problem.free
+    for penalty in (*ridge_penalties(values, problem.n), LARGEST_PENALTY):
+        rest = problem.n * (problem.variance - np.sum(projected**2 / (values + penalty)))
+        noise = problem.noise or rest / max(free, 1e-300)
+        if noise > 0 and free > 0:
+            fit = -0.5 * (free * np.log(2 * np.pi * noise) + rest / noise)
+            best = max(best, float(fit - 0.5 * np.sum(np.log1p(values / penalty))))
     return best
 
 
@@ -165,7 +165,7 @@ def ridge_effects(
             c = np.linalg.solve(schur, products.b - cross.T @ (inverse * b))
     coef = vectors @ (inverse * (b - cross @ c))
     penalties = np.concatenate([np.full(len(coef), penalty), own])
-    evidence = ridge_evidence(values, b, problem.variance, problem.n, problem.free)
+    evidence = ridge_evidence(problem, values, b)
     return Effects(np.concatenate([coef, c]), penalties, evidence)
 
 
@@ -184,6 +184,7 @@ def mixture_effects(problem: Quadratic, products: Products, own: np.ndarray) -> 
         problem.variance - float(products.b @ on_products[:, -1]),
         problem.n,
         problem.free,
+        problem.noise,
     )
     effects = mixture_of_variants(reduced)
     c = on_products[:, -1] - on_products[:, :-1] @ effects.coef
@@ -209,7 +210,7 @@ def mixture_of_variants(problem: Quadratic) -> Effects:
     coef, shrinkage = np.zeros(q), np.zeros(q)
     order = np.argsort(-np.abs(problem.b), kind="stable")
     order = order[used[order]]
-    residual_variance = problem.variance
+    residual_variance = problem.noise or problem.variance
     gradient = problem.b.copy()  # b - G coef
     for _ in range(MAX_SWEEPS):
         previous = coef.copy()
@@ -220,7 +221,7 @@ def mixture_of_variants(problem: Quadratic) -> Effects:
         rest = n * (problem.variance - coef @ (problem.b + gradient) + spread)
         fit = free * np.log(2 * np.pi * residual_variance) + rest / residual_variance
         evidence = float(-0.5 * fit - divergence)
-        residual_variance = max(rest / free, 1e-6 * problem.variance)
+        residual_variance = problem.noise or max(rest / free, 1e-6 * problem.variance)
         change = np.abs(coef - previous).max(initial=0.0)
         if change <= SWEEP_TOL * np.abs(coef).max(initial=0.0):
             break

@@ -172,7 +172,8 @@ class Problem:
         variance = float(D @ y**2) / total
         n_rows = self.n_distinct(np.flatnonzero(D > 0))
         free = free_rows(values, vectors.T @ b, variance, total, n_rows)
-        return Quadratic(G, b, variance, total, free)
+        noise = None if self.loss == "squared" else 1 / float(self.curvature[task])
+        return Quadratic(G, b, variance, total, free, noise)
 
     def n_distinct(self, places: np.ndarray) -> int:
         """Return how many of the rows at some places differ, by one random projection."""

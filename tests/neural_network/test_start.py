@@ -149,7 +149,7 @@ def test_evidence_of_ridge_is_that_of_normal_effects():
     y = Z @ rng.normal(size=7) / 3 + rng.normal(size=40)
     problem = quadratic(Z, y)
     values, vectors = np.linalg.eigh(problem.G)
-    evidence = ridge_evidence(values, vectors.T @ problem.b, problem.variance, 40, 39)
+    evidence = ridge_evidence(problem, values, vectors.T @ problem.b)
     rotation = np.linalg.svd(np.eye(40) - 1 / 40)[0][:, :39]  # the mean is free
     y, F = rotation.T @ y, rotation.T @ Z
     expected = []

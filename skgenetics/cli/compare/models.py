@@ -251,6 +251,12 @@ MODELS: tuple[ModelEntry, ...] = (
         variants_used="all",
     ),
     ModelEntry(
+        "LINARegressor",
+        "a network that starts from a linear model and pairs of variants",
+        regressor=_network_regressor,
+        variants_used="all",
+    ),
+    ModelEntry(
         "MMASHRegressor",
         "effects that share patterns across traits",
         regressor=_sharing_patterns,
@@ -263,12 +269,6 @@ MODELS: tuple[ModelEntry, ...] = (
         regressor=_factors,
         joint=True,
         target="genes x tissues",
-    ),
-    ModelEntry(
-        "LINARegressor",
-        "a network that starts from a linear model and pairs of variants",
-        regressor=_network_regressor,
-        variants_used="all",
     ),
     ModelEntry(
         "LINAClassifier",
