@@ -101,8 +101,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         Largest number of iterations. None: the solver's own, as listed under `solver`. A sampler
         runs as many as its draws need.
     tol : None or float, default=None
-        Stop when the bound rises by less, or in ``Adam`` when the PIPs change by less
-        in sum. None: the solver's own.
+        Stop when the bound rises by less, in ``Adam`` when the PIPs change by less in sum, in
+        ``Gibbs`` when no PIP has a larger Monte Carlo error. None: the solver's own.
     coverage : float, default=0.95
         Probability that a credible set holds a causal variant.
     min_purity : float, default=0.5

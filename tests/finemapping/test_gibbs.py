@@ -17,6 +17,7 @@ from skgenetics.finemapping.solvers._gibbs import (
     HYPER_DEGREES,
     HYPER_Z2,
     SWEEPS_PER_STATE,
+    batch_error,
     first_state,
     gibbs,
     scratch,
@@ -44,7 +45,7 @@ def sample(z, R, scale, *, n_draws=4000, n_chains=2, seed=0, background=0.0, z_n
     if not isinstance(background, tuple):
         background = held_background(z, R, background, z_norm), np.array([background])
     likelihood, grid = background
-    settings |= {"grid": grid, "rng": np.random.RandomState(seed)}
+    settings |= {"grid": grid, "tol": 0.0, "rng": np.random.RandomState(seed)}
     *_, last = gibbs(likelihood, scale, n_draws=n_draws, n_chains=n_chains, **settings)
     return last
 
@@ -310,7 +311,7 @@ def test_states_come_once_a_block():
     likelihood, rng = held_background(z, R, 0.0, 0.0), np.random.RandomState(0)
     states = gibbs(
         likelihood, scale, prior=Prior(None, None), residual_variance=1.0, rank=0.0,
-        grid=np.zeros(1), n_draws=3 * SWEEPS_PER_STATE + 1, n_chains=1, rng=rng,
+        grid=np.zeros(1), n_draws=3 * SWEEPS_PER_STATE + 1, n_chains=1, tol=0.0, rng=rng,
     )  # fmt: skip
     assert len(list(states)) == 4
 
@@ -400,3 +401,22 @@ def test_signals_are_found_with_sets_and_variance(locus):
     _, std = model.predict(X, return_std=True)
     susie = FinemapMiXeR(solver="susie").fit(X, y)
     np.testing.assert_allclose(std, susie.predict(X, return_std=True)[1], rtol=0.02)
+
+
+def test_chains_end_when_the_monte_carlo_error_is_below_tol(locus):
+    X, y, _ = locus(n=2000, p=20, seed=3)
+    model = FinemapMiXeR(solver=Gibbs(n_draws=4000), random_state=0).fit(X, y)
+    assert model.n_iter_ < 4000 / SWEEPS_PER_STATE
+    assert model.diagnostics_["pip_error"] <= 0.01
+    longer = FinemapMiXeR(solver=Gibbs(n_draws=4000), tol=0.0, random_state=1).fit(X, y)
+    assert longer.n_iter_ == 4000 / SWEEPS_PER_STATE
+    error = np.hypot(model.diagnostics_["pip_error"], longer.diagnostics_["pip_error"])
+    np.testing.assert_allclose(model.pip_, longer.pip_, atol=4 * error)
+
+
+def test_error_of_batches_is_that_of_independent_draws():
+    rng = np.random.default_rng(0)
+    draws = rng.uniform(size=(400, 50, 3)) < [0.5, 0.1, 0.0]  # 400 batches of 50
+    batches = draws.mean(axis=1)
+    error = batch_error(batches.mean(axis=0), np.sum(batches**2, axis=0), 400)
+    assert error == pytest.approx(0.5 / np.sqrt(20_000), rel=0.1)

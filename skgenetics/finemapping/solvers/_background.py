@@ -6,17 +6,18 @@ place of l and G, K = I + tau^2 G, and a factor |K|^(-1/2) exp(tau^2 l'K^-1 l / 
 """
 
 import numpy as np
-from scipy.linalg import cho_solve, cholesky
-from scipy.linalg.lapack import dpotri
+from scipy.linalg import cho_solve
+from scipy.linalg.lapack import dpotrf, dpotri
 
 from skgenetics.finemapping.solvers._contract import indefinite_ld
 from skgenetics.finemapping.solvers._slots_state import Likelihood
+from skgenetics.utils._numba import kernel
 
 # N h^2 of the background, as a rule: 10 is what 10 effects of z about 1 explain.
 TOTALS = 10.0 * np.sqrt(10.0) ** np.arange(6)
 LARGEST = 1.0  # tau^2 of a variant: effects as large as the noise of z are no background
 LOG_NEGLIGIBLE = np.log(0.01)  # posterior probability of a point of the grid that is left out
-LOG_HOPELESS = -8.0  # relative to the best, where larger variances are not tried
+TILE = 32  # rows and columns of a block that stays in cache
 CLEAR = 3.0  # log posterior odds of effects that are told from the background beforehand
 
 
@@ -73,7 +74,8 @@ def learned_background(
     for variance, log in zip(grid[1:], log_prior[1:], strict=True):
         points.append(Point(linear, quadratic, variance, z_norm))
         values.append(log + points[-1].log_evidence(clear, slab[clear], noise))
-        if values[-1] < max(values) + LOG_HOPELESS:
+        negligible = np.logaddexp.reduce(values) + LOG_NEGLIGIBLE
+        if values[-1] < min(negligible, values[-2]):  # larger ones even more so
             break
     kept = np.array(values) > np.logaddexp.reduce(values) + LOG_NEGLIGIBLE
     kept[0] = True
@@ -89,25 +91,23 @@ class Point:
         if variance == 0:
             self.linear, self.z_norm, self.log_det = linear, z_norm, 0.0
             return
-        kernel = variance * quadratic
-        kernel.flat[:: len(kernel) + 1] += 1.0
-        try:
-            self.factor = cholesky(kernel, lower=True, overwrite_a=True, check_finite=False)
-        except np.linalg.LinAlgError as error:
-            raise indefinite_ld() from error
+        matrix = variance * quadratic  # K
+        matrix.flat[:: len(matrix) + 1] += 1.0
+        self.factor, failed = dpotrf(matrix.T, lower=1, clean=0, overwrite_a=1)
+        if failed:
+            raise indefinite_ld()
         self.linear = cho_solve((self.factor, True), linear, check_finite=False)
         self.z_norm = z_norm - variance * float(linear @ self.linear)
         self.log_det = 2 * float(np.sum(np.log(np.diag(self.factor))))
 
-    def quadratic(self) -> np.ndarray:
-        """Return K^-1 G (p, p); the factor of K is written over."""
+    def write_quadratic(self, into: np.ndarray) -> None:
+        """Write K^-1 G `into` (p, p); the factor of K is written over."""
         if self.variance == 0:
-            return self.original
+            into[:] = self.original
+            return
         inverse = dpotri(self.factor, lower=1, overwrite_c=1)[0]
-        inverse = np.tril(inverse) + np.tril(inverse, -1).T
-        inverse *= -1 / self.variance
-        inverse.flat[:: len(inverse) + 1] += 1 / self.variance
-        return inverse
+        mirror(inverse.T, -1 / self.variance, into)
+        into.flat[:: len(into) + 1] += 1 / self.variance
 
     def columns(self, variants: np.ndarray) -> np.ndarray:
         """Return the columns (p, k) of K^-1 G."""
@@ -133,13 +133,22 @@ def stacked(points: list[Point], log_prior: np.ndarray) -> Likelihood:
     linear = np.stack([point.linear for point in points])
     z_norm = np.array([point.z_norm for point in points])
     log_det = np.array([point.log_det for point in points])
-    if len(points) == 1:
-        quadratic = points[0].quadratic()[None]
-    else:
-        quadratic = np.empty((len(points), *points[0].original.shape))
-        for into, point in zip(quadratic, points, strict=True):
-            into[:] = point.quadratic()
+    quadratic = np.empty((len(points), *points[0].original.shape))
+    for into, point in zip(quadratic, points, strict=True):
+        point.write_quadratic(into)
     return Likelihood(quadratic, linear, z_norm, log_det, log_prior)
+
+
+@kernel
+def mirror(upper, factor, into):
+    """Write `factor` times the symmetric matrix of an `upper` triangle, tile by tile."""
+    p = upper.shape[0]
+    for top in range(0, p, TILE):
+        for left in range(top, p, TILE):
+            for i in range(top, min(top + TILE, p)):
+                for j in range(max(left, i), min(left + TILE, p)):
+                    into[i, j] = factor * upper[i, j]
+                    into[j, i] = into[i, j]
 
 
 def clear_effects(

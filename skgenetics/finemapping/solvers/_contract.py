@@ -8,7 +8,7 @@ A new solver is a file with a subclass of `Solver` and its line in ``solvers/__i
 """
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 
@@ -41,6 +41,13 @@ def indefinite_ld() -> ValueError:
         "from parts, computed from other people for each pair, or rounded. Pass (1 - a) ld + a I "
         "with a > 0 large enough that none is left, or the genotypes of a panel in place of ld."
     )
+
+
+class SetRules(TypedDict):
+    """Arguments of the functions of credible sets."""
+
+    coverage: float
+    min_purity: float
 
 
 class Problem(NamedTuple):
@@ -94,9 +101,9 @@ class Problem(NamedTuple):
             return on_host(self.prior.pi)[0]
         return np.full(posterior.pip.shape[0], learned_prior(posterior)[0])
 
-    def set_rules(self) -> dict[str, float]:
+    def set_rules(self) -> SetRules:
         """Return the arguments that every function of credible sets takes."""
-        return {"coverage": self.coverage, "min_purity": self.min_purity}
+        return SetRules(coverage=self.coverage, min_purity=self.min_purity)
 
 
 class Effects(NamedTuple):

@@ -38,13 +38,14 @@ from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import Constraints, Integer
 
-SWEEPS_PER_STATE = 50
-BURN_IN = 0.25  # sweeps that are left out, as a share of those kept
+SWEEPS_PER_STATE = 50  # a block
+BURN_IN = 2  # blocks that are left out
+FEWEST_BLOCKS = 4  # of a chain, before Monte Carlo errors count
 # Hyperpriors of what is learned: pi ~ Beta(1, p), one causal variant a locus; sigma_beta^2 ~
 # scaled inverse chi^2 of 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
 HYPER_DEGREES, HYPER_Z2 = 4.0, 20.0
 MIN_SLOTS = 12  # their number doubles where a chain fills them
-COVARIANCE_DRAWS = 400  # thinned draws that stand for the covariance of the effects
+COVARIANCE_DRAWS = 200  # thinned draws that stand for the covariance of the effects
 MAX_RHAT, MAX_PIP_GAP = 1.1, 0.1  # beyond either, the chains disagree
 
 
@@ -61,6 +62,8 @@ class GibbsState(NamedTuple):
     """Share of the sweeps with k effects (c, p + 1)."""
     blocks: list[Draws]
     """The draws of each block."""
+    pip_error: float
+    """Largest Monte Carlo standard error of a PIP."""
     converged: bool = False
     bound: float = np.nan
     """A sampler has none."""
@@ -68,22 +71,24 @@ class GibbsState(NamedTuple):
     def draws(self) -> Draws:
         """Return the draws of all blocks, as wide as the one of the most effects."""
         width = max(block.places.shape[2] for block in self.blocks)
-        return Draws(
-            np.concatenate([block.trace for block in self.blocks], axis=1),
-            np.concatenate([widened(block.places, width, -1) for block in self.blocks], axis=1),
-            np.concatenate([widened(block.sizes, width, 0.0) for block in self.blocks], axis=1),
-            np.concatenate([widened(block.log_bf, width, 0.0) for block in self.blocks], axis=1),
-        )
+        trace = np.concatenate([block.trace for block in self.blocks], axis=1)
+        shape = (*trace.shape[:2], width)
+        joined = Draws(trace, np.full(shape, -1), np.zeros(shape), np.zeros(shape))
+        for k, block in enumerate(self.blocks):
+            rows = slice(k * SWEEPS_PER_STATE, (k + 1) * SWEEPS_PER_STATE)
+            for into, part in zip(joined[1:], block[1:], strict=True):
+                into[:, rows, : part.shape[2]] = part
+        return joined
 
     def averages(self) -> np.ndarray:
         """Return the means (4,) of the traces."""
         return np.mean([block.trace.mean(axis=(0, 1)) for block in self.blocks], axis=0)
 
 
-def widened(array: np.ndarray, width: int, value: float) -> np.ndarray:
-    """Return an array (c, sweeps, k) with columns of `value` up to `width`."""
-    missing = width - array.shape[2]
-    return np.pad(array, ((0, 0), (0, 0), (0, missing)), constant_values=value)
+def batch_error(mean: np.ndarray, squares: np.ndarray, n_batches: int) -> float:
+    """Return the largest standard error of means (p,) of batches, given the batches' `squares`."""
+    variance = np.maximum(squares / n_batches - mean**2, 0.0)
+    return float(np.sqrt(variance.max() / (n_batches - 1))) if n_batches > 1 else np.inf
 
 
 def chains_agree(state: GibbsState) -> bool:
@@ -102,17 +107,18 @@ class Gibbs(Solver):
     Parameters
     ----------
     n_draws : int, default=1000
-        Sweeps that are kept of a chain, after a quarter as many that are not. In a sweep each
-        slot is redrawn once on average.
+        The most sweeps that are kept of a chain, after 100 that are not. In a sweep each slot is
+        redrawn once. A chain ends before, though not before 200 sweeps, if the chains agree and no
+        PIP has a Monte Carlo standard error above FinemapMiXeR's `tol` (None: 0.01).
     n_chains : int, default=2
         Chains, whose agreement `diagnostics_` tells: "rhat" and "effective_size" of the number of
-        causal variants and of the variance they explain (the worse), and "pip_gap", the largest
-        difference of a PIP between chains. An R-hat above 1.1 or a gap above 0.1 gives a
-        ConvergenceWarning.
+        causal variants and of the variance they explain (the worse), "pip_gap", the largest
+        difference of a PIP between chains, and "pip_error", the largest standard error of a PIP. An
+        R-hat above 1.1 or a gap above 0.1 gives a ConvergenceWarning.
 
     See Also
     --------
-    skgenetics.FinemapMiXeR : The estimator, whose `max_iter` and `tol` this solver does not use.
+    skgenetics.FinemapMiXeR : The estimator, whose `max_iter` this solver does not use.
 
     References
     ----------
@@ -127,7 +133,7 @@ class Gibbs(Solver):
     forms_ld: ClassVar[bool] = True
     is_sampler: ClassVar[bool] = True
     learns_background: ClassVar[bool] = True
-    default_tol: ClassVar[float] = 0.0
+    default_tol: ClassVar[float] = 0.01
     remedy: ClassVar[str] = "The chains disagree (see diagnostics_): increase n_draws."
 
     _constraints: ClassVar[Constraints] = {
@@ -156,6 +162,7 @@ class Gibbs(Solver):
             grid=grid,
             n_draws=self.n_draws,
             n_chains=self.n_chains,
+            tol=problem.tol,
             rng=problem.rng,
         )
 
@@ -197,7 +204,7 @@ class Gibbs(Solver):
 
     def diagnostics(self, state: GibbsState) -> dict[str, float]:
         """Return whether the chains agree: see `chain_diagnostics`."""
-        return chain_diagnostics(state.draws().trace, state.pip)
+        return chain_diagnostics(state.draws().trace, state.pip) | {"pip_error": state.pip_error}
 
 
 def sample_unit(root: np.ndarray) -> float:
@@ -270,9 +277,10 @@ def gibbs(
     grid: np.ndarray,
     n_draws: int,
     n_chains: int,
+    tol: float,
     rng: np.random.RandomState,
 ) -> Iterator[GibbsState]:
-    """Yield a `GibbsState` per block of sweeps of all chains, until `n_draws` sweeps are kept.
+    """Yield a `GibbsState` per block of sweeps of all chains, until they agree to `tol`.
 
     Parameters
     ----------
@@ -288,7 +296,9 @@ def gibbs(
     grid : array (T,)
         tau^2 / s0^2 of the background.
     n_draws, n_chains : int
-        Kept sweeps of a chain; BURN_IN of their number run before.
+        The most sweeps that are kept of a chain; BURN_IN blocks run before.
+    tol : float
+        Largest standard error of a PIP at which the chains end.
     rng : RandomState
         Source of the seeds.
     """
@@ -296,8 +306,9 @@ def gibbs(
     n_blocks, p, most = -(-n_draws // SWEEPS_PER_STATE), len(scale), int(np.sum(scale > 0))
     sums = [Sums(np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p + 1)) for _ in chains]
     kept: list[Draws] = []
-    block, per_allele = -int(np.ceil(BURN_IN * n_blocks)), 1 / np.where(scale > 0, scale, 1.0)
-    while block < n_blocks:
+    block, squares = -BURN_IN, np.zeros((n_chains, p))
+    per_allele, converged = 1 / np.where(scale > 0, scale, 1.0), False
+    while block < n_blocks and not converged:
         width = model.n_held + n_slots
         conditionals, work = scratch(width, p)
         shape = n_chains, SWEEPS_PER_STATE, width
@@ -306,6 +317,7 @@ def gibbs(
         )
         for c, chain in enumerate(chains):
             one, seed = Draws(*(part[c] for part in draws)), rng.randint(2**31 - 1)
+            before = sums[c].pip.copy()
             try:
                 gibbs_sweeps(
                     model, likelihood, chain, conditionals, work, sums[c], one, seed, block >= 0
@@ -313,13 +325,23 @@ def gibbs(
             except ZeroDivisionError as error:  # of weights that are no numbers
                 raise indefinite_ld() from error
             check_bounded(one.sizes)
+            squares[c] += ((sums[c].pip - before) / SWEEPS_PER_STATE) ** 2
         if block >= 0:
             kept.append(draws.trimmed())
             pip, first, second, counts = (
                 np.stack(part) / (len(kept) * SWEEPS_PER_STATE) for part in zip(*sums, strict=True)
             )
-            state = GibbsState(pip, first * per_allele, second * per_allele**2, counts, kept)
-            yield state if block < n_blocks - 1 else state._replace(converged=chains_agree(state))
+            state = GibbsState(
+                pip,
+                first * per_allele,
+                second * per_allele**2,
+                counts,
+                kept,
+                pip_error=batch_error(pip.mean(axis=0), squares.sum(axis=0), n_chains * len(kept)),
+            )
+            done = len(kept) >= FEWEST_BLOCKS and state.pip_error <= tol
+            converged = (done or block == n_blocks - 1) and chains_agree(state)
+            yield state._replace(converged=converged)
         if draws.trace[..., 0].max() >= width and width < most:  # full: more slots, and longer
             n_slots = min(2 * n_slots, most - model.n_held)
             chains = [chain._replace(members=wider(chain.members, width)) for chain in chains]
@@ -342,7 +364,8 @@ def scratch(width: int, p: int) -> tuple[Conditionals, Work]:
         np.zeros(width),
     )
     rows = [np.empty((2, p)) for _ in range(3)]
-    return conditionals, Work(rows[0], rows[1], rows[2], np.empty(p), np.empty(p))
+    powers = np.empty(p, dtype=np.int64)
+    return conditionals, Work(rows[0], rows[1], rows[2], np.empty(p), np.empty(p), powers)
 
 
 def first_state(

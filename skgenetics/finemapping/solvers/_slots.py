@@ -22,10 +22,9 @@ import numpy as np
 from skgenetics.utils._numba import kernel
 
 LARGEST_SLAB = 1e4  # z that LD cannot explain would let effects grow without bound
-NEGLIGIBLE = -40.0  # log of weights that do not count
 FAST = ("reassoc", "contract", "arcp", "nsz", "nnan")
-STEPS = 32  # a unit of the exponent, in the table of exponentials
-EXPONENTIALS = np.exp(-np.arange(-NEGLIGIBLE * STEPS + 1) / STEPS)
+SMALLEST_LOG = -709.1  # exponent -1023, whose bits are those of 0
+LOG2, LOG2_REST = 0.693147180369123816490, 1.90821492927058770002e-10  # log 2 in two parts
 
 
 @kernel
@@ -134,8 +133,7 @@ def slot_weights(chain, conditionals, work, occupied, nothing):
     largest = 0.0
     for j in range(p):
         largest = max(largest, weight[j])
-    for j in range(p):
-        weight[j] = exponential(weight[j] - largest)
+    exponentiate(weight, largest, work.powers)
     total = nothing * np.exp(-largest)
     for j in range(p):
         weight[j] *= np.sqrt(variance[j])
@@ -147,14 +145,26 @@ def slot_weights(chain, conditionals, work, occupied, nothing):
 
 
 @kernel(fastmath=FAST)
-def exponential(value):
-    """Return exp(value) to 12 digits for a value of at most 0; 0 where it is negligible."""
-    if value < NEGLIGIBLE:
-        return 0.0
-    step = int(-value * STEPS)
-    x = value + step / STEPS
-    series = 1.0 + x * (1.0 + x / 2 * (1.0 + x / 3 * (1.0 + x / 4 * (1.0 + x / 5))))
-    return EXPONENTIALS[step] * series
+def exponentiate(values, largest, powers):
+    """Replace `values` (p,) by exp(values - largest) to 12 digits, or 0 if it is negligible.
+
+    No value is above `largest`. exp(x) = 2^k exp(x - k log 2) for the nearest integer k: a loop
+    without branches or calls, which the compiler turns into one over vectors. `powers` (p,) are
+    integers, for the bits of 2^k.
+    """
+    bits = powers.view(np.float64)
+    for j in range(values.shape[0]):
+        x = max(values[j] - largest, SMALLEST_LOG)
+        k = np.floor(x / (LOG2 + LOG2_REST) + 0.5)
+        powers[j] = (np.int64(k) + 1023) << 52
+        x -= k * LOG2
+        x -= k * LOG2_REST
+        tail = 1.0 + x / 7 * (1.0 + x / 8 * (1.0 + x / 9 * (1.0 + x / 10)))
+        values[j] = 1.0 + x * (
+            1.0 + x / 2 * (1.0 + x / 3 * (1.0 + x / 4 * (1.0 + x / 5 * (1.0 + x / 6 * tail))))
+        )
+    for j in range(values.shape[0]):
+        values[j] *= bits[j]
 
 
 @kernel

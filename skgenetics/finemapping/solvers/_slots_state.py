@@ -117,3 +117,5 @@ class Work(NamedTuple):
     """log odds_j - log(s_j) / 2 (p,)."""
     least: np.ndarray
     """1 / s_j (p,), below which q_j falls by rounding alone."""
+    powers: np.ndarray
+    """Integers (p,)."""
