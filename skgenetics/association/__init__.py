@@ -1,5 +1,6 @@
 """Association of genes: weights, predicted expression and tests (TWAS)."""
 
+from skgenetics.association._gene_finemapping import finemap_genes
 from skgenetics.association._loading import load_weights
 from skgenetics.association._training import (
     GeneData,
@@ -17,6 +18,7 @@ __all__ = [
     "TWASResult",
     "TissueWeights",
     "WeightModel",
+    "finemap_genes",
     "load_weights",
     "train_gene",
     "twas",

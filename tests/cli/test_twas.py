@@ -105,6 +105,11 @@ def files(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def no_pictures(monkeypatch):
+    monkeypatch.setattr("skgenetics.cli.twas.report.without_pictures", lambda: ["No pictures"])
+
+
+@pytest.fixture
 def run(capsys):
     def run(words):
         try:
@@ -124,6 +129,7 @@ def read(name):
 TWAS = "twas --sumstats gwas.tsv --weights weights --out run"
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("ld", ["--bfile panel", ""])
 def test_tables_are_the_tests_of_individuals(files, run, ld):
     status, out, err = run(f"{TWAS} {ld}")
@@ -184,6 +190,15 @@ def test_predicted_expression(files, run):
     status, _, _ = run("predict --weights weights/liver.db --bfile panel --out p --format parquet")
     assert status == 0
     assert list(pd.read_parquet("p.parquet")) == ["FID", "IID", "G1"]
+
+
+def test_genes_of_a_locus(files, run):
+    status, out, err = run(f"{TWAS} --bfile panel --finemap-genes")
+    assert (status, err) == (0, "")
+    table = read("run.finemap.tsv")
+    assert table.loc[table["pip"].idxmax(), ["gene", "tissue"]].tolist() == ["G1", "blood"]
+    assert "PIP" in out
+    assert Path("run.png").read_bytes().startswith(b"\x89PNG")
 
 
 def change(path, *statements):

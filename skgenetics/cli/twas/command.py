@@ -165,9 +165,10 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 def run_twas(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics twas``."""
     _check_arguments(arguments)
-    from skgenetics.association import twas
+    from skgenetics import FinemapMiXeR
+    from skgenetics.association import finemap_genes, twas
     from skgenetics.cli.twas.data import load_demo, load_files
-    from skgenetics.cli.twas.report import gene_lines, match_lines, write_results
+    from skgenetics.cli.twas.report import finemap_lines, gene_lines, match_lines, write_results
 
     console = Console("twas")
     check_prefix(arguments.out)
@@ -177,7 +178,11 @@ def run_twas(arguments: argparse.Namespace) -> int:
     )
     console.say(*match_lines(result, study))
     console.say(*gene_lines(result))
-    files, notes = write_results(arguments, study, result)
+    finemapped = None
+    if arguments.finemap_genes and study.genotypes is not None:
+        finemapped = finemap_genes(result, study.weights, study.genotypes, FinemapMiXeR())
+        console.say(*finemap_lines(finemapped))
+    files, notes = write_results(arguments, study, result, finemapped)
     console.say(*notes, *study.closing)
     console.say(f"Wrote {', '.join(files)}")
     console.write_log(Path(f"{arguments.out}.log"))

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from skgenetics.association import TWASResult
 from skgenetics.cli.finemap.report import p_value_in_words
+from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.cli.twas.data import Study
+from skgenetics.inspection import GeneManhattanDisplay
 from skgenetics.io import atomic_path
 from skgenetics.loci._tables import write_table
 from skgenetics.utils._text import count_of
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 10  # genes
 _LEVEL = 0.05
+_WORTH_SAYING = 0.01  # PIP of a gene
 _FEW = 0.5  # share of the weights' variants below which the user is told
 
 
@@ -111,18 +114,48 @@ def _strongest(tested: "pd.DataFrame") -> list[str]:
     return [*lines, ""]
 
 
+def finemap_lines(table: "pd.DataFrame") -> list[str]:
+    """Return what is to be said of the fine-mapped genes of each locus."""
+    if not len(table):
+        return ["No locus outside the MHC has a significant gene to fine-map"]
+    lines = []
+    for locus, rows in table.groupby("locus", sort=False):
+        top = rows.sort_values("pip", ascending=False).head(_SHOWN // 2)
+        lines.append(f"{locus}: {count_of(len(rows), 'model')} compete")
+        for row in top.to_dict("records"):
+            if row["pip"] < _WORTH_SAYING and len(top) > 1:
+                continue
+            member = f", credible set {row['cs']}" if row["cs"] else ""
+            name = row["gene_name"] or row["gene"]
+            lines.append(f"  {name} ({row['tissue']}): PIP {row['pip']:.2f}{member}")
+        if isinstance(rows["message"].iloc[0], str):
+            lines.append(f"  Note: {rows['message'].iloc[0]}")
+    return [*lines, ""]
+
+
 def write_results(
-    arguments: argparse.Namespace, study: Study, result: TWASResult
+    arguments: argparse.Namespace,
+    study: Study,
+    result: TWASResult,
+    finemapped: "pd.DataFrame | None",
 ) -> tuple[list[str], list[str]]:
-    """Write the tables, and return the names of the files and notes."""
+    """Write the tables and the picture, and return the names of the files and notes."""
     tables = {"genes.tsv": result.genes, "variants.tsv.gz": result.variants}
     if len(study.weights.tissues) > 1:
         tables["joint.tsv"] = result.joint
-    notes: list[str] = []
+    if finemapped is not None:
+        tables["finemap.tsv"] = finemapped
     files = []
     for name, table in tables.items():
         path = Path(f"{arguments.out}.{name}")
         with atomic_path(path) as temporary:
             write_table(temporary, table, build=study.build)
+        files.append(path.name)
+    notes = without_pictures()
+    placed = result.genes["base_pair_location"].notna() & (result.genes["status"] == "ok")
+    if not notes and placed.any():
+        path = Path(f"{arguments.out}.png")
+        with atomic_path(path) as temporary:
+            draw_into(temporary, GeneManhattanDisplay.from_frame(result.genes))
         files.append(path.name)
     return files, notes

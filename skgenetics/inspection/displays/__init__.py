@@ -5,6 +5,7 @@ A new Display is one file, and its name in the list below: tests and documentati
 
 from skgenetics.inspection.displays._calibration import CalibrationDisplay
 from skgenetics.inspection.displays._factor_activation import FactorActivationDisplay
+from skgenetics.inspection.displays._gene_manhattan import GeneManhattanDisplay
 from skgenetics.inspection.displays._importance import ImportanceDisplay
 from skgenetics.inspection.displays._interaction import InteractionDisplay
 from skgenetics.inspection.displays._interaction_network import InteractionNetworkDisplay
@@ -21,6 +22,7 @@ from skgenetics.inspection.displays._trait_effects import TraitEffectsDisplay
 __all__ = [
     "CalibrationDisplay",
     "FactorActivationDisplay",
+    "GeneManhattanDisplay",
     "ImportanceDisplay",
     "InteractionDisplay",
     "InteractionNetworkDisplay",
