@@ -138,7 +138,7 @@ class BackgroundSearch:
         helped = np.outer(errors < 1, errors < 1)
         level = level._replace(genetic=level.genetic * helped)
         noise = residual_covariance(level.residual)
-        best = self.go_on(problem._replace(covariance=noise), level)
+        best = self.candidate(level, problem._replace(covariance=noise))
         for _ in range(MAX_ROUNDS):
             level = relationship.likeliest_by_trait(residual_in_traits(best.design))
             level = level._replace(genetic=level.genetic * helped)

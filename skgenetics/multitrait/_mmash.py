@@ -106,8 +106,8 @@ class MMASHRegressor(
         correlated as I + delta XX' / P with X standardized, in all traits alike. 0: none. "auto",
         up to 5,000 samples: a covariance of the traits' backgrounds, so that each has its own
         heritability. It is the likeliest one, shrunk towards that of the noise, without a mixture
-        and then with what the mixture leaves; it is halved or doubled while that raises the
-        bound, and 0 if that has the better bound or predicts samples left out better. Beyond, 0.
+        and then with what the mixture leaves, while that raises the bound; and 0 if that has the
+        better bound or predicts samples left out better. Beyond, 0.
         One delta for all traits is chosen with "single_effects" and with a `residual_covariance`
         other than "full".
     identity_share : float, default=0.0
