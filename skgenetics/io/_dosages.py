@@ -186,19 +186,27 @@ def _family_and_person(name: str) -> tuple[str, str]:
     return (family, person) if mark and "_" not in person else ("0", name)
 
 
+_NPZ_KEYS = (
+    *("genotypes", "sample_ids", "variant_ids", "chromosome", "base_pair_location"),
+    *("effect_allele", "other_allele", "family_ids", "build", "counted_allele"),
+)
+
+
 def _read_npz(path: Path, build: str | None) -> Genotypes:
     """Read the .npz that `write_genotypes` documents."""
     pd = import_optional("pandas", extra="dataframe")
     arrays = load_arrays(path)
     if isinstance(arrays, np.ndarray):
         raise ValueError(f"{path.name} holds one array; expected genotypes and sample_ids.")
-    for key in ("genotypes", "sample_ids"):
-        if key not in arrays:
-            raise ValueError(
-                f"{path.name} holds {', '.join(sorted(arrays))}, but not '{key}'. Expected keys: "
-                "genotypes (samples x variants), sample_ids, and optionally variant_ids, "
-                "chromosome, base_pair_location, effect_allele, other_allele, family_ids, build."
-            )
+    missing = [key for key in ("genotypes", "sample_ids") if key not in arrays]
+    unknown = [key for key in arrays if key not in _NPZ_KEYS]
+    if missing or unknown:
+        wrong = f"but not '{missing[0]}'" if missing else f"and '{unknown[0]}' is not known"
+        raise ValueError(
+            f"{path.name} holds {', '.join(sorted(arrays))}, {wrong}. Expected keys: "
+            "genotypes (samples x variants), sample_ids, and optionally "
+            f"{', '.join(_NPZ_KEYS[2:])}."
+        )
     values, sample_ids = arrays["genotypes"], arrays["sample_ids"].astype(str)
     if values.ndim != 2 or values.dtype.kind not in "iuf":
         raise ValueError(

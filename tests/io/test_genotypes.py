@@ -91,6 +91,10 @@ def test_bad_text(write, text, message):
     [
         ({"G": np.zeros((2, 2))}, "holds G, but not 'genotypes'"),
         ({"genotypes": np.zeros((2, 2))}, "but not 'sample_ids'"),
+        (
+            {"genotypes": np.zeros((2, 2)), "sample_ids": ["a", "b"], "position": [1, 2]},
+            "and 'position' is not known. Expected keys: .* base_pair_location",
+        ),
         ({"genotypes": np.zeros((2, 2)), "sample_ids": ["a"]}, r"sample_ids .* need \(2,\)"),
         (
             {"genotypes": np.zeros((2, 2)), "sample_ids": ["a", "b"], "variant_ids": ["v"]},
