@@ -46,7 +46,7 @@ def _in_folder(folder: str) -> Any:
     """Return a plugin by which workers, also later ones, find files by relative names."""
     diagnostics = import_optional("distributed.diagnostics.plugin", extra="distributed")
 
-    class InFolder(diagnostics.WorkerPlugin):
+    class InFolder(diagnostics.WorkerPlugin):  # type: ignore[name-defined]
         def setup(self, worker: Any) -> None:
             os.chdir(folder)
 
