@@ -25,7 +25,7 @@ from skgenetics.expression._parameters import (
     slope_of,
     strengths_at,
 )
-from skgenetics.expression._polygenic import fit_polygenic
+from skgenetics.expression._polygenic import PolygenicTerm
 from skgenetics.expression._stages import CisStage, CisValues
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._fit import (
@@ -53,13 +53,13 @@ from skgenetics.expression.trans._targets import compress, make_targets
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
-N_FOLDS, FEW_FOLDS = 5, 3  # the second for `MANY` individuals, and models slow to fit
-MANY = 200
+N_FOLDS = 3  # more cost as many fits of the cis part
 MIN_INDIVIDUALS = 12  # with observed cells; fewer say nothing
 JUDGED_TARGETS = 4096  # genes x tissues whose prediction is judged, about
 MIN_GENES = 64  # judged, if there are so many
 STANDARD_ERRORS = 1.0  # by which a point must be better than no factors and no polygenic term
-PATIENCE = 2  # points, or numbers of factors, without a better one that end a path
+PATIENCE = 2  # numbers of factors without a better choice that end the search
+HEAD_START = 4.0  # over the best strength for fewer factors; more factors need stronger ones
 N_COMPONENTS = (1, 2, 4, 8, 16, LARGEST_N_COMPONENTS)
 WEAK = 0.1  # strengths of the start of a rising path, of the usual ones
 
@@ -140,6 +140,7 @@ class Fold:
         design = make_design(genotypes, self.kernel, model.variant_penalty, model.trans_model)
         self.problem = problem._replace(targets=targets, design=design)
         self.training_weight = weight
+        self.term = PolygenicTerm(to_numpy(self.kernel))
         z = data.standardized(data.training)[:, genes]
         cells = weight[:, None, None] * ~np.isnan(z[rows])
         mean = np.sum(cells * np.nan_to_num(z[rows]), axis=0) / np.maximum(
@@ -183,7 +184,7 @@ class Fold:
         else:
             blocks = [block._replace(y=block.y + 0) for block in targets.blocks]
             targets = subtract_trans(targets._replace(blocks=blocks), fit)
-        term = fit_polygenic(to_numpy(self.kernel), targets)
+        term = self.term.fit(targets)
         cross = to_numpy(self.cross)
         values = [cross @ dual + b for dual, b in zip(term.dual, term.intercept)]
         return np.stack(values, axis=2)
@@ -246,7 +247,9 @@ def choose(
         if "n_components" in auto and limit:
             limit = _likely_n_components(model, folds, problem, kernel, limit)
         _judge_rising(judge, limit, auto, settings, rng)
-    return _best(judge.scores()) if judge.errors else unjudged  # nothing varies
+    if not judge.errors:  # nothing varies
+        return unjudged
+    return _best(judge.scores(), with_term=model.polygenic is True)
 
 
 def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]:
@@ -254,9 +257,8 @@ def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]
     _, n_genes, n_tissues = data.training.y.shape
     count = min(n_genes, max(MIN_GENES, JUDGED_TARGETS // n_tissues))
     genes = np.sort(rng.choice(n_genes, count, replace=False))
-    n_folds = N_FOLDS if seen.size < MANY and is_nuclear(model) else FEW_FOLDS
-    number = rng.permutation(seen.size) % n_folds
-    for f in range(n_folds):
+    number = rng.permutation(seen.size) % N_FOLDS
+    for f in range(N_FOLDS):
         held_out = np.zeros(data.weight.size, dtype=bool)
         held_out[seen[number == f]] = True
         effects = cis_stage.fit_without(held_out)
@@ -268,64 +270,88 @@ def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]
 class Judge:
     """Collects what held-out individuals say of points, all folds in step.
 
+    Every point is judged without polygenic term, and few of each path with it, since that takes
+    longest: it explains what weak factors would, so that they predict best where they are strongly
+    penalized, or where they do so without it.
+
     Parameters
     ----------
     folds : list of Fold
-    without, polygenic : bool
-        Whether points are judged without and with polygenic term.
+    model : MILAGERegressor
     """
 
     def __init__(self, folds: list[Fold], model: Any):
         self.folds, self.model = folds, model
-        self.without = model.polygenic is not True
-        self.polygenic = model.polygenic is not False
+        self.with_term = model.polygenic is not False
         self.points: list[Point] = []
-        self.errors: list[np.ndarray] = []  # (2, n) per point
-        self.best = np.inf
+        self.errors: list[np.ndarray] = []  # (2, n) per point, without and with polygenic term
 
-    def visit(self, point: Point, paths: list[Any]) -> bool:
-        """Judge a point that paths move to, and return whether it is the best so far."""
-        penalties = penalties_of(self.model, point.strengths)
+    @property
+    def best(self) -> float:
+        """The least error of the choices so far."""
+        return float(np.nanmin(self._totals(), initial=np.inf))
+
+    def _totals(self) -> np.ndarray:
+        """Return the error (points, 2) of each choice, NaN if the model does not allow it."""
+        totals = np.array([errors.sum(axis=1) for errors in self.errors]).reshape(-1, 2)
+        if self.model.polygenic is True:
+            totals[:, 0] = np.nan
+        return totals
+
+    def visit(self, point: Point, paths: list[Any]) -> list[TransFit | None]:
+        """Judge a point that paths move to without polygenic term, and return its fits."""
         fits: list[TransFit | None] = [None] * len(self.folds)
         if point.n_components:
+            penalties = penalties_of(self.model, point.strengths)
             moved = [path.move(penalties, point.n_components) for path in paths]
             fits = [fold.fit_of(params, penalties) for fold, params in zip(self.folds, moved)]
         errors = np.full((2, sum(fold.held_out.size for fold in self.folds)), np.nan)
-        if self.without:
-            errors[0] = np.concatenate([f.errors_of(fit) for f, fit in zip(self.folds, fits)])
-        if self.polygenic and self._is_promising(errors[0]):
-            errors[1] = np.concatenate([f.errors_of(fit, True) for f, fit in zip(self.folds, fits)])
+        errors[0] = np.concatenate([f.errors_of(fit) for f, fit in zip(self.folds, fits)])
         self.points.append(point)
         self.errors.append(errors)
-        error = float(np.nanmin(errors.sum(axis=1)))
-        is_best = error < self.best
-        self.best = min(self.best, error)
-        return is_best
+        return fits
 
-    def _is_promising(self, errors):
-        """Return whether the polygenic term may make a point of these errors the best.
+    def follow(self, points: Iterable[Point], paths: list[Any], patience: int = 1) -> bool:
+        """Judge points until so many are no better than the best of this path.
+
+        With polygenic term: the first ones until one is no better than the one before, and the best
+        of those without. Returns whether any choice was the best of all paths.
+        """
+        before, least, stale = self.best, np.inf, 0
+        best_fits: list[TransFit | None] = []
+        place, with_term, least_with_term = -1, self.with_term, np.inf
+        for point in points:
+            fits = self.visit(point, paths)
+            error, stale = float(self.errors[-1][0].sum()), stale + 1
+            if error < least:
+                least, place, best_fits, stale = error, len(self.points) - 1, fits, 0
+            if with_term:
+                found = self._judge_term(len(self.points) - 1, fits)
+                with_term, least_with_term = found < least_with_term, found
+            if stale >= patience:
+                break
+        if self.with_term and place >= 0:
+            self._judge_term(place, best_fits)
+        return self.best < before
+
+    def _judge_term(self, place: int, fits: list[TransFit | None]) -> float:
+        """Judge a point with polygenic term if that is promising, and return its error."""
+        without, with_term = self.errors[place]
+        if np.isnan(with_term).any():
+            if not self._is_promising(float(without.sum())):
+                return np.inf
+            with_term[:] = np.concatenate(
+                [f.errors_of(fit, True) for f, fit in zip(self.folds, fits)]
+            )
+        return float(with_term.sum())
+
+    def _is_promising(self, error: float) -> bool:
+        """Return whether the polygenic term may make a point of this error the best choice.
 
         It gains less after factors than it did without any.
         """
-        if not self.without or not self.points:
-            return True
         gain = float(np.nan_to_num(self.errors[0][0] - self.errors[0][1]).sum())
-        return errors.sum() - max(gain, 0.0) < self.best
-
-    def follow(self, points: Iterable[Point], paths: list[Any]) -> bool:
-        """Judge points until `PATIENCE` are no better than those of this path before.
-
-        Returns whether any was the best of all paths.
-        """
-        own, stale, improved = np.full(2, np.inf), 0, False
-        for point in points:
-            improved = self.visit(point, paths) or improved
-            errors = np.nan_to_num(self.errors[-1].sum(axis=1), nan=np.inf)
-            stale = 0 if np.any(errors < own) else stale + 1
-            own = np.minimum(own, errors)
-            if stale >= PATIENCE:
-                break
-        return improved
+        return not np.isfinite(self.errors[0][1]).all() or error - max(gain, 0.0) < self.best
 
     def scores(self) -> PathScores:
         """Return what was collected."""
@@ -345,7 +371,7 @@ def _judge_falling(judge: Judge, problem: TransProblem, limit: int, auto: set[st
     joins = spectrum(problem._replace(targets=compress(problem.targets))).strengths
     largest = joins[0] if joins.size else 0.0
     if auto - {"polygenic"}:
-        judge.visit(Point(0, strengths_at(model, largest)), [])
+        judge.follow([Point(0, strengths_at(model, largest))], [])
     values = largest * FALLING[1:]
     if not auto & set(ALPHAS):
         given = strengths_at(model, 1.0)
@@ -355,21 +381,27 @@ def _judge_falling(judge: Judge, problem: TransProblem, limit: int, auto: set[st
     ladder = [limit]
     if "n_components" in auto:
         ladder = [n for n in N_COMPONENTS if n <= min(limit, np.sum(joins > values.min()))]
-    stale = 0
+    stale, start = 0, np.inf
     for n_components in ladder if limit else []:
         paths = [
             FallingPath(of_fold, found, SOLVERS["varpro"], slope_of(model))
             for of_fold, found in zip(small, spectra)
         ]
         least = n_components if "n_components" in auto else 1
+        if not auto - {"polygenic"}:
+            least = 0  # what is given is judged even if it leaves no factor
+        reached = [value for value in values if np.sum(joins > value) >= least]
+        tried = [value for value in reached if value <= start or value == reached[-1]]
         points = [
             Point(min(n_components, int(np.sum(joins > value))), strengths_at(model, value))
-            for value in values
-            if np.sum(joins > value) >= least
+            for value in tried
         ]
+        place = len(judge.points)
         stale = 0 if judge.follow(points, paths) else stale + 1
-        if stale >= PATIENCE:
+        if stale >= PATIENCE or not tried:
             break
+        errors = [without.sum() for without, _ in judge.errors[place:]]
+        start = HEAD_START * tried[int(np.argmin(errors))]
 
 
 def _judge_rising(
@@ -378,7 +410,7 @@ def _judge_rising(
     """Judge rising strengths, from a staged start, until no factor is left."""
     model, solver = judge.model, SOLVERS[judge.model.solver_]
     if auto - {"polygenic"}:
-        judge.visit(Point(0, strengths_at(model, 1.0)), [])
+        judge.follow([Point(0, strengths_at(model, 1.0))], [])
     weak = penalties_of(model, strengths_at(model, WEAK))
     paths, scales = [], []
     for fold in judge.folds if limit else []:
@@ -387,10 +419,14 @@ def _judge_rising(
         paths.append(RisingPath(fold.problem, solver, start))
         scales.append(WEAK * break_even(start, problem))
     values = np.median(scales) * RISING if auto & set(ALPHAS) and limit else [1.0]
-    for value in values if limit else []:
-        judge.visit(Point(limit, strengths_at(model, value)), paths)
-        if not any(n_active(path.params, path.problem) for path in paths):
-            break
+
+    def rising() -> Iterator[Point]:
+        for value in values if limit else []:
+            yield Point(limit, strengths_at(model, value))
+            if not any(n_active(path.params, path.problem) for path in paths):
+                return
+
+    judge.follow(rising(), paths, patience=len(RISING))
 
 
 def _likely_n_components(
@@ -423,12 +459,16 @@ def strength_path(scores: PathScores) -> dict[str, np.ndarray]:
     return {name: np.asarray(values) for name, values in columns.items()}
 
 
-def _best(scores: PathScores) -> Choice:
+def _best(scores: PathScores, *, with_term: bool) -> Choice:
     """Return the `Choice` of the smallest error, unless a simpler one is as good.
 
     Simpler are the first point without and with polygenic term, in this order.
+
+    with_term : bool
+        Whether the polygenic term was asked for.
     """
-    errors = np.concatenate([scores.without, scores.polygenic])
+    without = np.full_like(scores.without, np.nan) if with_term else scores.without
+    errors = np.concatenate([without, scores.polygenic])
     n_points = len(scores.points)
     best = int(np.nanargmin(errors.sum(axis=1)))
     for place in (0, n_points):

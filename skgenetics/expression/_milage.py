@@ -11,6 +11,7 @@ from skgenetics.expression._choice import Choice, choose, strength_path
 from skgenetics.expression._data import FitData, fit_data
 from skgenetics.expression._parameters import (
     ColumnList,
+    annotations_of,
     check_combinations,
     choose_solver,
     cis_settings_of,
@@ -18,7 +19,7 @@ from skgenetics.expression._parameters import (
     start_settings_of,
     strengths_at,
 )
-from skgenetics.expression._polygenic import fit_polygenic
+from skgenetics.expression._polygenic import PolygenicTerm
 from skgenetics.expression._prediction import ExpressionPredictionMixin, are_dosages
 from skgenetics.expression._stages import (
     LAYERS,
@@ -28,6 +29,7 @@ from skgenetics.expression._stages import (
     held_out_of,
 )
 from skgenetics.expression._standardization import variance_explained
+from skgenetics.expression.cis._prior import CisPrior
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._fit import finish, subtract_trans
 from skgenetics.expression.trans._kernel import CenteredGenotypes, genotype_kernel
@@ -91,6 +93,11 @@ class MILAGERegressor(
     cis_impute : {None, "mean"}, default=None
         "mean" fills missing cells by the gene's mean before the cis stage, as the paper did, which
         shrinks every intercept. None: observed cells only.
+    variant_prior : None or array-like of shape (n_variants, n_annotations), default=None
+        Annotations of the variants, such as 1 in an enhancer and 0 elsewhere, from which penalties
+        of the cis part are learned: larger effects where annotations had larger ones, in all genes.
+        Held-out individuals choose how far to follow them; not at all is among the choices. Rows
+        that carry labels are matched to the columns of X.
     variant_alpha, loading_alpha, tissue_alpha : "auto" or float, default="auto"
         Strengths of the penalties on the effects of variants on factors, of factors on genes, and
         of tissues ("tensor"), for the mean loss over observed cells and penalties of effects
@@ -149,6 +156,12 @@ class MILAGERegressor(
         Intercepts of the cis stage alone.
     cis_alpha_ : float or array of shape (n_genes,)
         Strength used, or that of each gene; 0 without a cis part.
+    variant_prior_coef_ : array of shape (n_annotations,)
+        Logarithm of the scale of effects per unit of each annotation; 0 if held-out individuals are
+        predicted no better with it. Only with `variant_prior`.
+    variant_prior_scale_ : array of shape (n_variants,)
+        Scale of the effects of each variant, by which its penalty is divided. Only with
+        `variant_prior`.
     dual_coef_ : array of shape (n_individuals, n_components_) or None
         Scores of factors are the genotypes' kernel with the training individuals times this. None
         with ``variant_penalty="l1"``.
@@ -204,12 +217,13 @@ class MILAGERegressor(
 
     Notes
     -----
-    "auto" is chosen in 5 folds of the individuals, or 3 if they are 200 or more, each with its own
-    cis part. Where the product of two L2 strengths alone matters, the path falls from the one
-    that leaves no factor, for each of 1, 2, 4, ... factors, each point started at the one before.
-    With L1 and in "tensor" it rises from the staged start. No factors, and no polygenic term, are
-    among the choices, and are kept unless another is better by a standard error between
-    individuals. Parameters that are given are kept. `GridSearchCV` over any of them works as well.
+    "auto" is chosen in 3 folds of the individuals, each with its own cis part. Where the product of
+    two L2 strengths alone matters, the path falls from the one that leaves no factor, for each of
+    1, 2, 4, ... factors, each point started at the one before. Points with the polygenic term are
+    judged while they improve, and where factors alone predict best. With L1 and in "tensor" the
+    path rises from the staged start. No factors, and no polygenic term, are among the choices, and
+    are kept unless another is better by a standard error between individuals. Parameters that are
+    given are kept. `GridSearchCV` over any of them works as well.
 
     References
     ----------
@@ -236,6 +250,7 @@ class MILAGERegressor(
         "cis_penalty": [Option("group_lasso", "lasso", "ridge")],
         "cis_alpha": [None, Option("per_gene"), NOT_NEGATIVE],
         "cis_impute": [None, Option("mean")],
+        "variant_prior": [None, Anything("annotations (n_variants, n_annotations)")],
         "variant_alpha": [AUTO, NOT_NEGATIVE],
         "loading_alpha": [AUTO, NOT_NEGATIVE],
         "tissue_alpha": [AUTO, NOT_NEGATIVE],
@@ -266,6 +281,7 @@ class MILAGERegressor(
         cis_penalty: str = "group_lasso",
         cis_alpha: float | str | None = "per_gene",
         cis_impute: str | None = None,
+        variant_prior: ArrayLike | None = None,
         variant_alpha: float | str = "auto",
         loading_alpha: float | str = "auto",
         tissue_alpha: float | str = "auto",
@@ -292,6 +308,7 @@ class MILAGERegressor(
         self.cis_penalty = cis_penalty
         self.cis_alpha = cis_alpha
         self.cis_impute = cis_impute
+        self.variant_prior = variant_prior
         self.variant_alpha = variant_alpha
         self.loading_alpha = loading_alpha
         self.tissue_alpha = tissue_alpha
@@ -355,7 +372,7 @@ class MILAGERegressor(
         self._y_ndim = y.ndim
         data = fit_data(self, X, y, sample_weight, rng)
         settings = start_settings_of(self, data.windows)
-        cis_stage = CisStage(data, cis_settings_of(self), rng)
+        cis_stage = CisStage(data, cis_settings_of(self), rng, annotations_of(self))
         cis = cis_stage.fit()
         problem, kernel = self._trans_problem(data, cis.targets)
         choice = choose(self, data, cis_stage, problem, kernel, settings, rng)
@@ -364,6 +381,7 @@ class MILAGERegressor(
         held_out = held_out_of(data, self._scale)
         stages = Stages(cis_stage, cis, problem, data.moments.within, held_out)
         self._set_data(data)
+        self._set_prior(cis_stage.prior, data)
         self._set_traces(stages)
         start = start_params(
             problem, data.weight, self.n_components_, SOLVERS[self.solver_], settings, rng
@@ -418,6 +436,14 @@ class MILAGERegressor(
         self.expression_mean_, self.expression_scale_ = put(moments.mean), put(moments.scale)
         self.tissue_mean_ = put(moments.mean + moments.scale * moments.tissue_mean)
 
+    def _set_prior(self, prior: CisPrior | None, data: FitData) -> None:
+        """Set the fitted attributes of the prior of cis effects."""
+        for name in ("variant_prior_coef_", "variant_prior_scale_"):
+            self.__dict__.pop(name, None)
+        if prior is not None:
+            self.variant_prior_coef_ = data.placement.put(prior.coef)
+            self.variant_prior_scale_ = data.placement.put(prior.scales)
+
     def _set_traces(self, stages: Stages) -> None:
         """Set the lists that `stages` appends to."""
         self.loss_curve_, self.train_scores_ = stages.loss_curve, stages.train_scores
@@ -447,7 +473,7 @@ class MILAGERegressor(
         targets = subtract_trans(problem.targets, fit)
         remaining["trans"] = sum_of_squares(targets)
         if with_polygenic:
-            polygenic = fit_polygenic(to_numpy(kernel), targets)
+            polygenic = PolygenicTerm(to_numpy(kernel)).fit(targets)
             remaining["polygenic"] = polygenic.sum_of_squares
             self.polygenic_coef_ = put(polygenic.dual)
             self.polygenic_share_ = put(polygenic.share)

@@ -9,7 +9,9 @@ from skgenetics.expression.cis._windows import ColumnNames, Columns, resolve_win
 from skgenetics.expression.trans._objective import Penalties
 from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import StartSettings
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._parameters import Anything
+from skgenetics.utils._validation import validate_annotations
 
 SIGMOID_SLOPE = 0.25  # at its steepest
 LARGEST_N_COMPONENTS = 40  # that "auto" may choose
@@ -43,6 +45,8 @@ def check_combinations(model: Any) -> None:
     candidates = model.candidate_variants
     if isinstance(candidates, str) and candidates == "cis":
         raise ValueError("candidate_variants='cis' needs cis_windows; got None.")
+    if model.variant_prior is not None:
+        raise ValueError("variant_prior belongs to the cis stage; cis_windows is None.")
     for name, off in (("cis_impute", None), ("n_refits", 0)):
         value = getattr(model, name)
         if value != off:
@@ -131,6 +135,21 @@ def penalties_of(model: Any, strengths: Strengths) -> Penalties:
 def cis_settings_of(model: Any) -> CisSettings:
     """Return the `CisSettings`."""
     return CisSettings(model.cis_penalty, model.cis_alpha, model.cis_impute, model.n_jobs)
+
+
+def annotations_of(model: Any) -> np.ndarray | None:
+    """Return the annotations (S, q) of `variant_prior` in the order of the columns of X, or None.
+
+    Raises
+    ------
+    ValueError
+        If they do not fit the columns of X.
+    """
+    if model.variant_prior is None:
+        return None
+    names = getattr(model, "feature_names_in_", None)
+    labels = Labels(None if names is None else names.astype(object), "X")
+    return validate_annotations(model.variant_prior, model.n_features_in_, labels, "variant_prior")
 
 
 def start_settings_of(model: Any, windows: list[Columns] | None) -> StartSettings:

@@ -15,6 +15,7 @@ from skgenetics.utils._arrays import to_numpy
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
 MIN_INDIVIDUALS = 3
+MAX_SMOOTHERS = 64  # kept, each of the size of three kernels
 
 
 class PolygenicBlock(NamedTuple):
@@ -44,37 +45,58 @@ class CompletePart(NamedTuple):
     y: np.ndarray  # (n, m)
 
 
-def fit_block(kernel: np.ndarray, y: np.ndarray, weight: np.ndarray) -> PolygenicBlock:
-    """Return the kernel ridge regressions of a block, each with its best strength.
+class Smoother(NamedTuple):
+    """What the individuals of a block say of any expression of theirs."""
+
+    kernel: np.ndarray  # (n, n)
+    weight: np.ndarray  # (n,) frequencies
+    values: np.ndarray  # (n,) eigenvalues of the doubly centered and weighted kernel
+    vectors: np.ndarray  # (n, n)
+    inverses: np.ndarray  # (shares, n) 1 / (values + ridge), 0 for a share of 0
+    leverages: np.ndarray  # (shares, n)
+
+
+def make_smoother(kernel: np.ndarray, weight: np.ndarray) -> Smoother:
+    """Return the `Smoother` of individuals.
 
     Parameters
     ----------
     kernel : array (n, n)
         Of mean diagonal 1 in the training set.
-    y : array (n, J)
     weight : array (n,)
         Frequencies: leaving out one individual leaves out one of its copies.
+    """
+    total, root = weight.sum(), np.sqrt(weight)
+    centered = kernel - (weight @ kernel / total)[None, :]
+    centered = centered - (centered @ weight / total)[:, None]
+    values, vectors = np.linalg.eigh(root[:, None] * centered * root[None, :])
+    values = np.clip(values, 0.0, None)
+    size = max(values.sum() / total, 1e-300)
+    shares = np.array(SHARES)[:, None]
+    heritable = shares > 0
+    ridge = size * (1 - shares) / np.where(heritable, shares, 1.0)
+    inverses = np.where(heritable, 1 / (values + ridge), 0.0)
+    leverages = (values * inverses) @ (vectors**2).T / weight + 1 / total
+    return Smoother(kernel, weight, values, vectors, inverses, leverages)
+
+
+def fit_block(smoother: Smoother, y: np.ndarray) -> PolygenicBlock:
+    """Return the kernel ridge regressions of expression y (n, J), each with its best strength.
 
     Notes
     -----
     With H the smoother of the doubly centered kernel, a left-out residual is the residual over
     1 - H_ii / w_i - 1 / sum(w).
     """
+    kernel, weight, values, vectors, inverses, leverages = smoother
     total, root = weight.sum(), np.sqrt(weight)
     mean = weight @ y / total
-    centered = kernel - (weight @ kernel / total)[None, :]
-    centered = centered - (centered @ weight / total)[:, None]
-    values, vectors = np.linalg.eigh(root[:, None] * centered * root[None, :])
-    values = np.clip(values, 0.0, None)
     rotated = vectors.T @ (root[:, None] * (y - mean))
-    size = max(values.sum() / total, 1e-300)
     best = np.full(y.shape[1], np.inf)
     share, coef = np.zeros(y.shape[1]), np.zeros_like(rotated)
-    for h in SHARES:
-        inverse = 1 / (values + size * (1 - h) / h) if h > 0 else 0 * values
-        leverage = np.sum(vectors**2 * (values * inverse), axis=1) / weight + 1 / total
-        residual = vectors @ ((1 - values * inverse)[:, None] * rotated) / root[:, None]
-        error = weight @ (residual / np.maximum(1 - leverage, 1e-12)[:, None]) ** 2
+    for h, inverse, leverage in zip(SHARES, inverses, leverages):
+        residual = vectors @ ((1 - values * inverse)[:, None] * rotated)
+        error = np.maximum(1 - leverage, 1e-12) ** -2 @ residual**2
         better = error < best
         best = np.where(better, error, best)
         share = np.where(better, h, share)
@@ -84,23 +106,39 @@ def fit_block(kernel: np.ndarray, y: np.ndarray, weight: np.ndarray) -> Polygeni
     return PolygenicBlock(dual, mean - weight @ (kernel @ dual) / total, share)
 
 
-def fit_polygenic(kernel: np.ndarray, targets: Targets) -> PolygenicFit:
-    """Return the `PolygenicFit` of targets (I, J, K), block by block."""
-    n, n_genes, n_tissues = targets.shape
-    order, sum_of_squares = to_numpy(targets.order), 0.0
-    dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
-    intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
-    for k, rows, weight, genes, y in _complete_parts(targets):
-        residual = y
-        if rows.size >= MIN_INDIVIDUALS:
-            among = kernel[np.ix_(rows, rows)]
-            fit = fit_block(among, y, weight)
-            residual = y - (among @ fit.dual + fit.intercept)
-            members = order[genes]
-            dual[k][rows[:, None], members] = fit.dual
-            intercept[k, members], share[k, members] = fit.intercept, fit.share
-        sum_of_squares += float(np.sum(weight @ residual**2))
-    return PolygenicFit(dual, intercept, share, sum_of_squares)
+class PolygenicTerm:
+    """Kernel ridge regressions on a kernel (I, I), decomposed once for each set of individuals."""
+
+    def __init__(self, kernel: np.ndarray):
+        self.kernel = kernel
+        self.smoothers: dict[bytes, Smoother] = {}
+
+    def fit(self, targets: Targets) -> PolygenicFit:
+        """Return the `PolygenicFit` of targets (I, J, K), block by block."""
+        n, n_genes, n_tissues = targets.shape
+        order, sum_of_squares = to_numpy(targets.order), 0.0
+        dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
+        intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
+        for k, rows, weight, genes, y in _complete_parts(targets):
+            residual = y
+            if rows.size >= MIN_INDIVIDUALS:
+                smoother = self._smoother(rows, weight)
+                fit = fit_block(smoother, y)
+                residual = y - (smoother.kernel @ fit.dual + fit.intercept)
+                members = order[genes]
+                dual[k][rows[:, None], members] = fit.dual
+                intercept[k, members], share[k, members] = fit.intercept, fit.share
+            sum_of_squares += float(np.sum(weight @ residual**2))
+        return PolygenicFit(dual, intercept, share, sum_of_squares)
+
+    def _smoother(self, rows: np.ndarray, weight: np.ndarray) -> Smoother:
+        """Return the `Smoother` of some individuals, made once while there are few."""
+        key = rows.tobytes()
+        if key not in self.smoothers:
+            if len(self.smoothers) >= MAX_SMOOTHERS:  # genes with cells of their own
+                self.smoothers.clear()
+            self.smoothers[key] = make_smoother(self.kernel[np.ix_(rows, rows)], weight)
+        return self.smoothers[key]
 
 
 def _complete_parts(targets: Targets) -> Iterator[CompletePart]:

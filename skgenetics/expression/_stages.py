@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skgenetics.expression._data import FitData, Placement
+from skgenetics.expression.cis._prior import CisPrior, learn_prior
 from skgenetics.expression.cis._regression import (
+    ROUGH_TOL,
     CisEffects,
     CisSettings,
     fit_cis,
@@ -52,11 +54,28 @@ class CisValues:
 class CisStage:
     """The cis stage of a fit, which may run again on what the trans part leaves.
 
-    The strength that its first run chooses stays.
+    The strength and the prior that its first run chooses stay.
+
+    Parameters
+    ----------
+    annotations : array (S, q) or None
+        Of the variants, for the prior.
+
+    Attributes
+    ----------
+    prior : CisPrior or None
     """
 
-    def __init__(self, data: FitData, settings: CisSettings, rng: np.random.RandomState):
+    def __init__(
+        self,
+        data: FitData,
+        settings: CisSettings,
+        rng: np.random.RandomState,
+        annotations: np.ndarray | None = None,
+    ):
         self.data, self.settings, self.rng = data, settings, rng
+        self.annotations = annotations
+        self.prior: CisPrior | None = None
 
     def fit(self, trans: np.ndarray | None = None) -> CisPart:
         """Return the `CisPart` of expression less a trans part (I, J, K), on the host."""
@@ -65,7 +84,11 @@ class CisStage:
         if data.windows is not None:
             X, _ = data.training
             y = data.standardized(data.training, trans)
-            effects = fit_cis(X, y, data.weight, data.windows, self.settings, self.rng)
+            given = X, y, data.weight, data.windows
+            if self.annotations is not None and self.prior is None:
+                learned = learn_prior(*given, self.settings, self.annotations, self.rng)
+                self.settings, self.prior = learned
+            effects = fit_cis(*given, self.settings, self.rng)
             self.settings = self.settings._replace(alpha=effects.alpha)
         after, held_out = (
             data.standardized(individuals, CisValues(individuals.X, effects))
@@ -80,6 +103,7 @@ class CisStage:
         if data.windows is None:
             return no_effects(data.moments.tissue_mean)
         y, weight = data.standardized(data.training), data.weight * ~held_out
+        settings = settings._replace(tol=ROUGH_TOL)
         return fit_cis(data.training.X, y, weight, data.windows, settings, self.rng)
 
 

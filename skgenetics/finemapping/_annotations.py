@@ -12,25 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from skgenetics.finemapping.solvers import Problem, Solver
 from skgenetics.utils._arrays import to_numpy
-from skgenetics.utils._labels import Labels
-from skgenetics.utils._typing import ArrayLike
 
 MAX_ROUNDS = 10
 CHANGE = 0.01  # of every log prior odds: the rounds end below it
-
-
-def validate_annotations(annotations: ArrayLike, n_variants: int, labels: Labels) -> np.ndarray:
-    """Return annotations as an array (p, k) on the host, in the order of labelled variants."""
-    design = to_numpy(labels.match(annotations, "annotations"))
-    if design.ndim != 2 or design.shape[0] != n_variants:
-        raise ValueError(
-            f"annotations must have shape ({n_variants}, n_annotations), one row per variant; got "
-            f"{design.shape}."
-        )
-    design = design.astype(float)
-    if not np.all(np.isfinite(design)):
-        raise ValueError("annotations hold NaN or infinity: fill them first, as with 0.")
-    return design
 
 
 def learn_annotations(

@@ -10,7 +10,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.finemapping._annotations import learn_annotations, validate_annotations
+from skgenetics.finemapping._annotations import learn_annotations
 from skgenetics.finemapping._choice import SolverName, choose_solver, described_solvers
 from skgenetics.finemapping._data import (
     TraitUnits,
@@ -47,7 +47,12 @@ from skgenetics.utils._parameters import (
     check_parameters,
 )
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_genotypes, validate_fit_data, validate_sample_weight
+from skgenetics.utils._validation import (
+    as_genotypes,
+    validate_annotations,
+    validate_fit_data,
+    validate_sample_weight,
+)
 
 
 class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsEstimator):

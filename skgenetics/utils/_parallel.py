@@ -70,5 +70,7 @@ def _run_unit(
     function: Callable, estimator: Any, unit: Any, seed: int, n_threads: int | None
 ) -> Any:
     """Run one unit on `n_threads` BLAS threads (None: as many as there are)."""
-    with threadpool_limits(n_threads):
+    if n_threads is None:
+        return function(estimator, unit, seed)
+    with threadpool_limits(n_threads):  # which looks for the libraries, for some milliseconds
         return function(estimator, unit, seed)

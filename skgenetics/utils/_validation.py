@@ -15,9 +15,11 @@ from skgenetics.utils._arrays import (
     get_namespace_and_device,
     move_to,
     namespace_of,
+    to_numpy,
     widened,
 )
 from skgenetics.utils._frames import as_frame, frame_values
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._missing_codes import PLINK_BYTES, Codes, Coding, find_codes
 from skgenetics.utils._moments import LARGEST_RANGE, check_spread
 from skgenetics.utils._typing import Array, ArrayLike
@@ -324,3 +326,19 @@ def check_pairs(pairs: ArrayLike, n_features: int, names: Any) -> np.ndarray:
             f"{pairs.min()} to {pairs.max()} of dtype {pairs.dtype}."
         )
     return pairs
+
+
+def validate_annotations(
+    annotations: ArrayLike, n_variants: int, labels: Labels, name: str = "annotations"
+) -> np.ndarray:
+    """Return annotations as an array (p, k) on the host, in the order of labelled variants."""
+    design = to_numpy(labels.match(annotations, name))
+    if design.ndim != 2 or design.shape[0] != n_variants:
+        raise ValueError(
+            f"{name} must have shape ({n_variants}, n_annotations), one row per variant; got "
+            f"{design.shape}."
+        )
+    design = design.astype(float)
+    if not np.all(np.isfinite(design)):
+        raise ValueError(f"{name} hold NaN or infinity: fill them first, as with 0.")
+    return design

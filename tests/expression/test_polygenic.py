@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skgenetics.expression._polygenic import SHARES, fit_block, fit_polygenic
+from skgenetics.expression._polygenic import SHARES, PolygenicTerm, fit_block, make_smoother
 from skgenetics.expression.trans._kernel import genotype_kernel
 from skgenetics.expression.trans._targets import make_targets
 
@@ -31,7 +31,7 @@ def test_the_strength_is_that_of_the_smallest_left_out_error(tensor, heritable):
     y = np.sqrt(heritable) * root @ rng.normal(size=25) + np.sqrt(1 - heritable) * rng.normal(
         size=25
     )
-    dual, intercept, share = fit_block(kernel, y[:, None] + 3, weight)
+    dual, intercept, share = fit_block(make_smoother(kernel, weight), y[:, None] + 3)
     total = weight.sum()
     center = np.eye(25) - np.outer(np.ones(25), weight) / total
     size = np.trace(np.diag(weight) @ center @ kernel @ center.T) / total
@@ -63,13 +63,14 @@ def test_blocks_use_their_own_individuals(tensor):
     X, y = tensor(n=60, p=40, pattern="samples")
     kernel, _ = genotype_kernel(X, np.ones(60))
     targets = make_targets(y, np.ones(60), np, "cpu")
-    dual, intercept, share, sum_of_squares = fit_polygenic(kernel, targets)
+    dual, intercept, share, sum_of_squares = PolygenicTerm(kernel).fit(targets)
     values = np.einsum("ab,kbj->ajk", kernel, dual) + intercept.T
     np.testing.assert_allclose(sum_of_squares, np.nansum((y - values) ** 2))
     assert np.any(share > 0)
     for k in range(3):
         rows = np.flatnonzero(~np.isnan(y[:, 0, k]))
-        own, offset, _ = fit_block(kernel[np.ix_(rows, rows)], y[rows, :, k], np.ones(rows.size))
+        smoother = make_smoother(kernel[np.ix_(rows, rows)], np.ones(rows.size))
+        own, offset, _ = fit_block(smoother, y[rows, :, k])
         np.testing.assert_allclose(dual[k][rows], own)
         np.testing.assert_allclose(intercept[k], offset)
         assert not np.delete(dual[k], rows, axis=0).any()

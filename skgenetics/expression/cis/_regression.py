@@ -21,13 +21,14 @@ import numpy as np
 
 from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, gene_design
 from skgenetics.expression.cis._windows import Columns
-from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
 from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._typing import Array
 
 CHUNK_GENES = 64  # genes per unit of work
 N_ALPHAS = 16
 N_FOLDS = 5
+ROUGH_TOL = 1e-5
 
 
 class CisSettings(NamedTuple):
@@ -37,6 +38,8 @@ class CisSettings(NamedTuple):
     alpha: Any = None  # of all genes, or (J,) of each; None or "per_gene": from cross-validation
     impute: str | None = None  # "mean": missing tissues count as observed, as in the paper
     n_jobs: int | None = None
+    tol: float = 1e-8  # of the descent; `ROUGH_TOL` where nothing but predictions is asked for
+    scales: Any = None  # (S,) of the effects of each variant, whose penalty is divided by it
 
 
 class CisEffects(NamedTuple):
@@ -156,14 +159,22 @@ def take_columns(X: Array, columns: Columns) -> np.ndarray:
 def _taken(X, columns):
     """Return the columns of X that integers on the host name."""
     xp = namespace_of(X)
+    if is_numpy(xp):
+        return X[:, columns]  # take copies the whole of a matrix that is not C-contiguous
     return xp.take(X, move_to(columns, xp, device_of(X)), axis=1)
 
 
 def gene_data(
-    X: Array, y: np.ndarray, weight: np.ndarray, columns: Columns, impute: str | None
+    X: Array, y: np.ndarray, weight: np.ndarray, columns: Columns, settings: CisSettings
 ) -> GeneData:
-    """Return the `GeneData` of a gene of expression y (I, K), NaN where not observed."""
+    """Return the `GeneData` of a gene of expression y (I, K), NaN where not observed.
+
+    Genotypes are multiplied by the scales, if there are any: effects are then in units of these.
+    """
     X, y = np.ascontiguousarray(take_columns(X, columns).T), y.astype(np.float64)
+    if settings.scales is not None:
+        X *= settings.scales[columns][:, None]
+    impute = settings.impute
     observed = ~np.isnan(y)
     cells = weight[:, None] * observed
     if impute == "mean" and observed.any():
@@ -178,6 +189,7 @@ class Folds(NamedTuple):
 
     fold: np.ndarray  # (I,) number of the fold that holds out the individual
     alphas: np.ndarray  # falling
+    scales: Any = None  # (folds, p) of the effects of variants in each fold, or None
 
 
 class GeneChunk(NamedTuple):
@@ -195,7 +207,7 @@ class GeneChunk(NamedTuple):
         """Yield the `GeneData` and the window of each gene."""
         for j, window in enumerate(self.windows):
             y = self.expression[:, j]
-            yield gene_data(self.genotypes, y, self.weight, window, self.settings.impute), window
+            yield gene_data(self.genotypes, y, self.weight, window, self.settings), window
 
 
 class GeneChunks(Sequence):
@@ -226,20 +238,29 @@ class GeneChunks(Sequence):
         settings = self.settings
         if isinstance(settings.alpha, np.ndarray):
             settings = settings._replace(alpha=settings.alpha[genes])
-        return GeneChunk(X, variants, self.y[:, genes], self.weight, local, settings, self.folds)
+        if settings.scales is not None:
+            settings = settings._replace(scales=settings.scales[variants])
+        folds = self.folds
+        if folds is not None and folds.scales is not None:
+            folds = folds._replace(scales=folds.scales[:, variants])
+            settings = settings._replace(scales=None)  # these come by fold
+        return GeneChunk(X, variants, self.y[:, genes], self.weight, local, settings, folds)
 
 
 def _fit_chunk(_, chunk, seed):
     """Return the `GeneEffects` of each gene of a chunk."""
     effects = []
-    alphas = np.broadcast_to(chunk.settings.alpha, len(chunk.windows))
+    settings = chunk.settings
+    alphas = np.broadcast_to(settings.alpha, len(chunk.windows))
     for j, (gene, window) in enumerate(chunk.genes()):
         try:
-            coef, intercept = next(fit_path(gene, [alphas[j]], chunk.settings.penalty))
+            coef, intercept = next(fit_path(gene, [alphas[j]], settings.penalty, tol=settings.tol))
         except np.linalg.LinAlgError:
             nothing = np.zeros((0, gene.weight.shape[1]))
             effects.append(GeneEffects(nothing, chunk.variants[:0], gene.mean, failed=True))
             continue
+        if settings.scales is not None:
+            coef = coef * settings.scales[window][:, None]
         (used,) = np.nonzero(np.any(coef != 0, axis=1))
         effects.append(GeneEffects(coef[used], chunk.variants[window][used], intercept))
     return effects
@@ -247,15 +268,17 @@ def _fit_chunk(_, chunk, seed):
 
 def _validate_chunk(_, chunk, seed):
     """Return the squared errors (genes, alphas) on held-out cells of the genes of a chunk."""
-    fold, alphas = chunk.folds
+    fold, alphas, scales = chunk.folds
     errors = np.zeros((len(chunk.windows), len(alphas)))
-    for j, (gene, _) in enumerate(chunk.genes()):
+    for j, (genes, window) in enumerate(chunk.genes()):
         observed = chunk.weight[:, None] * ~np.isnan(chunk.expression[:, j])
         for f in range(fold.max() + 1):
-            held_out = (fold == f)[:, None]
+            held_out, gene = (fold == f)[:, None], genes
+            if scales is not None:
+                gene = genes._replace(genotypes=genes.genotypes * scales[f, window][:, None])
             training = gene._replace(weight=gene.weight * ~held_out)
             try:
-                path = list(fit_path(training, alphas, chunk.settings.penalty, tol=1e-5))
+                path = list(fit_path(training, alphas, chunk.settings.penalty, tol=ROUGH_TOL))
             except np.linalg.LinAlgError:
                 continue  # the gene has no say in this fold
             for a, (coef, intercept) in enumerate(path):
@@ -278,20 +301,29 @@ def validate_alphas(
     weight: np.ndarray,
     windows: list[Columns],
     settings: CisSettings,
-    random_state: Any,
+    fold: np.ndarray,
+    scales: np.ndarray | None = None,
 ) -> AlphaErrors:
-    """Return what held-out individuals say of strengths, the same for all genes."""
-    limits = [
-        largest_alpha(gene_data(X, y[:, j], weight, window, settings.impute), settings.penalty)
-        for j, window in enumerate(windows)
-    ]
-    if settings.penalty == "ridge":
-        alphas = np.mean(limits) * np.geomspace(10, 1e-3, N_ALPHAS)
+    """Return what held-out individuals say of strengths, the same for all genes.
+
+    settings : CisSettings
+        If it has a strength, of that one alone.
+    fold : int array (I,)
+    scales : array (folds, S), optional
+        Of the effects of variants in each fold; those of `settings` else.
+    """
+    if settings.alpha is None or isinstance(settings.alpha, str):
+        limits = [
+            largest_alpha(gene_data(X, y[:, j], weight, window, settings), settings.penalty)
+            for j, window in enumerate(windows)
+        ]
+        if settings.penalty == "ridge":
+            alphas = np.mean(limits) * np.geomspace(10, 1e-3, N_ALPHAS)
+        else:
+            alphas = np.max(limits) * np.geomspace(1, 0.02, N_ALPHAS)
     else:
-        alphas = np.max(limits) * np.geomspace(1, 0.02, N_ALPHAS)
-    n = y.shape[0]
-    folds = Folds(random_state.permutation(n) % min(N_FOLDS, n), alphas)
-    chunks = GeneChunks(X, y, weight, windows, settings, folds)
+        alphas = np.array([settings.alpha])
+    chunks = GeneChunks(X, y, weight, windows, settings, Folds(fold, alphas, scales))
     errors = np.concatenate(list(run_parallel(_validate_chunk, chunks, n_jobs=settings.n_jobs)))
     cells = [weight @ ~np.isnan(y[:, j]) for j in range(y.shape[1])]
     return AlphaErrors(alphas, errors, np.array([of_gene.sum() for of_gene in cells]))
@@ -339,7 +371,8 @@ def fit_cis(
     """
     alpha = settings.alpha
     if alpha is None or isinstance(alpha, str):
-        found = validate_alphas(X, y, weight, windows, settings, random_state)
+        fold = random_state.permutation(y.shape[0]) % min(N_FOLDS, y.shape[0])
+        found = validate_alphas(X, y, weight, windows, settings, fold)
         alpha = choose_alpha(found) if alpha is None else choose_alphas(found)
         settings = settings._replace(alpha=alpha)
     chunks = run_parallel(

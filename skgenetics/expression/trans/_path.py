@@ -33,7 +33,7 @@ from skgenetics.expression.trans._targets import Targets, onto, sum_of_squares
 from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
-FALLING = np.geomspace(1.0, 0.02, 11)  # strengths, of the largest
+FALLING = np.geomspace(1.0, 0.02, 7)  # strengths, of the largest
 RISING = np.geomspace(0.2, 8.0, 6)  # strengths, of the one that costs what the factors gain
 PATH_TOL = 1e-4
 FALLING_ITERATIONS, RISING_ITERATIONS = 30, 6  # at a point, at most
