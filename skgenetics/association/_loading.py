@@ -34,8 +34,9 @@ def load_weights(
         of the PGS Catalog (.txt.gz); a model of ``skgenetics compare --save-model`` (.skops); or a
         folder of databases, lists or genes, one or several tissues.
     covariance : path-like, optional
-        Covariances of PredictDB's variants, among the people used for training. By default, the
-        .txt.gz of the database's name, or covariance.txt.gz in a folder, if there is one.
+        Covariances of PredictDB's variants, among the people used for training: a file, or a folder
+        of them. By default, the .txt.gz of the database's name, or covariance.txt.gz in a folder,
+        if there is one. Of a pair of variants in several files the first value counts.
     model : str, optional
         Which model of FUSION's genes, such as "enet"; by default the one that predicts best.
 
@@ -52,14 +53,18 @@ def load_weights(
     Warns
     -----
     UserWarning
-        If files of some genes could not be read, and others could.
+        If files of some genes could not be read or hold no weights, and others could.
     """
     path = Path(path)
     if path.suffix == ".skops" or path.suffix in PICKLES:
         return _of_saved_model(path)
     files = _files(path)
     read = [_reader(file, model)(file) for file in files]
-    for note in (note for file in read for note in file.notes):
+    notes = [note for file in read for note in file.notes]
+    read = [file for file in read if len(file.weights)]
+    if not read:
+        raise ValueError(notes[0])
+    for note in notes:
         warnings.warn(note, stacklevel=2)
     weights = _join(read, path.name)
     weights.covariances = _covariances(_covariance_files(path, files, covariance), read)
@@ -127,7 +132,7 @@ def _join(read: Sequence[WeightFile], source: str) -> ExpressionWeights:
 def _covariance_files(path: Path, files: list[Path], given: PathLike | None) -> list[Path]:
     """Return the files of covariances that there are, or the one that is given."""
     if given is not None:
-        return [Path(given)]
+        return sorted(Path(given).glob("*.txt.gz")) if Path(given).is_dir() else [Path(given)]
     places = [file.with_suffix(".txt.gz") for file in files if file.suffix == _DATABASE]
     if path.is_dir():
         places.append(path / COVARIANCES)

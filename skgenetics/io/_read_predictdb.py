@@ -63,14 +63,13 @@ def read_predictdb(path: PathLike) -> WeightFile:
             f"{path.name} cannot be read as an SQLite database ({error}): it is another format, or "
             "was not copied as a whole."
         ) from error
-    if not len(weights):
-        raise ValueError(f"{path.name} holds no weights: its table weights is empty.")
     table, build = _weights(weights, path)
     genes = _genes(extra, table, path.stem)
     n_samples = numbers(people["n_samples"]) if "n_samples" in people else np.array([])
     if len(n_samples) == 1:
         genes["n_samples"] = n_samples[0]
-    return WeightFile(genes, table, build)
+    notes = [] if len(table) else [f"{path.name} holds no weights: its table weights is empty."]
+    return WeightFile(genes, table, build, notes=notes)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

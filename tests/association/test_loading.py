@@ -1,5 +1,7 @@
 """Weights of files of any kind predict alike."""
 
+import sqlite3
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +67,8 @@ def test_a_folder_of_databases_is_what_was_written(tmp_path):
     one = load_weights(tmp_path / "blood.db", covariance=tmp_path / "covariance.txt.gz")
     assert one.predict(X).columns.tolist() == ["G1", "G2"]
     assert load_weights(tmp_path / "blood.db").covariances == {}
+    folder = load_weights(tmp_path / "blood.db", covariance=tmp_path)
+    pd.testing.assert_frame_equal(folder.covariances["G1"], one.covariances["G1"])
 
 
 def test_fusion_and_saved_models(tmp_path):
@@ -91,6 +95,20 @@ def test_fusion_and_saved_models(tmp_path):
     read = load_weights(tmp_path / "height.skops")
     assert read.build == "GRCh37"
     np.testing.assert_allclose(read.predict(X)["height"], X @ [1, 0, -1, 2], atol=1e-10)
+
+
+def test_a_tissue_without_weights_is_left_out(tmp_path):
+    weights = folder_of_databases(tmp_path)
+    base = sqlite3.connect(tmp_path / "liver.db")
+    base.execute("DELETE FROM weights")
+    base.commit()
+    base.close()
+    with pytest.warns(UserWarning, match=r"liver.db holds no weights"):
+        read = load_weights(tmp_path)
+    assert read.tissues == ["blood"]
+    assert len(read) == len(weights) - 1
+    with pytest.raises(ValueError, match=r"liver.db holds no weights"):
+        load_weights(tmp_path / "liver.db")
 
 
 def test_what_holds_no_weights_is_told(tmp_path):
