@@ -296,9 +296,10 @@ def test_what_is_incomplete_is_kept_and_said(files, run):
 @pytest.mark.slow
 def test_the_demonstration_finds_its_gene(tmp_path, monkeypatch, run):
     monkeypatch.chdir(tmp_path)
-    status, out, _ = run("twas --demo")
+    status, out, _ = run("twas --demo --report")
     assert status == 0
     assert "simulated" in out
     genes = read("skgenetics_twas.genes.tsv")
     best = genes.loc[genes["log10_p"].idxmin(), "gene"]
     assert f"depends on expression of {best}" in out
+    assert f">{best}</td>" in Path("skgenetics_twas.report.html").read_text()

@@ -15,6 +15,7 @@ from skgenetics.cli.console import (
     share,
 )
 from skgenetics.cli.predict.command import add_weights
+from skgenetics.utils._optional import import_optional
 
 _EXAMPLES = """\
 skgenetics twas --demo
@@ -73,6 +74,11 @@ def add_parser(commands: Any) -> None:
     output = parser.add_argument_group("output")
     output.add_argument(
         "--out", metavar="P", default="skgenetics_twas", help="prefix (skgenetics_twas)"
+    )
+    output.add_argument(
+        "--report",
+        action="store_true",
+        help="write OUT.report.html too: one file with tables that sort, to open in a browser",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=run_twas, parser=parser)
@@ -172,17 +178,19 @@ def run_twas(arguments: argparse.Namespace) -> int:
 
     console = Console("twas")
     check_prefix(arguments.out)
+    if arguments.report:
+        import_optional("matplotlib", extra="report")
     study = (load_demo if arguments.demo else load_files)(arguments, console)
     result = twas(
         study.sumstats, study.weights, study.genotypes, missing=arguments.missing, h2=arguments.h2
     )
-    console.say(*match_lines(result, study))
-    console.say(*gene_lines(result))
+    lines = [*match_lines(result, study), *gene_lines(result)]
+    console.say(*lines)
     finemapped = None
     if arguments.finemap_genes and study.genotypes is not None:
         finemapped = finemap_genes(result, study.weights, study.genotypes, FinemapMiXeR())
         console.say(*finemap_lines(finemapped))
-    files, notes = write_results(arguments, study, result, finemapped)
+    files, notes = write_results(arguments, study, result, finemapped, lines)
     console.say(*notes, *study.closing)
     console.say(f"Wrote {', '.join(files)}")
     console.write_log(Path(f"{arguments.out}.log"))

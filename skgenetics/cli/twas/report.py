@@ -1,6 +1,7 @@
 """What the command prints and writes."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from skgenetics.association import TWASResult
 from skgenetics.cli.finemap.report import p_value_in_words
 from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.cli.twas.data import Study
+from skgenetics.cli.twas.page import write_report
 from skgenetics.inspection import GeneManhattanDisplay
 from skgenetics.io import atomic_path
 from skgenetics.loci._tables import write_table
@@ -138,8 +140,12 @@ def write_results(
     study: Study,
     result: TWASResult,
     finemapped: "pd.DataFrame | None",
+    lines: Sequence[str],
 ) -> tuple[list[str], list[str]]:
-    """Write the tables and the picture, and return the names of the files and notes."""
+    """Write tables, picture and report, and return the names of the files and notes.
+
+    `lines` are those printed of variants and genes.
+    """
     tables = {"genes.tsv": result.genes, "variants.tsv.gz": result.variants}
     if len(study.weights.tissues) > 1:
         tables["joint.tsv"] = result.joint
@@ -157,5 +163,9 @@ def write_results(
         path = Path(f"{arguments.out}.png")
         with atomic_path(path) as temporary:
             draw_into(temporary, GeneManhattanDisplay.from_frame(result.genes))
+        files.append(path.name)
+    if arguments.report:
+        path = Path(f"{arguments.out}.report.html")
+        write_report(path, result, finemapped, lines, files)
         files.append(path.name)
     return files, notes
