@@ -111,8 +111,8 @@ def _add_data(data: Any) -> None:
     panel.add_argument(
         "--covariance",
         metavar="F",
-        help="in place of a panel: covariances of the weights' variants (GENE RSID1 RSID2 VALUE), a "
-        "file or a folder of them; by default the file beside --weights",
+        help="in place of a panel: covariances of the weights' variants (GENE RSID1 RSID2 VALUE), "
+        "a file or a folder of files; by default the file beside --weights",
     )
     data.add_argument(
         "--demo",
