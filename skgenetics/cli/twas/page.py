@@ -44,9 +44,10 @@ _JOINT = {"gene_name": "gene", "n_tissues": "tissues", "n_indep": "independent",
 _METHODS = (
     f"Genes were tested by skgenetics {__version__} from summary statistics: the z of a gene is "
     "that of its predicted expression, given weights and LD (S-PrediXcan; Barbeira et al., "
-    "Nature Communications 9:1825, 2018). Missing z are imputed from their neighbors (FUSION; Gusev et al., Nat "
-    "Genet 48:245, 2016). Tissues are joined by eigenvectors of their correlations (S-MultiXcan; "
-    "Barbeira et al., PLoS Genet 15:e1007889, 2019) and by ACAT (Liu et al., AJHG 104:410, 2019).",
+    "Nature Communications 9:1825, 2018). Missing z are imputed from their neighbors (FUSION; "
+    "Gusev et al., Nat Genet 48:245, 2016). Tissues are joined by eigenvectors of their "
+    "correlations (S-MultiXcan; Barbeira et al., PLoS Genet 15:e1007889, 2019) and by ACAT "
+    "(Liu et al., AJHG 104:410, 2019).",
     "An association of predicted expression is no proof that the gene acts: genes that share "
     "variants are associated together.",
 )
