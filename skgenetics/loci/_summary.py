@@ -69,7 +69,7 @@ class SummaryStatistics(NamedTuple):
     """(p,), or (p, J) of several traits: Wald statistics as reported."""
     ld: LD
     n_samples: Array
-    """People with each variant (p,), or with each of several traits (J,)."""
+    """People with each variant (p,), with each of several traits (J,), or with each cell (p, J)."""
     heterozygosity: Array
     """(p,) variances of the genotypes; 1 if they are not known."""
     panel_size: float
@@ -125,7 +125,8 @@ def validate_summary(
     ld : array, sparse matrix or data frame
         In any of the forms of :mod:`skgenetics.loci._ld`. The statistics move to its namespace.
     n_samples : number or array-like
-        People with each variant (n_variants,), or with each of several traits (n_traits,).
+        People with each variant (n_variants,), or with each of several traits (n_traits,) or cells
+        (n_variants, n_traits).
     beta, se : array-like of the shape of z, optional
         Effects and standard errors.
     heterozygosity : number or array-like of shape (n_variants,), optional
@@ -133,7 +134,8 @@ def validate_summary(
     panel_size : float, optional
         None: the people of a panel of genotypes, if they are fewer than n_samples; else infinity.
     several_traits : bool, default=False
-        Whether z may have a column per trait. The result has, even if z is of one trait.
+        Whether z may have a column per trait, and NaN in cells that were not measured. The result
+        has columns, even if z is of one trait.
 
     Raises
     ------
@@ -146,7 +148,7 @@ def validate_summary(
         raise ValueError("fit_summary needs ld, the LD matrix (n_variants, n_variants).")
     labels = variant_labels(z, ld, beta=beta, se=se)
     traits = trait_labels(z, beta=beta, se=se) if several_traits else None
-    z = reported_statistics(z, beta, se, labels, traits)
+    z = reported_statistics(z, beta, se, labels, traits, may_miss=several_traits)
     z, ld_array = z_beside_ld(z, match_ld(ld, labels))
     check_statistics(z, several_traits)
     ld = make_ld(ld_array, z.shape[0], labels.names)
@@ -154,7 +156,10 @@ def validate_summary(
     trait_names = traits or Labels(None, "z", "traits")
     if several_traits:
         z = z[:, None] if z.ndim == 1 else z
-        n_samples = per_variant(n_samples, "n_samples", z[0, :], low=2, labels=trait_names)
+        if np.ndim(n_samples) == 2:
+            n_samples = per_cell(n_samples, z, labels, trait_names)
+        else:
+            n_samples = per_variant(n_samples, "n_samples", z[0, :], low=2, labels=trait_names)
     else:
         n_samples = per_variant(n_samples, "n_samples", z, low=2, labels=labels)
     if panel_size is None:
@@ -214,8 +219,13 @@ def reported_statistics(
     se: ArrayLike | None,
     labels: Labels,
     traits: Labels | None = None,
+    *,
+    may_miss: bool = False,
 ) -> Array:
-    """Return z as it was reported, or beta / se, in the order of the labels."""
+    """Return z as it was reported, or beta / se, in the order of the labels.
+
+    `may_miss` says that NaN in beta and se is a cell that was not measured.
+    """
 
     def in_order(values: ArrayLike, name: str) -> Array:
         array, order = labels.match(values, name), None
@@ -225,22 +235,28 @@ def reported_statistics(
 
     if z is not None:
         return in_order(z, "z")
-    return wald_statistics(in_order(beta, "beta"), in_order(se, "se"))
+    return wald_statistics(in_order(beta, "beta"), in_order(se, "se"), may_miss=may_miss)
 
 
-def wald_statistics(beta: ArrayLike, se: ArrayLike) -> np.ndarray:
-    """Return beta / se on the host."""
+def wald_statistics(beta: ArrayLike, se: ArrayLike, *, may_miss: bool = False) -> np.ndarray:
+    """Return beta / se on the host; NaN where both are NaN, if cells may be missing."""
     beta, se = (to_numpy(values).astype(float, copy=False) for values in (beta, se))
     if beta.shape != se.shape:
         raise ValueError(
             f"beta and se must have one shape; got {tuple(beta.shape)} and {tuple(se.shape)}."
         )
-    wrong = np.argwhere(~(se > 0) | np.isinf(se))
+    missing = np.isnan(beta) & np.isnan(se) & may_miss
+    wrong = np.argwhere((~(se > 0) | np.isinf(se)) & ~missing)
     if len(wrong):
         place = ", ".join(map(str, wrong[0]))
         raise ValueError(
             f"every se must be positive and finite; got {se[tuple(wrong[0])]:g} at index {place}, "
-            f"the first of {len(wrong)} such values. Remove variants without a standard error."
+            f"the first of {len(wrong)} such values. "
+            + (
+                "NaN in beta and se marks what was not measured."
+                if may_miss
+                else "Remove variants without a standard error."
+            )
         )
     return beta / se
 
@@ -255,17 +271,41 @@ def z_beside_ld(z: ArrayLike, ld: Any) -> tuple[Array, Any]:
 
 
 def check_statistics(z: Array, several_traits: bool) -> None:
-    """Raise ValueError unless z has its shape and is finite."""
+    """Raise ValueError unless z has its shape and is finite, or NaN in a cell of several traits."""
     ndims, shape = ((1, 2), " or (n_variants, n_traits)") if several_traits else ((1,), "")
     if z.ndim not in ndims or 0 in z.shape:
         raise ValueError(f"z must have shape (n_variants,){shape}; got {tuple(z.shape)}.")
-    finite = np.isfinite(to_numpy(z)).reshape(z.shape[0], -1).all(axis=1)
-    wrong = np.flatnonzero(~finite)
+    host = to_numpy(z).reshape(z.shape[0], -1)
+    if several_traits and z.ndim == 2 and not np.isnan(host).all():
+        host = np.where(np.isnan(host), 0.0, host)
+    wrong = np.flatnonzero(~np.isfinite(host).all(axis=1))
     if wrong.size:
         raise ValueError(
             f"z holds NaN or infinity for {wrong.size} variants, the first at index {wrong[0]}: "
             "remove those variants from z and ld."
         )
+
+
+def per_cell(values: ArrayLike, z: Array, variants: Labels, traits: Labels) -> Array:
+    """Return numbers of people (p, J) beside z (p, J), matched to its labels; NaN with z."""
+    array = variants.match(values, "n_samples")
+    order = traits.order(column_labels(values), "the columns of n_samples")
+    array = array if order is None else array[:, order]
+    array = to_numpy(array).astype(float)
+    if array.shape != z.shape:
+        raise ValueError(
+            "n_samples must be a number, or have one value per trait or one per cell of z "
+            f"{tuple(z.shape)}; got shape {tuple(array.shape)}."
+        )
+    measured, rule = ~np.isnan(to_numpy(z)), Number(2)
+    wrong = np.argwhere(measured & ~rule.within(array))
+    if len(wrong):
+        place = ", ".join(map(str, wrong[0]))
+        raise ParameterError(
+            f"every n_samples must be {rule}; got {array[tuple(wrong[0])]} at index {place}, the "
+            f"first of {len(wrong)} such cells."
+        )
+    return move_to(np.where(measured, array, np.nan), namespace_of(z), device_of(z), z.dtype)
 
 
 def per_variant(

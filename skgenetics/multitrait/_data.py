@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.loci._summary import SummaryStatistics, per_variant
+from skgenetics.loci._summary import SummaryStatistics, per_variant, wald_to_correlation_z
+from skgenetics.multitrait._cell_design import CellDesign, cells_differ
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign
 from skgenetics.multitrait._missing_cells import MissingCells
@@ -141,9 +142,12 @@ def data_of_summary(
         trait_correlation = statistics.trait_labels.match_square(
             trait_correlation, "trait_correlation"
         )
-    moment = noise_correlation(to_numpy(statistics.z).astype(float), trait_correlation)
-    correlation = variant_trait_correlations(statistics)
-    people = to_numpy(statistics.n_samples).astype(float)
+    z, per_cell = (to_numpy(a).astype(float) for a in (statistics.z, statistics.n_samples))
+    moment = noise_correlation(z, trait_correlation)
+    by_cell = cells_differ(z, per_cell)
+    correlation = np.nan_to_num(variant_trait_correlations(statistics))
+    people = np.nanmax(np.where(np.isnan(z), np.nan, per_cell), axis=0, initial=0.0)
+    people = np.where(people > 0, people, people.max())  # of a trait that is not measured
     ones, zeros, largest = np.ones(n_traits), np.zeros(n_variants), people.max()
     mean, inverse_sd = zeros, zeros + 1
     if allele_frequency is not None:
@@ -156,7 +160,7 @@ def data_of_summary(
     modeled = ModeledTraits(
         np.arange(n_traits),
         sd=ones,
-        unit=np.sqrt(largest / people),
+        unit=ones if by_cell else np.sqrt(largest / people),
         noise_unit=ones,
         names=names_or_numbers(statistics.trait_labels.names, n_traits),
         varies=True,
@@ -165,8 +169,14 @@ def data_of_summary(
     ld = statistics.ld.dense().matrix
     xp = namespace_of(ld)
     ld = xp.astype(ld, xp.float64, copy=False)
+    if by_cell:
+        score = wald_to_correlation_z(z, per_cell)
+        people_of_cells = np.broadcast_to(per_cell, z.shape)
+        design: Design = CellDesign(score, people_of_cells, to_numpy(ld), moment)
+    else:
+        design = SummaryDesign(ld, correlation / modeled.unit, moment, n_samples=largest)
     return Data(
-        SummaryDesign(ld, correlation / modeled.unit, moment, n_samples=largest),
+        design,
         Genotypes(mean, inverse_sd, zeros + largest - 1),
         Traits(people, 0 * ones, ones, moment),
         modeled,

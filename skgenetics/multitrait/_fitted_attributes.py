@@ -11,6 +11,7 @@ from skgenetics.multitrait._background import (
     spectrum_of,
     training_background,
 )
+from skgenetics.multitrait._cell_design import CellDesign
 from skgenetics.multitrait._data import Data
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign, intercept
@@ -116,7 +117,9 @@ class FittedAttributes:
     def noise(self, state: State, explained_variance: np.ndarray) -> dict[str, Any]:
         """Return Sigma, its factors if it has some, and the share of variance explained."""
         covariance, columns = state.covariance, self.data.modeled.columns
-        noise = self.data.modeled.embedded_matrix(covariance.matrix, self.noise_unit)
+        matrix, of_cells = covariance.matrix, isinstance(self.design, CellDesign)
+        matrix = self.data.marginal.moment if of_cells else matrix
+        noise = self.data.modeled.embedded_matrix(matrix, self.noise_unit)
         explained = np.zeros(len(noise))
         explained[columns] = explained_variance
         total = np.ones(len(noise)) if self.data.noise_known else explained + np.diag(noise)

@@ -381,18 +381,21 @@ class MMASHRegressor(
         ----------
         z : array-like of shape (n_variants, n_traits) or (n_variants,), optional
             t statistics of the single-variant regressions. Left out: beta / se. Data frames may
-            be labelled by variants and traits; all else that is labelled (beside them, ld, a
-            Series of n_samples, trait_correlation) is matched to them, or refused.
+            be labelled by variants and traits; all else that is labelled (beside them, ld,
+            n_samples, trait_correlation) is matched to them, or refused. NaN marks a cell that
+            was not measured; a variant without any cell is left out, and has no effect. Up to
+            5,000 cells, if some are missing or differ in people.
         ld : array-like of shape (n_variants, n_variants)
             Correlations of the variants, counting the same alleles: dense, `scipy.sparse`, or a
             factor F of them, F F'. Genotypes of a reference panel are refused: their errors are
             not accounted for here.
-        n_samples : float or array-like of shape (n_traits,)
+        n_samples : float or array-like of shape (n_traits,) or (n_variants, n_traits)
             People in the scan. If traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD) with
-            the residual correlations of `trait_correlation`. This is an approximation: all
-            variants of a trait share one number of people, and the bound refers to the z scores.
+            the residual correlations of `trait_correlation`. If cells of a trait differ by more
+            than 2%, the people of one variant are taken to be among those of the other.
         beta, se : array-like of the shape of z, optional
-            Effects and standard errors of the single-variant regressions, in place of z.
+            Effects and standard errors of the single-variant regressions, in place of z. NaN in
+            both marks a cell that was not measured; an infinite se is refused.
         trait_correlation : array-like of shape (n_traits, n_traits), optional
             Correlations of the noise of z between the scans: the share of people in both times the
             correlation of the traits. The identity if no person is in two scans; the correlations

@@ -9,9 +9,8 @@ import numpy as np
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.multitrait.solvers import VariantPosterior
-from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture
+from skgenetics.multitrait.solvers._coordinate_ascent import update_alone
 from skgenetics.multitrait.solvers._updates_by_trait import eigenbases
-from skgenetics.multitrait.solvers._variant_updates import update_block
 from skgenetics.utils._arrays import slices
 from skgenetics.utils._numba import kernel
 
@@ -36,9 +35,9 @@ class Bases(NamedTuple):
 
 
 def bases_of(prior: Prior, whitener: np.ndarray, squared_norm: np.ndarray) -> Bases:
-    """Return the `Bases` of variants whose squared norms are d (P,), or d_j (P, J)."""
+    """Return the `Bases` of variants whose squared norms are d (P,), d_j (P, J) or D (P, J, J)."""
     factors = [whitener @ factor for factor in prior.factors]
-    precision = squared_norm if squared_norm.ndim == 2 else np.ones((1, len(whitener)))
+    precision = squared_norm if squared_norm.ndim > 1 else np.ones((1, len(whitener)))
     loadings, values = eigenbases(factors, precision)
     back = np.linalg.solve(whitener, loadings)
     return Bases(loadings, back, values, prior.layout[0], prior.scales, prior.has_null)
@@ -152,8 +151,8 @@ def posterior_of_slabs(
 
     Parameters
     ----------
-    scores, squared_norm : array (P, J), (P,)
-        g = x_p'Q R, and d.
+    scores, squared_norm : array
+        g = x_p'Q R (P, J), and d as in a `VariantPosterior`.
     shares : array (T',)
         Weights of the slabs, which sum to 1.
 
@@ -163,16 +162,7 @@ def posterior_of_slabs(
         Posterior means, second moments, P(beta <= 0), P(beta >= 0) and P(beta != 0).
     """
     slabs = prior._replace(has_null=False)
-    components = slabs.whitened(covariance)
-    mean, change, partial = (np.zeros_like(scores) for _ in range(3))
-    alpha = np.empty((len(scores), len(shares)))
-    update_block(
-        (np.empty(0), np.ascontiguousarray(scores), squared_norm),
-        tuple(make_mixture(components, shares, covariance)),
-        (mean, change, alpha, partial, np.empty(len(scores))),
-        False,
-        np.empty((0, 0)),
-    )
+    mean, alpha, _ = update_alone(scores, squared_norm, slabs, shares, covariance)
     whitener, reaches = covariance.whitener, reached_traits(prior)
     second, low, high = summarized(scores @ whitener, squared_norm, alpha, slabs, whitener)
     n_scales = alpha.shape[1] // len(reaches)
@@ -192,7 +182,7 @@ def effect_covariances(
     """Return the posterior covariances (b, J, J) of the effects of some variants, whitened."""
     norms, scores = posterior.squared_norm[rows], posterior.scores[rows]
     bases, alpha = bases_of(prior, posterior.whitener, norms), responsibilities[rows]
-    d = 1.0 if norms.ndim == 2 else norms[:, None]
+    d = 1.0 if norms.ndim > 1 else norms[:, None]
     means = posterior.effects[rows] @ posterior.whitener.T
     total = -means[:, :, None] * means[:, None, :]
     component = int(bases.has_null)

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skgenetics.multitrait._cell_design import CellDesign
 from skgenetics.multitrait._covariances import check_residual_covariance, choose_covariances
 from skgenetics.multitrait._data import Data
 from skgenetics.multitrait._genetic_covariance import TraitCovariances
@@ -196,6 +197,8 @@ def starting_covariance(
         form = traits.labels.match_square(form, "residual_covariance")
         fixed = check_residual_covariance(form, len(traits.names))
         return residual_covariance(fixed[modeled] / units), None
+    if isinstance(data.design, CellDesign):  # which holds the noise
+        return residual_covariance(np.eye(len(traits.sd))), None
     if data.noise_known:
         return residual_covariance(marginal.moment / units), None
     if not traits.varies:

@@ -29,7 +29,10 @@ from skgenetics.multitrait.solvers._contract import (
     Solver,
     VariantPosterior,
 )
-from skgenetics.multitrait.solvers._updates_by_trait import update_blocks_by_trait
+from skgenetics.multitrait.solvers._updates_by_trait import (
+    update_blocks_by_trait,
+    update_variants_alone,
+)
 from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
 from skgenetics.multitrait.solvers._weights import log_weight_prior, updated_weights
 
@@ -170,24 +173,13 @@ class CoordinateAscent(Solver):
 
     def log_evidence(self, design: Design, problem: Problem) -> np.ndarray:
         """Return log sum_t pi_t BF_pt (P,) of each variant alone."""
-        components = problem.prior.whitened(problem.covariance)
-        mixture = make_mixture(components, problem.weights, problem.covariance)
         log_evidence = np.full(len(design.squared_norm), -np.inf)
         design.start(np.zeros((len(log_evidence), design.n_traits)))
         design.impute(problem.covariance)
         for block in design.blocks:
             score, d = design.score(design.columns(block)), design.squared_norm[block]
-            evidence, scratch = np.empty_like(d), [np.zeros_like(score) for _ in range(3)]
-            effects, change, partial_scores = scratch
-            alpha = np.empty((len(d), len(problem.weights)))
-            update_block(
-                (np.empty(0), score, d),
-                tuple(mixture),
-                (effects, change, alpha, partial_scores, evidence),
-                False,
-                np.empty((0, 0)),
-            )
-            log_evidence[block] = evidence
+            prior, weights = problem.prior, problem.weights
+            log_evidence[block] = update_alone(score, d, prior, weights, problem.covariance)[2]
         return log_evidence
 
 
@@ -281,15 +273,16 @@ def sweep(
     covariance = model.covariance
     imputed, log_imputed = design.impute(covariance)
     second = np.zeros((design.n_traits, design.n_traits))
-    if isinstance(design, CanonicalDesign):
+    if design.squared_norm.ndim > 1:
         second = np.diag(update_blocks_by_trait(design, model, weights, posterior))
     else:
         mixture = make_mixture(model.components, weights, covariance)
         moments = update_blocks(design, mixture, posterior, learn_covariance)
         if learn_covariance:
             second = second_moments(mixture, moments)
-    effects, d = posterior.effects, design.squared_norm.reshape(len(posterior.effects), -1)
-    square_of_means, cross = effects.T @ (d * effects), effects.T @ posterior.partial_scores
+    effects, d = posterior.effects, design.squared_norm
+    weighed = np.einsum("pjk,pk->pj", d, effects) if d.ndim == 3 else (d.T * effects.T).T
+    square_of_means, cross = effects.T @ weighed, effects.T @ posterior.partial_scores
     gain = np.sum(posterior.log_evidence)
     gain += np.sum(covariance.inverse * (square_of_means / 2 - cross))
     square = design.square()
@@ -300,6 +293,39 @@ def sweep(
         variance = second - square_of_means
         moment = moment + (variance + variance.T) / 2
     return float(bound), moment / design.n_samples
+
+
+def update_alone(
+    scores: np.ndarray,
+    squared_norm: np.ndarray,
+    prior: Prior,
+    weights: np.ndarray,
+    covariance: ResidualCovariance,
+    mixture: Mixture | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return means (P, J), alpha (P, T) and the log evidence (P,) of variants one by one.
+
+    Parameters
+    ----------
+    scores, squared_norm : array
+        g (P, J), and d as in a `VariantPosterior`.
+    mixture : Mixture, optional
+        That of the prior, weights and covariance, if it is there already.
+    """
+    if squared_norm.ndim > 1:
+        return update_variants_alone(scores, squared_norm, prior, weights, covariance)
+    if mixture is None:
+        mixture = make_mixture(prior.whitened(covariance), weights, covariance)
+    means, change, partial = (np.zeros_like(scores) for _ in range(3))
+    alpha, evidence = np.empty((len(scores), len(weights))), np.empty(len(scores))
+    update_block(
+        (np.empty(0), np.ascontiguousarray(scores), squared_norm),
+        tuple(mixture),
+        (means, change, alpha, partial, evidence),
+        False,
+        np.empty((0, 0)),
+    )
+    return means, alpha, evidence
 
 
 def make_mixture(

@@ -29,8 +29,8 @@ from skgenetics.multitrait.solvers._contract import (
     Solver,
     VariantPosterior,
 )
-from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture
-from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
+from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture, update_alone
+from skgenetics.multitrait.solvers._variant_updates import Mixture
 
 SUPPORT = 1e-4  # what the means left out of a support can shift any z by
 SHARED_COUNTS = 1.0  # pseudo-count of w per covariance: few effects say little of the mixture
@@ -46,6 +46,12 @@ class GramColumns:
         self.design = design
         self.place: dict[int, int] = {}
         self.columns = np.empty((0, len(design.squared_norm)))
+
+    def times(self, variants: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return X'QX r (P, J) of the effects `means` (k, J) of k variants."""
+        if self.design.squared_norm.ndim > 1:
+            return np.tensordot(self.design.gram_columns(variants), means, 2)
+        return self(variants).T @ means
 
     def __call__(self, variants: np.ndarray) -> np.ndarray:
         """Return the rows (k, P) of k variants."""
@@ -85,7 +91,7 @@ class Effect:
         """Return X'QX r (P, J)."""
         if self.means is None:
             return np.zeros_like(self.scores)
-        return gram(self.variants).T @ self.means
+        return gram.times(self.variants, self.means)
 
 
 @dataclass(frozen=True)
@@ -285,16 +291,9 @@ class Slabs:
 
     def update(self, scores: np.ndarray, d: np.ndarray, log_prior: np.ndarray) -> Effect:
         """Return q of an effect from its scores g (P, J)."""
-        n_variants, n_traits = scores.shape
-        means, change, partial = (np.zeros((n_variants, n_traits)) for _ in range(3))
-        responsibilities = np.empty((n_variants, len(self.shares)))
-        evidence = np.empty(n_variants)
-        update_block(
-            (np.empty(0), scores, d),
-            tuple(self.mixture),
-            (means, change, responsibilities, partial, evidence),
-            False,
-            np.empty((0, 0)),
+        prior = self.problem.prior._replace(has_null=False)
+        means, responsibilities, evidence = update_alone(
+            scores, d, prior, self.shares, self.covariance, self.mixture
         )
         total = evidence + log_prior
         log_bf = float(logsumexp(total)) if np.isfinite(log_prior).any() else -np.inf
@@ -309,7 +308,9 @@ class Slabs:
             effect.log_evidence = float(absent)
             return effect
         means *= (effect.presence * alpha)[:, None]
-        effect.variants = support_of(np.sqrt(d) * np.abs(means @ self.covariance.whitener).max(1))
+        norm = d if d.ndim == 1 else d.reshape(len(d), -1).max(axis=1)
+        moved = np.abs(means @ self.covariance.whitener).max(axis=1)
+        effect.variants = support_of(np.sqrt(norm) * moved)
         effect.means = means[effect.variants]
         effect.responsibilities = responsibilities[effect.variants]
         return effect

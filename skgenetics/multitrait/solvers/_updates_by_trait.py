@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from skgenetics.multitrait._canonical_design import CanonicalDesign
+from skgenetics.multitrait._design import Design
+from skgenetics.multitrait._priors import Prior
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.multitrait.solvers._variant_updates import (
     NEGLIGIBLE,
     SUMS,
@@ -32,29 +34,59 @@ def eigenbases(factors: list[np.ndarray], precision: np.ndarray) -> tuple[np.nda
     ----------
     factors : list of array (J, rank)
         F of whitened covariances.
-    precision : array (b, J)
-        The diagonals of D.
+    precision : array (b, J), or (b, J, J)
+        The diagonals of D, or D.
     """
     loadings, values = [], []
     for factor in factors:
+        half = factor.T * precision[:, None, :] if precision.ndim == 2 else factor.T @ precision
+        inner = half @ factor
         if factor.shape[1] == 1:
             loadings.append(np.broadcast_to(factor, (len(precision), *factor.shape)))
-            values.append(precision @ factor**2)
+            values.append(inner[:, 0])
         else:
-            lam, vectors = np.linalg.eigh((factor.T * precision[:, None, :]) @ factor)
+            lam, vectors = np.linalg.eigh(inner)
             loadings.append(factor @ vectors)
             values.append(np.maximum(lam, 0.0))
     return np.concatenate(loadings, axis=2), np.concatenate(values, axis=1)
 
 
+def update_variants_alone(
+    scores: np.ndarray,
+    squared_norm: np.ndarray,
+    prior: Prior,
+    weights: np.ndarray,
+    covariance: ResidualCovariance,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return means (P, J), alpha (P, T) and the log evidence (P,) of variants one by one."""
+    sd = np.sqrt(np.diag(covariance.matrix))
+    loadings, values = eigenbases([factor / sd[:, None] for factor in prior.factors], squared_norm)
+    means, change, partial = (np.zeros_like(scores) for _ in range(3))
+    alpha, evidence = np.empty((len(scores), len(weights))), np.empty(len(scores))
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(weights)
+    update_block_by_trait(
+        np.empty((0,) * squared_norm.ndim),
+        np.ascontiguousarray(scores),
+        squared_norm,
+        loadings,
+        values,
+        sd,
+        (log_weights, prior.scales, prior.has_null, *prior.layout),
+        (means, change, alpha, partial, evidence),
+        np.zeros(len(sd)),
+    )
+    return means, alpha, evidence
+
+
 def update_blocks_by_trait(
-    design: CanonicalDesign, model: Any, weights: np.ndarray, posterior: Any
+    design: Design, model: Any, weights: np.ndarray, posterior: Any
 ) -> np.ndarray:
-    """Update every variant once; return sum_p d_pj E_q[beta_pj^2] (J,).
+    """Update every variant once; return sum_p d_pj E_q[beta_pj^2] (J,), 0 with matrices D.
 
     Parameters
     ----------
-    design : CanonicalDesign
+    design : CanonicalDesign or CellDesign
     model, posterior : Model, Posterior
         Those of coordinate ascent, in canonical traits.
     weights : array (T',)
@@ -93,7 +125,8 @@ def update_blocks_by_trait(
                 moments,
             )
             if len(part.later):
-                score[variants.stop :] -= np.einsum("lpj,pj->lj", part.later, change[variants])
+                pairs = "lpjk,pk->lj" if part.later.ndim == 4 else "lpj,pj->lj"
+                score[variants.stop :] -= np.einsum(pairs, part.later, change[variants])
         design.move(columns, change)
         if not isinstance(block, slice):  # else the arrays are views
             posterior.effects[block], _, alpha[block] = written[:3]
@@ -119,10 +152,10 @@ def update_block_by_trait(
 
     Parameters
     ----------
-    gram : array (b (b - 1) / 2, J)
-        Lower triangle of X_B'Q_j X_B, row after row.
-    score, squared_norm : array (b, J)
-        X_B'Q_j R_j with the residual before the block, and d.
+    gram : array (b (b - 1) / 2, J), or (b (b - 1) / 2, J, J), or of length 0
+        Lower triangle of X_B'Q_j X_B, row after row; 0 throughout if empty.
+    score, squared_norm : array (b, J), array (b, J) or (b, J, J)
+        X_B'Q_j R_j with the residual before the block, and D.
     loadings, values : array (b, J, M), array (b, M)
         Those of `eigenbases`.
     sd : array (J,)
@@ -132,7 +165,7 @@ def update_block_by_trait(
     posterior : tuple
         The fields of a `BlockPosterior`, which is written.
     moments : array (J,)
-        sum_p d_pj E_q[beta_pj^2] is added to it.
+        sum_p d_pj E_q[beta_pj^2] is added to it; not with matrices D.
     """
     log_weights, scales, has_null, first, runs = prior
     effects, change, responsibilities, partial_scores, log_evidence = posterior
@@ -154,11 +187,24 @@ def update_block_by_trait(
         log_odds[null] = log_weights[0]
     for i in range(n_block):
         basis = loadings[i]
-        for j in range(n_traits):
-            g[j] = score[i, j] + squared_norm[i, j] * effects[i, j]
-        for q in range(i):
+        row = i * (i - 1) // 2
+        if squared_norm.ndim == 2:
             for j in range(n_traits):
-                g[j] -= gram[i * (i - 1) // 2 + q, j] * change[q, j]
+                g[j] = score[i, j] + squared_norm[i, j] * effects[i, j]
+            if len(gram) > 0:
+                for q in range(i):
+                    for j in range(n_traits):
+                        g[j] -= gram[row + q, j] * change[q, j]
+        else:
+            for j in range(n_traits):
+                g[j] = score[i, j]
+                for k in range(n_traits):
+                    g[j] += squared_norm[i, j, k] * effects[i, k]
+            if len(gram) > 0:
+                for q in range(i):
+                    for j in range(n_traits):
+                        for k in range(n_traits):
+                            g[j] -= gram[row + q, j, k] * change[q, k]
         partial_scores[i] = g
         z[:] = 0.0
         for j in range(n_traits):
@@ -185,17 +231,20 @@ def update_block_by_trait(
                 responsibilities[i, start + k * n_scales + c] = odds_kl[c, k]
         mean_shrinkage(runs, shrinkage, odds_kl, s)
         for j in range(n_traits):
-            mean, second = 0.0, 0.0
+            mean = 0.0
             for m in range(n_vectors):
                 mean += basis[j, m] * s[m] * z[m]
-                second += basis[j, m] * basis[j, m] * s[m]
-            for k in range(n_covariances):
-                for c in range(n_scales):
-                    if odds_kl[c, k] > NEGLIGIBLE:
-                        mu = 0.0
-                        for m in range(first[k], first[k + 1]):
-                            mu += basis[j, m] * shrinkage[c, m] * z[m]
-                        second += odds_kl[c, k] * mu * mu
-            moments[j] += squared_norm[i, j] * sd[j] * sd[j] * second
+            if squared_norm.ndim == 2:
+                second = 0.0
+                for m in range(n_vectors):
+                    second += basis[j, m] * basis[j, m] * s[m]
+                for k in range(n_covariances):
+                    for c in range(n_scales):
+                        if odds_kl[c, k] > NEGLIGIBLE:
+                            mu = 0.0
+                            for m in range(first[k], first[k + 1]):
+                                mu += basis[j, m] * shrinkage[c, m] * z[m]
+                            second += odds_kl[c, k] * mu * mu
+                moments[j] += squared_norm[i, j] * sd[j] * sd[j] * second
             change[i, j] = sd[j] * mean - effects[i, j]
             effects[i, j] = sd[j] * mean
