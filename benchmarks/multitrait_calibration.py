@@ -94,7 +94,10 @@ def row(name, kind, n_traits, arguments):
             held = [v for v in credible_set["variants"] if causal[v]]
             sets.append((bool(held), len(credible_set["variants"])))
             if held:
-                wrong = np.sign(credible_set["effect"]) != np.sign(B[held[0]])
+                lead, r = credible_set["variants"][0], 1.0  # whose counted allele effects are of
+                if held[0] != lead:
+                    r = np.corrcoef(X[:, lead], X[:, held[0]])[0, 1]
+                wrong = np.sign(credible_set["effect"]) != np.sign(r * B[held[0]])
                 claims += list(zip(credible_set["lfsr"], wrong))
     pip, causal = np.concatenate(pips), np.concatenate(truths)
     high = pip > 0.9

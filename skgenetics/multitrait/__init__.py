@@ -1,5 +1,7 @@
 """Multivariate regression of many traits with a mixture prior shared between them."""
 
+from skgenetics.multitrait._genetic_covariance import GeneticParameters
 from skgenetics.multitrait._mmash import MMASHRegressor
+from skgenetics.multitrait._sharing import Sharing, learn_sharing
 
-__all__ = ["MMASHRegressor"]
+__all__ = ["GeneticParameters", "MMASHRegressor", "Sharing", "learn_sharing"]

@@ -21,6 +21,7 @@ from skgenetics.multitrait._problem import FittedUnits
 from skgenetics.multitrait._single_effect_results import (
     MultitraitCredibleSet,
     credible_sets,
+    effect_likelihoods,
     ld_of,
     summarize_effects,
     variant_probabilities,
@@ -175,6 +176,9 @@ class FittedAttributes:
             "lfsr_": self.embedded(lfsr, fill=1.0),
             "coef_sd_": self.per_allele(told["sd"]),
             "credible_sets_": [of_all_traits(found, columns, len(unit)) for found in sets],
+            "_effects": effect_likelihoods(
+                effects, design, state.covariance, self.unit, columns, len(unit)
+            ),
             "n_effects_": float(sum(effect.presence for effect in effects)),
         }
 

@@ -43,6 +43,7 @@ ONLY_SOMETIMES = (
     "n_components_",
     "credible_sets_",
     "n_effects_",
+    "_effects",
 )
 
 

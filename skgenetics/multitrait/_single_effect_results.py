@@ -74,6 +74,46 @@ class EffectSummary(NamedTuple):
         )
 
 
+class EffectLikelihoods(NamedTuple):
+    """What the data say of E effects, at the first variant of each: h'b - b'Pb / 2."""
+
+    linear: np.ndarray
+    """(E, J) h, of effects per SD of the variant in units of y."""
+    precision: np.ndarray
+    """(E, J, J) P."""
+    presence: np.ndarray
+    """(E,) probabilities that there are such effects."""
+
+
+def effect_likelihoods(
+    effects: list[EffectPosterior],
+    design: Design,
+    covariance: ResidualCovariance,
+    unit: np.ndarray,
+    columns: np.ndarray,
+    n_traits: int,
+) -> EffectLikelihoods:
+    """Return the `EffectLikelihoods` of all traits, from effects on those at `columns`.
+
+    Parameters
+    ----------
+    unit : array (J',)
+        What internal effects are multiplied by; 0 for a trait that is not in the model.
+    """
+    linear, precision = (
+        np.zeros((len(effects), n_traits)),
+        np.zeros((len(effects), *[n_traits] * 2)),
+    )
+    inverse_unit = np.where(unit > 0, 1 / np.where(unit > 0, unit, 1.0), 0.0)
+    for place, effect in enumerate(effects):
+        lead = int(np.argmax(effect.alpha))
+        d = design.squared_norm[lead]
+        own = d * covariance.inverse if d.ndim == 0 else d
+        linear[place, columns] = inverse_unit * (covariance.inverse @ effect.scores[lead])
+        precision[np.ix_([place], columns, columns)] = own * np.outer(inverse_unit, inverse_unit)
+    return EffectLikelihoods(linear, precision, np.array([e.presence for e in effects]))
+
+
 def summarize_effects(
     effects: list[EffectPosterior],
     design: Design,

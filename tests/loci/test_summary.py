@@ -41,7 +41,9 @@ def test_several_traits():
     ("changes", "message"),
     [
         ({"z": np.zeros((3, 2, 1))}, r"shape \(n_variants,\) or \(n_variants, n_traits\); got"),
-        ({"z": np.where(Z == 0.1, np.nan, Z)}, "NaN or infinity for 1 variants, .* index 2"),
+        ({"z": np.where(Z == 0.1, np.inf, Z)}, "infinity for 1 variants, .* index 2"),
+        ({"z": np.full(Z.shape, np.nan)}, "NaN or infinity for 3 variants"),
+        ({"n_samples": np.full((3, 2), 1.0)}, "every n_samples must be a number > 2; got 1"),
         ({"n_samples": [100, 200, 300]}, r"each of the 2 traits; got shape \(3,\)"),
         ({"n_samples": [100, 2]}, "every n_samples must be a number > 2"),
         ({"ld": np.eye(2)}, "one row for each of the 3 z statistics"),

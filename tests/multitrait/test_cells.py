@@ -125,7 +125,7 @@ def test_labels_and_errors():
     expected = MMASHRegressor().fit_summary(z, n_samples=n, **rest)
     turned = MMASHRegressor().fit_summary(z, n_samples=n.iloc[::-1, ::-1], **rest)
     np.testing.assert_array_equal(turned.coef_, expected.coef_)
-    with pytest.raises(ValueError, match="every n_samples must be a number > 2; got 1.0 at"):
+    with pytest.raises(ValueError, match=r"every n_samples must be a number > 2; got 1\.0 at"):
         MMASHRegressor().fit_summary(z, n_samples=n.replace(n.iloc[0, 0], 1), **rest)
     with pytest.raises(ValueError, match=r"one per cell of z \(8, 3\); got shape \(8, 2\)"):
         MMASHRegressor().fit_summary(z.to_numpy(), n_samples=n.to_numpy()[:, :2], **rest)
