@@ -15,7 +15,8 @@ A row per number of traits, kind of effects and solver: average precision of PIP
 loci; sum of PIPs over number of effects (null: a locus); PIPs above .9, and the share of them that
 is false; credible sets, the share that holds a causal variant, and their median size; pairs of set
 and trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that
-they announce; median seconds. "per trait" is single_effects on one trait at a time.
+they announce; median seconds. "per trait" is single_effects on one trait at a time, "subsets" is
+single_effects with covariances of all subsets of up to five traits.
 """
 
 import os
@@ -73,7 +74,11 @@ def fit(name, X, Y):
     if name == "per trait":
         pips = [MMASHRegressor(solver="single_effects", polygenic=0).fit(X, y).pip_ for y in Y.T]
         return 1 - np.prod(1 - np.stack(pips), axis=0), []
-    model = MMASHRegressor(solver=name, polygenic=0).fit(X, Y)
+    covariances = "canonical"
+    if name == "subsets":
+        name = "single_effects"
+        covariances = ["independent", "singleton", "heterogeneous", "shared", "subsets"]
+    model = MMASHRegressor(solver=name, polygenic=0, covariances=covariances).fit(X, Y)
     return model.pip_, getattr(model, "credible_sets_", [])
 
 

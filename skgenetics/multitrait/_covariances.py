@@ -1,6 +1,7 @@
 """Prior covariances U_k of effects between traits: canonical ones, learned ones, checked ones."""
 
 from collections.abc import Sequence
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,13 @@ from skgenetics.utils._parameters import check_option
 from skgenetics.utils._typing import ArrayLike
 
 CANONICAL = ("independent", "singleton", "heterogeneous", "shared")
-GROUPS = (*CANONICAL, "data_driven")
-WORDS = {"canonical": CANONICAL, "data_driven": ("data_driven",), "both": GROUPS}
+GROUPS = (*CANONICAL, "subsets", "data_driven")
+WORDS = {
+    "canonical": CANONICAL,
+    "data_driven": ("data_driven",),
+    "both": (*CANONICAL, "data_driven"),
+}
+MAX_SUBSET_TRAITS = 5  # of J traits there are 2^J - J - 2 subsets of two traits to J - 1
 
 Named = dict[str, np.ndarray]
 """Covariances U (J, J) by name."""
@@ -54,6 +60,8 @@ def choose_covariances(
         check_option(group, "an entry of covariances", GROUPS)
         if group == "data_driven":
             chosen |= data_driven_covariances(effects, noise)
+        elif group == "subsets":
+            chosen |= subset_covariances([trait_names[j] for j in modeled])
         else:
             chosen |= canonical[group]
     if not chosen:
@@ -82,6 +90,28 @@ def canonical_covariances(trait_names: Sequence[str]) -> dict[str, Named]:
             groups["heterogeneous"][f"heterogeneous_{r}"] = r * ones + (1 - r) * identity
         groups["shared"]["shared"] = ones
     return groups
+
+
+def subset_covariances(trait_names: Sequence[str]) -> Named:
+    """Return U (J, J) of effects on some of the traits, independent or alike.
+
+    The subsets have two traits to J - 1; those of one and of all are in the canonical groups.
+    """
+    n_traits, chosen = len(trait_names), {}
+    if n_traits > MAX_SUBSET_TRAITS:
+        raise ValueError(
+            f"covariances 'subsets' are for up to {MAX_SUBSET_TRAITS} traits; got {n_traits}. "
+            "Give the subsets that matter as an array (K, J, J), or learn them from many loci "
+            "with skgenetics.multitrait.learn_sharing."
+        )
+    for size in range(2, n_traits):
+        for subset in combinations(range(n_traits), size):
+            inside = np.zeros(n_traits)
+            inside[list(subset)] = 1.0
+            label = "+".join(trait_names[j] for j in subset)
+            chosen[f"any_of_{label}"] = np.diag(inside)
+            chosen[f"same_in_{label}"] = np.outer(inside, inside)
+    return chosen
 
 
 def data_driven_covariances(

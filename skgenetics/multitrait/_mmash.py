@@ -85,7 +85,9 @@ class MMASHRegressor(
         U. "canonical": effects independent between traits, on one trait alone, of correlation .25,
         .5 and .75, and the same for all traits, in units of the traits' deviations.
         "data_driven": extreme deconvolution of the strongest marginal effects. "both". A list names
-        some of "independent", "singleton", "heterogeneous", "shared" and "data_driven". An array is
+        some of "independent", "singleton", "heterogeneous", "shared", "subsets" and "data_driven".
+        "subsets", for up to five traits: effects on two or more of them but not on all, independent
+        or the same; without them an effect that some traits share looks shared by all. An array is
         given in squared units of y, per standardized variant if `standardize`.
     scales : None or array-like of shape (L,), default=None
         omega, factors of the covariances; component t = (k, l) is scales[l] * covariances[k].
@@ -172,6 +174,7 @@ class MMASHRegressor(
         U as used, in squared units of y.
     covariance_names_ : list of str
         "independent", "singleton_<trait>", "heterogeneous_<correlation>", "shared",
+        "any_of_<trait>+<trait>", "same_in_<trait>+<trait>",
         "data_driven_<number>", or "covariance_<number>" of given ones.
     scales_ : array of shape (L,)
     responsibilities_ : array of shape (n_variants, T)

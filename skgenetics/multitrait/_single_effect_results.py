@@ -110,7 +110,9 @@ def effect_likelihoods(
         d = design.squared_norm[lead]
         own = d * covariance.inverse if d.ndim == 0 else d
         linear[place, columns] = inverse_unit * (covariance.inverse @ effect.scores[lead])
-        precision[np.ix_(np.array([place]), columns, columns)] = own * np.outer(inverse_unit, inverse_unit)
+        precision[np.ix_(np.array([place]), columns, columns)] = own * np.outer(
+            inverse_unit, inverse_unit
+        )
     return EffectLikelihoods(linear, precision, np.array([e.presence for e in effects]))
 
 
