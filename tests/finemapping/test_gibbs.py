@@ -209,6 +209,18 @@ def test_moves_leave_the_posterior_as_it_is():
     assert_posteriors_agree(state, pip, mean)
 
 
+@pytest.mark.parametrize("seed", [0, 4])
+def test_effects_change_places_where_r_is_all_but_1(seed):
+    R, scale = blocks(3, 0.9999, n_blocks=1), np.full(3, 100.0)
+    noise = np.linalg.cholesky(R) @ np.random.default_rng(seed).normal(size=3)
+    options = {"pi": np.full(3, 0.1), "slab": np.full(3, 0.2)}
+    z = 50 * R[0] + noise
+    state = sample(z, R, scale, n_draws=500, n_chains=20, seed=seed, **options)
+    _, pip, mean = enumerate_posterior(z, R, scale, **options)
+    assert pip.max() < 0.6
+    assert_posteriors_agree(state, pip, mean)
+
+
 def test_rounding_of_the_data_is_not_amplified():
     # fewer people than variants and hardly any noise: A^-1 is nearly singular
     rng = np.random.default_rng(3)
