@@ -1,7 +1,7 @@
 """Tables that follow the package's lists, so that a new entry is in the guide by itself.
 
-``models-of-compare``, ``solvers-of-finemapping`` and ``formats-of-sumstats`` are directives without
-content.
+``models-of-compare``, ``models-of-weights``, ``solvers-of-finemapping`` and ``formats-of-sumstats``
+are directives without content.
 """
 
 from typing import ClassVar
@@ -39,6 +39,21 @@ class ModelsOfCompare(SphinxDirective):
             if entry.joint == ("joint" in self.options)
         ]
         return self.parse_text_to_nodes(table(("model", "traits", "what it is"), rows))
+
+
+class ModelsOfWeights(SphinxDirective):
+    """The models of ``skgenetics weights``."""
+
+    def run(self):
+        """Return the table."""
+        from skgenetics.cli.weights.models import AUTO, MODELS
+
+        rows = [
+            (f"``{entry.model.name}``", "yes" if entry.auto else "", entry.description)
+            for entry in MODELS
+        ]
+        header = ("``--model``", f"in ``{AUTO}``", "what it is")
+        return self.parse_text_to_nodes(table(header, rows))
 
 
 class SolversOfFinemapping(SphinxDirective):
@@ -87,6 +102,7 @@ class FormatsOfSumstats(SphinxDirective):
 def setup(app):
     """Register the directives."""
     app.add_directive("models-of-compare", ModelsOfCompare)
+    app.add_directive("models-of-weights", ModelsOfWeights)
     app.add_directive("solvers-of-finemapping", SolversOfFinemapping)
     app.add_directive("formats-of-sumstats", FormatsOfSumstats)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
