@@ -8,8 +8,8 @@ kb; expression is rank-normalized, and 20 covariates are regressed out of it and
 inside the training folds. R2 is on people not used for training, 5 folds: 1 - sum of squared errors
 over that of the training mean.
 
-Each gene is trained as `skgenetics weights` does it, with the choice among its models, whose R2
-come with it. Of the first `--loop` genes the rival is scikit-learn's ElasticNetCV with l1_ratio 0.5
+Each gene is trained as `skgenetics weights` does it, by the mixture of its models, whose R2 come
+with it. Of the first `--loop` genes the rival is scikit-learn's ElasticNetCV with l1_ratio 0.5
 and its own defaults, a hundred penalties and 5 inner folds, in each outer fold. Seconds are of
 processor time on one thread; ours include the inner folds, the fit to all people and the rest of a
 gene. The choice of genes looks at the same people, so compare the rows, do not quote the R2.
@@ -73,7 +73,7 @@ class Geuvadis:
 
 
 def train(data):
-    """R2 of the choice and of each model, and seconds."""
+    """R2 of the mixture and of each model, and seconds."""
     models = chosen_models(CHOICE)
     others = [entry.model for entry in MODELS if entry.model.name == "finemap"]
     start = time.process_time()
@@ -84,7 +84,7 @@ def train(data):
     scores[CHOICE] = found.performance.held_out_r2
     scores["finemap"] = other.performance.held_out_r2
     n_used = int(np.count_nonzero(found.weights))
-    return {"r2": scores, "seconds": seconds, "model": found.model, "n_in_model": n_used}
+    return {"r2": scores, "seconds": seconds, "shares": found.shares, "n_in_model": n_used}
 
 
 def elastic_net_loop(data):
@@ -128,11 +128,12 @@ def report(data, results):
     names = list(ours[0]["r2"])
     r2 = {name: np.array([gene["r2"][name] for gene in ours]) for name in names}
     print(f"{len(ours)} genes, {data.window:,} base pairs around the start; R2 on held-out people")
-    print(f"{'model':<16}{'mean R2':>9}   auto minus it (s.e.)   chosen")
+    print(f"{'model':<16}{'mean R2':>9}   auto minus it (s.e.)   mean share")
     for name in names:
         gap = "" if name == CHOICE else difference(r2[CHOICE], r2[name])
-        chosen = sum(gene["model"] == name for gene in ours)
-        print(f"{name:<16}{r2[name].mean():9.4f}   {gap:<22}{chosen or '':>4}")
+        shares = [gene["shares"][name] for gene in ours if name in gene["shares"]]
+        share = f"{np.mean(shares):.2f}" if shares else ""
+        print(f"{name:<16}{r2[name].mean():9.4f}   {gap:<22}{share:>7}")
     chi2 = np.array([data.chi2[int(number)] for number in results])
     parts = np.array_split(np.argsort(chi2), min(10, len(ours) // 4))
     gaps = [np.mean((r2[CHOICE] - r2["enet"])[part]) for part in parts]

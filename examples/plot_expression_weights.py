@@ -28,9 +28,9 @@ def near(gene):
 
 
 # %%
-# Each gene takes the better of two models, which are compared inside the training folds. Both give
-# effects per allele. Only the few variants that carry the prediction are kept, and only genes that
-# are predicted well enough.
+# Each gene is predicted by a mixture of two models, whose shares are found inside the training
+# folds. Both give effects per allele. Only the few variants that carry the prediction are kept, and
+# only genes that are predicted well enough.
 
 from sklearn.linear_model import RidgeCV
 

@@ -1,9 +1,9 @@
-"""Expression weights of one gene in its tissues: nested cross-validation and the choice of a model.
+"""Expression weights of one gene in its tissues: nested cross-validation of a mixture of models.
 
 The people are in K folds. A fit without two of them serves both: when one is the outer fold, the
-other is an inner one. So K (K - 1) / 2 fits of a model choose it inside every outer fold, K fits
-measure it, and these choose the model that is fitted to all people. Performance in an outer fold is
-that of the model chosen without it.
+other is an inner one. So K (K - 1) / 2 fits of a model tell its share inside every outer fold, K
+fits measure the mixture, and tell the shares of the models that are fitted to all people.
+Performance in an outer fold is that of shares which were found without it.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,6 +12,7 @@ from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from scipy.optimize import nnls
 
 from skgenetics.association._cis_heritability import CisHeritability, cis_heritability
 from skgenetics.association._performance import Held, Performance, performance_over_folds
@@ -19,6 +20,7 @@ from skgenetics.association._selection import fewest_weights
 from skgenetics.compose._adjustment import regress_features, residuals
 
 Folds: TypeAlias = tuple[int, ...]
+SMALLEST_SHARE = 0.01  # of a model that is named
 
 
 class WeightModel(NamedTuple):
@@ -91,12 +93,12 @@ class TissueWeights:
     ----------
     weights : ndarray of shape (n_variants,)
         Change of expression per allele; 0 for variants that are not needed.
-    model : str
-        Name of the model that was fitted to all people.
+    shares : dict of str to float
+        Of each model in the mixture.
     performance : Performance
-        Of the choice among the models: in each outer fold that of the model chosen without it.
+        Of the mixture: in each outer fold with the shares found without it.
     performance_of : dict of str to Performance
-        Of each model, whether or not it was chosen.
+        Of each model alone.
     n_samples : int
     expression_sd : float
         Standard deviation of expression without covariates.
@@ -107,13 +109,19 @@ class TissueWeights:
     """
 
     weights: np.ndarray
-    model: str
+    shares: Mapping[str, float]
     performance: Performance
     performance_of: Mapping[str, Performance]
     n_samples: int
     expression_sd: float
     z: np.ndarray
     heritability: CisHeritability
+
+    @property
+    def model(self) -> str:
+        """Names of the models with a share above 0.01, the largest first, joined by "+"."""
+        names = sorted(self.shares, key=lambda name: -self.shares[name])
+        return "+".join(name for name in names if self.shares[name] > SMALLEST_SHARE)
 
 
 class Cell(NamedTuple):
@@ -134,13 +142,13 @@ def train_gene(
     also: Sequence[WeightModel] = (),
     seed: int = 0,
 ) -> list[TissueWeights]:
-    """Return the weights of each tissue, by the model that predicts it best.
+    """Return the weights of each tissue, by the mixture of models that predicts it best.
 
     Parameters
     ----------
     data : GeneData
     models : sequence of WeightModel
-        Those to choose from. A single one needs no inner folds.
+        Those that are mixed. A single one needs no inner folds.
     also : sequence of WeightModel
         Others whose performance is wanted too.
     seed : int
@@ -172,82 +180,76 @@ def train_gene(
     ... ]
     >>> (blood,) = train_gene(gene, models)
     >>> blood.model, round(blood.performance.rho, 2), int(np.count_nonzero(blood.weights))
-    ('1', 0.49, 7)
+    ('1+100', 0.49, 5)
     """
     folds = np.unique(data.fold).tolist()
+    inner: dict[Cell, Held] = {}
+    for pair in combinations(folds, 2) if len(models) > 1 else ():
+        inner |= predict_left_out(data, models, pair, seed)
     held: dict[Cell, Held] = {}
+    mixed: list[list[Held]] = [[] for _ in range(data.n_tissues)]
     for fold in folds:
-        held |= predict_left_out(data, (*models, *also), (fold,), seed)
-    if len(models) > 1:
-        for pair in combinations(folds, 2):
-            held |= predict_left_out(data, models, pair, seed)
-    chosen, performances = [], []
-    for tissue in range(data.n_tissues):
-        outer = [
-            held[Cell(_best_inside(held, models, tissue, fold, folds), tissue, (fold,), fold)]
-            for fold in folds
-        ]
-        performances.append(performance_over_folds(outer))
-        chosen.append(best_model(held, models, tissue, [((fold,), fold) for fold in folds]))
-    names = {model.name for model in chosen}
-    trained = [_Training.of(data, tissue, ()) for tissue in range(data.n_tissues)]
-    effects = {
-        model.name: fitted_effects(model, data, trained, (), seed)
-        for model in models
-        if model.name in names
-    }
+        fits = Fits.of(data, (*models, *also), (fold,), seed)
+        pairs = [((min(fold, k), max(fold, k)), k) for k in folds if k != fold]
+        for tissue, part in enumerate(fits.trained):
+            X, y = part.tested[fold]
+            for name, effects in fits.effects.items():
+                few = fewest_weights(part.X, effects[tissue])
+                held[Cell(name, tissue, (fold,), fold)] = Held(y, X @ few)
+            few = fits.mixed(tissue, model_shares(inner, models, tissue, pairs))
+            mixed[tissue].append(Held(y, X @ few))
+    fits = Fits.of(data, models, (), seed)
     result = []
-    for tissue, (training, model) in enumerate(zip(trained, chosen, strict=True)):
-        X, y = training.X, training.y
+    for tissue, part in enumerate(fits.trained):
+        shares = model_shares(held, models, tissue, [((fold,), fold) for fold in folds])
         by_model = {
-            other.name: performance_over_folds(
-                [held[Cell(other.name, tissue, (fold,), fold)] for fold in folds]
+            model.name: performance_over_folds(
+                [held[Cell(model.name, tissue, (fold,), fold)] for fold in folds]
             )
-            for other in (*models, *also)
+            for model in (*models, *also)
         }
         result.append(
             TissueWeights(
-                weights=effects[model.name][tissue],
-                model=model.name,
-                performance=performances[tissue],
+                weights=fits.mixed(tissue, shares),
+                shares=shares,
+                performance=performance_over_folds(mixed[tissue]),
                 performance_of=by_model,
-                n_samples=len(y),
-                expression_sd=float(y.std()),
-                z=marginal_z(X, y),
-                heritability=cis_heritability(X, y, data.covariates[tissue].shape[1]),
+                n_samples=len(part.y),
+                expression_sd=float(part.y.std()),
+                z=marginal_z(part.X, part.y),
+                heritability=cis_heritability(part.X, part.y, data.covariates[tissue].shape[1]),
             )
         )
     return result
 
 
-def _best_inside(
+def model_shares(
     held: Mapping[Cell, Held],
     models: Sequence[WeightModel],
     tissue: int,
-    outer: int,
-    folds: Sequence[int],
-) -> str:
-    """Return the model that predicts best in the inner folds of an outer one."""
-    if len(models) == 1:
-        return models[0].name
-    inner = [((min(outer, k), max(outer, k)), k) for k in folds if k != outer]
-    return best_model(held, models, tissue, inner).name
+    cells: Sequence[tuple[Folds, int]],
+) -> dict[str, float]:
+    """Return the shares of the mixture of least squared error in a tissue, over folds."""
+    names = [model.name for model in models]
+    if len(names) == 1:
+        return {names[0]: 1.0}
+    errors = [
+        np.concatenate([np.subtract(*held[Cell(name, tissue, *cell)]) for cell in cells])
+        for name in names
+    ]
+    return dict(zip(names, smallest_mixture(np.stack(errors, axis=1)).tolist(), strict=True))
 
 
-def best_model(
-    held: Mapping[Cell, Held],
-    models: Sequence[WeightModel],
-    tissue: int,
-    cells: Iterable[tuple[Folds, int]],
-) -> WeightModel:
-    """Return the model of the smallest sum of squared errors over folds."""
-    cells = list(cells)
+def smallest_mixture(errors: np.ndarray) -> np.ndarray:
+    """Return the shares a >= 0 of sum 1 that minimize the sum of squares of errors @ a.
 
-    def error(model: WeightModel) -> float:
-        parts = (held[Cell(model.name, tissue, left_out, fold)] for left_out, fold in cells)
-        return sum(float(np.sum((part.y - part.guess) ** 2)) for part in parts)
-
-    return min(models, key=error)
+    Up to a factor they minimize that sum plus (sum a - 1)^2 under a >= 0 alone, which is a problem
+    of non-negative least squares.
+    """
+    scale = np.sqrt(np.sum(errors**2)) or 1.0
+    rows = np.vstack([errors / scale, np.ones(errors.shape[1])])
+    shares, _ = nnls(rows, np.append(np.zeros(len(errors)), 1.0))
+    return shares / shares.sum()
 
 
 def marginal_z(X: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -300,6 +302,31 @@ def without_covariates(
     return parts
 
 
+class Fits(NamedTuple):
+    """Models that did not see some folds."""
+
+    trained: Sequence[_Training]
+    """Of each tissue."""
+    effects: Mapping[str, np.ndarray]
+    """Of each model, per allele (n_tissues, n_variants)."""
+
+    @classmethod
+    def of(
+        cls, data: GeneData, models: Sequence[WeightModel], left_out: Folds, seed: int
+    ) -> "Fits":
+        """Fit models to the people outside of some folds."""
+        trained = [_Training.of(data, tissue, left_out) for tissue in range(data.n_tissues)]
+        return cls(
+            trained,
+            {model.name: fitted_effects(model, data, trained, left_out, seed) for model in models},
+        )
+
+    def mixed(self, tissue: int, shares: Mapping[str, float]) -> np.ndarray:
+        """Return the effects of a mixture in a tissue, on as few variants as will do."""
+        effects = sum(share * self.effects[name][tissue] for name, share in shares.items())
+        return fewest_weights(self.trained[tissue].X, np.asarray(effects))
+
+
 def fitted_effects(
     model: WeightModel,
     data: GeneData,
@@ -307,31 +334,26 @@ def fitted_effects(
     left_out: Folds,
     seed: int,
 ) -> np.ndarray:
-    """Return the effects per allele (n_tissues, n_variants) on as few variants as will do."""
-    if model.joint:
-        used = ~np.isin(data.fold, left_out) & np.isfinite(data.expression).any(axis=1)
-        rows = np.flatnonzero(used)
-        (X,) = without_covariates(data.dosages, data.shared_covariates, rows, ())
-        Y = np.full((len(used), data.n_tissues), np.nan)
-        for tissue, training in enumerate(trained):
-            Y[training.rows, tissue] = training.y
-        effects = model.effects(X, Y[rows], seed)
-    else:
-        effects = np.stack([model.effects(part.X, part.y, seed) for part in trained])
-    return np.stack(
-        [fewest_weights(part.X, effect) for part, effect in zip(trained, effects, strict=True)]
-    )
+    """Return the effects per allele (n_tissues, n_variants) of a model that is fitted."""
+    if not model.joint:
+        return np.stack([model.effects(part.X, part.y, seed) for part in trained])
+    used = ~np.isin(data.fold, left_out) & np.isfinite(data.expression).any(axis=1)
+    rows = np.flatnonzero(used)
+    (X,) = without_covariates(data.dosages, data.shared_covariates, rows, ())
+    Y = np.full((len(used), data.n_tissues), np.nan)
+    for tissue, training in enumerate(trained):
+        Y[training.rows, tissue] = training.y
+    return model.effects(X, Y[rows], seed)
 
 
 def predict_left_out(
     data: GeneData, models: Sequence[WeightModel], left_out: Folds, seed: int
 ) -> dict[Cell, Held]:
     """Return what models that did not see some folds predict in them."""
-    trained = [_Training.of(data, tissue, left_out) for tissue in range(data.n_tissues)]
-    held = {}
-    for model in models:
-        effects = fitted_effects(model, data, trained, left_out, seed)
-        for tissue, (training, effect) in enumerate(zip(trained, effects, strict=True)):
-            for fold, (X, y) in training.tested.items():
-                held[Cell(model.name, tissue, left_out, fold)] = Held(y, X @ effect)
-    return held
+    fits = Fits.of(data, models, left_out, seed)
+    return {
+        Cell(name, tissue, left_out, fold): Held(y, X @ effects[tissue])
+        for name, effects in fits.effects.items()
+        for tissue, part in enumerate(fits.trained)
+        for fold, (X, y) in part.tested.items()
+    }

@@ -5,13 +5,19 @@ from itertools import combinations
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.optimize import minimize
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.model_selection import KFold
 
 from skgenetics.association._cis_heritability import cis_heritability
 from skgenetics.association._performance import Held, performance_over_folds
 from skgenetics.association._selection import fewest_weights
-from skgenetics.association._training import GeneData, WeightModel, train_gene
+from skgenetics.association._training import (
+    GeneData,
+    WeightModel,
+    smallest_mixture,
+    train_gene,
+)
 from skgenetics.datasets import make_genotypes
 
 N, P, K = 90, 12, 3
@@ -78,32 +84,55 @@ def naive_prediction(data, model, tissue, left_out, fold):
     return y, X_test @ effect
 
 
-def naive_choice(data, tissue, outer=None):
-    """The model of least squared error in the folds inside of an outer one, or in all."""
-    inner = [k for k in range(K) if k != outer]
-
-    def error(model):
-        total = 0.0
-        for k in inner:
-            left_out = (k,) if outer is None else (k, outer)
-            y, guess = naive_prediction(data, model, tissue, left_out, k)
-            total += np.sum((y - guess) ** 2)
-        return total
-
-    return min(MODELS, key=error)
+def naive_shares(data, tissue, outer=None):
+    """Shares of least squared error in the folds inside of an outer one, or in all."""
+    errors = []
+    for model in MODELS:
+        parts = []
+        for k in range(K):
+            if k != outer:
+                left_out = (k,) if outer is None else (k, outer)
+                parts.append(np.subtract(*naive_prediction(data, model, tissue, left_out, k)))
+        errors.append(np.concatenate(parts))
+    errors = np.stack(errors, axis=1)
+    found = minimize(
+        lambda a: np.sum((errors @ a) ** 2),
+        np.full(len(MODELS), 1 / len(MODELS)),
+        bounds=[(0, 1)] * len(MODELS),
+        constraints={"type": "eq", "fun": lambda a: a.sum() - 1},
+        options={"ftol": 1e-12},
+    )
+    return found.x
 
 
 def test_nested_folds_agree_with_naive_loops(data, monkeypatch):
     monkeypatch.setattr("skgenetics.association._training.fewest_weights", lambda X, w: w)
     for tissue, found in enumerate(train_gene(data, MODELS)):
-        held = []
+        r = []
         for k in range(K):
-            model = naive_choice(data, tissue, outer=k)
-            held.append(Held(*naive_prediction(data, model, tissue, (k,), k)))
-        r = [stats.pearsonr(*pair).statistic for pair in held]
-        assert found.performance.rho == pytest.approx(np.mean(r), abs=1e-9)
-        assert found.model == naive_choice(data, tissue).name
+            shares = naive_shares(data, tissue, outer=k)
+            held = [naive_prediction(data, model, tissue, (k,), k) for model in MODELS]
+            guess = sum(share * part for share, (_, part) in zip(shares, held))
+            r.append(stats.pearsonr(held[0][0], guess).statistic)
+        assert found.performance.rho == pytest.approx(np.mean(r), abs=1e-4)
+        shares = naive_shares(data, tissue)
+        np.testing.assert_allclose(list(found.shares.values()), shares, atol=1e-3)
         assert found.n_samples == np.isfinite(data.expression[:, tissue]).sum()
+
+
+def test_shares_are_the_point_of_the_simplex_nearest_to_no_error():
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        errors = rng.normal(size=(30, 3)) + rng.normal(size=(30, 1))
+        shares = smallest_mixture(errors)
+        assert shares.sum() == pytest.approx(1)
+        assert shares.min() >= 0
+        grid = np.array(
+            [(a, b, 1 - a - b) for a in np.linspace(0, 1, 51) for b in np.linspace(0, 1 - a, 51)]
+        )
+        best = np.min(np.sum((errors @ grid.T) ** 2, axis=0))
+        assert np.sum((errors @ shares) ** 2) <= best + 1e-9
+    assert smallest_mixture(np.zeros((4, 2))).sum() == pytest.approx(1)
 
 
 def test_one_model_needs_no_inner_folds(data):

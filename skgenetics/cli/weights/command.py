@@ -32,9 +32,10 @@ _DESCRIPTION = """\
 Train weights that predict the expression of genes from the variants near them, for PrediXcan,
 FUSION and skgenetics twas.
 
-In each tissue a gene is predicted by the model that suits it best. The models are compared inside
-the training folds of a cross-validation, so that the performance reported comes from people that no
-step has seen. Several tissues are trained together, and some models share effects between them.
+In each tissue a gene is predicted by the mixture of models that suits it best. Their shares are
+found inside the training folds of a cross-validation, so that the performance reported comes from
+people that no step has seen. Several tissues are trained together, and some models share effects
+between them.
 """
 
 _EPILOG = """\

@@ -183,8 +183,8 @@ def _study(
         f"  {count_of(len(genes), 'gene')}, {sizes.min():,}-{sizes.max():,} variants each "
         f"({arguments.window:,} base pairs around the {_anchor(arguments)}, {arguments.build}, "
         f"{genotypes.counted_allele} counted)",
-        f"  {arguments.folds}-fold cross-validation over {used.sum()} people, the model chosen "
-        f"inside the training folds, seed {arguments.seed}",
+        f"  {arguments.folds}-fold cross-validation over {used.sum()} people, the shares of models "
+        f"found inside the training folds, seed {arguments.seed}",
     ]
     return Study(
         genotypes=genotypes,

@@ -60,7 +60,7 @@ class Entry(NamedTuple):
     model: WeightModel
     description: str
     auto: bool = False
-    """Whether "auto" chooses among others and it."""
+    """Whether it is in the mixture of "auto"."""
 
 
 MODELS = (
@@ -87,7 +87,7 @@ PREDICTDB, FUSION = FORMATS = ("predictdb", "fusion")
 
 
 def chosen_models(word: str) -> list[WeightModel]:
-    """Return the models that the word of ``--model`` lets a gene choose from."""
+    """Return the models that the word of ``--model`` mixes, or names."""
     return [
         entry.model
         for entry in MODELS
@@ -99,6 +99,6 @@ def help_on_models() -> str:
     """Return a line on each model, for ``--help``."""
     width = max(len(entry.model.name) for entry in MODELS)
     automatic = ", ".join(entry.model.name for entry in MODELS if entry.auto)
-    lines = [f"  {AUTO.ljust(width)}  for each gene and tissue the best of {automatic}"]
+    lines = [f"  {AUTO.ljust(width)}  the mixture of {automatic} that predicts each gene best"]
     lines += [f"  {entry.model.name.ljust(width)}  {entry.description}" for entry in MODELS]
     return "models:\n" + "\n".join(lines)

@@ -56,20 +56,27 @@ def summary_lines(genes: "pd.DataFrame") -> list[str]:
     if len(genes) <= _MANY_GENES and len(trained):
         width = max(len(str(gene)) for gene in trained["gene"])
         across = max(max(len(str(t)) for t in trained["tissue"]), 6)
-        lines.append(
-            f"{'gene'.ljust(width)}  {'tissue'.ljust(across)}  {'model':<13}  variants    rho    R2"
-            "        p  kept"
-        )
+        of_model = max(len(name) for name in trained["model"])
+        header = "gene".ljust(width), "tissue".ljust(across), "model".ljust(of_model)
+        lines.append("  ".join([*header, "variants    rho    R2        p  kept"]))
         for row in trained.to_dict("records"):
-            names = row["gene"].ljust(width), row["tissue"].ljust(across), f"{row['model']:<13}"
+            names = (
+                row["gene"].ljust(width),
+                row["tissue"].ljust(across),
+                row["model"].ljust(of_model),
+            )
             numbers = f"{row['n_in_model']:8d}  {row['rho']:5.2f}  {row['r2']:4.2f}"
             kept = "yes" if row["kept"] else "no"
             lines.append("  ".join([*names, numbers, f"{row['p_value']:7.1e}", kept]))
         lines.append("")
     for tissue, rows in genes.groupby("tissue", sort=False):
         good = rows[rows["kept"]]
-        models = ", ".join(f"{n} {name}" for name, n in good["model"].value_counts().items())
-        mean = f", mean R2 {good['r2'].mean():.3f} ({models})" if len(good) else ""
+        mean = f", mean R2 {good['r2'].mean():.3f}" if len(good) else ""
+        shares = good.filter(like="share_").mean().dropna()
+        if len(shares) > 1:
+            of = shares.index.str.removeprefix("share_")
+            words = [f"{name} {share:.2f}" for name, share in zip(of, shares, strict=True)]
+            mean += f"; mean shares {', '.join(words)}"
         lines.append(
             f"{tissue}: {count_of(len(good), 'gene')} of {len(rows):,} kept "
             f"(p < 0.05 and rho > 0.1){mean}"
@@ -105,7 +112,7 @@ def write_results(
     names = {tissue: file_name(tissue, among=study.tissues) for tissue in study.tissues}
     by_tissue = {tissue: genes[genes["tissue"] == tissue] for tissue in names}
     kept = {tissue: rows[rows["kept"]] for tissue, rows in by_tissue.items() if rows["kept"].any()}
-    table = genes[[*GENE_COLUMNS, *genes.filter(like="held_out_r2_")]]
+    table = genes[[*GENE_COLUMNS, *genes.filter(regex="^(share|held_out_r2)_")]]
     written = ["genes.tsv"]
     with contextlib.ExitStack() as stack:
 

@@ -229,6 +229,7 @@ def _performance(found: TissueWeights, n_variants: int) -> dict[str, Any]:
         "pooled_p_value": performance.pooled_pvalue,
         "top1_pooled_r2": top.pooled_r2,
         "top1_pooled_p_value": top.pooled_pvalue,
+        **{f"share_{name}": share for name, share in found.shares.items()},
         **by_model,
     }
 
