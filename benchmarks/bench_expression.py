@@ -1,13 +1,10 @@
-"""Expression across tissues: trans solvers against the original algorithm, and prediction.
+"""Expression across tissues: trans solvers against the original algorithm, time and memory.
 
 `AgainstOriginal` is the time of 2,000 iterations of the original algorithm over ours to the same
 loss. The original takes full gradient steps of a fixed size in alpha (variants x factors) and the
 loadings, with every parameter explicit. Its loss comes from the same iterates on the kernel of the
 individuals, which are equal; its time from 20 explicit iterations. `Enrichment` is the time of a
-loop over genes over ours. `Masked` is the R2 gained over scikit-learn's MultiTaskLasso.
-
-`Yeast` and `Masked` need yeast_gxe_expression in ../shared/data and are skipped without it.
-`GtexShape` needs Linux and about 6 GB of memory.
+loop over genes over ours. `GtexShape` needs Linux and about 6 GB of memory.
 """
 
 import time
@@ -16,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import MultiTaskLasso
-from sklearn.model_selection import KFold
 
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_genotypes
@@ -33,7 +28,6 @@ from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import balance
 from skgenetics.expression.trans._targets import make_targets
 
-DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 N_ORIGINAL, N_TIMED = 2000, 20
 USUAL = {"variant_alpha": 1e-3, "loading_alpha": 0.03, "tissue_alpha": 0.01}
 
@@ -263,118 +257,6 @@ class Enrichment:
                 running += size / total if inside else -1 / (len(member) - 100)
                 high, low = max(high, running), min(low, running)
         return (time.perf_counter() - begin) / 5 / ours
-
-
-def yeast():
-    """Return genotypes, expression and cis windows (50 kb) of the yeast cross."""
-    data = np.load(DATA / "yeast_gxe_expression" / "yeast.npz")
-    markers, windows = data["marker_chr_pos"], []
-    for chromosome, gene_start, _ in data["gene_chr_start_end"]:
-        near = np.abs(markers[:, 1] - gene_start) <= 50_000
-        (columns,) = np.nonzero((markers[:, 0] == chromosome) & near)
-        windows.append([columns[0], columns[-1] + 1] if columns.size else [0, 0])
-    return data["G"], data["E"].astype(float), np.array(windows)
-
-
-def pooled_r2(predict, X, y, truth):
-    """Return R2 within gene and tissue by fold, about training means, over observed cells."""
-    scores = []
-    for train, test in KFold(5, shuffle=True, random_state=0).split(X):
-        prediction = predict(X[train], y[train], X[test])
-        means = np.nanmean(y[train], axis=0)
-        residual, total = truth[test] - prediction, truth[test] - means
-        scores.append((np.nansum(residual**2), np.nansum(total**2)))
-    residual, total = np.array(scores).T
-    return 1 - residual.sum() / total.sum(), 1 - residual / total
-
-
-class Yeast:
-    """R2 within gene and condition, of 5 folds: 109 segregants, 4,482 genes, 2 conditions."""
-
-    params = ("cis", "polygenic", "cis + polygenic", "cis + 40 factors", "default")
-    param_names = ("parts",)
-    timeout = 900
-
-    def setup(self, parts):
-        if not DATA.is_dir():
-            raise NotImplementedError(f"There is no {DATA}.")
-        self.X, self.y, self.windows = yeast()
-
-    def track_r2_within(self, parts):
-        model = MILAGERegressor(
-            cis_windows=None if parts == "polygenic" else self.windows,
-            n_variants=self.X.shape[1],
-            cis_alpha=0.08,  # about what cross-validation chooses, in all rows
-            random_state=0,
-        )
-        if parts != "default":
-            n_components = 40 if parts == "cis + 40 factors" else 0
-            model.set_params(n_components=n_components, polygenic="polygenic" in parts, **USUAL)
-
-        def predict(X, y, X_new):
-            return model.fit(X, y).predict(X_new)
-
-        return pooled_r2(predict, self.X, self.y, self.y)[0]
-
-
-class Masked:
-    """R2 gained over MultiTaskLasso on means of gene and tissue, with 40% of the samples masked."""
-
-    params = ("cis", "cis + polygenic")
-    param_names = ("parts",)
-    timeout = 1800
-    n_genes = 300
-
-    def setup(self, parts):
-        if not DATA.is_dir():
-            raise NotImplementedError(f"There is no {DATA}.")
-        X, y, windows = yeast()
-        rng = np.random.default_rng(0)
-        genes = rng.choice(y.shape[1], self.n_genes, replace=False)
-        self.X, self.truth, self.windows = X, y[:, genes], windows[genes]
-        masked = rng.random((len(X), 1, 2)) < 0.4
-        self.y = np.where(masked, np.nan, self.truth)
-
-    def fill_and_lasso(self, alpha):
-        def predict(X, y, X_new):
-            mean = np.nanmean(y, axis=(0, 2))[:, None]
-            size = np.nanstd(y, axis=(0, 2))[:, None]
-            scaled = (y - mean) / size
-            filled = np.where(np.isnan(scaled), np.nanmean(scaled, axis=0), scaled)
-            values = np.empty((len(X_new), *y.shape[1:]))
-            for j, (first, last) in enumerate(self.windows):
-                if first == last:
-                    values[:, j] = filled[:, j].mean(axis=0)
-                    continue
-                lasso = MultiTaskLasso(alpha=alpha, max_iter=5000).fit(
-                    X[:, first:last], filled[:, j]
-                )
-                values[:, j] = lasso.predict(X_new[:, first:last])
-            return values * size + mean
-
-        return predict
-
-    def track_r2_gain(self, parts):
-        rivals = [
-            pooled_r2(self.fill_and_lasso(alpha), self.X, self.y, self.truth)
-            for alpha in (0.02, 0.04, 0.08, 0.16)
-        ]
-        model = MILAGERegressor(
-            0, cis_windows=self.windows, n_variants=self.X.shape[1],
-            polygenic=parts == "cis + polygenic", random_state=0,
-        )  # fmt: skip
-
-        def predict(X, y, X_new):
-            return model.fit(X, y).predict(X_new)
-
-        ours = pooled_r2(predict, self.X, self.y, self.truth)
-        best = max(
-            rivals, key=lambda rival: rival[0]
-        )  # the rival's alpha is chosen on the test set
-        gain = ours[1] - best[1]
-        error = gain.std(ddof=1) / len(gain) ** 0.5
-        print(f"{parts}: {ours[0]:.3f} against {best[0]:.3f}, paired gain {gain} +- {error:.3f}")
-        return float(gain.mean())
 
 
 class WithoutGenetics:
