@@ -1,12 +1,14 @@
 """What a fitted network computes: its attention and its logits."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.neural_network._network import Network, forward, task_logit
+from skgenetics.neural_network._torch import torch_module
 from skgenetics.neural_network._training import dense_rows, row_chunks
 from skgenetics.utils._arrays import check_same_namespace, namespace_of
 from skgenetics.utils._estimator import GeneticsEstimator
@@ -46,6 +48,25 @@ class FittedNetwork(GeneticsEstimator):
         network, slope = self._network(), self._slope()
         parts = [forward(network, block, slope).attention for block in self._blocks(X)]
         return namespace_of(self.task_coef_).concat(parts, axis=0)
+
+    def to_torch(self) -> Any:
+        """Return the fitted network as a module of PyTorch, to train on or to deploy.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            From dosages (n_samples, n_variants) to logits (n_samples, n_logits), or to traits
+            (n_samples, n_traits) on the scale of y. Its parts are ``attention``, the network F,
+            ``task``, K, and ``linear``, L and B. It has its own copy of the parameters, on the
+            CPU. Save its ``state_dict()``: the module itself does not pickle.
+
+        Raises
+        ------
+        ImportError
+            If torch is not installed.
+        """
+        check_is_fitted(self, "task_coef_")
+        return torch_module(self._network(), self.center_, self._slope())
 
     def _logits(self, X: ArrayLike, method: str) -> Array:
         """Return the logits (n, d); for regression, on the scale of y."""
