@@ -135,7 +135,7 @@ class LeadingEigenvectors:
 
 
 class AgainstSusieR:
-    """Seconds of susieR over ours, the best of five each; reading files is not counted."""
+    """Processor seconds of susieR over ours, the best of five each, on one thread."""
 
     params = (500, 1000, 5000)
     param_names = ("n_variants",)

@@ -17,9 +17,9 @@ genotypes of m others. Regimes, 1 to 5 causal variants each but the last:
 
 A row per regime and solver: average precision (AP) of pooled PIPs; slope of the truth on PIPs above
 .01; PIPs above .9, the share of them that is false, and the share that they announce; sum of PIPs
-over number of effects (null: a locus); coverage and power of the credible sets; median seconds. A
-number after +- is a standard error, loci being the units. Then PIPs by bin: mean PIP and share of
-causal variants. susieR is susie_rss with its defaults on the same z and LD.
+over number of effects (null: a locus); coverage and power of the credible sets; median processor
+seconds. A number after +- is a standard error, loci being the units. Then PIPs by bin: mean PIP and
+share of causal variants. susieR is susie_rss with its defaults on the same z and LD.
 """
 
 import os
@@ -131,12 +131,12 @@ def correlations(ld):
 
 
 def fit(solver, z, ld):
-    """PIPs, credible sets and seconds of a solver."""
+    """PIPs, credible sets and processor seconds of a solver."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        start = time.perf_counter()
+        start = time.process_time()
         model = FinemapMiXeR(solver=solver, random_state=0).fit_summary(z, ld, n_samples=N_SAMPLES)
-        seconds = time.perf_counter() - start
+        seconds = time.process_time() - start
     return np.asarray(model.pip_), [one["variants"] for one in model.credible_sets_], seconds
 
 
