@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.utils import Bunch
 
 from skgenetics.association import ExpressionWeights, GeneModel
 from skgenetics.cli.main import main
@@ -291,6 +292,44 @@ def test_what_is_incomplete_is_kept_and_said(files, run):
     assert genes.loc["G2", "status"] == "no variant in the LD"
     assert "1 skipped: no variant in the LD" in out
     assert genes.loc["G1", "z"].notna().all()
+
+
+@pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize("mismatched", [True, False, None])
+def test_z_that_do_not_fit_the_ld_are_flagged(files, run, monkeypatch, mismatched):
+    rows, w, seen = list(range(12)), np.linspace(0.2, 1, 12), []
+    expression = files.X[:, rows] @ w
+    files.y = expression / expression.std() + np.random.default_rng(1).normal(size=N)
+    files.write_sumstats()
+    write_fusion(
+        "G3.wgt.RDat",
+        files.table.iloc[rows].assign(variant_id=files.table["rsid"]),
+        (w * files.X.std(axis=0, ddof=1)[rows])[:, None],
+        ["enet"],
+        r2=[0.1],
+        pvalue=[0.01],
+        heritability=(0.1, 0.1),
+        heritability_pvalue=0.1,
+        n_samples=N,
+    )
+
+    def judge(z, ld, n):
+        seen.append((z, ld, n))
+        return Bunch(mismatched=mismatched)
+
+    monkeypatch.setattr("skgenetics.cli.twas.mismatch.ld_mismatch", judge)
+    status, out, err = run("twas --sumstats gwas.tsv --weights G3.wgt.RDat --bfile panel --out run")
+    assert (status, err) == (0, "")
+    ((z, ld, n),) = seen
+    X = files.X[:, rows]
+    expected = [np.corrcoef(x, files.y)[0, 1] * np.sqrt(N) for x in X.T]
+    assert sorted(z) == pytest.approx(sorted(expected))  # of one allele, the panel's
+    order = [int(np.argmin(np.abs(np.array(expected) - value))) for value in z]
+    np.testing.assert_allclose(ld, np.corrcoef(X.T)[np.ix_(order, order)], atol=1e-12)
+    assert n == N
+    flagged = mismatched is True
+    assert ("LD_MISMATCH" in str(read("run.genes.tsv")["flag"].iloc[0])) is flagged
+    assert ("LD_MISMATCH" in out) is flagged
 
 
 @pytest.mark.slow

@@ -174,6 +174,7 @@ def run_twas(arguments: argparse.Namespace) -> int:
     from skgenetics import FinemapMiXeR
     from skgenetics.association import finemap_genes, twas
     from skgenetics.cli.twas.data import load_demo, load_files
+    from skgenetics.cli.twas.mismatch import flag_mismatch
     from skgenetics.cli.twas.report import finemap_lines, gene_lines, match_lines, write_results
 
     console = Console("twas")
@@ -184,7 +185,8 @@ def run_twas(arguments: argparse.Namespace) -> int:
     result = twas(
         study.sumstats, study.weights, study.genotypes, missing=arguments.missing, h2=arguments.h2
     )
-    lines = [*match_lines(result, study), *gene_lines(result)]
+    mismatched = flag_mismatch(result, study)
+    lines = [*match_lines(result, study), *gene_lines(result), *mismatched]
     console.say(*lines)
     finemapped = None
     if arguments.finemap_genes and study.genotypes is not None:
