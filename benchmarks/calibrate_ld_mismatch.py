@@ -17,7 +17,8 @@ allele frequency from .005), half only common ones (from .05). Rows are
 
 Columns: alarms per locus with a standard error; how often the changed variant is named (or the
 scale or r^2); sets without an effect, and the share of effects in a set, under the default and
-under on_mismatch="ignore"; how often one effect was fitted in place.
+under on_mismatch="ignore", without loci whose effects then explain more than the trait, which is an
+error; how often one effect was fitted in place.
 """
 
 import argparse
@@ -138,7 +139,10 @@ def fit(z, ld):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = FinemapMiXeR().fit_summary(z, ld, n_samples=N_STUDY)
-        ignored = FinemapMiXeR().fit_summary(z, ld, n_samples=N_STUDY, on_mismatch="ignore")
+        try:
+            ignored = FinemapMiXeR().fit_summary(z, ld, n_samples=N_STUDY, on_mismatch="ignore")
+        except ValueError:  # its effects explain more than the trait
+            ignored = None
     told = [str(one.message) for one in caught if issubclass(one.category, LDMismatchWarning)]
     return model, "".join(told), ignored
 
@@ -153,6 +157,9 @@ def measured(z, ld, causal, expected=None):
     )
     row = [bool(model.ld_mismatch_), named]
     for fitted in (model, ignored):
+        if fitted is None:
+            row += [np.nan, np.nan]
+            continue
         sets = [found["variants"] for found in fitted.credible_sets_]
         row.append(sum(not np.isin(members, causal).any() for members in sets))
         row.append(np.mean([any(one in members for members in sets) for one in causal]))
@@ -194,7 +201,7 @@ def main():
     print(f"{'LD':15} {'error':14} {'z':>4} loci  alarm (s.e.)  named  false sets, power: default"
           "    ignored      one effect")  # fmt: skip
     for (name, error, largest), values in sorted(rows.items()):
-        m, n = np.mean(np.array(values, dtype=float), axis=0), len(values)
+        m, n = np.nanmean(np.array(values, dtype=float), axis=0), len(values)
         error_of_m = (m[0] * (1 - m[0]) / n) ** 0.5
         print(
             f"{name:15} {error:14} {largest:4.0f} {n:4d}  {m[0]:.2f} ({error_of_m:.2f})   "
