@@ -27,6 +27,7 @@ _GENE_HEADERS = frozenset(
     ("gene", "genes", "gene_id", "geneid", "gene_name", "phenotype_id", "ensembl_id")
 )
 _ENSEMBL = re.compile(r"(ENS[A-Z]*\d{11})\.\d+")
+_DECIMAL = re.compile(r"-?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 _GENE_COLUMNS = ("gene_id", "symbol", "chromosome", "start", "end", "strand")
 
 
@@ -261,6 +262,12 @@ def _read_bed(path: Path, only: _GeneNames | None) -> _Table:
         )
     n_fixed = fixed.index("strand") + 1 if "strand" in fixed[4:] else 4
     _, rows, values = _read_genes(lines, header, n_fixed, 3, only, name)
+    numbers = [row[3] for row in rows if _DECIMAL.fullmatch(row[3])]
+    if numbers:
+        raise ValueError(
+            f"{name}: the fourth column, {header[3]!r}, must hold IDs of genes; it has "
+            f"{numbers[0]}."
+        )
     genes = []
     for chromosome, start, end, gene, *others in rows:
         for text in (start, end):

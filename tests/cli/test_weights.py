@@ -137,6 +137,22 @@ def test_same_seed_same_files(expression, weights):
     assert [Path("w", name).read_bytes() for name in names] == first
 
 
+def test_only_databases_of_an_earlier_run_are_replaced(expression, weights, monkeypatch):
+    assert weights(text=FAST)[0] == 0
+    one = FAST.replace("blood.bed", "").replace(" --out w", "")
+    monkeypatch.chdir("w")
+    for name in ("study", "liver.bed.gz", "covariates.csv"):
+        one = one.replace(name, f"../{name}")
+    status, _, err = weights(text=one + " --out .")
+    assert status == 0, err
+    assert [path.name for path in Path().glob("*.db")] == ["liver.db"]  # no longer blood.db
+    Path("Whole_Blood.db").write_bytes(b"another's")
+    status, _, err = weights(text=one + " --out .")
+    assert status == 2
+    assert "databases that are not of an earlier run (Whole_Blood.db)" in err
+    assert Path("Whole_Blood.db").read_bytes() == b"another's"
+
+
 def test_one_bad_gene_and_resuming(expression, weights, monkeypatch):
     from skgenetics.cli.weights import work
 

@@ -1,4 +1,5 @@
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -177,6 +178,7 @@ def test_samples_of_individuals(write):
         ("x.bed", bed().replace("\t10\t", "\t1o\t"), "start or end of ENSG2 is '1o'"),
         ("x.bed", bed().replace("\tNA", ""), "row 2 has 6 fields, the header has 7"),
         ("x.bed", bed().replace("\tNA", "\tx"), "column 'p2' of ENSG2 is 'x'; expected a number"),
+        ("x.bed", re.sub(r"\t(gene_id|ENSG\d)", "", bed()), "'p1', must hold IDs of genes"),
         ("x.bed", bed().replace("ENSG3", "ENSG2"), "gene ENSG2 comes more than once"),
         ("x.bed", bed().replace("p3", "p1"), "more than one column named 'p1'"),
         ("x.gct", gct().replace("#1.2", "#1.3"), "not GCT 1.2"),

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -140,7 +141,11 @@ def _add_work(work: Any) -> None:
 def _add_output(output: Any) -> None:
     """Add the arguments that say what is written."""
     output.add_argument(
-        "--out", metavar="DIR", default="skgenetics_weights", help="folder (skgenetics_weights)"
+        "--out",
+        metavar="DIR",
+        type=_folder,
+        default="skgenetics_weights",
+        help="folder (skgenetics_weights)",
     )
     output.add_argument(
         "--format",
@@ -150,6 +155,12 @@ def _add_output(output: Any) -> None:
         help=f"what to write ({','.join(FORMATS)})",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
+
+
+def _folder(text: str) -> Path:
+    """Parse the name of a folder, which others are named after."""
+    path = Path(text)
+    return path if path.name not in ("", "..") else path.resolve()
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -187,11 +198,13 @@ def run_weights(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics weights``."""
     _check_arguments(arguments)
     from skgenetics.cli.weights.data import load_demo, load_files
+    from skgenetics.cli.weights.report import earlier_databases
 
     console = Console("weights")
-    out = Path(arguments.out)
+    out = arguments.out
     if out.exists() and not out.is_dir():
         raise NotADirectoryError(f"--out {out} is a file; give a folder.")
+    earlier_databases(out)
     study = load_demo(arguments) if arguments.demo else load_files(arguments)
     console.say(*study.lines, "")
     parts = out.with_name(out.name + ".parts")
@@ -223,14 +236,14 @@ def _weights(arguments: argparse.Namespace, study: "Study", console: Console, pa
         raise ValueError(f"No gene could be trained. {rest}")
     console.say(*summary_lines(genes))
     written = write_results(arguments, study, results, genes)
-    console.say(f"Wrote {arguments.out.rstrip('/')}/: {', '.join(written)}")
-    console.say(f"Next: skgenetics twas --weights {arguments.out.rstrip('/')} --help")
+    console.say(f"Wrote {arguments.out}/: {', '.join(written)}")
+    console.say(f"Next: skgenetics twas --weights {shlex.quote(str(arguments.out))} --help")
     console.say_failures(*failures)
     if failures:
         console.say(f"Those trained are kept in {parts}/: the same command tries the others again.")
     else:
         _remove(parts)
-    console.write_log(Path(arguments.out) / "weights.log")
+    console.write_log(arguments.out / "weights.log")
     return SOME_FAILED if failures else OK
 
 

@@ -180,7 +180,7 @@ def _study(
     _check_windows(windows, genes, genotypes, arguments)
     sizes = np.diff(windows[windows[:, 1] > windows[:, 0]])
     lines += [
-        f"  {count_of(len(genes), 'gene')}, {sizes.min():,}-{sizes.max():,} variants each "
+        f"  {count_of(len(genes), 'gene')}, {_span(sizes)} "
         f"({arguments.window:,} base pairs around the {_anchor(arguments)}, {arguments.build}, "
         f"{genotypes.counted_allele} counted)",
         f"  {arguments.folds}-fold cross-validation over {used.sum()} people, the shares of models "
@@ -234,6 +234,12 @@ def _check_windows(
             f"{_anchor(arguments)} of any gene, such as {genes['gene_id'].iloc[0]} on "
             f"{genes['chromosome'].iloc[0]}: are chromosomes and build the same?"
         )
+
+
+def _span(sizes: np.ndarray) -> str:
+    """Return numbers of variants in words."""
+    low, high = int(sizes.min()), int(sizes.max())
+    return count_of(high, "variant") if low == high else f"{low:,}-{high:,} variants each"
 
 
 def _anchor(arguments: argparse.Namespace) -> str:

@@ -30,7 +30,7 @@ GENE_COLUMNS = (
     *("n_people", "n_variants", "n_in_model", "rho", "r2", "p_value", "q_value", "held_out_r2"),
     *("kept", "h2", "h2_se", "h2_p_value", "status", "message", "seconds"),
 )
-RESULT_FILES = ("*.db", "covariance.txt.gz", "genes.tsv", "weights.log")
+RESULT_FILES = ("covariance.txt.gz", "genes.tsv", "weights.log")
 _MANY_GENES = 30
 
 
@@ -99,6 +99,29 @@ def failure_lines(genes: "pd.DataFrame") -> list[str]:
     ]
 
 
+def earlier_databases(out: Path) -> list[str]:
+    """Return the names of the databases that an earlier run has written to a folder.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds others, which would be taken for tissues of this run.
+    """
+    pd = import_optional("pandas", extra="dataframe")
+    table, names = out / "genes.tsv", []
+    if table.is_file() and table.read_bytes().startswith(b"##skgenetics="):
+        kinds = {"sep": "\t", "skiprows": 1, "dtype": str, "keep_default_na": False}
+        tissues = pd.read_csv(table, usecols=["tissue"], **kinds)["tissue"].unique().tolist()
+        names = [f"{file_name(tissue, among=tissues)}.db" for tissue in tissues]
+    others = {file.name for file in (*out.glob("*.db"), *out.glob("unfiltered/*.db"))} - {*names}
+    if others:
+        raise ValueError(
+            f"--out {out} holds databases that are not of an earlier run "
+            f"({first_names(sorted(others))}): give another folder."
+        )
+    return names
+
+
 def write_results(
     arguments: "argparse.Namespace",
     study: "Study",
@@ -106,7 +129,7 @@ def write_results(
     genes: "pd.DataFrame",
 ) -> list[str]:
     """Write the weights and the table of genes, and return the names of what was written."""
-    out = Path(arguments.out)
+    out = arguments.out
     trained = [result for result in results if "variants" in result]
     weights = _weight_frame(trained)
     names = {tissue: file_name(tissue, among=study.tissues) for tissue in study.tissues}
@@ -119,10 +142,11 @@ def write_results(
         def folder(path: Path, *replaces: str) -> Path:
             return stack.enter_context(atomic_folder(path, replaces=replaces))
 
-        main = folder(out, *RESULT_FILES)
+        databases = earlier_databases(out)
+        main = folder(out, *RESULT_FILES, *databases)
         write_table(main / "genes.tsv", table, build=study.build)
         if PREDICTDB in arguments.format:
-            unfiltered = folder(out / "unfiltered", "*.db")
+            unfiltered = folder(out / "unfiltered", *databases)
             for tissue, rows in by_tissue.items():
                 trained_rows = rows[rows["status"] == "ok"]
                 database = unfiltered / f"{names[tissue]}.db"
