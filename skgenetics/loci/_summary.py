@@ -322,11 +322,11 @@ def per_variant(
 
     Labelled values are matched to the `labels` of the variants, or of what z is of.
     """
+    xp = namespace_of(z)
     if not isinstance(values, Mapping) and np.ndim(values) == 0:  # as np.load gives them
         values = values if isinstance(values, Real) else to_numpy(values).item()
         check_number(values, name, low=low, high=high, closed=closed)
-        return float(values) + 0 * z
-    xp = namespace_of(z)
+        return xp.full_like(z, float(values))
     values = move_to(labels.match(values, name), xp, device_of(z), z.dtype)
     if values.shape != z.shape:
         raise ValueError(

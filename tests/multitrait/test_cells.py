@@ -101,6 +101,14 @@ def test_variants_that_are_not_measured_are_left_out(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
+def test_one_number_of_people_is_that_of_every_trait(solver):
+    z, ld = statistics()
+    z[0, 0] = np.nan
+    one, each = (fit(z, ld, solver, n_samples=n) for n in (1000, [1000] * 3))
+    np.testing.assert_array_equal(one.coef_, each.coef_)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
 def test_bound_rises_with_scattered_cells(solver):
     z, ld = statistics()
     complete = fit(z, ld, solver)
