@@ -165,6 +165,7 @@ def restore_alleles(estimator: Any, locus: Locus, flipped: np.ndarray) -> None:
     sign = np.ones(locus.z.shape[0])
     sign[flipped] = -1
     estimator.coef_ = estimator.coef_ * locus.array(sign)
+    estimator.background_coef_ = estimator.background_coef_ * locus.array(sign)
     estimator.effects_["mean"] = estimator.effects_["mean"] * sign
 
 

@@ -131,6 +131,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         :meth:`fit_summary`; for trait="binary" a log odds ratio.
     coef_sd_ : array of shape (n_variants,)
         Posterior standard deviation of the effects, in the same units.
+    background_coef_ : array of shape (n_variants,)
+        Posterior mean of the background of each variant, which `predict` adds to `coef_`.
     intercept_ : float
         0 after :meth:`fit_summary`.
     z_ : array of shape (n_variants,)
@@ -397,7 +399,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
             Dosages of the alleles counted in fit.
         return_std : bool, default=False
             Whether to return the standard deviation of the prediction too: of the effects and of
-            the noise. Not after :meth:`fit_summary`, which knows neither mean genotypes nor noise.
+            the noise, as which the background counts. Not after :meth:`fit_summary`, which knows
+            neither mean genotypes nor noise.
 
         Returns
         -------
@@ -408,7 +411,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="coef_", method="predict")
         X, xp, _ = as_genotypes(self, X, reset=False)
-        y_mean = matvec(X, self.coef_) + self.intercept_
+        y_mean = matvec(X, self.coef_ + self.background_coef_) + self.intercept_
         if self.trait == "binary":
             y_mean = xp.exp(log_sigmoid(y_mean)[0])
         if not return_std:

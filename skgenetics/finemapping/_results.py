@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from skgenetics.finemapping._background_effects import background_effects
 from skgenetics.finemapping._data import TraitUnits
 from skgenetics.finemapping._elbo import learned_prior
 from skgenetics.finemapping._n_causal import summarize
@@ -28,12 +29,19 @@ def fitted_attributes(
     """Return the attributes that follow from a state: what `predict` and callbacks need."""
     posterior = solver.posterior(state, problem.locus)
     xp, sd = namespace_of(posterior.mean), posterior.covariance.variances() ** 0.5
-    score_of_means = float(xp.sum(posterior.mean * units.X_mean))
+    background = background_effects(
+        posterior,
+        problem,
+        background_variance(posterior, problem),
+        in_likelihood=not solver.learns_background,
+    )
+    score_of_means = float(xp.sum((posterior.mean + background) * units.X_mean))
     return {
         "z_": problem.observed.z + 0.0,  # never -0.0
         "pip_": posterior.pip + 0.0,
         "coef_": units.effect * posterior.mean + 0.0,
         "coef_sd_": units.effect * sd,
+        "background_coef_": units.effect * background + 0.0,
         "intercept_": units.center - units.effect * score_of_means,
         "n_causal_": summarize(solver.n_causal(state, posterior), coverage),
         "_covariance": posterior.covariance.times(units.effect),

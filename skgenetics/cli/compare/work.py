@@ -201,7 +201,8 @@ def variants_used(estimator: Any, genotypes: np.ndarray, counted: str) -> float 
     n_variants = genotypes.shape[1]
     if counted in ("all", "none", "unknown"):
         return {"all": float(n_variants), "none": 0.0, "unknown": np.nan}[counted]
-    coef = np.asarray(inner_model(estimator).coef_)
+    model = inner_model(estimator)
+    coef = np.asarray(model.coef_) + getattr(model, "background_coef_", 0.0)
     effects = coef.reshape(-1, coef.shape[-1])[:, :n_variants]  # (traits, variants)
     if counted == "per allele":
         effects = effects * np.nanstd(genotypes, axis=0)
