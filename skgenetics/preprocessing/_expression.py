@@ -10,6 +10,7 @@ from scipy.stats import norm, rankdata
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
+from skgenetics.utils._labels import column_labels, first_labels, row_labels
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._typing import ArrayLike
 
@@ -32,7 +33,8 @@ def expressed_genes(
     tpm : array-like of shape (n_individuals, n_genes) or (n_individuals, n_genes, n_tissues)
         Expression; NaN marks what was not observed. The samples of all tissues count together.
     counts : array-like of the same shape, optional
-        Reads, if they are to count too.
+        Reads, if they are to count too. Labels of individuals and genes are matched to those of
+        `tpm`.
     tpm_threshold, count_threshold : float
         A gene is expressed in a sample if it reaches both.
     sample_frac_threshold : float, default=0.5
@@ -46,7 +48,7 @@ def expressed_genes(
     Raises
     ------
     ValueError
-        If shapes differ or a threshold is out of range.
+        If shapes or labels differ or a threshold is out of range.
 
     References
     ----------
@@ -59,12 +61,11 @@ def expressed_genes(
     array([False,  True])
     """
     check_number(sample_frac_threshold, "sample_frac_threshold", low=0, high=1, closed="both")
+    if counts is not None:
+        counts = _beside(tpm, counts)
     tpm = _expression(tpm, "tpm")
     observed, reached = ~np.isnan(tpm), tpm >= tpm_threshold
     if counts is not None:
-        counts = _expression(counts, "counts")
-        if counts.shape != tpm.shape:
-            raise ValueError(f"counts must have the shape of tpm, {tpm.shape}; got {counts.shape}.")
         observed &= ~np.isnan(counts)
         reached &= counts >= count_threshold
     n_observed = observed.sum(axis=(0, 2))
@@ -195,6 +196,21 @@ def _components(y: np.ndarray, n_components: int | None) -> np.ndarray:
         pca = PCA(n_components, whiten=True, svd_solver="full")
         components[sampled] = pca.fit_transform(np.nan_to_num(values))
     return components
+
+
+def _beside(tpm: ArrayLike, counts: ArrayLike) -> np.ndarray:
+    """Return counts of the people and genes of `tpm`, matched by their labels if they have any."""
+    rows, columns = (labels(tpm) for labels in (row_labels, column_labels))
+    people = first_labels({"the rows of tpm": rows}, "the rows of tpm", "individuals")
+    genes = first_labels({"the columns of tpm": columns}, "the columns of tpm", "genes")
+    order = genes.order(column_labels(counts), "the columns of counts")
+    array = people.match(counts, "counts")
+    array = array if order is None else array[:, order]
+    if np.shape(array) != np.shape(tpm):
+        raise ValueError(
+            f"counts must have the shape of tpm, {np.shape(tpm)}; got {np.shape(array)}."
+        )
+    return _expression(array, "counts")
 
 
 def _expression(y: ArrayLike, name: str) -> np.ndarray:

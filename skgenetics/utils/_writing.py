@@ -116,6 +116,7 @@ def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> I
 
 def save_content(path: Path, content: dict[str, Any], key: str) -> None:
     """Save what JSON can hold under a `key` that says what it follows from."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # another run may have removed it at its end
     with atomic_path(path) as temporary:  # no partial file is ever read
         temporary.write_bytes(gzip.compress(json.dumps({"key": key, **content}).encode(), 1))
 

@@ -202,6 +202,17 @@ def test_genes_of_a_locus(files, run):
     assert Path("run.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("no_pictures")
+def test_nothing_of_an_earlier_run_is_left(files, run):
+    for name in ("finemap.tsv", "report.html", "png", "mine"):
+        Path(f"run.{name}").write_text("earlier")
+    status, out, err = run(f"{TWAS} --bfile panel --n 1000 --h2 0.3")
+    assert (status, err) == (0, "")
+    assert "no weights come with their phi" in out
+    names = {"genes.tsv", "variants.tsv.gz", "joint.tsv", "log", "mine"}
+    assert {path.name for path in Path().glob("run.*")} == {f"run.{name}" for name in names}
+
+
 def change(path, *statements):
     base = sqlite3.connect(path)
     for statement in statements:

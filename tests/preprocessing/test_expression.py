@@ -13,6 +13,17 @@ from skgenetics.preprocessing import (
 )
 
 
+def test_counts_are_matched_by_their_labels():
+    pd = pytest.importorskip("pandas")
+    tpm = pd.DataFrame({"a": [1.0, 2.0], "b": [0.0, 0.0]}, index=["p", "q"])
+    counts = pd.DataFrame({"b": [0, 0], "a": [20, 10]}, index=["q", "p"])
+    assert expressed_genes(tpm, counts).tolist() == [True, False]
+    with pytest.raises(ValueError, match="name different genes"):
+        expressed_genes(tpm, counts.rename(columns={"a": "c"}))
+    with pytest.raises(ValueError, match="name different individuals"):
+        expressed_genes(tpm, counts.rename(index={"p": "c"}))
+
+
 def test_genes_expressed_in_half_of_the_observed_samples():
     rng = np.random.default_rng(0)
     tpm = rng.exponential(0.2, size=(30, 12, 3))
@@ -31,8 +42,8 @@ def test_genes_expressed_in_half_of_the_observed_samples():
         assert found.tolist() == expected
         assert 0 < found.sum() < 12
     assert expressed_genes([[0.1, 0.0], [0.0, 0.0]]).tolist() == [True, False]  # half is enough
-    with pytest.raises(ValueError, match="counts must have the shape of tpm"):
-        expressed_genes(tpm, counts[:, :3])
+    with pytest.raises(ValueError, match=r"the shape of tpm, \(30, 12\); got \(30, 3\)"):
+        expressed_genes(tpm[:, :, 0], counts[:, :3, 0])
     with pytest.raises(ValueError, match="sample_frac_threshold must be"):
         expressed_genes(tpm, sample_frac_threshold=50)
     with pytest.raises(ValueError, match="tpm must have shape"):

@@ -1,8 +1,8 @@
-"""Names of files that cannot collide."""
+"""Names of files that cannot collide, and results that are kept."""
 
 import pytest
 
-from skgenetics.utils._writing import file_name
+from skgenetics.utils._writing import file_name, load_content, save_content
 
 NAMES = ["BMI", "BMI/raw", "BMI:raw", "BMI_raw", "BMI raw", "..", ".BMI", "", "größe", "grosse"]
 
@@ -37,3 +37,10 @@ def test_names_that_differ_by_case_alone_are_told_apart():
 
 def test_same_name_same_file():
     assert file_name("BMI/raw") == file_name("BMI/raw", among=["BMI/raw", "BMI:raw"])
+
+
+def test_a_folder_that_another_run_has_removed_is_made_again(tmp_path):
+    path = tmp_path / "run.parts" / "G1.json.gz"
+    save_content(path, {"r2": 0.5}, key="a")
+    assert load_content(path, key="a") == {"r2": 0.5}
+    assert load_content(path, key="b") is None

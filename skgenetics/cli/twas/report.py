@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 10  # genes
+_NOT_ALWAYS = ("joint.tsv", "finemap.tsv", "png", "report.html")  # are written
 _LEVEL = 0.05
 _WORTH_SAYING = 0.01  # PIP of a gene
 _FEW = 0.5  # share of the weights' variants below which the user is told
@@ -78,6 +79,8 @@ def gene_lines(result: TWASResult) -> list[str]:
     )
     if mhc:
         lines.append(f"  Warning: {mhc:,} of them in the MHC, whose LD reaches far (MHC)")
+    if "z_deflated" in tested and tested["z_deflated"].isna().all():
+        lines.append("  Warning: no weights come with their phi, so --h2 changes nothing")
     lines += ["", *_strongest(tested)]
     if len(significant):
         lines.append(
@@ -168,4 +171,8 @@ def write_results(
         path = Path(f"{arguments.out}.report.html")
         write_report(path, result, finemapped, lines, files)
         files.append(path.name)
+    for name in _NOT_ALWAYS:  # of an earlier run: they would be taken for this one's
+        path = Path(f"{arguments.out}.{name}")
+        if path.name not in files:
+            path.unlink(missing_ok=True)
     return files, notes
