@@ -340,5 +340,5 @@ def validate_annotations(
         )
     design = design.astype(float)
     if not np.all(np.isfinite(design)):
-        raise ValueError(f"{name} holds NaN or infinity: fill them first, as with 0.")
+        raise ValueError(f"{name} hold NaN or infinity: fill them first, as with 0.")
     return design
