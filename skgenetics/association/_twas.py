@@ -25,6 +25,7 @@ from skgenetics.association._twas_tables import (
 )
 from skgenetics.association._weights import ExpressionWeights
 from skgenetics.io._genotypes import Genotypes
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def twas(
     ValueError
         If there is no LD, no variant is matched, or `h2` is given where the number of people is
         unknown.
+    TypeError
+        If an argument is a path, or an array, in place of what was read.
 
     Notes
     -----
@@ -133,6 +136,7 @@ def twas(
     >>> result.genes[["gene", "n_used", "status"]].values.tolist()
     [['ENSG00000215012', 502, 'ok']]
     """
+    _check_kinds(sumstats, weights, ld)
     if missing not in ("impute", "drop"):
         raise ValueError(f"missing must be 'impute' or 'drop'; got {missing!r}.")
     if h2 is not None:
@@ -165,6 +169,18 @@ def twas(
         harmonized=report,
     )
     return TWASResult(genes, variants, joint, report)
+
+
+def _check_kinds(sumstats: object, weights: object, ld: object) -> None:
+    """Raise TypeError if an argument is not of its kind, such as a path in place of a table."""
+    pd = import_optional("pandas", extra="dataframe")
+    for name, value, kind, reader in (
+        ("sumstats", sumstats, pd.DataFrame, "skgenetics.io.read_sumstats"),
+        ("weights", weights, ExpressionWeights, "skgenetics.association.load_weights"),
+        ("ld", ld, Genotypes | None, "skgenetics.io.read_plink"),
+    ):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} must be what {reader} returns; got {type(value).__name__}.")
 
 
 def _test_genes(

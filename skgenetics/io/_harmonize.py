@@ -299,6 +299,8 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch) -> str:
     )
     if report.no_z > len(rows) / 2:
         return f"{report.no_z:,} have no z. Give beta and standard_error, or z."
+    if report.conflicts > len(rows) / 2:
+        return f"{report.conflicts:,} are in several rows with different z. Keep one row of each."
     if report.no_alleles > len(rows) / 2:
         return f"{report.no_alleles:,} lack an allele. Both alleles of each variant are needed."
     if (

@@ -180,6 +180,8 @@ def read_covariances(path: PathLike, weights: "pd.DataFrame") -> "dict[str, pd.D
     with open_unpacked(path) as stream:
         try:
             table = pd.read_csv(stream, sep=r"\s+", dtype=dict.fromkeys(_COVARIANCE[:3], "str"))
+        except pd.errors.EmptyDataError:
+            raise ValueError(f"{path.name} is empty; expected a table of covariances.") from None
         except (ValueError, UnicodeDecodeError) as error:
             raise ValueError(f"{path.name} cannot be read as a table: {error}") from error
     missing = [name for name in _COVARIANCE if name not in table]

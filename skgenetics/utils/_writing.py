@@ -62,6 +62,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         the block raises, and `path` is then as it was before.
     """
     path = Path(path)
+    if path.is_dir():
+        raise IsADirectoryError(f"Cannot write {path}: it is a folder, not a file.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"Cannot write {path}: there is no folder {path.parent}.")
     temporary = path.with_name(f".{os.getpid()}.{path.name}")

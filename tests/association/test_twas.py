@@ -194,6 +194,11 @@ def test_what_does_not_fit_is_told(study):
     moved = study.sumstats.assign(base_pair_location=np.arange(P) + 1)
     with pytest.raises(ValueError, match=r"at another position. The genome builds differ"):
         twas(moved, study.weights, study.panel())
+    other = study.sumstats.assign(z=study.sumstats["z"] + 1)
+    with pytest.raises(ValueError, match="are in several rows with different z"):
+        twas(pd.concat([study.sumstats, other]), study.weights, study.panel())
+    with pytest.raises(TypeError, match=r"weights must be what .*load_weights returns; got str"):
+        twas(study.sumstats, "liver.db", study.panel())
     with pytest.raises(ValueError, match="missing must be"):
         twas(study.sumstats, study.weights, study.panel(), missing="mean")
 

@@ -13,6 +13,7 @@ from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics, make_trait
 from skgenetics.finemapping import finemap_loci
 from skgenetics.inspection import LocusDisplay, report
+from skgenetics.inspection.pages._loci import fitted_variants, in_order
 from skgenetics.inspection.pages._locus import interactive_picture, locus_view, shown_variants
 from skgenetics.inspection.pages._page import table
 
@@ -121,6 +122,29 @@ def test_failed_and_doubtful_loci_are_named(loci, tmp_path):
     assert "Not fitted: broken." in text
     assert re.search(r"Doubtful: in flipped, z and LD do not fit", text)
     assert text.count('<span class="doubt">') == 1
+
+
+def test_ld_is_matched_by_its_labels(loci, result):
+    name, correlations = loci[0]["name"], loci[0]["ld"]
+    variants = fitted_variants(result, name)
+    turned = np.random.default_rng(0).permutation(len(correlations))
+    ids = loci[0]["variants"]["rsid"].to_numpy()[turned]
+    ld = pd.DataFrame(correlations[np.ix_(turned, turned)], index=ids, columns=ids)
+    np.testing.assert_array_equal(in_order(ld, variants), correlations)
+    X = pd.DataFrame(np.arange(len(turned))[None, turned], columns=ids)
+    np.testing.assert_array_equal(in_order(X, variants)[0], np.arange(len(turned)))
+    with pytest.raises(ValueError, match="name different variants"):
+        in_order(X.rename(columns={ids[0]: "rs1"}), variants)
+
+
+def test_loci_without_ld_are_grey_and_without_positions_refused(loci, result, tmp_path):
+    only = {loci[0]["name"]: loci[0]["ld"]}
+    assert report(result, tmp_path / "x.html", ld=only).is_file()
+    bare = {key: loci[1][key] for key in ("name", "z", "ld", "n_samples")}
+    with pytest.raises(ValueError, match="has variants without a position"):
+        report(finemap_loci([bare], FinemapMiXeR()), tmp_path / "y.html")
+    with pytest.raises(IsADirectoryError, match="it is a folder"):
+        report(result, tmp_path)
 
 
 def test_nothing_fitted_is_refused(loci, tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skgenetics.cli.console import OK, SOME_FAILED, Console, check_prefix, genome_build
+from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,9 +92,9 @@ def read_weights(
         warnings.simplefilter("always", UserWarning)
         weights = load_weights(arguments.weights, covariance=covariance, model=arguments.model)
     console.say(
-        f"{Path(arguments.weights).name}: {weights.genes['gene'].nunique():,} genes in "
-        f"{len(weights.tissues)} tissue{'s' * (len(weights.tissues) != 1)}, "
-        f"{len(weights.weights):,} weights ({weights.build or 'build unknown'})"
+        f"{Path(arguments.weights).name}: {count_of(weights.genes['gene'].nunique(), 'gene')} in "
+        f"{count_of(len(weights.tissues), 'tissue')}, {count_of(len(weights.weights), 'weight')} "
+        f"({weights.build or 'build unknown'})"
     )
     console.say(*(f"  Left out: {warning.message}" for warning in caught))
     if arguments.build and weights.build and arguments.build != weights.build:

@@ -258,8 +258,13 @@ class LocusDisplay(Display):
         Raises
         ------
         ValueError
-            If both `X` and `ld` are given, and as for the class.
+            If both `X` and `ld` are given, a position is missing, and as for the class.
         """
+        if variants["base_pair_location"].isna().any():
+            raise ValueError(
+                f"{title or 'A locus'} has variants without a position, which its picture needs: "
+                "give finemap_loci their table ('variants') with base_pair_location."
+            )
         z, cs = variants["z"].to_numpy(dtype=float), variants["cs"].to_numpy()
         reported = [
             {"variants": np.flatnonzero(cs == row["cs"]), **row[["coverage", "min_abs_r"]]}

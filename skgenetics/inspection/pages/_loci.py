@@ -26,6 +26,7 @@ from skgenetics.inspection.pages._page import (
     write_page,
 )
 from skgenetics.io._regions import neg_log_10_p
+from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._text import count_of, first_names
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def report(
         File to write, such as "loci.html".
     ld : mapping or callable, default=None
         By the name of a locus, its correlations (n_variants, n_variants), or dosages of a panel
-        (n_people, n_variants), in the order of its fitted variants. Points are colored by r2 with
-        the lead. None: they are grey.
+        (n_people, n_variants), in the order of its fitted variants, or labelled by their
+        variant_id or rsid. Points are colored by r2 with the lead. None: they are grey.
     build : str, default=None
         Genome build of the positions.
     title : str, default="Fine-mapped loci"
@@ -117,7 +118,7 @@ def report(
     ImportError
         If Bokeh or matplotlib is not installed; the error names the extra.
     ValueError
-        If no locus was fitted.
+        If no locus was fitted, or a position is missing.
 
     See Also
     --------
@@ -131,7 +132,8 @@ def report(
     views = []
     for name in fitted_loci(result):
         variants = fitted_variants(result, name)
-        matrix = None if ld is None else ld(name) if callable(ld) else ld[name]
+        matrix = None if ld is None else ld(name) if callable(ld) else ld.get(name)
+        matrix = None if matrix is None else in_order(matrix, variants)
         views.append(view_of(name, variants, sets_of(result, name), matrix, build=build))
     return write_report(path, result, views, build=build, title=title, notes=notes, files=files)
 
@@ -150,6 +152,17 @@ def fitted_variants(result: Bunch, name: str) -> DataFrame:
 def sets_of(result: Bunch, name: str) -> DataFrame:
     """Return the credible sets of a locus."""
     return result.credible_sets[result.credible_sets["locus"] == name]
+
+
+def in_order(matrix: ArrayLike, variants: DataFrame) -> ArrayLike:
+    """Return correlations or dosages, labelled or not, in the order of the fitted variants."""
+    columns = column_labels(matrix)
+    known = [Labels(variants[key].to_numpy(dtype=object), key) for key in ("variant_id", "rsid")]
+    labels = next((one for one in known if one.are_among(columns)), known[0])
+    if np.shape(matrix)[0] == np.shape(matrix)[1]:
+        return labels.match_square(matrix, "ld")
+    order = labels.order(columns, "the columns of ld")
+    return np.asarray(matrix) if order is None else np.asarray(matrix)[:, order]
 
 
 def view_of(
