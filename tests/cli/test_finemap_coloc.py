@@ -139,3 +139,15 @@ def test_bad_second_traits(two_traits, finemap, words, message):
     assert status == 2
     assert message in errors
     assert not list(Path().glob("run.*"))
+
+
+def test_a_second_trait_of_an_earlier_run_is_removed(two_traits, finemap):
+    one = FILES.replace("--coloc other.tsv ", "")
+    Path("run.b.loci.tsv").write_text("of a run called run.b")
+    assert finemap(text=one)[0] == 0
+    assert Path("run.b.loci.tsv").is_file()
+    assert finemap(text=FILES + f" --coloc-n {N_OTHER}")[0] == 0
+    assert Path("run.coloc.tsv").is_file()
+    assert finemap(text=one)[0] == 0
+    assert not [*Path().glob("run.b.*"), *Path().glob("run.coloc.tsv")]
+    assert Path("run.loci.tsv").is_file()

@@ -264,7 +264,18 @@ def write_results(
             names += [str(folder / name) for name in named.values()]
         elif named:
             names.append(f"{study.out}.<locus>.png ({len(named)} pictures)")
+    if coloc is None:
+        _remove_second_trait(Path(arguments.out))
     return names, notes
+
+
+def _remove_second_trait(out: Path) -> None:
+    """Remove what an earlier run with --coloc has written of its second trait."""
+    if not out.with_name(f"{out.name}.coloc.tsv").is_file():
+        return
+    for ending in ("coloc.tsv", "b.loci.tsv", "b.credible_sets.tsv", "b.variants.tsv.gz"):
+        out.with_name(f"{out.name}.{ending}").unlink(missing_ok=True)
+    _remove_other_pictures(out.with_name(f"{out.name}.b"), [])
 
 
 def _write_report(

@@ -126,7 +126,8 @@ def finemap_lines(table: "pd.DataFrame") -> list[str]:
     lines = []
     for locus, rows in table.groupby("locus", sort=False):
         top = rows.sort_values("pip", ascending=False).head(_SHOWN // 2)
-        lines.append(f"{locus}: {count_of(len(rows), 'model')} compete")
+        verb = "compete" if len(rows) > 1 else "competes"
+        lines.append(f"{locus}: {count_of(len(rows), 'model')} {verb}")
         for row in top.to_dict("records"):
             if row["pip"] < _WORTH_SAYING and len(top) > 1:
                 continue
