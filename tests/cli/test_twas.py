@@ -203,6 +203,15 @@ def test_genes_of_a_locus(files, run):
 
 
 @pytest.mark.usefixtures("no_pictures")
+def test_files_are_named_with_their_folder(files, run):
+    Path("my").mkdir()
+    _, out, _ = run(f"{TWAS.replace('--out run', '--out my/run')} --bfile panel")
+    assert "Wrote my/run.genes.tsv, my/run.variants.tsv.gz" in out
+    _, out, _ = run("predict --weights weights/liver.db --bfile panel --out my/run")
+    assert "Wrote my/run.tsv.gz, my/run.genes.tsv" in out
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_nothing_of_an_earlier_run_is_left(files, run):
     for name in ("finemap.tsv", "report.html", "png", "mine"):
         Path(f"run.{name}").write_text("earlier")

@@ -173,8 +173,8 @@ def _write(
             else:
                 text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format="%.6g")
                 write_text(temporary, text)
-        files.append(path.name)
+        files.append(str(path))
     path = Path(f"{arguments.out}.genes.tsv")
     with atomic_path(path) as temporary:
         write_table(temporary, found, build=build)
-    return [*files, path.name]
+    return [*files, str(path)]

@@ -194,6 +194,7 @@ def run_twas(arguments: argparse.Namespace) -> int:
         console.say(*finemap_lines(finemapped))
     files, notes = write_results(arguments, study, result, finemapped, lines)
     console.say(*notes, *study.closing)
-    console.say(f"Wrote {', '.join(files)}")
+    folder = Path(arguments.out).parent
+    console.say(f"Wrote {', '.join(str(folder / name) for name in files)}")
     console.write_log(Path(f"{arguments.out}.log"))
     return OK if study.whole else SOME_FAILED
