@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone"),
+]
 
 PROGRAM = """
 import numpy as np
@@ -42,10 +45,15 @@ def run(*command, folder):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory):
-    """A source distribution, and the wheel that is made of it alone."""
+    """A source distribution, and the wheel that is made of it alone.
+
+    They are built in a clone: other tests would see what a build leaves in this folder.
+    """
     folder = tmp_path_factory.mktemp("built")
     pytest.importorskip("build")
-    run(sys.executable, "-m", "build", "--outdir", folder, ROOT, folder=folder)
+    clone = tmp_path_factory.mktemp("clone")
+    run("git", "clone", "--quiet", ROOT, clone, folder=folder)
+    run(sys.executable, "-m", "build", "--outdir", folder, clone, folder=folder)
     (source,), (wheel,) = folder.glob("*.tar.gz"), folder.glob("*.whl")
     return source, wheel
 
@@ -56,7 +64,6 @@ def files_of_the_package():
     return {name for name in listed if not name.startswith("skgenetics/datasets/_build")}
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a clone")
 def test_distributions_hold_every_file_of_the_package(built):
     source, wheel = built
     with zipfile.ZipFile(wheel) as archive:
