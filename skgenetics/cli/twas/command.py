@@ -186,7 +186,11 @@ def run_twas(arguments: argparse.Namespace) -> int:
         study.sumstats, study.weights, study.genotypes, missing=arguments.missing, h2=arguments.h2
     )
     mismatched = flag_mismatch(result, study)
-    lines = [*match_lines(result, study), *gene_lines(result), *mismatched]
+    lines = [
+        *match_lines(result, study),
+        *gene_lines(result, fine_mapped=arguments.finemap_genes),
+        *mismatched,
+    ]
     console.say(*lines)
     finemapped = None
     if arguments.finemap_genes and study.genotypes is not None:

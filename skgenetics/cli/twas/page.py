@@ -75,6 +75,7 @@ def write_report(
     sections.append(Section("Genes", table(_columns(shown, _GENES), caption)))
     if finemapped is not None and len(finemapped):
         caption = "Genes of each locus that compete for its signal"
+        finemapped = finemapped.sort_values("pip", ascending=False)
         sections.append(
             Section("Fine-mapped genes", table(_columns(finemapped, _FINE_MAPPED), caption))
         )

@@ -55,7 +55,7 @@ def match_lines(result: TWASResult, study: Study) -> list[str]:
     return lines
 
 
-def gene_lines(result: TWASResult) -> list[str]:
+def gene_lines(result: TWASResult, *, fine_mapped: bool) -> list[str]:
     """Return what is to be said of the genes: how many were tested, and the strongest."""
     genes = result.genes
     tested = genes[genes["status"] == "ok"]
@@ -85,7 +85,7 @@ def gene_lines(result: TWASResult) -> list[str]:
     if len(significant):
         lines.append(
             "A significant gene shares variants with the trait; that it acts on it, and not a "
-            "neighbor of it, is another question (--finemap-genes)."
+            f"neighbor of it, is another question{'' if fine_mapped else ' (--finemap-genes)'}."
         )
     return lines
 
