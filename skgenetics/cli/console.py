@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from skgenetics._version import __version__
 
@@ -81,6 +82,19 @@ def check_prefix(text: str) -> None:
         )
     if not out.parent.is_dir():
         raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
+
+
+def add_genotype_files(group: Any, *, required: bool = False) -> Any:
+    """Add the arguments that name a file of genotypes; return those of which one may be given."""
+    source = group.add_mutually_exclusive_group(required=required)
+    source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
+    source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
+    source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
+    source.add_argument(
+        "--genotypes", metavar="F", help="dosages: .npz, .csv, .tsv, .vcf, .raw or .traw"
+    )
+    group.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
+    return source
 
 
 def at_least(low: int) -> Callable[[str], int]:

@@ -15,6 +15,13 @@ def without_pictures() -> list[str]:
     return []
 
 
+def check_report(asked: bool) -> None:
+    """Raise ImportError naming the extra if a report is asked for and cannot be made."""
+    if asked:  # before hours of work
+        import_optional("bokeh", extra="report")
+        import_optional("matplotlib", extra="report")
+
+
 def draw_into(path: Path, display: Any) -> None:
     """Draw a display of `skgenetics.inspection` into a file."""
     from matplotlib import pyplot

@@ -8,12 +8,10 @@ Given the large effects b, those of the background are normal, with the mean
 which is linear in b, so that its mean over the posterior of b takes the mean of b.
 """
 
-import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-
 from skgenetics.finemapping._likelihood import root_samples, variance_per_deviation
 from skgenetics.finemapping._posterior import Posterior
 from skgenetics.finemapping.solvers import Problem
+from skgenetics.finemapping.solvers._background import Point
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._moments import reciprocal
@@ -44,8 +42,6 @@ def _solved(effects: Array, locus: Locus, ratio: float) -> Array:
     root = to_numpy(root_samples(locus)).astype(float)
     form = root[:, None] * to_numpy(locus.ld.dense().matrix).astype(float) * root
     rest = root * to_numpy(locus.z) - form @ to_numpy(effects)
-    form *= ratio
-    form.flat[:: len(form) + 1] += 1.0
-    mean = ratio * cho_solve(cho_factor(form, lower=True, overwrite_a=True), rest)
-    mean[np.flatnonzero(root == 0)] = 0.0
+    mean = ratio * Point(rest, form, ratio, 0.0).linear  # K^-1 of what the effects leave
+    mean[root == 0] = 0.0
     return namespace_of(effects).astype(locus.array(mean), effects.dtype, copy=False)

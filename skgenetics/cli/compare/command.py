@@ -15,7 +15,16 @@ from skgenetics.cli.compare.models import (
     chosen_models,
     help_on_models,
 )
-from skgenetics.cli.console import OK, SOME_FAILED, Console, at_least, frequency, progress
+from skgenetics.cli.console import (
+    OK,
+    SOME_FAILED,
+    Console,
+    add_genotype_files,
+    at_least,
+    frequency,
+    progress,
+)
+from skgenetics.cli.pictures import check_report
 from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
@@ -85,14 +94,7 @@ def add_parser(commands: Any) -> None:
 
 def _add_data(data: Any) -> None:
     """Add the arguments that name genotypes, traits and people."""
-    source = data.add_mutually_exclusive_group()
-    source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
-    source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
-    source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
-    source.add_argument(
-        "--genotypes", metavar="F", help="dosages: .npz, .csv, .tsv, .vcf, .raw or .traw"
-    )
-    data.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
+    add_genotype_files(data)
     data.add_argument(
         "--pheno",
         metavar="F",
@@ -202,9 +204,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from skgenetics.io import atomic_folder
 
     models = chosen_models(arguments.models)
-    if arguments.report:
-        import_optional("bokeh", extra="report")  # before hours of work
-        import_optional("matplotlib", extra="report")
+    check_report(arguments.report)
     console = Console("compare")
     study = _load(arguments)
     console.say(*study.lines, "")

@@ -21,7 +21,7 @@ from skgenetics.cli.console import (
     share,
 )
 from skgenetics.cli.finemap.formats import FORMATS
-from skgenetics.utils._optional import import_optional
+from skgenetics.cli.pictures import check_report
 from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
@@ -327,9 +327,7 @@ def run_finemap(arguments: argparse.Namespace) -> int:
 
     console = Console("finemap")
     check_prefix(arguments.out)
-    if arguments.report:
-        import_optional("bokeh", extra="report")  # before hours of work
-        import_optional("matplotlib", extra="report")
+    check_report(arguments.report)
     studies = [load_demo(arguments)] if arguments.demo else load_files(arguments)
     for study in studies:
         console.say(*study.lines, "")

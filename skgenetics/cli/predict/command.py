@@ -5,7 +5,14 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skgenetics.cli.console import OK, SOME_FAILED, Console, check_prefix, genome_build
+from skgenetics.cli.console import (
+    OK,
+    SOME_FAILED,
+    Console,
+    add_genotype_files,
+    check_prefix,
+    genome_build,
+)
 from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
@@ -53,12 +60,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_weights(parser)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
-    source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
-    source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
-    source.add_argument("--genotypes", metavar="F", help="dosages: .npz, .csv, .tsv, .vcf or .raw")
-    parser.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
+    add_genotype_files(parser, required=True)
     parser.add_argument(
         "--out", metavar="P", default="skgenetics_predict", help="prefix (skgenetics_predict)"
     )

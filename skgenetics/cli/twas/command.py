@@ -14,8 +14,8 @@ from skgenetics.cli.console import (
     check_prefix,
     share,
 )
+from skgenetics.cli.pictures import check_report
 from skgenetics.cli.predict.command import add_weights
-from skgenetics.utils._optional import import_optional
 
 _EXAMPLES = """\
 skgenetics twas --demo
@@ -179,8 +179,7 @@ def run_twas(arguments: argparse.Namespace) -> int:
 
     console = Console("twas")
     check_prefix(arguments.out)
-    if arguments.report:
-        import_optional("matplotlib", extra="report")
+    check_report(arguments.report)
     study = (load_demo if arguments.demo else load_files)(arguments, console)
     result = twas(
         study.sumstats, study.weights, study.genotypes, missing=arguments.missing, h2=arguments.h2

@@ -13,6 +13,7 @@ from skgenetics.cli.console import (
     OK,
     SOME_FAILED,
     Console,
+    add_genotype_files,
     at_least,
     frequency,
     genome_build,
@@ -84,13 +85,8 @@ def add_parser(commands: Any) -> None:
 
 def _add_data(data: Any) -> None:
     """Add the arguments that name genotypes, expression and people."""
-    source = data.add_mutually_exclusive_group()
-    source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
-    source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
-    source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")
-    source.add_argument("--genotypes", metavar="F", help="dosages: .npz, .csv, .tsv, .vcf or .raw")
+    source = add_genotype_files(data)
     source.add_argument("--demo", action="store_true", help="six genes of the bundled GEUVADIS")
-    data.add_argument("--sample", metavar="F", help="IDs of --bgen (a .sample of the same name)")
     data.add_argument(
         "--pheno", metavar="F", nargs="+", help="BED files of expression, one per tissue"
     )

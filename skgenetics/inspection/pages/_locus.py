@@ -64,14 +64,17 @@ def locus_view(
     name: str, display: LocusDisplay, X: ArrayLike | None, ld: ArrayLike | None
 ) -> LocusView:
     """Return what a report shows of a locus, whose LD is given as dosages, as r, or not at all."""
-    leads = [lead_of(display.z)]
-    for reported in display.credible_sets:
-        members = np.asarray(reported["variants"])
-        leads.append(int(members[np.argmax(display.pip[members])]))
+    leads = [lead_of(display.z), *leads_of_sets(display)]
     r2 = [r2_with(lead, len(display.z), X, ld) for lead in leads]
     known = [values for values in r2 if values is not None]
     columns = np.stack(known) if known else np.empty((0, len(display.z)))
     return LocusView(name, _in_words(name, display), static_picture(display), display, columns)
+
+
+def leads_of_sets(display: LocusDisplay) -> list[int]:
+    """Return the variant of the largest PIP of each credible set."""
+    sets = [np.asarray(reported["variants"]) for reported in display.credible_sets]
+    return [int(members[np.argmax(display.pip[members])]) for members in sets]
 
 
 def _in_words(name: str, display: LocusDisplay) -> str:
@@ -81,12 +84,11 @@ def _in_words(name: str, display: LocusDisplay) -> str:
         f"Locus {name}: {count_of(len(display.z), 'variant')} by position, strongest {names[lead]} "
         f"with -log10 p {minus_log10_p(display.z)[lead]:.1f}"
     ]
-    for number, reported in enumerate(display.credible_sets, start=1):
-        members = np.asarray(reported["variants"])
-        best = members[np.argmax(display.pip[members])]
+    found = zip(display.credible_sets, leads_of_sets(display), strict=True)
+    for number, (reported, best) in enumerate(found, start=1):
+        size = count_of(len(reported["variants"]), "variant")
         parts.append(
-            f"credible set {number} of {count_of(len(members), 'variant')}, lead {names[best]} "
-            f"with PIP {display.pip[best]:.2f}"
+            f"credible set {number} of {size}, lead {names[best]} with PIP {display.pip[best]:.2f}"
         )
     if len(parts) == 1:
         parts.append("no credible set")
