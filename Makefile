@@ -40,11 +40,11 @@ bench: $(VENV)/.installed-dev  ## Run the benchmarks once
 	cd benchmarks && OMP_NUM_THREADS=1 $(abspath $(BIN))/asv run --python=same --quick --show-stderr
 
 gpu:  ## Test and measure on a GPU, with an interpreter that has CuPy: make gpu PYTHON=python3
-	SCIPY_ARRAY_API=1 PYTHONPATH=. $(PYTHON) benchmarks/gpu.py
+	SCIPY_ARRAY_API=1 PYTHONPATH=.:$$PYTHONPATH $(PYTHON) benchmarks/gpu.py
 
 clean:  ## Remove what the other commands made, except the virtual environment
 	rm -rf doc/_build doc/generated doc/auto_examples doc/sg_execution_times.rst
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.asv skgenetics_compare
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.asv skgenetics_compare gpu_tests.log
 
 # Installing again is needed only where pyproject.toml changed.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python

@@ -8,11 +8,12 @@ memory of its own device allow. One JSON file holds the results, the device, ver
     SCIPY_ARRAY_API=1 python benchmarks/gpu.py [--library cupy] [--scale 1] [--no-tests]
 
 The interpreter needs CuPy, scikit-learn, SciPy, numba, narwhals, array-api-compat,
-array-api-extra, pytest and hypothesis. With `--library torch` or `--library array_api_strict` the
-program runs without a GPU, as a trial of itself.
+array-api-extra, pytest and hypothesis. `--library torch` takes torch. Where it finds
+no GPU, and with `--library array_api_strict`, the program is a trial of itself.
 """
 
 import argparse
+import functools
 import importlib.metadata
 import importlib.util
 import json
@@ -21,7 +22,6 @@ import platform
 import re
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime
@@ -51,27 +51,33 @@ def device_functions(library: str) -> tuple[Any, Any, str]:
     if library == "torch":
         import torch  # noqa: TID251
 
+        if torch.cuda.is_available():
+            asarray = functools.partial(torch.asarray, device="cuda")
+            return asarray, torch.cuda.synchronize, torch.cuda.get_device_name()
         return torch.asarray, lambda: None, f"{platform.machine()}, torch"
     import array_api_strict
 
     return array_api_strict.asarray, lambda: None, f"{platform.machine()}, array_api_strict"
 
 
-def run_tests(library: str, seconds: float) -> dict[str, Any]:
-    """Run all array API tests of a library, as many as fit into `seconds`, and return counts."""
+def run_tests(library: str, seconds: float, log_path: Path) -> dict[str, Any]:
+    """Run all array API tests of a library, as many as fit into `seconds`, and return counts.
+
+    What pytest prints goes to `log_path`.
+    """
     command = [sys.executable, "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider"]
+    command += ["-p", "no:benchmark"]  # where it is installed, it warns of xdist
     command += ["tests/test_array_api.py", "-k", f"{library}-", "-m", ""]
     if importlib.util.find_spec("xdist"):
-        command += ["-n", str(min(8, os.cpu_count() or 1))]
+        command += ["-n", str(min(12, os.cpu_count() or 1))]
     begin = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as log:
+    with log_path.open("w") as log:
         try:
             subprocess.run(command, cwd=ROOT, stdout=log, timeout=seconds, check=False)
             finished = True
         except subprocess.TimeoutExpired:
             finished = False
-        log.seek(0)
-        output = log.read()
+    output = log_path.read_text()
     print(output[-3000:])
     outcomes = {}
     for line in output.splitlines():
@@ -110,6 +116,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", default="cupy", choices=("cupy", "torch", "array_api_strict"))
     parser.add_argument("--out", type=Path, default=ROOT / "doc" / "guide" / "gpu_results.json")
+    parser.add_argument("--log", type=Path, default=ROOT / "gpu_tests.log", help="of the tests")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for repeats of each")
     parser.add_argument("--no-tests", action="store_true")
@@ -135,7 +142,11 @@ def main() -> int:
         arguments.out.write_text(json.dumps(results, indent=1) + "\n")
 
     if not arguments.no_tests:
-        results["tests"] = run_tests(arguments.library, TESTS_SECONDS)
+        results["tests"] = run_tests(
+            "cuda" if arguments.library == "torch" and asarray([0]).is_cuda else arguments.library,
+            TESTS_SECONDS,
+            arguments.log,
+        )
         write()
     with config_context(array_api_dispatch=True):
         small = min(1.0, arguments.scale)

@@ -154,7 +154,7 @@ CASES |= {
 CASES |= {name: (estimator, three_traits) for name, estimator in MULTITRAIT.items()}
 
 
-LIBRARIES = ["array_api_strict", "array_api_strict device1", "torch", "cupy"]
+LIBRARIES = ["array_api_strict", "array_api_strict device1", "torch", "torch cuda", "cupy"]
 DTYPES = ["int8", "float32", "float64"]
 STRICTEST = "array_api_strict device1"  # another device than the default one
 
@@ -185,9 +185,10 @@ def asarray(request):
     """A function from NumPy arrays to an array library."""
     name, _, device = request.param.partition(" ")
     xp = pytest.importorskip(name)
-    if name == "cupy" and not xp.is_available():  # CuPy can be installed without a driver
+    needs_cuda = request.param == "torch cuda" or name == "cupy"  # both install without a driver
+    if needs_cuda and not (xp.cuda if name == "torch" else xp).is_available():
         pytest.skip("no CUDA device")
-    options = {"device": xp.Device(device)} if device else {}
+    options = {"device": device if name == "torch" else xp.Device(device)} if device else {}
     return lambda array: xp.asarray(array, **options)
 
 
