@@ -44,7 +44,7 @@ gpu:  ## Test and measure on a GPU, with an interpreter that has CuPy: make gpu 
 
 clean:  ## Remove what the other commands made, except the virtual environment
 	rm -rf doc/_build doc/generated doc/auto_examples doc/sg_execution_times.rst
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.asv skgenetics_compare gpu_tests.log
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis benchmarks/.asv skgenetics_compare gpu_tests_*.log
 
 # Installing again is needed only where pyproject.toml changed.
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python

@@ -2,14 +2,15 @@
 
 First the array API tests on the GPU, whose values must equal NumPy's. Then the operations of
 `operations.py`, on the GPU and on the processor of the same machine, each beside what products and
-memory of its own device allow. One JSON file holds the results, the device, versions and the date;
+memory of its own device allow. Last, where torch is and finds the GPU, the same tests with its
+tensors. One JSON file holds the results, the device, versions and the date;
 `doc/guide/gpu_results.json` is the one that the guide shows. Nothing is downloaded.
 
     SCIPY_ARRAY_API=1 python benchmarks/gpu.py [--library cupy] [--scale 1] [--no-tests]
 
 The interpreter needs CuPy, scikit-learn, SciPy, numba, narwhals, array-api-compat,
-array-api-extra, pytest and hypothesis. `--library torch` takes torch. Where it finds
-no GPU, and with `--library array_api_strict`, the program is a trial of itself.
+array-api-extra, pytest and hypothesis. `--library torch` takes torch in the place of CuPy. Where
+that finds no GPU, and with `--library array_api_strict`, the program is a trial of itself.
 """
 
 import argparse
@@ -51,7 +52,7 @@ def device_functions(library: str) -> tuple[Any, Any, str]:
     if library == "torch":
         import torch  # noqa: TID251
 
-        if torch.cuda.is_available():
+        if cuda_of_torch():
             asarray = functools.partial(torch.asarray, device="cuda")
             return asarray, torch.cuda.synchronize, torch.cuda.get_device_name()
         return torch.asarray, lambda: None, f"{platform.machine()}, torch"
@@ -60,14 +61,23 @@ def device_functions(library: str) -> tuple[Any, Any, str]:
     return array_api_strict.asarray, lambda: None, f"{platform.machine()}, array_api_strict"
 
 
-def run_tests(library: str, seconds: float, log_path: Path) -> dict[str, Any]:
-    """Run all array API tests of a library, as many as fit into `seconds`, and return counts.
+def cuda_of_torch() -> bool:
+    """Whether there is torch, and it finds a GPU."""
+    if not importlib.util.find_spec("torch"):
+        return False
+    import torch  # noqa: TID251
+
+    return bool(torch.cuda.is_available())
+
+
+def run_tests(words: str, seconds: float, log_path: Path) -> dict[str, Any]:
+    """Run all array API tests named by `words`, as many as fit into `seconds`; return counts.
 
     What pytest prints goes to `log_path`.
     """
     command = [sys.executable, "-m", "pytest", "-v", "--color=no", "-p", "no:cacheprovider"]
     command += ["-p", "no:benchmark"]  # where it is installed, it warns of xdist
-    command += ["tests/test_array_api.py", "-k", f"{library}-", "-m", ""]
+    command += ["tests/test_array_api.py", "-k", words, "-m", ""]
     if importlib.util.find_spec("xdist"):
         command += ["-n", str(min(12, os.cpu_count() or 1))]
     begin = time.perf_counter()
@@ -116,7 +126,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--library", default="cupy", choices=("cupy", "torch", "array_api_strict"))
     parser.add_argument("--out", type=Path, default=ROOT / "doc" / "guide" / "gpu_results.json")
-    parser.add_argument("--log", type=Path, default=ROOT / "gpu_tests.log", help="of the tests")
+    parser.add_argument("--log-folder", type=Path, default=ROOT, help="for what the tests print")
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--budget", type=float, default=2.0, help="seconds for repeats of each")
     parser.add_argument("--no-tests", action="store_true")
@@ -136,18 +146,23 @@ def main() -> int:
         "python": platform.python_version(),
         "versions": versions,
         "scale": arguments.scale,
+        "tests": {},
     }
 
     def write() -> None:
         arguments.out.write_text(json.dumps(results, indent=1) + "\n")
 
-    if not arguments.no_tests:
-        results["tests"] = run_tests(
-            "cuda" if arguments.library == "torch" and asarray([0]).is_cuda else arguments.library,
-            TESTS_SECONDS,
-            arguments.log,
-        )
-        write()
+    def test(library: str, words: str) -> None:
+        if not arguments.no_tests:
+            log = arguments.log_folder / f"gpu_tests_{library}.log"
+            results["tests"][library] = run_tests(words, TESTS_SECONDS, log)
+            write()
+
+    on_cuda = cuda_of_torch()
+    if arguments.library == "torch" and on_cuda:
+        test("torch", "cuda-")
+    else:
+        test(arguments.library, f"{arguments.library}-")
     with config_context(array_api_dispatch=True):
         small = min(1.0, arguments.scale)
         host = (np.asarray, lambda: None)
@@ -165,7 +180,9 @@ def main() -> int:
             results["operations"].append(row)
             print(json.dumps(row), flush=True)
             write()
-    return bool(results.get("tests", {}).get("failed"))
+    if arguments.library == "cupy" and on_cuda:
+        test("torch", "cuda-")
+    return any(outcome["failed"] for outcome in results["tests"].values())
 
 
 if __name__ == "__main__":

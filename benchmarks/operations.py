@@ -155,13 +155,13 @@ def sampler(asarray: AsArray, scale: float) -> Operation:
 
 
 def concurrent_fits(asarray: AsArray, scale: float) -> Operation:
-    """100 iterations of the published algorithm from 200 starts of one locus at once."""
+    """100 iterations of the paper's steps from 200 sampled starts of one locus at once."""
     p, starts, iterations = max(100, int(1000 * scale)), 200, 100
     z, R = (asarray(array) for array in locus(p))
-    solver = Adam.published(noise="ld", n_restarts=starts, min_iter=iterations)
+    solver = Adam(steps="adam", n_restarts=starts, min_iter=iterations)
     model = FinemapMiXeR(solver=solver, max_iter=iterations, tol=1e9, random_state=0)
     return Operation(
-        f"published algorithm, {p:,} variants, {starts} fits at once",
+        f"the paper's steps by Adam, {p:,} variants, {starts} fits at once",
         lambda: model.fit_summary(z, R, n_samples=100_000, on_mismatch="ignore"),
         2.0 * iterations * starts * p**2,
         8.0 * iterations * p * (p + 10 * starts),

@@ -19,12 +19,11 @@ def seconds(place):
 
 def lines_of(results):
     """Return the page's sentences and table."""
-    tests = results.get("tests")
     told = ""
-    if tests is not None:
+    for library, tests in results["tests"].items():
         share = "all" if tests["finished"] else "the first"
-        told = (
-            f" Of the array API tests, {share} on {results['library']} were run: "
+        told += (
+            f" Of the array API tests, {share} on {library} were run: "
             f"{tests['passed']} passed, {len(tests['failed'])} failed."
         )
     speeds = results["machine"]["device"]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from skgenetics.inspection._layers import Layer, LayerPass, forward
 from skgenetics.inspection._rules import RULES, Settings, Share, Term
-from skgenetics.utils._arrays import device_of, namespace_of, slices
+from skgenetics.utils._arrays import device_of, is_on_gpu, namespace_of, slices, working_size
 from skgenetics.utils._typing import Array
 
 BLOCK_WEIGHTS = 2**18  # weights of a layer that are worked on at a time, to stay in the cache
@@ -99,10 +99,11 @@ def hand_down(ratio: Array, term: Term, weight: Array) -> Array:
 
     If many units of a sample have no relevance, as with ReLU, its product omits them. If also few
     inputs receive any, as with genotypes of rare alleles, its product omits the other inputs too.
+    A GPU, at which a product for each sample is slow, omits nothing.
     """
     xp, h = namespace_of(ratio), ratio.shape[1]
     live = xp.any(ratio != 0, axis=1)
-    if _share_of_true(live) * (h + COPY_ROWS) > h:
+    if is_on_gpu(ratio) or _share_of_true(live) * (h + COPY_ROWS) > h:
         return _from_all_units(ratio, term, weight)
     units = [xp.nonzero(live[i, :])[0] for i in range(ratio.shape[0])]
     ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(ratio.shape[0])]
@@ -158,7 +159,7 @@ def _from_live_units_to_all_inputs(
 def blocks(weight: Array, size: int) -> Iterator[slice]:
     """Return slices of the inputs of a layer that have at most `size` weights."""
     n_inputs, n_units = weight.shape
-    return slices(n_inputs, size // n_units)
+    return slices(n_inputs, working_size(size, weight) // n_units)
 
 
 def _new_array(make: Callable, shape: tuple[int, ...], like: Array) -> Array:

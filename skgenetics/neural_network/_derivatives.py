@@ -14,6 +14,7 @@ its diagonal 2 k_pi da_i/dx_i included. It holds off the kinks of ReLU and leaky
 linear attention layer only. Source: "S1 Proof" of Badre and Pan (2023), corrected.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,14 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator
 
 from skgenetics.neural_network._network import Network, forward, input_gradient
-from skgenetics.utils._arrays import device_of, is_numpy, namespace_of, slices, to_numpy
+from skgenetics.utils._arrays import (
+    device_of,
+    is_numpy,
+    namespace_of,
+    slices,
+    to_numpy,
+    working_size,
+)
 from skgenetics.utils._typing import Array
 
 CACHE_SIZE = 2**18  # floats of a working set that should stay in the processor's cache
@@ -78,7 +86,7 @@ def path_chunks(
     """
     n, h_first = gates[0].shape
     floats = max(floats, h_first * gates[-1].shape[1])
-    for rows in slices(n, WORKING_SIZE // floats):
+    for rows in slices(n, working_size(WORKING_SIZE, gates[0]) // floats):
         yield rows, paths(network, [gate[rows, :] for gate in gates])
 
 
@@ -94,9 +102,10 @@ def second_order_sum(
         for _, N in path_chunks(network, gates):
             total += W.T @ xp.sum(N, axis=0) @ Q
         return total + total.T
-    blocks = list(slices(m, FEATURE_BLOCK))
+    width = min(m, math.isqrt(working_size(FEATURE_BLOCK**2, Q)))
+    blocks = list(slices(m, width))
     for _, N in path_chunks(network, gates):
-        for rows in slices(N.shape[0], CACHE_SIZE // FEATURE_BLOCK**2):
+        for rows in slices(N.shape[0], working_size(CACHE_SIZE, Q) // width**2):
             P = xp.matrix_transpose(N[rows, ...]) @ W
             add_sizes_above_diagonal(total, P, Q, blocks)
     for k, first in enumerate(blocks):
@@ -217,7 +226,7 @@ def half_bounds(network: Network, gates: Sequence[Array], task: int, dtype: obje
     (m, width), n = Q.shape, gates[0].shape[0]
     triangle, epsilon = UpperTriangle(width, Q), float(xp.finfo(dtype).eps)
     H = xp.zeros((m, m), dtype=dtype, device=device_of(Q))
-    blocks = list(slices(m, WORKING_SIZE // width**2))
+    blocks = list(slices(m, working_size(WORKING_SIZE, Q) // width**2))
     for rows in blocks:
         W = xp.astype(network.weights[0][rows, :], dtype)
         moments, path_size = path_moments(network, gates, rows, dtype)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from skgenetics.neural_network._network import Network, Trace, backward, forward
-from skgenetics.utils._arrays import namespace_of, slices
+from skgenetics.utils._arrays import namespace_of, slices, working_size
 from skgenetics.utils._typing import Array
 
 ATTENTION_SIZE = 2**17  # floats of the attention worked on at a time, to stay in the cache
@@ -155,7 +155,7 @@ def task_gradient(
     d_attention = xp.empty_like(attention)
     d_coef, d_linear, d_intercept = (xp.zeros_like(a) for a in (K, K, network.task_intercept))
     value = 0.0
-    for rows in slices(attention.shape[0], ATTENTION_SIZE // m):
+    for rows in slices(attention.shape[0], working_size(ATTENTION_SIZE, attention) // m):
         A, Z, cell_weight = attention[rows, :], batch.Z[rows, :], batch.cell_weight[rows, :]
         gated = A * Z
         logit = gated @ K.T + Z @ network.linear_coef.T + network.task_intercept

@@ -24,7 +24,15 @@ from skgenetics.neural_network._objective import (
     add_coef_penalty,
     loss_and_gradient,
 )
-from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
+from skgenetics.utils._arrays import (
+    device_of,
+    is_numpy,
+    move_to,
+    namespace_of,
+    slices,
+    to_numpy,
+    working_size,
+)
 from skgenetics.utils._lbfgs import lbfgs
 from skgenetics.utils._numba import kernel
 from skgenetics.utils._typing import Array
@@ -124,7 +132,7 @@ class Adam:
             arrays, gradient, self.first, self.second, strict=True
         ):
             size = math.prod(array.shape)
-            height = UPDATE_SIZE * array.shape[0] // max(1, size)
+            height = working_size(UPDATE_SIZE, array) * array.shape[0] // max(1, size)
             compiled = size > COMPILED_SIZE and array.ndim == 2 and is_numpy(namespace_of(array))
             for rows in slices(array.shape[0], height):
                 parts = [a[rows, ...] for a in (array, slope, first, second)]

@@ -15,6 +15,8 @@ from sklearn import get_config
 
 from skgenetics.utils._typing import Array
 
+GPU_SIZE = 2**26  # numbers of a temporary array on a GPU
+
 
 def get_namespace_and_device(*arrays: Any) -> tuple[Any, Any]:
     """Return the array namespace and the device shared by `arrays`.
@@ -117,6 +119,22 @@ def widened(array: Any) -> Any:
     if not xp.isdtype(array.dtype, "real floating"):
         return array
     return xp.astype(array, float_dtype(array), copy=False)
+
+
+def is_on_gpu(array: Any) -> bool:
+    """Whether `array` lies in the memory of a GPU."""
+    if array_api_compat.is_torch_array(array):
+        return bool(array.device.type != "cpu")
+    return bool(array_api_compat.is_cupy_array(array))
+
+
+def working_size(size: int, like: Array) -> int:
+    """Return how many numbers of a temporary array to work on at a time, beside `like`.
+
+    That is `size`, chosen for the cache of a processor. On a GPU, where a call takes as long as
+    some million numbers do, it is `GPU_SIZE` if that is more.
+    """
+    return max(size, GPU_SIZE) if is_on_gpu(like) else size
 
 
 def slices(n: int, size: float) -> Iterator[slice]:

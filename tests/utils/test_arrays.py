@@ -14,10 +14,12 @@ from skgenetics.utils._arrays import (
     float_dtype,
     get_namespace_and_device,
     is_numpy,
+    is_on_gpu,
     matvec,
     move_to,
     numpy_namespace,
     to_numpy,
+    working_size,
 )
 
 strict = pytest.importorskip("array_api_strict")
@@ -39,6 +41,19 @@ def test_cupy_without_dispatch_says_what_to_set(monkeypatch):
     monkeypatch.setitem(sys.modules, "cupy", module)
     with pytest.raises(ValueError, match=r"SCIPY_ARRAY_API=1 .*array_api_dispatch=True"):
         get_namespace_and_device(module.ndarray())
+
+
+def test_blocks_are_larger_on_a_gpu(monkeypatch):
+    module = types.ModuleType("cupy")
+    module.ndarray = type("ndarray", (), {})
+    monkeypatch.setitem(sys.modules, "cupy", module)
+    there = module.ndarray()
+    assert is_on_gpu(there)
+    assert working_size(2**17, there) == 2**26
+    assert working_size(2**27, there) == 2**27
+    for here in (np.zeros(2), strict.zeros(2, device=strict.Device("device1"))):
+        assert not is_on_gpu(here)
+        assert working_size(2**17, here) == 2**17
 
 
 @pytest.mark.parametrize("device", ["CPU_DEVICE", "device1"])

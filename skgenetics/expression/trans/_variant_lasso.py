@@ -4,18 +4,21 @@ A working set for each factor grows by the variants that violate optimality most
 costs one pass over the genotypes and little memory.
 """
 
+import warnings
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import Lasso
 
-from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, gene_design
 from skgenetics.expression.trans._kernel import CenteredGenotypes
 
 ALPHA_SHARE = 0.5  # of the smallest strength that gives no effect
 ROUNDS = 3
 GROWTH = 100  # variants that a working set grows by in a round
+TOL, MAX_ITER = 1e-8, 1000  # of a lasso; the tolerance is that of the dual gap over |y|^2
 
 
 class VariantLasso(NamedTuple):
@@ -80,14 +83,20 @@ def _strengths(genotypes, weighted, total, leading):
 
 
 def _lasso(X, scores, weight, strength, start):
-    """Return the effects (m,) of columns X (I, m) on scores (I,) of mean 0, from a start."""
-    design = gene_design(np.ascontiguousarray(X.T), weight[:, None].copy())
-    coef = start[:, None].copy()
-    residual = scores - X @ start
-    residual = (weight * (residual - weight @ residual / weight.sum()))[:, None]
-    limit = 1e-8 * float(weight @ scores**2)
-    descend(design, residual, coef, strength, False, limit, MAX_SWEEPS)
-    return coef[:, 0]
+    """Return the effects b (m,) of columns X (I, m) on scores y (I,), from a start.
+
+    They minimize sum_i w_i (y_i - x_i b)^2 / 2 + strength |b|_1, X and y less their weighted means.
+    """
+    root = np.sqrt(weight)
+    X = np.asfortranarray(root[:, None] * (X - weight @ X / weight.sum()))
+    model = Lasso(
+        alpha=strength / len(X), fit_intercept=False, tol=TOL, max_iter=MAX_ITER, warm_start=True
+    )
+    model.coef_ = start
+    with warnings.catch_warnings():  # an approximate start is good enough
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, root * scores, check_input=False)
+    return model.coef_
 
 
 def _leading(
