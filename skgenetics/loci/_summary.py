@@ -164,7 +164,8 @@ def validate_summary(
         n_samples = per_variant(n_samples, "n_samples", z, low=2, labels=labels)
     if panel_size is None:
         n_people = ld.n_people if isinstance(ld, GenotypeLD) else np.inf
-        panel_size = n_people if n_people < float(namespace_of(z).max(n_samples)) else np.inf
+        most = float(np.nanmax(to_numpy(n_samples)))
+        panel_size = n_people if n_people < most else np.inf
     elif panel_size != np.inf:
         check_number(panel_size, "panel_size", low=2, closed="neither")
     return SummaryStatistics(

@@ -55,6 +55,7 @@ class CellDesign(Design):
         *,
         order: np.ndarray | None = None,
     ) -> None:
+        self.cells = z, n_samples
         form, linear = quadratic_form(z, n_samples, ld, noise)
         self._arrange(form, linear, ld, ~np.isnan(z).all(axis=1), order)
 
@@ -78,8 +79,13 @@ class CellDesign(Design):
     def arranged(self, *, order: np.ndarray | None = None, background: Any = None) -> "CellDesign":
         """Return the same data with another order of the updates; a background there is none."""
         other = CellDesign.__new__(CellDesign)
+        other.cells = self.cells
         other._arrange(self.form, self.linear, self.ld, self.used, order)
         return other
+
+    def with_noise(self, noise: np.ndarray) -> "CellDesign":
+        """Return the same cells with another covariance C (J, J) of the noise."""
+        return CellDesign(*self.cells, self.ld, noise)
 
     def columns(self, block: Block) -> Block:
         """Return the block."""
@@ -111,6 +117,10 @@ class CellDesign(Design):
     def gram_columns(self, variants: np.ndarray) -> np.ndarray:
         """Return the columns (P, J, k, J) of Lambda of k variants."""
         return self.form[:, :, variants, :]
+
+    def gram_product(self, variants: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return Lambda r (P, J) of the effects `means` (k, J) of k variants."""
+        return np.tensordot(self.gram_columns(variants), means, 2)
 
     def fitted_variance(self, effects: np.ndarray) -> np.ndarray:
         """Return the variance (J,) of X effects."""

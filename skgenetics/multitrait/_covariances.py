@@ -16,6 +16,7 @@ WORDS = {
     "canonical": CANONICAL,
     "data_driven": ("data_driven",),
     "both": (*CANONICAL, "data_driven"),
+    "subsets": (*CANONICAL, "subsets"),
 }
 MAX_SUBSET_TRAITS = 5  # of J traits there are 2^J - J - 2 subsets of two traits to J - 1
 

@@ -1,10 +1,15 @@
 """Data of samples, and summary statistics, as one `Data`: the two ways to begin a fit."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.loci._summary import SummaryStatistics, per_variant, wald_to_correlation_z
+from skgenetics.loci._summary import (
+    SummaryStatistics,
+    per_variant,
+    validate_summary,
+    wald_to_correlation_z,
+)
 from skgenetics.multitrait._cell_design import CellDesign, cells_differ
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign
@@ -125,6 +130,31 @@ def informative_samples(
             "needs more than one. sample_weight are frequencies: do not scale them to sum to 1."
         )
     return X, Y, weight
+
+
+class Summary(NamedTuple):
+    """Validated summary statistics of several traits, or populations."""
+
+    data: Data
+    z: Array
+    """(P, J) beside the LD."""
+    labels: Labels
+    """Of the variants."""
+    panel_size: np.ndarray
+    """People behind the LD, a number or one per population; infinity: those of the scan."""
+
+
+def summary_of_traits(
+    z: ArrayLike | None,
+    ld: Any,
+    trait_correlation: ArrayLike | None,
+    allele_frequency: ArrayLike | None,
+    **reported: Any,
+) -> Summary:
+    """Return the `Summary` of z (P, J) and one LD; `reported` as for `validate_summary`."""
+    statistics = validate_summary(z, ld, several_traits=True, **reported)
+    data = data_of_summary(statistics, trait_correlation, allele_frequency)
+    return Summary(data, statistics.z, statistics.labels, np.array(statistics.panel_size))
 
 
 def data_of_summary(

@@ -102,6 +102,10 @@ class Design(ABC):
     def gram_columns(self, variants: np.ndarray) -> np.ndarray:
         """Return X'Qx_p (P, k) of k variants on the host."""
 
+    def gram_product(self, variants: np.ndarray, means: np.ndarray) -> np.ndarray:
+        """Return X'QXr (P, J) of the effects `means` (k, J) of k variants."""
+        return self.gram_columns(variants) @ means
+
     def scores(self) -> np.ndarray:
         """Return X'QE (P, J) on the host; 0 for variants that do not vary."""
         scores = np.zeros((len(self.squared_norm), self.n_traits))

@@ -22,7 +22,7 @@ from skgenetics.multitrait._single_effect_results import (
     MultitraitCredibleSet,
     credible_sets,
     effect_likelihoods,
-    ld_of,
+    lds_of,
     summarize_effects,
     variant_probabilities,
 )
@@ -163,7 +163,7 @@ class FittedAttributes:
         sets = credible_sets(
             effects,
             summaries,
-            ld_of(design),
+            lds_of(design),
             self.unit,
             coverage=self.coverage,
             min_purity=self.min_purity,

@@ -8,23 +8,22 @@ from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import Tags
 
-from skgenetics.loci._summary import validate_summary
 from skgenetics.multitrait._background_search import choose_design
-from skgenetics.multitrait._data import Data, data_of_samples, data_of_summary
+from skgenetics.multitrait._data import Data, data_of_samples, summary_of_traits
 from skgenetics.multitrait._fitted_attributes import FittedAttributes, attributes_beside
+from skgenetics.multitrait._panel import with_panel_noise
+from skgenetics.multitrait._populations import are_populations, summary_of_populations
 from skgenetics.multitrait._prediction import PredictionMixin
 from skgenetics.multitrait._problem import is_low_rank, make_problem, warm_start_of
 from skgenetics.multitrait._variant_effects import VariantEffectsMixin
 from skgenetics.multitrait.solvers import SOLVERS, State
-from skgenetics.utils._arrays import (
-    to_numpy,
-)
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._callbacks import once_per_state, run_solver
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._labels import column_labels, first_labels
 from skgenetics.utils._parameters import (
-    Anything,
+    Arrays,
     Constraints,
     Flag,
     Integer,
@@ -45,14 +44,6 @@ ONLY_SOMETIMES = (
     "n_effects_",
     "_effects",
 )
-
-
-class Arrays(Anything):
-    """An array or a list, checked once its shape is known; not a single word."""
-
-    def fits(self, value: Any) -> bool:
-        """Whether `value` is neither None nor a word."""
-        return super().fits(value) and not isinstance(value, str)
 
 
 class MMASHRegressor(
@@ -84,11 +75,12 @@ class MMASHRegressor(
     covariances : str, list of str or array-like of shape (K, J, J), default="canonical"
         U. "canonical": effects independent between traits, on one trait alone, of correlation .25,
         .5 and .75, and the same for all traits, in units of the traits' deviations.
-        "data_driven": extreme deconvolution of the strongest marginal effects. "both". A list names
-        some of "independent", "singleton", "heterogeneous", "shared", "subsets" and "data_driven".
-        "subsets", for up to five traits: effects on two or more of them but not on all, independent
-        or the same; without them an effect that some traits share looks shared by all. An array is
-        given in squared units of y, per standardized variant if `standardize`.
+        "data_driven": extreme deconvolution of the strongest marginal effects. "both". "subsets",
+        for up to five traits: the canonical ones, and effects on some of the traits, independent or
+        the same; without them an effect that some traits share looks shared by all. A list names
+        some of "independent", "singleton", "heterogeneous", "shared", "data_driven" and "subsets",
+        which there are those on some of the traits alone. An array is given in squared units of y,
+        per standardized variant if `standardize`.
     scales : None or array-like of shape (L,), default=None
         omega, factors of the covariances; component t = (k, l) is scales[l] * covariances[k].
         None: a grid from the marginal effects; an array of covariances is then divided by its
@@ -239,7 +231,7 @@ class MMASHRegressor(
     _constraints: ClassVar[Constraints] = {
         "solver": [Option(*SOLVERS)],
         "covariances": [
-            Option("canonical", "data_driven", "both"),
+            Option("canonical", "data_driven", "both", "subsets"),
             Arrays("a list of names or an array (K, J, J)"),
         ],
         "scales": [None, Numbers("an array (L,)")],
@@ -374,6 +366,7 @@ class MMASHRegressor(
         se: ArrayLike | None = None,
         trait_correlation: ArrayLike | None = None,
         allele_frequency: ArrayLike | None = None,
+        panel_size: ArrayLike | None = None,
     ) -> "MMASHRegressor":
         """Fit from summary statistics: effects in SD of the trait.
 
@@ -389,10 +382,12 @@ class MMASHRegressor(
             n_samples, trait_correlation) is matched to them, or refused. NaN marks a cell that
             was not measured; a variant without any cell is left out, and has no effect. Up to
             5,000 cells, if some are missing or differ in people.
-        ld : array-like of shape (n_variants, n_variants)
-            Correlations of the variants, counting the same alleles: dense, `scipy.sparse`, or a
-            factor F of them, F F'. Genotypes of a reference panel are refused: their errors are
-            not accounted for here.
+        ld : array-like of shape (n_variants, n_variants), or list of n_traits of them
+            Correlations of the variants, counting the same alleles: dense, `scipy.sparse`, a
+            factor F of them, F F', or dosages of a panel (n_people, n_variants). A list: column j
+            of z is the trait in population j, whose LD is ld[j], and nobody is in two of them. NaN
+            in z is then a variant that the population lacks, and LD may be labelled by those it
+            has; n_samples has one number for each population.
         n_samples : float or array-like of shape (n_traits,) or (n_variants, n_traits)
             People in the scan. If traits differ, z is taken to be N(sqrt(n_j) LD beta_j, LD) with
             the residual correlations of `trait_correlation`. If cells of a trait differ by more
@@ -409,7 +404,11 @@ class MMASHRegressor(
         allele_frequency : array-like of shape (n_variants,), optional
             Frequencies f of the counted alleles. Given, effects are per allele, and
             :meth:`predict` takes dosages: their mean is 2 f and their variance 2 f (1 - f). None:
-            effects are per SD of the variant, and there is no predict.
+            effects are per SD of the variant, and there is no predict. Not with several LD.
+        panel_size : float or array-like of shape (n_traits,), optional
+            Number of people that the LD comes from, of each LD if there are several. Its errors
+            count as noise of z in proportion to the effects. None: those of a panel of dosages, if
+            they are fewer than the scan's; else the LD is that of the scan's people.
 
         Returns
         -------
@@ -423,30 +422,33 @@ class MMASHRegressor(
         check_parameters(self)
         if not self.standardize:
             raise ValueError("fit_summary knows standardized variants only: standardize=True.")
-        statistics = validate_summary(
-            z, ld, n_samples=n_samples, beta=beta, se=se, several_traits=True
-        )
-        if np.isfinite(statistics.panel_size):
-            raise ValueError(
-                f"ld holds the genotypes of a panel of {statistics.panel_size:.0f} people, and the "
-                "errors of its LD are not accounted for in fit_summary. Pass the correlations of "
-                "the variants, best in the people of the scan."
-            )
+        reported = {"n_samples": n_samples, "beta": beta, "se": se, "panel_size": panel_size}
+        if are_populations(ld):
+            told = summary_of_populations(z, ld, trait_correlation, allele_frequency, **reported)
+        else:
+            told = summary_of_traits(z, ld, trait_correlation, allele_frequency, **reported)
         self.__dict__.pop("feature_names_in_", None)
-        if statistics.labels.text is not None:
-            self.feature_names_in_ = statistics.labels.text
-        self.n_features_in_ = statistics.z.shape[0]
-        data = data_of_summary(statistics, trait_correlation, allele_frequency)
-        reported = beta if z is None else z
-        self._run(data, statistics.z, reported)
+        if told.labels.text is not None:
+            self.feature_names_in_ = told.labels.text
+        self.n_features_in_ = told.z.shape[0]
+        self._run(told.data, told.z, beta if z is None else z, panel_size=told.panel_size)
         self._takes_dosages = allele_frequency is not None
         return self
 
-    def _run(self, data: Data, X: Array, y: ArrayLike, given: Any = None) -> "MMASHRegressor":
+    def _run(
+        self,
+        data: Data,
+        X: Array,
+        y: ArrayLike,
+        given: Any = None,
+        panel_size: np.ndarray | None = None,
+    ) -> "MMASHRegressor":
         """Run the solver, set the fitted attributes beside X; callbacks score by X as given."""
         solver, one_trait = SOLVERS[self.solver], np.ndim(y) == 1
         start = warm_start_of(self, data)
         problem = make_problem(self, data, start)
+        if panel_size is not None and np.isfinite(panel_size).any():
+            data, problem = with_panel_noise(solver, data, problem, panel_size, tol=self.tol)
         design, problem = choose_design(
             self, solver, data.design, problem, start=start, traits=data.modeled
         )

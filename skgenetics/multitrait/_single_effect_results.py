@@ -1,5 +1,6 @@
 """What a sum of single effects says: sets of variants, and the traits that each effect acts on."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
 from skgenetics.loci._ld import LD, DenseLD, GenotypeLD
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign
+from skgenetics.multitrait._population_design import PopulationDesign, strongest
 from skgenetics.multitrait._posterior import posterior_of_slabs
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
@@ -60,13 +62,14 @@ class EffectSummary(NamedTuple):
         """Return the mean (J,) of `values` (k, J) over the variants."""
         return self.alpha @ values
 
-    def oriented(self, ld: LD, lead: int) -> "EffectSummary":
+    def oriented(self, lds: Sequence[LD], lead: int) -> "EffectSummary":
         """Return the effects of the alleles that go with the counted one of the variant `lead`.
 
-        Effects of variants that correlate negatively would otherwise cancel in an average.
+        Effects of variants that correlate negatively would otherwise cancel in an average. There is
+        one LD, or one for each trait.
         """
-        r = to_numpy(ld.rows(np.array([lead])))[0, self.variants]
-        flipped = (r < 0)[:, None]
+        rows = [to_numpy(ld.rows(np.array([lead])))[0, self.variants] for ld in lds]
+        flipped = np.stack(rows, axis=1) < 0
         return self._replace(
             mean=np.where(flipped, -self.mean, self.mean),
             low=np.where(flipped, self.high, self.low),
@@ -108,7 +111,7 @@ def effect_likelihoods(
     for place, effect in enumerate(effects):
         lead = int(np.argmax(effect.alpha))
         d = design.squared_norm[lead]
-        own = d * covariance.inverse if d.ndim == 0 else d
+        own = d if d.ndim == 2 else (d * np.eye(len(unit))) @ covariance.inverse
         linear[place, columns] = inverse_unit * (covariance.inverse @ effect.scores[lead])
         precision[np.ix_(np.array([place]), columns, columns)] = own * np.outer(
             inverse_unit, inverse_unit
@@ -159,7 +162,7 @@ def variant_probabilities(
 def credible_sets(
     effects: list[EffectPosterior],
     summaries: list[EffectSummary],
-    ld: LD,
+    lds: Sequence[LD],
     unit: np.ndarray,
     *,
     coverage: float,
@@ -167,9 +170,14 @@ def credible_sets(
 ) -> list[MultitraitCredibleSet]:
     """Return the sets of the effects that are more likely there than not, strongest first.
 
+    lds : list of LD
+        One, or one for each trait: the purity of a set is that of its strongest correlations.
     unit : array (J,)
         Of the traits: effects are reported in units of y.
     """
+    ld = lds[0]
+    if len(lds) > 1:
+        ld = DenseLD(strongest([to_numpy(one.dense().matrix) for one in lds]))
     sets: list[MultitraitCredibleSet] = []
     order = sorted(range(len(effects)), key=lambda place: -effects[place].log_bf)
     seen: set[tuple[int, ...]] = set()
@@ -188,7 +196,7 @@ def credible_sets(
             if members in seen:
                 continue
             seen.add(members)
-            summary = summaries[place].oriented(ld, int(found["variants"][0]))
+            summary = summaries[place].oriented(lds, int(found["variants"][0]))
             mean = summary.averaged(summary.mean)
             sd = np.sqrt(np.maximum(summary.averaged(summary.second) - mean**2, 0))
             low, high = summary.averaged(summary.low), summary.averaged(summary.high)
@@ -205,15 +213,19 @@ def credible_sets(
     return sets
 
 
-def ld_of(design: Any) -> LD:
-    """Return the LD of the variants of a design, for the purity of sets."""
+def lds_of(design: Any) -> list[LD]:
+    """Return the LD of the variants of a design, or that of each of its populations."""
+    if isinstance(design, PopulationDesign):
+        return [DenseLD(matrix) for matrix in design.ld]
     if not isinstance(design, GenotypeDesign):
-        return DenseLD(design.ld)
+        return [DenseLD(design.ld)]
     n_samples, norm = design.n_samples, design.genotypes.squared_norm
     to_unit = np.sqrt(n_samples / np.where(norm > 0, norm, 1.0))
-    return GenotypeLD(
-        design.X,
-        design.mean,
-        design.inverse_sd * design.array(to_unit),
-        design.array(np.sqrt(design.host_weight / n_samples)),
-    )
+    return [
+        GenotypeLD(
+            design.X,
+            design.mean,
+            design.inverse_sd * design.array(to_unit),
+            design.array(np.sqrt(design.host_weight / n_samples)),
+        )
+    ]

@@ -100,12 +100,7 @@ class SummaryDesign(Design):
     def square(self) -> np.ndarray:
         """Return (Y - XB)'(Y - XB)."""
         square = self.total - self.effects.T @ (self.cross_products + self.residual_scores)
-        if not np.all(np.diag(square) > 0):
-            raise ValueError(
-                "The effects explain more than the variance of the traits: z does not fit ld. Is "
-                "ld of the same people and alleles, and positive semidefinite? Shrink the LD of a "
-                "reference panel, (1 - s) * ld + s * np.eye(len(ld)), by some s between 0 and 1."
-            )
+        check_square(square)
         return (square + square.T) / 2
 
     def restore(self, effects: np.ndarray, saved: None) -> None:
@@ -118,6 +113,16 @@ class SummaryDesign(Design):
         for block in self.blocks:
             product += to_numpy(self.columns(block)[0].T @ self.beside(effects[block]))
         return np.sum(effects * product, axis=0) * self.norm / self.n_samples
+
+
+def check_square(square: np.ndarray) -> None:
+    """Raise ValueError unless squares of residuals (J, J) are positive."""
+    if not np.all(np.diag(square) > 0):
+        raise ValueError(
+            "The effects explain more than the variance of the traits: z does not fit ld. Is "
+            "ld of the same people and alleles, and positive semidefinite? Shrink the LD of a "
+            "reference panel, (1 - s) * ld + s * np.eye(len(ld)), by some s between 0 and 1."
+        )
 
 
 def variant_trait_correlations(statistics: SummaryStatistics) -> np.ndarray:

@@ -171,6 +171,14 @@ class Anything(Constraint):
         return self.noun
 
 
+class Arrays(Anything):
+    """An array or a list, checked once its shape is known; not a single word."""
+
+    def fits(self, value: Any) -> bool:
+        """Whether `value` is neither None nor a word."""
+        return super().fits(value) and not isinstance(value, str)
+
+
 class Numbers(Anything):
     """A real number or an array of them, whose shape is checked once it is known."""
 

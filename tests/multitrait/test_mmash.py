@@ -644,7 +644,6 @@ def test_bad_summary_statistics(traits):
         ({"ld": R[:5, :5]}, "ld must be a square matrix"),
         ({"ld": np.tri(30)}, "symmetric"),
         ({"ld": 2 * R}, "correlations r between -1 and 1"),
-        ({"ld": X[:100]}, "genotypes of a panel of 100 people"),
         ({"n_samples": 2}, "n_samples"),
         ({"n_samples": [200, 200]}, "each of the 3 traits"),
         ({"n_samples": [200, 200, np.inf]}, "n_samples"),

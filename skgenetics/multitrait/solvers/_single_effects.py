@@ -50,7 +50,7 @@ class GramColumns:
     def times(self, variants: np.ndarray, means: np.ndarray) -> np.ndarray:
         """Return X'QX r (P, J) of the effects `means` (k, J) of k variants."""
         if self.design.squared_norm.ndim > 1:
-            return np.tensordot(self.design.gram_columns(variants), means, 2)
+            return self.design.gram_product(variants, means)
         return self(variants).T @ means
 
     def __call__(self, variants: np.ndarray) -> np.ndarray:
