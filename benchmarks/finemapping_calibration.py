@@ -1,7 +1,7 @@
 """Print how far the PIPs and sets of FinemapMiXeR's solvers hold, on coalescent genotypes.
 
     python benchmarks/finemapping_calibration.py [--regimes weak mixed ...] [--solvers ...]
-        [--loci 20] [--variants 500] [--panel 0] [--without-rival] [--first 0]
+        [--loci 20] [--variants 500] [--panel 0] [--without-rival] [--first 0] [--csv FILE]
 
 Windows are of neighboring variants (MAF above .01) of 5,500 people of European history, simulated
 by msprime and kept in a folder of the system's temporary files. z ~ N(sqrt(N) R b, R) for N =
@@ -19,7 +19,8 @@ A row per regime and solver: average precision (AP) of pooled PIPs; slope of the
 .01; PIPs above .9, the share of them that is false, and the share that they announce; sum of PIPs
 over number of effects (null: a locus); coverage and power of the credible sets; median processor
 seconds. A number after +- is a standard error, loci being the units. Then PIPs by bin: mean PIP and
-share of causal variants. susieR is susie_rss with its defaults on the same z and LD.
+share of causal variants. susieR is susie_rss with its defaults on the same z and LD. With --csv,
+a row per locus and method, from which the documentation's tables are made.
 """
 
 import os
@@ -38,12 +39,13 @@ from pathlib import Path
 import numpy as np
 
 try:
+    from .evidence import ratio_and_error, write_rows
     from .finemapping_table import susier_fits
 except ImportError:  # run as a program
+    from evidence import ratio_and_error, write_rows
     from finemapping_table import susier_fits
 
 from skgenetics import FinemapMiXeR
-from skgenetics.metrics import pip_average_precision
 
 REGIMES = "weak", "mixed", "strong", "rare", "background", "null"
 N_SAMPLES, BACKGROUND = 50_000, 30.0
@@ -87,7 +89,9 @@ def window(seed, n_variants):
         X = X[np.random.default_rng(seed).permutation(len(X))]
         X = X[:, (X[:N_SCAN].std(axis=0) > 0) & (X[N_SCAN:].std(axis=0) > 0)]
         WINDOWS.mkdir(exist_ok=True)
-        np.save(file, X)
+        with tempfile.NamedTemporaryFile(dir=WINDOWS, suffix=".part", delete=False) as part:
+            np.save(part, X)
+        os.replace(part.name, file)  # two runs may make the same window
     return np.load(file)
 
 
@@ -140,67 +144,85 @@ def fit(solver, z, ld):
     return np.asarray(model.pip_), [one["variants"] for one in model.credible_sets_], seconds
 
 
-def ratio(top, bottom):
-    """Text of sum(top) / sum(bottom) with its standard error over loci."""
-    top, bottom = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
-    if bottom.sum() == 0:
-        return f"{'-':>11}"
-    share, n = top.sum() / bottom.sum(), len(top)
-    error = np.sqrt(np.sum((top - share * bottom) ** 2) * n / max(n - 1, 1)) / bottom.sum()
-    return f"{share:.3f}+-{error:.3f}"
+def records(regime, name, truth, fits):
+    """What is counted at each locus of a regime, a dict per locus, of one method's fits.
+
+    `precision` sums, over the causal variants of the locus, the share of causal variants among all
+    of the regime whose PIP is as large: its sum over n_causal is the average precision.
+    """
+    pips = [pip for pip, *_ in fits]
+    masks = [np.isin(np.arange(len(pip)), one) for pip, one in zip(pips, truth, strict=True)]
+    every, every_causal = np.sort(np.concatenate(pips)), np.concatenate(pips)[np.concatenate(masks)]
+    every_causal.sort()
+    rows = []
+    for k, ((pip, sets, seconds), causal) in enumerate(zip(fits, masks, strict=True)):
+        at_least = [len(one) - np.searchsorted(one, pip[causal]) for one in (every_causal, every)]
+        seen, above = pip > 0.01, pip > 0.9
+        counts = {
+            "n_causal": causal.sum(),
+            "precision": np.sum(at_least[0] / at_least[1]),
+            "seen_true": (pip * causal)[seen].sum(),
+            "seen_square": (pip * pip)[seen].sum(),
+            "above": above.sum(),
+            "above_false": (above & ~causal).sum(),
+            "above_announced": (1 - pip)[above].sum(),
+            "pip_sum": pip.sum(),
+            "sets": len(sets),
+            "sets_true": sum(bool(causal[one].any()) for one in sets),
+            "causal_in_sets": causal[np.unique(np.concatenate([*sets, []])).astype(int)].sum(),
+            "sizes": " ".join(str(len(one)) for one in sets),
+            "seconds": round(seconds, 4),
+        }
+        place = np.digitize(pip, BINS) - 1
+        for label, weights in (("count", None), ("said", pip), ("true", causal)):
+            bins = np.bincount(place, weights, minlength=len(BINS) - 1)
+            counts |= {f"{label}_{i}": value for i, value in enumerate(bins)}
+        counts = {key: value if isinstance(value, str) else round(float(value), 5)
+                  for key, value in counts.items()}  # fmt: skip
+        rows.append({"regime": regime, "locus": k, "method": name, **counts})
+    return rows
 
 
-def row(name, truth, pips, sets, seconds):
-    """The line of a method in a regime."""
-    causal = [np.isin(np.arange(len(pip)), one) for pip, one in zip(pips, truth, strict=True)]
-    above = [pip > 0.9 for pip in pips]
-    seen = [pip > 0.01 for pip in pips]
-    pairs = list(zip(pips, causal, strict=True))
-    n_causal = [max(len(one), 1) if not any(map(len, truth)) else len(one) for one in truth]
-    covered = [
-        sum(bool(np.isin(one, true).any()) for one in found)
-        for found, true in zip(sets, truth, strict=True)
-    ]
-    reached = [
-        sum(any(variant in one for one in found) for variant in true)
-        for found, true in zip(sets, truth, strict=True)
-    ]
-    announced = sum((1 - p)[a].sum() for a, p in zip(above, pips, strict=True))
-    announced /= max(sum(a.sum() for a in above), 1)
-    precision = pip_average_precision(truth, pips) if any(map(len, truth)) else np.nan
-    return " ".join(
-        (
-            f"{name:26}{precision:6.3f} ",
-            ratio([(p * c)[s].sum() for (p, c), s in zip(pairs, seen, strict=True)],
-                  [(p * p)[s].sum() for (p, _), s in zip(pairs, seen, strict=True)]),
-            f"{int(sum(a.sum() for a in above)):5d}",
-            ratio([(a & ~c).sum() for a, (_, c) in zip(above, pairs, strict=True)],
-                  [a.sum() for a in above]),
-            f"({announced:.3f})",
-            ratio([p.sum() for p in pips], n_causal),
-            f"{sum(map(len, sets)):5d}",
-            ratio(covered, [len(found) for found in sets]),
-            ratio(reached, [len(true) for true in truth]),
-            f"{np.median([len(one) for found in sets for one in found] or [0]):5.0f}",
-            f"{np.median(seconds):8.3f}",
+def columns(rows):
+    """The figures of a method in a regime: {column: (value, standard error or None)}."""
+    total = {key: [row[key] for row in rows] for key in rows[0]}
+    n_causal = total["n_causal"]
+    sizes = [float(size) for row in rows for size in str(row["sizes"]).split()]
+    return {
+        "AP": (ratio_and_error(total["precision"], n_causal)[0], None),
+        "slope": ratio_and_error(total["seen_true"], total["seen_square"]),
+        "> .9": (sum(total["above"]), None),
+        "false": ratio_and_error(total["above_false"], total["above"]),
+        "announced": ratio_and_error(total["above_announced"], total["above"]),
+        "sum": ratio_and_error(total["pip_sum"], n_causal if sum(n_causal) else [1] * len(rows)),
+        "sets": (sum(total["sets"]), None),
+        "coverage": ratio_and_error(total["sets_true"], total["sets"]),
+        "power": ratio_and_error(total["causal_in_sets"], n_causal),
+        "size": (np.median(sizes) if sizes else np.nan, None),
+        "seconds": (np.median(total["seconds"]), None),
+    }
+
+
+def calibration(rows):
+    """PIPs by bin: (low, high, number, mean, share of causal variants, its standard error)."""
+    bins = []
+    for i, (low, high) in enumerate(pairwise(BINS)):
+        count, said, true = (
+            [row[f"{key}_{i}"] for row in rows] for key in ("count", "said", "true")
         )
-    )  # fmt: skip
+        if sum(count):
+            share = ratio_and_error(true, count)
+            bins.append((low, min(high, 1), int(sum(count)), sum(said) / sum(count), *share))
+    return bins
 
 
-def calibration(truth, pips):
-    """Lines of PIPs by bin: number, mean, share of causal variants and its standard error."""
-    causal = [np.isin(np.arange(len(pip)), one) for pip, one in zip(pips, truth, strict=True)]
-    lines = []
-    for low, high in pairwise(BINS):
-        inside = [(pip >= low) & (pip < high) for pip in pips]
-        count = np.array([one.sum() for one in inside])
-        if count.sum():
-            mean = sum(pip[one].sum() for pip, one in zip(pips, inside, strict=True)) / count.sum()
-            share = ratio([c[one].sum() for c, one in zip(causal, inside, strict=True)], count)
-            lines.append(
-                f"    {low:4.2f}-{min(high, 1):4.2f} {count.sum():7d}  {mean:.3f}  {share}"
-            )
-    return lines
+def line(rows):
+    """The printed line of a method in a regime."""
+    cells = [f"{rows[0]['method']:26}"]
+    for name, (value, error) in columns(rows).items():
+        digits = 0 if name in ("> .9", "sets", "size") else 3
+        cells.append(f"{value:8.{digits}f}" + (f"+-{error:.3f}" if error is not None else ""))
+    return " ".join(cells)
 
 
 def main():
@@ -213,6 +235,7 @@ def main():
     parser.add_argument("--variants", type=int, default=500)
     parser.add_argument("--panel", type=int, default=0, help="people of the panel; 0: own LD")
     parser.add_argument("--without-rival", action="store_true")
+    parser.add_argument("--csv", help="file of what is counted, a row per locus and method")
     arguments = parser.parse_args()
     if arguments.panel == arguments.variants:
         parser.error("a square array is always r: take one person less for the panel")
@@ -222,11 +245,11 @@ def main():
     warm_z, warm_ld, _ = simulate("mixed", arguments.first, arguments.variants, 0)
     for solver in arguments.solvers:
         fit(solver, warm_z[:50], warm_ld[:50, :50])  # compiles
-    pooled = {name: ([], []) for name in names}
+    rows = []
     print(
         f"{arguments.loci} loci a regime, {arguments.variants} variants, "
-        f"LD of {arguments.panel or 'the scan'}\n{'':10} {'':26}    AP       slope  > .9  false"
-        "  (announced)  sum/effects  sets    coverage       power  size  seconds"
+        f"LD of {arguments.panel or 'the scan'}; columns: AP, slope, > .9, false, announced, "
+        "sum/effects, sets, coverage, power, size, seconds"
     )
     for regime in arguments.regimes:
         loci = [
@@ -239,13 +262,16 @@ def main():
                 fits = susier_fits([(z, correlations(ld)) for z, ld, _ in loci], N_SAMPLES)
             else:
                 fits = [fit(name, z, ld) for z, ld, _ in loci]
-            pips, sets, seconds = zip(*fits, strict=True)
-            pooled[name][0].extend(truth)
-            pooled[name][1].extend(pips)
-            print(f"{regime:10} {row(name, truth, pips, sets, seconds)}", flush=True)
-    for name, (truth, pips) in pooled.items():
+            rows += records(regime, name, truth, fits)
+            print(f"{regime:10} {line(rows[-len(loci) :])}", flush=True)
+            if arguments.csv:
+                write_rows(arguments.csv, rows)
+    for name in names:
         print(f"{name}, all regimes: PIPs of, number, mean, causal")
-        print("\n".join(calibration(truth, pips)))
+        for low, high, count, said, true, error in calibration(
+            [row for row in rows if row["method"] == name]
+        ):
+            print(f"    {low:4.2f}-{high:4.2f} {count:7d}  {said:.3f}  {true:.3f}+-{error:.3f}")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ import warnings
 import numpy as np
 
 try:
-    from .finemapping_calibration import N_SAMPLES, N_SCAN, effects, row, window
+    from .finemapping_calibration import N_SAMPLES, N_SCAN, effects, line, records, window
 except ImportError:  # run as a program
-    from finemapping_calibration import N_SAMPLES, N_SCAN, effects, row, window
+    from finemapping_calibration import N_SAMPLES, N_SCAN, effects, line, records, window
 
 from skgenetics import FinemapMiXeR
 from skgenetics.finemapping.solvers import SuSiE
@@ -141,14 +141,11 @@ def main():
                 pip = np.zeros(max(variants.max(), causal.max(initial=0)) + 1)
                 pip[variants] = model.pip_
                 sets = [variants[one["variants"]] for one in model.credible_sets_]
-                for kept, value in zip(
-                    results.setdefault(name, ([], [], [], [])),
-                    (causal, pip, sets, seconds),
-                    strict=True,
-                ):
-                    kept.append(value)
+                truth, fits = results.setdefault(name, ([], []))
+                truth.append(causal)
+                fits.append((pip, sets, seconds))
         for name, result in results.items():
-            print(f"{part:11}{row(name, *result)}", flush=True)
+            print(f"{part:11}{line(records(part, name, *result))}", flush=True)
 
 
 if __name__ == "__main__":

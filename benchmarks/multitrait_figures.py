@@ -1,13 +1,15 @@
 """Print R2 of MMASHRegressor against RidgeCV, GBLUP and MultiTaskLassoCV, fold by fold.
 
-    python benchmarks/multitrait_figures.py wheat|mice|maize|sparse|unequal [repeats]
+    python benchmarks/multitrait_figures.py wheat|mice|maize|sparse|unequal
+        [--repeats 10] [--csv FILE]
 
 The data are wheat (wheat_bglr in ../shared/data), mice (mice_bglr, needs pandas), maize
 (maize_drops), or simulations, which need no data: few effects (sparse), or traits of heritability
-.7, .4, .1, 0 and 0 (unequal). Repeats, ten by default, are other folds or simulations.
+.7, .4, .1, 0 and 0 (unequal). Repeats are other folds or simulations. With --csv, a row per fit and
+trait, from which the documentation's tables are made.
 """
 
-import sys
+import argparse
 import time
 import warnings
 from pathlib import Path
@@ -18,6 +20,11 @@ from sklearn.linear_model import MultiTaskLassoCV, RidgeCV
 from sklearn.model_selection import GroupKFold, KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+
+try:
+    from .evidence import require_data, write_rows
+except ImportError:  # run as a program
+    from evidence import require_data, write_rows
 
 from skgenetics import MMASHRegressor
 from skgenetics.metrics import masked_r2_score
@@ -79,7 +86,7 @@ class GBLUPByTrait:
 
 def wheat(seed):
     """Yield (X, Y, train, test): five folds of 599 lines, 1,279 markers, four environments."""
-    data = np.load(DATA / "wheat_bglr" / "wheat.npz")
+    data = np.load(DATA / FOLDERS["wheat"] / "wheat.npz")
     X, Y = data["G"], data["Y"].astype(float)
     for train, test in KFold(5, shuffle=True, random_state=seed).split(X):
         yield X, Y, train, test
@@ -89,8 +96,8 @@ def mice(seed):
     """Yield five folds of cages of 1,814 mice: ten traits without their difference by sex."""
     import pandas as pd
 
-    X = np.load(DATA / "mice_bglr" / "geno.npz")["G"]
-    table = pd.read_csv(DATA / "mice_bglr" / "pheno.csv.gz")
+    X = np.load(DATA / FOLDERS["mice"] / "geno.npz")["G"]
+    table = pd.read_csv(DATA / FOLDERS["mice"] / "pheno.csv.gz")
     Y = table[MICE].groupby(table["GENDER"]).transform(lambda column: column - column.mean())
     Y = (Y / Y.std()).to_numpy(float)
     folds = GroupKFold(5, shuffle=True, random_state=seed)
@@ -100,7 +107,7 @@ def mice(seed):
 
 def maize(seed):
     """Yield five folds of 246 hybrids, 41,722 SNPs: means of eight traits over ten experiments."""
-    data = np.load(DATA / "maize_drops" / "drops.npz", allow_pickle=True)
+    data = np.load(DATA / FOLDERS["maize"] / "drops.npz", allow_pickle=True)
     X, Y = data["G"].astype(float), np.nanmean(data["Y"], axis=2)
     X[X < 0] = np.nan
     X = np.where(np.isnan(X), np.nanmean(X, axis=0), X)
@@ -140,6 +147,7 @@ def plain():
 
 LINEAR = {"RidgeCV": RidgeByTrait, "GBLUP": GBLUPByTrait}
 LASSO = {"MultiTaskLassoCV": lambda: make_pipeline(StandardScaler(), MultiTaskLassoCV())}
+FOLDERS = {"wheat": "wheat_bglr", "mice": "mice_bglr", "maize": "maize_drops"}
 DATA_SETS = {
     "wheat": (wheat, LINEAR | {"plain": plain}),
     "mice": (mice, LINEAR),
@@ -149,37 +157,49 @@ DATA_SETS = {
 }
 
 
-def main(name, repeats):
+def main():
     """Print R2 of each fold, then means and paired differences over repeats."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", choices=list(DATA_SETS))
+    parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--csv", help="file of a row per fit and trait")
+    arguments = parser.parse_args()
+    name = arguments.data
+    if name in FOLDERS:
+        require_data(parser, DATA / FOLDERS[name])
     data, rivals = DATA_SETS[name]
     models = {"MMASHRegressor": MMASHRegressor} | rivals
-    by_trait = []
-    scores = np.zeros((repeats, len(models)))
-    for seed in range(repeats):
-        fold_scores = []
-        for X, Y, train, test in data(seed):
-            row, seconds = [], []
-            by_trait.append([])
-            for make in models.values():
+    rows = []
+    for seed in range(arguments.repeats):
+        for fold, (X, Y, train, test) in enumerate(data(seed)):
+            for method, make in models.items():
                 start = time.process_time()
                 model = make().fit(X[train], Y[train])
-                seconds.append(time.process_time() - start)
+                seconds = time.process_time() - start
                 predicted = model.predict(X[test])
-                row.append(masked_r2_score(Y[test], predicted))
-                traits = zip(Y[test].T, predicted.T)
-                by_trait[-1].append([masked_r2_score(y, p) for y, p in traits])
-            print(" ".join(f"{r:.4f} ({s:.1f} s)" for r, s in zip(row, seconds)), flush=True)
-            fold_scores.append(row)
-        scores[seed] = np.mean(fold_scores, axis=0)
-    for model, mean in zip(models, scores.mean(axis=0)):
-        print(f"{model}: {mean:.4f}", end="; by trait ")
-        print(" ".join(f"{r:.3f}" for r in np.mean(by_trait, axis=0)[[*models].index(model)]))
-    for model, column in zip([*models][1:], scores.T[1:]):
-        difference = scores[:, 0] - column
-        error = difference.std(ddof=1) / np.sqrt(repeats) if repeats > 1 else np.nan
-        print(f"minus {model}: {difference.mean():.4f}, standard error {error:.4f}")
+                mean = masked_r2_score(Y[test], predicted)
+                print(f"{mean:.4f} ({seconds:.1f} s)", end=" ", flush=True)
+                for trait, (y, p) in enumerate(zip(Y[test].T, predicted.T)):
+                    row = {"seed": seed, "fold": fold, "trait": trait, "method": method}
+                    row |= {"r2": round(masked_r2_score(y, p), 5), "seconds": round(seconds, 2)}
+                    rows.append(row)
+            print()
+        if arguments.csv:
+            write_rows(arguments.csv, rows)
+    means = {}  # by method: R2 of each repeat
+    for method in models:
+        r2 = np.array([row["r2"] for row in rows if row["method"] == method])
+        by_trait = r2.reshape(-1, 1 + rows[-1]["trait"])
+        means[method] = by_trait.reshape(arguments.repeats, -1).mean(axis=1)
+        by_trait = " ".join(f"{r:.3f}" for r in by_trait.mean(axis=0))
+        print(f"{method}: {r2.mean():.4f}; by trait {by_trait}")
+    for method in rivals:
+        difference = means["MMASHRegressor"] - means[method]
+        n = len(difference)
+        error = difference.std(ddof=1) / np.sqrt(n) if n > 1 else np.nan
+        print(f"minus {method}: {difference.mean():.4f}, standard error {error:.4f}")
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 10)
+    main()

@@ -1,13 +1,15 @@
 """Print what the networks predict by default, beside ridge or logistic regression and others.
 
-    python benchmarks/network_figures.py additive|epistatic|ld|cases|functions|wheat|mice [repeats]
+    python benchmarks/network_figures.py additive|epistatic|ld|cases|functions|wheat|mice
+        [--repeats 1] [--csv FILE]
 
 Rows: score on new people (R2, or ROC AUC), slope of the truth on the prediction (of the logit for
 cases; 1 is calibrated), pairs found among twice as many as were planted, and seconds of processor
-time. `ld` needs msprime, `mice` needs pandas; real data are read from ../shared/data.
+time. `ld` needs msprime, `mice` needs pandas; real data are read from ../shared/data. With --csv, a
+row per fit, from which the documentation's tables are made.
 """
 
-import sys
+import argparse
 import time
 import warnings
 from pathlib import Path
@@ -22,10 +24,17 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+try:
+    from .evidence import require_data, write_rows
+except ImportError:  # run as a program
+    from evidence import require_data, write_rows
+
 from skgenetics import LINAClassifier, LINARegressor
 from skgenetics.datasets import make_interactions
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SIMULATED = "additive", "epistatic", "ld", "cases", "functions"
+FOLDERS = {"wheat": "wheat_bglr", "mice": "mice_bglr"}
 
 
 def regressors(m):
@@ -117,7 +126,7 @@ def simulated(name, seed):
 def real(name, seed):
     """Yield (label, X, y, (training rows, test rows), []) of five folds."""
     if name == "wheat":
-        data = np.load(DATA / "wheat_bglr" / "wheat.npz")
+        data = np.load(DATA / FOLDERS[name] / "wheat.npz")
         X, traits, folds = (
             data["G"],
             data["Y"].astype(float),
@@ -155,46 +164,63 @@ def precision(model, X, pairs):
     return np.mean([(rows[k], columns[k]) in planted for k in strongest])
 
 
-def main(name, repeats):
-    sets = simulated if name not in ("wheat", "mice") else real
-    rows = {}
-    for seed in range(repeats):
-        for label, X, y, train, pairs in sets(name, seed):
+def measured(model, X, y, train, test):
+    """Score on new people, slope of the truth on the prediction, and processor seconds."""
+    start = time.process_time()
+    model.fit(X[train], y[train])
+    seconds = time.process_time() - start
+    if y.dtype == bool:
+        p = np.clip(model.predict_proba(X[test])[:, 1], 1e-9, 1 - 1e-9)
+        slope = LogisticRegression(C=1e9).fit(logit(p)[:, None], y[test]).coef_[0, 0]
+        return roc_auc_score(y[test], p), slope, seconds
+    prediction = model.predict(X[test])
+    slope = np.polyfit(prediction, y[test], 1)[0] if prediction.std() else np.nan
+    return r2_score(y[test], prediction), slope, seconds
+
+
+def main():
+    """Print a row per fit, then means over repeats and folds."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("data", choices=(*SIMULATED, *FOLDERS))
+    parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument("--csv", help="file of a row per fit")
+    arguments = parser.parse_args()
+    name = arguments.data
+    if name in FOLDERS:
+        require_data(parser, DATA / FOLDERS[name])
+    rows = []
+    for seed in range(arguments.repeats):
+        sets = (simulated if name in SIMULATED else real)(name, seed)
+        for unit, (label, X, y, train, pairs) in enumerate(sets):
             if isinstance(train, tuple):
                 train, test = train
             else:
                 train, test = slice(0, train), slice(train, None)
-            binary = y.dtype == bool
-            for model_name, model in (classifiers if binary else regressors)(X.shape[1]).items():
-                start = time.process_time()
-                model.fit(X[train], y[train])
-                seconds = time.process_time() - start
-                if binary:
-                    p = np.clip(model.predict_proba(X[test])[:, 1], 1e-9, 1 - 1e-9)
-                    score = roc_auc_score(y[test], p)
-                    fitted = LogisticRegression(C=1e9).fit(logit(p)[:, None], y[test])
-                    slope = fitted.coef_[0, 0]
-                else:
-                    prediction = model.predict(X[test])
-                    score = r2_score(y[test], prediction)
-                    slope = np.polyfit(prediction, y[test], 1)[0] if prediction.std() else np.nan
-                row = [score, slope, seconds, np.nan]
-                if model_name == "LINA" and len(pairs):
-                    few = name != "functions"
-                    row[3] = (found if few else precision)(model, X[test], pairs)
-                rows.setdefault((label, model_name), []).append(row)
-                print(f"{label}, {model_name}:", *np.round(row, 3), flush=True)
-    for (label, model_name), values in rows.items():
-        values = np.array(values)
-        error = values[:, 0].std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
-        score, slope, seconds, pairs = values.mean(axis=0)
+            methods = (classifiers if y.dtype == bool else regressors)(X.shape[1])
+            for method, model in methods.items():
+                score, slope, seconds = measured(model, X, y, train, test)
+                n_found = np.nan
+                if method == "LINA" and len(pairs):
+                    n_found = (precision if name == "functions" else found)(model, X[test], pairs)
+                row = {"data": label, "seed": seed, "fold": unit % 5 if name in FOLDERS else 0}
+                row |= {"method": method, "score": round(float(score), 4)}
+                row |= {"slope": round(float(slope), 3), "pairs": n_found}
+                rows.append(row | {"seconds": round(seconds, 2)})
+                print(*rows[-1].values(), flush=True)
+        if arguments.csv:
+            write_rows(arguments.csv, rows)
+    for label, method in dict.fromkeys((row["data"], row["method"]) for row in rows):
+        values = [row for row in rows if (row["data"], row["method"]) == (label, method)]
+        score, slope, pairs, seconds = (
+            np.array([row[key] for row in values]) for key in ("score", "slope", "pairs", "seconds")
+        )
+        error = score.std(ddof=1) / np.sqrt(len(values)) if len(values) > 1 else np.nan
         print(
-            f"{label:32s} {model_name:9s} {score:6.3f} ({error:.3f})  slope {slope:5.2f}  "
-            f"pairs {pairs:4.2f}  {seconds:6.1f} s",
-            flush=True,
+            f"{label:32s} {method:9s} {score.mean():6.3f} ({error:.3f})  "
+            f"slope {slope.mean():5.2f}  pairs {pairs.mean():4.2f}  {seconds.mean():6.1f} s"
         )
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 1)
+    main()

@@ -13,6 +13,7 @@ import matplotlib
 import skgenetics
 
 matplotlib.use("Agg")
+sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks, of which figures are made
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "skgenetics"
@@ -24,9 +25,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
+    "sphinx.ext.viewcode",
+    "sphinx_copybutton",
     "mathml",
     "registries",
     "gpu_results",
+    "measured",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -41,11 +45,14 @@ html_css_files = ["skgenetics.css"]
 html_math_renderer = "mathml"  # doc/_extensions/mathml.py
 html_theme_options = {
     "show_prev_next": False,
-    "header_links_before_dropdown": 7,
-    "navbar_end": [],
+    "header_links_before_dropdown": 6,
+    "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
 }
-html_sidebars = {"**": ["sidebar-nav-bs"], "index": []}
+copybutton_prompt_text = ">>> |\\.\\.\\. "
+copybutton_prompt_is_regexp = True
+ALONE = ("index", "install", "getting_started", "evidence", "citation", "changelog", "license")
+html_sidebars = {"**": ["sidebar-nav-bs"]} | {page: [] for page in ALONE}
 
 autosummary_generate = True
 autodoc_typehints = "none"  # the docstrings say more

@@ -1,0 +1,191 @@
+"""Print the claims of the documentation's page "Evidence", from what the programs measured.
+
+    python benchmarks/evidence.py
+
+The programs of this folder write a row per unit (a locus, a fold, a simulation) with `--csv`; what
+they wrote is in `results/`. A claim is a ratio of two sums over its units, or the difference of two
+such ratios. Its interval holds 95% of 2,000 draws of clusters with replacement: units of one
+cluster, such as the windows of all regimes cut from one simulation, are drawn together.
+"""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+RESULTS = Path(__file__).resolve().parent / "results"
+N_DRAWS = 2_000
+
+
+def write_rows(path, rows):
+    """Write dicts of the same keys as lines of a CSV file."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, rows[0], lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def require_data(parser, folder):
+    """End a program in a sentence if the data it needs are not there."""
+    if not folder.exists():
+        parser.exit(
+            2,
+            f"The data {folder.name} are not part of the repository, and not in {folder.parent}. "
+            "benchmarks/README.md says where they come from; simulations need no data.\n",
+        )
+
+
+def number(text):
+    """A cell of a CSV file: a number where it is one."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def read_rows(name):
+    """The rows of a file of `results/`, as dicts.
+
+    A row of `skgenetics compare`, which has the scores of all folds, becomes a row per fold.
+    """
+    with open(RESULTS / name, newline="", encoding="utf-8") as file:
+        rows = [{key: number(cell) for key, cell in row.items()} for row in csv.DictReader(file)]
+    if "method" in rows[0]:
+        return rows
+    return [
+        {"target": row["target"], "method": row["model"], "fold": key, "score": row[key]}
+        for row in rows
+        for key in row
+        if key.startswith("fold_")
+    ]
+
+
+def ratio_and_error(top, bottom):
+    """sum(top) / sum(bottom), and its standard error, the units being independent."""
+    top, bottom = np.asarray(top, dtype=float), np.asarray(bottom, dtype=float)
+    if bottom.sum() == 0:
+        return np.nan, np.nan
+    share, n = top.sum() / bottom.sum(), len(top)
+    error = np.sqrt(np.sum((top - share * bottom) ** 2) * n / max(n - 1, 1)) / bottom.sum()
+    return share, error
+
+
+def interval(sums, statistic, n_draws=N_DRAWS):
+    """The 95% interval of a statistic of sums (clusters, k), clusters drawn with replacement."""
+    rng = np.random.default_rng(0)
+    n = len(sums)
+    draws = [statistic(sums[rng.integers(n, size=n)].sum(axis=0)) for _ in range(n_draws)]
+    return tuple(float(bound) for bound in np.nanquantile(draws, [0.025, 0.975]))
+
+
+class Claim(NamedTuple):
+    """sum(top) / sum(bottom) of `one`, or what it exceeds that of `other` by.
+
+    `bottom` is a column, or empty for the number of rows. `where` chooses rows by a column.
+    """
+
+    says: str
+    top: str
+    bottom: str
+    one: str
+    other: str = ""
+    where: tuple = ("", ())
+    promised: tuple = ()  # least and greatest value that a ratio should have
+
+    def sums(self, rows, cluster):
+        """Sums (clusters, 4): top and bottom of `one`, then of `other`."""
+        column, values = self.where
+        clusters = {}
+        for row in rows:
+            if row["method"] in (self.one, self.other) and (not column or row[column] in values):
+                cell = clusters.setdefault(row[cluster], np.zeros((2, 2)))
+                bottom = row[self.bottom] if self.bottom else 1
+                cell[int(row["method"] == self.other)] += row[self.top], bottom
+        return np.array([cell.ravel() for cell in clusters.values()])
+
+    def statistic(self, sums):
+        """The claimed number, from the sums over clusters."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = sums[0] / sums[1]
+            return float(value - sums[2] / sums[3] if self.other else value)
+
+
+class Measured(NamedTuple):
+    """A claim with what was measured."""
+
+    claim: Claim
+    value: float
+    low: float
+    high: float
+    n_clusters: int
+
+    @property
+    def verdict(self):
+        """What the interval says, in words; losses are bold."""
+        if self.claim.other:
+            if not (self.low > 0 or self.high < 0):
+                return "no difference shown"
+            return "better" if self.low > 0 else "**worse**"
+        least, greatest = self.claim.promised
+        if self.high < least:
+            return "**less than promised**"
+        return "**more than promised**" if self.low > greatest else "as promised"
+
+    @property
+    def number(self):
+        """The value and its interval, as printed."""
+        sign = "+" if self.claim.other else ""
+        value, low, high = (f"{x:{sign}.3f}" for x in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]"
+
+
+class Study(NamedTuple):
+    """Claims on the rows of one file, whose units are drawn by `cluster`."""
+
+    file: str
+    program: str
+    cluster: str
+    unit: str
+    claims: tuple
+
+    def measured(self):
+        """Every claim with its number and interval."""
+        rows = read_rows(self.file)
+        results = []
+        for claim in self.claims:
+            sums = claim.sums(rows, self.cluster)
+            value = claim.statistic(sums.sum(axis=0))
+            results.append(Measured(claim, value, *interval(sums, claim.statistic), len(sums)))
+        return results
+
+
+def minus(says, column, one, others, **options):
+    """The same difference to several others."""
+    return tuple(Claim(says, column, "", one, other, **options) for other in others)
+
+
+OTHERS_OF_COMPARE = (
+    *("top variant", "RidgeCV", "ElasticNet", "HistGradientBoosting", "MLP"),
+    *("LINARegressor", "MMASHRegressor", "MILAGERegressor"),
+)
+STUDIES = {
+    "compare": Study(
+        "compare.csv", "skgenetics compare", "target", "genes",
+        minus("R2", "score", "FinemapMiXeR", OTHERS_OF_COMPARE),
+    ),
+}  # fmt: skip
+
+
+def main():
+    """Print the claims."""
+    for name, study in STUDIES.items():
+        print(f"{name}: {study.program}; intervals over {study.unit}")
+        for one in study.measured():
+            claim = one.claim
+            compared = f"{claim.one} - {claim.other}" if claim.other else claim.one
+            print(f"  {claim.says:45} {compared:36} {one.number:28} {one.verdict}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""The figures of README and guide are those of the rows that the programs of benchmarks/ wrote."""
+
+import csv
+import importlib
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import evidence
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def page(name):
+    """The text of a page, its white space made single."""
+    return " ".join((ROOT / name).read_text(encoding="utf-8").split())
+
+
+def rows_of(name):
+    with open(RESULTS / name, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def folds(row):
+    return np.array([float(row[key]) for key in row if key.startswith("fold_")])
+
+
+def without_zero(number):
+    """``.304``, as the pages write it."""
+    return f"{number:.3f}".replace("0.", ".", 1)
+
+
+def test_every_file_has_claims_and_every_study_a_section_and_a_program():
+    assert {study.file for study in evidence.STUDIES.values()} == {
+        path.name for path in RESULTS.iterdir()
+    }
+    text = (ROOT / "doc" / "evidence.rst").read_text(encoding="utf-8")
+    assert re.findall(r"^\.\. evidence:: (\S+)$", text, re.MULTILINE) == list(evidence.STUDIES)
+    for study in evidence.STUDIES.values():
+        program = study.program.split()[0]
+        if program.endswith(".py"):
+            source = (ROOT / "benchmarks" / program).read_text(encoding="utf-8")
+            assert "--csv" in source
+        else:
+            assert program == "skgenetics"
+
+
+def test_files_of_results_are_small():
+    assert sum(path.stat().st_size for path in RESULTS.iterdir()) < 2_000_000
+
+
+def test_a_claim_is_a_ratio_of_sums_or_a_difference_of_two():
+    rows = [
+        {"method": "a", "cluster": 0, "top": 3, "bottom": 4},
+        {"method": "a", "cluster": 1, "top": 1, "bottom": 6},
+        {"method": "b", "cluster": 0, "top": 1, "bottom": 5},
+        {"method": "c", "cluster": 0, "top": 9, "bottom": 9},
+    ]
+    alone = evidence.Claim("", "top", "bottom", "a")
+    assert alone.statistic(alone.sums(rows, "cluster").sum(axis=0)) == pytest.approx(0.4)
+    both = evidence.Claim("", "top", "bottom", "a", "b")
+    assert both.statistic(both.sums(rows, "cluster").sum(axis=0)) == pytest.approx(0.2)
+    counted = evidence.Claim("", "top", "", "a", where=("cluster", (0,)))
+    assert counted.statistic(counted.sums(rows, "cluster").sum(axis=0)) == 3
+
+
+def test_interval_is_that_of_a_mean():
+    """Of 400 clusters of equal size: the mean and 1.96 standard errors on either side."""
+    values = np.random.default_rng(1).normal(0.3, 1, size=400)
+    sums = np.column_stack([values, np.ones(400)])
+    low, high = evidence.interval(sums, lambda total: total[0] / total[1])
+    error = values.std() / 20
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.15 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.15 * error)
+
+
+def test_interval_draws_clusters_and_not_rows():
+    """Ten copies of each unit in one cluster leave the interval as it is."""
+    rng = np.random.default_rng(0)
+    rows = [
+        {"method": "a", "cluster": k, "top": value} for k, value in enumerate(rng.normal(size=30))
+    ]
+    claim = evidence.Claim("", "top", "", "a")
+    once, ten = (evidence.interval(claim.sums(r, "cluster"), claim.statistic)
+                 for r in (rows, rows * 10))  # fmt: skip
+    assert once == pytest.approx(ten)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "other", "promised", "word"),
+    [
+        (0.01, 0.02, "b", (), "better"),
+        (-0.02, -0.01, "b", (), "**worse**"),
+        (-0.01, 0.01, "b", (), "no difference shown"),
+        (0.93, 0.99, "", (0.95, 1), "as promised"),
+        (0.97, 0.99, "", (0.95, 1), "as promised"),
+        (0.8, 0.9, "", (0.95, 1), "**less than promised**"),
+        (1.1, 2.0, "", (0, 1), "**more than promised**"),
+    ],
+)
+def test_verdict(low, high, other, promised, word):
+    claim = evidence.Claim("", "top", "", "a", other, promised=promised)
+    assert evidence.Measured(claim, (low + high) / 2, low, high, 9).verdict == word
+
+
+def test_guide_of_compare_has_the_figures_of_its_rows():
+    by_model = defaultdict(list)
+    for row in rows_of("compare.csv"):
+        by_model[row["model"]].append(folds(row))
+    scores = {model: np.array(values) for model, values in by_model.items()}  # (genes, folds)
+    text = page("doc/guide/compare.rst")
+    for model, values in scores.items():
+        assert re.search(rf"{without_zero(values.mean())} for [^.]*{model}", text), model
+    difference = (scores["FinemapMiXeR"] - scores["RidgeCV"]).mean(axis=0)
+    error = difference.std(ddof=1) / np.sqrt(len(difference))
+    gain = f"by {without_zero(difference.mean())} (SE over folds {without_zero(error)})"
+    assert f"FinemapMiXeR beats RidgeCV {gain}" in text
+
+
+def test_programs_of_studies_can_be_imported():
+    for study in evidence.STUDIES.values():
+        if study.program.split()[0].endswith(".py"):
+            assert importlib.import_module(f"benchmarks.{study.program.split('.')[0]}").main
