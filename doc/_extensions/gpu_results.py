@@ -9,22 +9,25 @@ from pathlib import Path
 from registries import table
 from sphinx.util.docutils import SphinxDirective
 
+LIBRARIES = {"cupy": "CuPy", "torch": "PyTorch"}
+
 
 def seconds(place):
     """Return the cells of seconds and of the ratio to the bound."""
     if "error" in place:
         return ("failed", "")
-    return (f"{place['seconds']:.3g}", f"{place['over_bound']:.2g}")
+    ratio = place["over_bound"]
+    return (f"{place['seconds']:.3g}", f"{ratio:,.0f}" if ratio >= 10 else f"{ratio:.1f}")
 
 
 def lines_of(results):
     """Return the page's sentences and table."""
     told = ""
     for library, tests in results["tests"].items():
-        share = "all" if tests["finished"] else "the first"
+        cut = "" if tests["finished"] else ", before time was up"
         told += (
-            f" Of the array API tests, {share} on {library} were run: "
-            f"{tests['passed']} passed, {len(tests['failed'])} failed."
+            f" Of the array API tests with {LIBRARIES.get(library, library)}, {tests['passed']} "
+            f"passed and {len(tests['failed'])} failed{cut}."
         )
     speeds = results["machine"]["device"]
     rows = [
