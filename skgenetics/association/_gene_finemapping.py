@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import clone
 
+from skgenetics.association._arguments import check_kinds
 from skgenetics.association._prediction import predict_expression
 from skgenetics.association._twas import TWASResult
 from skgenetics.association._weights import MODEL_KEY, ExpressionWeights
@@ -64,6 +65,9 @@ def finemap_genes(
     ------
     ValueError
         If the number of people of the study is unknown.
+    TypeError
+        If an argument is of another kind: `ld` is the genotypes of a panel, also where
+        `result` comes from covariances of the weights.
 
     Notes
     -----
@@ -72,6 +76,16 @@ def finemap_genes(
     probabilities, or none.
     """
     pd = import_optional("pandas", extra="dataframe")
+    if not isinstance(result, TWASResult):
+        raise TypeError(
+            f"result must be what skgenetics.association.twas returns; got {type(result).__name__}."
+        )
+    check_kinds(weights=weights, ld=ld)
+    if not hasattr(estimator, "fit_summary"):
+        raise TypeError(
+            "estimator must fit summary statistics, as skgenetics.FinemapMiXeR() does; got "
+            f"{estimator!r}."
+        )
     n = result.variants["n"].median() if n_samples is None else n_samples  # without missing ones
     if not np.isfinite(n):
         raise ValueError("The number of people of the study is unknown: give n_samples.")

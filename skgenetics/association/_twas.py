@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from sklearn.utils import Bunch
 
+from skgenetics.association._arguments import check_kinds
 from skgenetics.association._gene_ld import given_covariances, panel_covariances
 from skgenetics.association._gene_rows import GeneResult, GeneVariants, associate
 from skgenetics.association._matching import UniqueVariants, unique_variants
@@ -25,7 +26,6 @@ from skgenetics.association._twas_tables import (
 )
 from skgenetics.association._weights import ExpressionWeights
 from skgenetics.io._genotypes import Genotypes
-from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
 
 if TYPE_CHECKING:
@@ -136,7 +136,9 @@ def twas(
     >>> result.genes[["gene", "n_used", "status"]].values.tolist()
     [['ENSG00000215012', 502, 'ok']]
     """
-    _check_kinds(sumstats, weights, ld)
+    check_kinds(sumstats=sumstats, weights=weights)
+    if ld is not None:
+        check_kinds(ld=ld)
     if missing not in ("impute", "drop"):
         raise ValueError(f"missing must be 'impute' or 'drop'; got {missing!r}.")
     if h2 is not None:
@@ -169,18 +171,6 @@ def twas(
         harmonized=report,
     )
     return TWASResult(genes, variants, joint, report)
-
-
-def _check_kinds(sumstats: object, weights: object, ld: object) -> None:
-    """Raise TypeError if an argument is not of its kind, such as a path in place of a table."""
-    pd = import_optional("pandas", extra="dataframe")
-    for name, value, kind, reader in (
-        ("sumstats", sumstats, pd.DataFrame, "skgenetics.io.read_sumstats"),
-        ("weights", weights, ExpressionWeights, "skgenetics.association.load_weights"),
-        ("ld", ld, Genotypes | None, "skgenetics.io.read_plink"),
-    ):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be what {reader} returns; got {type(value).__name__}.")
 
 
 def _test_genes(

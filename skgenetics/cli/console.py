@@ -6,7 +6,7 @@ import importlib.util
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,20 @@ def check_prefix(text: str) -> None:
         )
     if not out.parent.is_dir():
         raise FileNotFoundError(f"--out {out}: there is no folder {out.parent}.")
+
+
+def is_demo(arguments: argparse.Namespace, own: Sequence[str], examples: str) -> bool:
+    """Return whether --demo brings the data; exit with status 2 if there are none, or both.
+
+    `own` are the names of the arguments by which users give theirs.
+    """
+    present = [f"--{name.replace('_', '-')}" for name in own if getattr(arguments, name)]
+    if arguments.demo and present:
+        arguments.parser.error(f"--demo brings its own data; leave out {present[0]}")
+    if not (arguments.demo or present):
+        sys.stderr.write(f"{arguments.parser.prog} needs data. For example:\n{examples}\n")
+        raise SystemExit(BAD_INPUT)
+    return arguments.demo
 
 
 def add_genotype_files(group: Any, *, required: bool = False) -> Any:

@@ -64,3 +64,25 @@ def test_people_must_be_known(study):
         finemap_genes(result, study.weights, panel, FinemapMiXeR())
     table = finemap_genes(result, study.weights, panel, FinemapMiXeR(), n_samples=N)
     assert table["pip"].between(0, 1).all()
+
+
+def test_arguments_of_another_kind_are_named(study):
+    panel = study.panel()
+    result = twas(study.sumstats, study.weights, panel)
+    for arguments, message in (
+        (
+            (result, study.weights, None, FinemapMiXeR()),
+            r"ld must be what .*read_plink returns; got N",
+        ),
+        (
+            (result.genes, study.weights, panel, FinemapMiXeR()),
+            r"result must be what .*\.twas returns",
+        ),
+        ((result, "liver.db", panel, FinemapMiXeR()), r"weights must be what .*; got str"),
+        (
+            (result, study.weights, panel, "susie"),
+            r"estimator must fit summary statistics, .* got 'susie'",
+        ),
+    ):
+        with pytest.raises(TypeError, match=message):
+            finemap_genes(*arguments)

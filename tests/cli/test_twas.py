@@ -95,6 +95,20 @@ class Files:
         table = table.drop(columns=[name for name in changes if changes[name] is None])
         table.to_csv("gwas.tsv", sep="\t", index=False)
 
+    def write_fusion(self, name, rows, w):
+        """Weights per allele of some variants as one gene of FUSION."""
+        write_fusion(
+            name,
+            self.table.iloc[rows].assign(variant_id=self.table["rsid"]),
+            (w * self.X.std(axis=0, ddof=1)[rows])[:, None],
+            ["enet"],
+            r2=[0.1],
+            pvalue=[0.01],
+            heritability=(0.1, 0.1),
+            heritability_pvalue=0.1,
+            n_samples=N,
+        )
+
     def z(self, gene, tissue):
         return np.corrcoef(self.g[gene, tissue], self.y)[0, 1] * np.sqrt(N)
 
@@ -155,18 +169,7 @@ def test_tables_are_the_tests_of_individuals(files, run, ld):
 
 def test_weights_of_fusion(files, run):
     Path("fusion").mkdir()
-    rows, w = MODELS["G1", "blood"], files.w["G1", "blood"]
-    write_fusion(
-        "fusion/G1.wgt.RDat",
-        files.table.iloc[rows].assign(variant_id=files.table["rsid"]),
-        (w * files.X.std(axis=0, ddof=1)[rows])[:, None],
-        ["enet"],
-        r2=[0.1],
-        pvalue=[0.01],
-        heritability=(0.1, 0.1),
-        heritability_pvalue=0.1,
-        n_samples=N,
-    )
+    files.write_fusion("fusion/G1.wgt.RDat", MODELS["G1", "blood"], files.w["G1", "blood"])
     listed = [("blood", f"fusion/{g}.wgt.RDat", g, "2", 1000, 2000, N) for g in ("G1", "G2")]
     columns = ["PANEL", "WGT", "ID", "CHR", "P0", "P1", "N"]
     write_fusion_list("blood.pos", pd.DataFrame(listed, columns=columns))
@@ -191,6 +194,21 @@ def test_predicted_expression(files, run):
     status, _, _ = run("predict --weights weights/liver.db --bfile panel --out p --format parquet")
     assert status == 0
     assert list(pd.read_parquet("p.parquet")) == ["FID", "IID", "G1"]
+
+
+def test_predictions_of_an_earlier_run_are_not_left(files, run):
+    for name in ("pred.spleen.tsv.gz", "pred.tsv.gz"):
+        Path(name).write_text("somebody's own")
+    run("predict --weights weights --bfile panel --out pred")
+    assert Path("pred.liver.tsv.gz").exists()
+    status, _, _ = run("predict --weights weights/liver.db --bfile panel --out pred")
+    assert status == 0
+    names = {"pred.tsv.gz", "pred.genes.tsv", "pred.log", "pred.spleen.tsv.gz"}
+    assert {path.name for path in Path().glob("pred*")} == names
+    assert Path("pred.spleen.tsv.gz").read_text() == "somebody's own"
+    run("predict --weights weights/liver.db --bfile panel --out pred --format parquet")
+    names = {"pred.parquet", "pred.genes.tsv", "pred.log", "pred.spleen.tsv.gz"}
+    assert {path.name for path in Path().glob("pred*")} == names
 
 
 def test_genes_of_a_locus(files, run):
@@ -321,17 +339,7 @@ def test_z_that_do_not_fit_the_ld_are_flagged(files, run, monkeypatch, mismatche
     expression = files.X[:, rows] @ w
     files.y = expression / expression.std() + np.random.default_rng(1).normal(size=N)
     files.write_sumstats()
-    write_fusion(
-        "G3.wgt.RDat",
-        files.table.iloc[rows].assign(variant_id=files.table["rsid"]),
-        (w * files.X.std(axis=0, ddof=1)[rows])[:, None],
-        ["enet"],
-        r2=[0.1],
-        pvalue=[0.01],
-        heritability=(0.1, 0.1),
-        heritability_pvalue=0.1,
-        n_samples=N,
-    )
+    files.write_fusion("G3.wgt.RDat", rows, w)
 
     def judge(z, ld, n):
         seen.append((z, ld, n))

@@ -156,6 +156,11 @@ def test_nothing_fitted_is_refused(loci, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_other_results_are_refused(tmp_path):
+    with pytest.raises(TypeError, match=r"what .*finemap_loci returns; got FinemapMiXeR\. Of one"):
+        report(FinemapMiXeR(), tmp_path / "x.html")
+
+
 def big_display(n=3000):
     rng = np.random.default_rng(0)
     pip = np.full(n, 1e-6)

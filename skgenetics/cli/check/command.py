@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from skgenetics.cli.console import OK, Console
+from skgenetics.cli.statistics import add_panel, add_statistics, check_columns, has_panel
 
 _DESCRIPTION = """\
 Say what is understood of summary statistics before anything is computed from them.
@@ -34,29 +35,15 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("sumstats", metavar="F", help="summary statistics")
-    panel = parser.add_mutually_exclusive_group()
-    panel.add_argument("--bfile", metavar="P", help="LD panel: PLINK 1 files P.bed, .bim, .fam")
-    panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
-    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes")
-    parser.add_argument(
-        "--columns",
-        metavar="MEANING=COLUMN",
-        nargs="+",
-        default=[],
-        help="columns of a table of another format",
-    )
-    parser.add_argument("--n", metavar="N|COLUMN", help="number of people, or its column")
-    parser.add_argument("--trait", metavar="NAME", help="which trait, if there are several")
-    parser.add_argument("--strict", action="store_true", help="stop at the first bad row")
+    add_panel(parser)
+    add_statistics(parser)
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=run_check, parser=parser)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics check``."""
-    for pair in arguments.columns:
-        if "=" not in pair:
-            arguments.parser.error(f"--columns takes MEANING=COLUMN; got {pair!r}")
+    check_columns(arguments)
     from skgenetics.cli.check.report import lines_of_panel, lines_of_sumstats, next_command
     from skgenetics.cli.finemap.data import read_named_sumstats
     from skgenetics.cli.finemap.panel import read_panel
@@ -64,7 +51,7 @@ def run_check(arguments: argparse.Namespace) -> int:
     console = Console("check")
     sumstats = read_named_sumstats(arguments, build=None, region=None, extra_columns=())
     console.say(*lines_of_sumstats(sumstats))
-    if arguments.bfile or arguments.pfile or arguments.vcf:
+    if has_panel(arguments):
         panel = read_panel(argparse.Namespace(**vars(arguments) | {"ld": None, "chr": None}))
         console.say(*lines_of_panel(sumstats, panel))
     console.say(next_command(arguments, sumstats))

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from skgenetics.cli.cluster import add_scheduler, chunk, on_cluster
 from skgenetics.cli.console import (
-    BAD_INPUT,
     OK,
     SOME_FAILED,
     Console,
     at_least,
     check_prefix,
     genome_build,
+    is_demo,
     progress,
     share,
 )
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import check_report
+from skgenetics.cli.statistics import add_panel, add_statistics, check_columns, has_panel
 from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
@@ -102,30 +103,8 @@ def add_parser(commands: Any) -> None:
 def _add_data(data: Any) -> None:
     """Add the arguments that name statistics and LD."""
     data.add_argument("--sumstats", metavar="F", help="summary statistics; the format is found out")
-    data.add_argument(
-        "--columns",
-        metavar="MEANING=COLUMN",
-        nargs="+",
-        default=[],
-        help="columns of a table of another format: effect_allele, other_allele, beta, "
-        "standard_error, z, p_value, chromosome, base_pair_location, rsid, ...",
-    )
-    data.add_argument(
-        "--trait", metavar="NAME", help="which trait, if --sumstats has columns of several"
-    )
-    data.add_argument(
-        "--strict",
-        action="store_true",
-        help="stop at the first row of --sumstats that cannot be read, in place of leaving it out",
-    )
-    panel = data.add_mutually_exclusive_group()
-    panel.add_argument(
-        "--bfile",
-        metavar="P",
-        help="LD panel: PLINK 1 files P.bed, .bim, .fam; with @ in place of the chromosome, all",
-    )
-    panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
-    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes")
+    add_statistics(data)
+    panel = add_panel(data)
     panel.add_argument("--ld", metavar="F", help="LD itself: correlations of variants, with names")
     data.add_argument(
         "--ld-variants",
@@ -138,11 +117,6 @@ def _add_data(data: Any) -> None:
         type=at_least(3),
         help="number of people that the LD comes from, if other than the study's: its errors "
         "count as noise (the people of --bfile or --pfile; --ld: the study's own)",
-    )
-    data.add_argument(
-        "--n",
-        metavar="N|COLUMN",
-        help="people in the study: a number, or the name of a column (the file's, if any)",
     )
     data.add_argument(
         "--n-cases",
@@ -265,30 +239,12 @@ def _add_output(output: Any) -> None:
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """Exit with status 2 if arguments are missing or do not go together."""
     error = arguments.parser.error
-    data = (
-        "sumstats",
-        "bfile",
-        "pfile",
-        "vcf",
-        "ld",
-        "n",
-        "build",
-        "regions",
-        "chr",
-        "prior_column",
-        "coloc",
-    )
-    present = [f"--{name.replace('_', '-')}" for name in data if getattr(arguments, name)]
-    if arguments.demo:
-        if present:
-            error(f"--demo brings its own data; leave out {present[0]}")
+    own = ("sumstats", "bfile", "pfile", "vcf", "ld", "n", "build", "regions", "chr")
+    if is_demo(arguments, (*own, "prior_column", "coloc"), _EXAMPLES):
         return
-    if not present:
-        sys.stderr.write(f"skgenetics finemap needs data. For example:\n{_EXAMPLES}\n")
-        raise SystemExit(BAD_INPUT)
     if not arguments.sumstats:
         error("--sumstats is missing: a file of summary statistics")
-    if not (arguments.bfile or arguments.pfile or arguments.vcf or arguments.ld):
+    if not (has_panel(arguments) or arguments.ld):
         error("the LD is missing: give --bfile, --pfile or --vcf (genotypes of a panel), or --ld")
     if not arguments.build:
         error("--build is missing: GRCh37 or GRCh38, the genome build of the positions")
@@ -296,13 +252,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
         error("--n-cases and --n-controls go together")
     if arguments.n_cases and arguments.n:
         error("give --n, or --n-cases and --n-controls, not both")
-    for name, pairs in (
-        ("--columns", arguments.columns),
-        ("--coloc-columns", arguments.coloc_columns),
-    ):
-        for pair in pairs:
-            if "=" not in pair:
-                error(f"{name} takes MEANING=COLUMN, such as effect_allele=A1; got {pair!r}")
+    check_columns(arguments)
+    check_columns(arguments, "--coloc-columns")
     if not arguments.coloc and (
         arguments.coloc_n or arguments.coloc_columns or arguments.coloc_trait
     ):

@@ -13,6 +13,7 @@ from skgenetics.cli.console import (
     check_prefix,
     genome_build,
 )
+from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ results:
 exit status: 0 all done; 2 bad input, nothing is written; 3 files of some genes could not be read.
 """
 
+_SUFFIXES = {"tsv": "tsv.gz", "parquet": "parquet"}
+
 
 def add_parser(commands: Any) -> None:
     """Add ``predict`` to the subcommands of the command line."""
@@ -65,7 +68,7 @@ def add_parser(commands: Any) -> None:
         "--out", metavar="P", default="skgenetics_predict", help="prefix (skgenetics_predict)"
     )
     parser.add_argument(
-        "--format", choices=("tsv", "parquet"), default="tsv", help="of the expression (tsv)"
+        "--format", choices=tuple(_SUFFIXES), default="tsv", help="of the expression (tsv)"
     )
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=run_predict, parser=parser)
@@ -156,19 +159,17 @@ def _write(
     """Write predicted expression, one file per tissue, and what was found of each gene."""
     from skgenetics.io import atomic_path
     from skgenetics.loci._tables import write_table, write_text
-    from skgenetics.utils._writing import file_name
 
     tissues, build = weights.tissues, weights.build or "unknown"
-    files = []
-    suffix = "parquet" if arguments.format == "parquet" else "tsv.gz"
+    files, earlier = [], _earlier_files(arguments.out)
+    suffix = _SUFFIXES[arguments.format]
     people = genotypes.samples.to_frame(index=False)
     for tissue in tissues:
         columns = (weights.genes["tissue"] == tissue).to_numpy()
         table = expression.loc[:, columns]
         table = table.set_axis(weights.genes.loc[columns, "gene"].tolist(), axis="columns")
         table = people.join(table.reset_index(drop=True))
-        part = f".{file_name(tissue, among=tissues)}" if len(tissues) > 1 else ""
-        path = Path(f"{arguments.out}{part}.{suffix}")
+        path = Path(f"{arguments.out}{_part(tissue, tissues)}.{suffix}")
         with atomic_path(path) as temporary:
             if suffix == "parquet":
                 table.to_parquet(temporary, index=False)
@@ -179,4 +180,25 @@ def _write(
     path = Path(f"{arguments.out}.genes.tsv")
     with atomic_path(path) as temporary:
         write_table(temporary, found, build=build)
+    for left_over in earlier.difference(files):  # they would be taken for this run's
+        Path(left_over).unlink(missing_ok=True)
     return [*files, str(path)]
+
+
+def _part(tissue: str, tissues: list[str]) -> str:
+    """Return what tells the file of a tissue from those of the others."""
+    from skgenetics.utils._writing import file_name
+
+    return f".{file_name(tissue, among=tissues)}" if len(tissues) > 1 else ""
+
+
+def _earlier_files(out: str) -> set[str]:
+    """Return the names of the files of expression that an earlier run with this --out wrote."""
+    pd = import_optional("pandas", extra="dataframe")
+    table = Path(f"{out}.genes.tsv")
+    if not (table.is_file() and table.read_bytes().startswith(b"##skgenetics=")):
+        return set()
+    found = pd.read_csv(table, sep="\t", comment="#", dtype=str, keep_default_na=False)
+    tissues = sorted(found["tissue"].unique()) if "tissue" in found else []
+    names = (f"{out}{_part(tissue, tissues)}" for tissue in tissues)
+    return {f"{name}.{suffix}" for name in names for suffix in _SUFFIXES.values()}

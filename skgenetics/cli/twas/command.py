@@ -1,21 +1,21 @@
 """The command ``skgenetics twas``: its arguments, and the order of its work."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
 from skgenetics.cli.console import (
-    BAD_INPUT,
     OK,
     SOME_FAILED,
     Console,
     at_least,
     check_prefix,
+    is_demo,
     share,
 )
 from skgenetics.cli.pictures import check_report
 from skgenetics.cli.predict.command import add_weights
+from skgenetics.cli.statistics import add_panel, add_statistics, check_columns, has_panel
 
 _EXAMPLES = """\
 skgenetics twas --demo
@@ -87,27 +87,9 @@ def add_parser(commands: Any) -> None:
 def _add_data(data: Any) -> None:
     """Add the arguments that name statistics, weights and LD."""
     data.add_argument("--sumstats", metavar="F", help="summary statistics; the format is found out")
-    data.add_argument(
-        "--columns",
-        metavar="MEANING=COLUMN",
-        nargs="+",
-        default=[],
-        help="columns of a table of another format, as of skgenetics finemap",
-    )
-    data.add_argument("--trait", metavar="NAME", help="which trait, if there are several")
-    data.add_argument("--strict", action="store_true", help="stop at the first bad row")
-    data.add_argument(
-        "--n", metavar="N|COLUMN", help="people in the study: a number, or its column"
-    )
+    add_statistics(data)
     add_weights(data, required=False)
-    panel = data.add_mutually_exclusive_group()
-    panel.add_argument(
-        "--bfile",
-        metavar="P",
-        help="LD panel: PLINK 1 files P.bed, .bim, .fam; with @ in place of the chromosome, all",
-    )
-    panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
-    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes")
+    panel = add_panel(data)
     panel.add_argument(
         "--covariance",
         metavar="F",
@@ -148,23 +130,15 @@ def _add_work(work: Any) -> None:
 def _check_arguments(arguments: argparse.Namespace) -> None:
     """Exit with status 2 if arguments are missing or do not go together."""
     error = arguments.parser.error
-    data = ("sumstats", "weights", "bfile", "pfile", "vcf", "covariance", "n", "build")
-    present = [f"--{name}" for name in data if getattr(arguments, name)]
-    if arguments.demo:
-        if present:
-            error(f"--demo brings its own data; leave out {present[0]}")
+    own = ("sumstats", "weights", "bfile", "pfile", "vcf", "covariance", "n", "build")
+    if is_demo(arguments, own, _EXAMPLES):
         return
-    if not present:
-        sys.stderr.write(f"skgenetics twas needs data. For example:\n{_EXAMPLES}\n")
-        raise SystemExit(BAD_INPUT)
     if not arguments.sumstats:
         error("--sumstats is missing: a file of summary statistics")
     if not arguments.weights:
         error("--weights is missing: a file or a folder of weights")
-    for pair in arguments.columns:
-        if "=" not in pair:
-            error(f"--columns takes MEANING=COLUMN, such as effect_allele=A1; got {pair!r}")
-    if arguments.finemap_genes and not (arguments.bfile or arguments.pfile or arguments.vcf):
+    check_columns(arguments)
+    if arguments.finemap_genes and not has_panel(arguments):
         error("--finemap-genes needs the genotypes of a panel: give --bfile, --pfile or --vcf")
 
 

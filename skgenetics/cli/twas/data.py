@@ -13,6 +13,7 @@ from skgenetics.cli.finemap.data import read_named_sumstats
 from skgenetics.cli.finemap.panel import read_panel
 from skgenetics.cli.genotypes import bundled_genotypes
 from skgenetics.cli.predict.command import read_weights
+from skgenetics.cli.statistics import has_panel
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.datasets import load_geuvadis
 from skgenetics.finemapping import FinemapMiXeR
@@ -58,7 +59,7 @@ def load_files(arguments: argparse.Namespace, console: Console) -> Study:
         )
     weights, whole = read_weights(arguments, console, arguments.covariance)
     genotypes = None
-    if arguments.bfile or arguments.pfile or arguments.vcf:
+    if has_panel(arguments):
         given = argparse.Namespace(**vars(arguments) | {"ld": None, "chr": None})
         panel = read_panel(given)
         genotypes = panel.genotypes

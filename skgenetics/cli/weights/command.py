@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skgenetics.cli.console import (
-    BAD_INPUT,
     OK,
     SOME_FAILED,
     Console,
@@ -17,6 +16,7 @@ from skgenetics.cli.console import (
     at_least,
     frequency,
     genome_build,
+    is_demo,
     progress,
 )
 from skgenetics.cli.weights.models import AUTO, FORMATS, MODELS, help_on_models
@@ -172,14 +172,9 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     """Exit with status 2 if arguments are missing or do not go together."""
     error = arguments.parser.error
     source = arguments.bfile or arguments.pfile or arguments.bgen or arguments.genotypes
-    if arguments.demo:
-        for name in ("pheno", "pheno_name", "covar", "keep", "build"):
-            if getattr(arguments, name):
-                error(f"--demo brings its own data; leave out --{name.replace('_', '-')}")
+    files = ("bfile", "pfile", "bgen", "genotypes", "pheno")
+    if is_demo(arguments, (*files, "pheno_name", "covar", "keep", "build"), _EXAMPLES):
         return
-    if not (source or arguments.pheno):
-        sys.stderr.write(f"skgenetics weights needs data. For example:\n{_EXAMPLES}\n")
-        raise SystemExit(BAD_INPUT)
     if not source:
         error("the genotypes are missing: give --bfile, --pfile, --bgen or --genotypes")
     if not arguments.pheno:

@@ -117,6 +117,8 @@ def report(
     ------
     ImportError
         If Bokeh or matplotlib is not installed; the error names the extra.
+    TypeError
+        If `result` is something else, such as an estimator.
     ValueError
         If no locus was fitted, or a position is missing.
 
@@ -129,6 +131,12 @@ def report(
     >>> from skgenetics.inspection import report
     >>> page = report(finemap_loci(loci, FinemapMiXeR()), "loci.html")  # doctest: +SKIP
     """
+    if not {"loci", "variants", "credible_sets"} <= set(dir(result)):
+        raise TypeError(
+            "result must be what skgenetics.finemapping.finemap_loci returns; got "
+            f"{type(result).__name__}. Of one fitted estimator, LocusDisplay.from_estimator draws "
+            "the locus."
+        )
     views = []
     for name in fitted_loci(result):
         variants = fitted_variants(result, name)
