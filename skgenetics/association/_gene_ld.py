@@ -1,21 +1,20 @@
-"""Covariances of the dosages of each gene's variants: of a panel, or as files give them."""
+"""Covariances of the dosages of genes' variants: of a panel, or as files give them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skgenetics.io._genotypes import Genotypes
 from skgenetics.utils._arrays import column_blocks
+from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-_MAX_COLUMNS = 2_000  # of a panel, held at a time
-
 
 def panel_covariances(
-    genotypes: Genotypes, row: np.ndarray, sign: np.ndarray, genes: Sequence[np.ndarray]
+    genotypes: Genotypes, sign: np.ndarray, genes: Sequence[np.ndarray]
 ) -> Iterator[np.ndarray]:
     """Yield the covariance of the variants of each gene among the people of a panel.
 
@@ -23,12 +22,10 @@ def panel_covariances(
     ----------
     genotypes : Genotypes
         A missing call counts as the mean.
-    row : ndarray of shape (n_variants,)
-        Column of the genotypes that holds each variant, -1 if none does.
     sign : ndarray of shape (n_variants,)
         -1 where the genotypes count the other allele.
     genes : sequence of arrays of int
-        Numbers of the variants of each gene.
+        Columns of the genotypes that hold the variants of each gene, -1 where none does.
 
     Yields
     ------
@@ -36,21 +33,13 @@ def panel_covariances(
         Divided by the number of people - 1; rows and columns of NaN where the panel has no variant,
         or one that does not vary.
     """
-    first = 0
-    while first < len(genes):
-        wanted: set[int] = set()
-        last = first
-        while last < len(genes) and (last == first or len(wanted) < _MAX_COLUMNS):
-            wanted.update(genes[last].tolist())
-            last += 1
-        numbers = np.array(sorted(wanted), dtype=np.int64)
-        numbers = numbers[row[numbers] >= 0]
-        deviations = _deviations(genotypes.select(columns=row[numbers])) * sign[numbers]
-        place = np.full(len(row), -1)
-        place[numbers] = np.arange(len(numbers))
-        for variants in genes[first:last]:
-            yield _with_gaps(deviations, place[variants])
-        first = last
+    deviations = _deviations(genotypes) * sign
+    for place in genes:
+        covariance = np.full((len(place), len(place)), np.nan)
+        held = np.flatnonzero(place >= 0)
+        x = deviations[:, place[held]]
+        covariance[np.ix_(held, held)] = x.T @ x / max(len(x) - 1, 1)
+        yield covariance
 
 
 def _deviations(genotypes: Genotypes) -> np.ndarray:
@@ -64,41 +53,20 @@ def _deviations(genotypes: Genotypes) -> np.ndarray:
     return result
 
 
-def _with_gaps(deviations: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Return the covariance of columns, NaN where a place is -1."""
-    covariance = np.full((len(place), len(place)), np.nan)
-    held = np.flatnonzero(place >= 0)
-    x = deviations[:, place[held]]
-    covariance[np.ix_(held, held)] = x.T @ x / max(len(x) - 1, 1)
-    return covariance
-
-
-def given_covariances(
-    covariances: "Mapping[str, DataFrame]",
-    names: Sequence[str],
-    variant_ids: np.ndarray,
-    genes: Sequence[np.ndarray],
-) -> Iterator[np.ndarray]:
-    """Yield the covariance of the variants of each gene that files give, NaN where they do not.
+def given_covariance(given: "DataFrame | None", variant_ids: ArrayLike) -> np.ndarray:
+    """Return the covariance of the variants of a gene that a file gives, NaN where it does not.
 
     Parameters
     ----------
-    covariances : mapping of gene to DataFrame
+    given : DataFrame or None
         Labeled by variant_id.
-    names : sequence of str
-        Of the genes.
-    variant_ids : ndarray of shape (n_variants,)
-    genes : sequence of arrays of int
-        Numbers of the variants of each gene.
+    variant_ids : array-like of shape (n_variants,)
     """
-    for name, variants in zip(names, genes, strict=True):
-        covariance = np.full((len(variants), len(variants)), np.nan)
-        frame = covariances.get(name)
-        if frame is not None:
-            place = frame.index.get_indexer(variant_ids[variants])
-            held = np.flatnonzero(place >= 0)
-            part = frame.to_numpy()[np.ix_(place[held], place[held])]
-            varies = np.diag(part) > 0
-            part = np.where(varies[:, None] & varies, part, np.nan)
-            covariance[np.ix_(held, held)] = part
-        yield covariance
+    covariance = np.full((len(variant_ids), len(variant_ids)), np.nan)
+    if given is not None:
+        place = given.index.get_indexer(variant_ids)
+        held = np.flatnonzero(place >= 0)
+        part = given.to_numpy()[np.ix_(place[held], place[held])]
+        varies = np.diag(part) > 0
+        covariance[np.ix_(held, held)] = np.where(varies[:, None] & varies, part, np.nan)
+    return covariance

@@ -1,10 +1,13 @@
 """Expression predicted from genotypes."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
+from joblib import effective_n_jobs
 from scipy.sparse import csr_array
 
+from skgenetics.association._cuts import cuts
 from skgenetics.association._gene_tests import used_correlation
 from skgenetics.association._matching import place_variants, unique_variants
 from skgenetics.io._genotypes import Genotypes, sample_index, variants_from_names
@@ -12,6 +15,7 @@ from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._missing_codes import find_codes, is_missing
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._parallel import run_parallel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,13 +46,17 @@ class Models(Protocol):
     covariances: "dict[str, pd.DataFrame]"
 
 
-def predict_expression(models: Models, genotypes: Genotypes) -> Prediction:
+def predict_expression(
+    models: Models, genotypes: Genotypes, n_jobs: int | None = None
+) -> Prediction:
     """Predict the expression of every gene and tissue.
 
     Parameters
     ----------
     models : ExpressionWeights
     genotypes : Genotypes
+    n_jobs : int, optional
+        Number of processes that share the genes.
 
     Returns
     -------
@@ -72,7 +80,12 @@ def predict_expression(models: Models, genotypes: Genotypes) -> Prediction:
     weight = models.weights["weight"].to_numpy()[rows]
     shape = (len(columns), len(n_model))
     turned = csr_array((weight * sign, (column, model[rows])), shape=shape)
-    expression = _expression(genotypes.select(columns=columns), turned, models.standardized)
+    parts = PredictionParts(genotypes.select(columns=columns), turned, models.standardized)
+    n_jobs = min(effective_n_jobs(n_jobs), len(parts))
+    expression = np.zeros((genotypes.shape[0], len(n_model)))
+    predicted = run_parallel(_predict_part, parts, n_jobs=n_jobs)
+    for members, values in zip(parts.members, predicted, strict=True):
+        expression[:, members] = values
     if not models.standardized:
         # a flipped dosage is 2 - x: the weight of x turns its sign, and 2 w is left over
         expression += 2 * np.bincount(model[rows], weight * (sign < 0), minlength=len(n_model))
@@ -118,8 +131,47 @@ def as_genotypes(X: Any) -> Genotypes:
     return Genotypes(values, samples, variants, counted_allele="effect allele", source="X")
 
 
-def _expression(genotypes: Genotypes, turned: csr_array, standardized: bool) -> np.ndarray:
+class PredictionPart(NamedTuple):
+    """Some models, and the genotypes of their variants."""
+
+    genotypes: Genotypes
+    turned: csr_array
+    """(n_variants, n_models) Weights of the counted alleles."""
+    standardized: bool
+
+
+class PredictionParts(Sequence[PredictionPart]):
+    """All models, made into parts along the genome when they are asked for.
+
+    Parameters
+    ----------
+    genotypes : Genotypes of shape (n_people, n_variants)
+    turned : csr_array of shape (n_variants, n_models)
+    standardized : bool
+    """
+
+    def __init__(self, genotypes: Genotypes, turned: csr_array, standardized: bool) -> None:
+        self.genotypes, self.turned, self.standardized = genotypes, turned.tocsc(), standardized
+        variants = np.split(self.turned.indices, self.turned.indptr[1:-1])
+        models = [model for model, held in enumerate(variants) if len(held)]
+        models.sort(key=lambda model: variants[model].min())
+        self.members = [models[run] for run in cuts([variants[model] for model in models])]
+
+    def __len__(self) -> int:
+        """Return the number of parts."""
+        return len(self.members)
+
+    def __getitem__(self, number: Any) -> Any:
+        """Return one part."""
+        turned = self.turned[:, self.members[number]]
+        columns = np.unique(turned.indices)
+        genotypes = self.genotypes.select(columns=columns).small()
+        return PredictionPart(genotypes, turned.tocsr()[columns], self.standardized)
+
+
+def _predict_part(_: Any, part: PredictionPart, seed: int) -> np.ndarray:
     """Return X @ turned; a missing call counts as twice the frequency."""
+    genotypes, turned, standardized = part
     expression = np.zeros((genotypes.shape[0], turned.shape[1]))
     for columns, block in column_blocks(genotypes, np.float64):
         called = block >= 0  # not for NaN, nor for codes of missing calls

@@ -4,20 +4,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from joblib import effective_n_jobs
 from sklearn.utils import Bunch
 
 from skgenetics.association._arguments import check_kinds
-from skgenetics.association._gene_ld import given_covariances, panel_covariances
-from skgenetics.association._gene_rows import GeneResult, GeneVariants, associate
-from skgenetics.association._matching import UniqueVariants, unique_variants
-from skgenetics.association._twas_data import (
-    Panel,
-    Statistics,
-    Unit,
-    align_statistics,
-    find_in_panel,
-    gene_units,
-)
+from skgenetics.association._gene_blocks import GeneBlocks, associate_block
+from skgenetics.association._matching import unique_variants
+from skgenetics.association._twas_data import align_statistics, find_in_panel, gene_units
 from skgenetics.association._twas_tables import (
     add_deflated,
     genes_table,
@@ -26,6 +19,7 @@ from skgenetics.association._twas_tables import (
 )
 from skgenetics.association._weights import ExpressionWeights
 from skgenetics.io._genotypes import Genotypes
+from skgenetics.utils._parallel import run_parallel
 from skgenetics.utils._parameters import check_number
 
 if TYPE_CHECKING:
@@ -81,6 +75,7 @@ def twas(
     missing: str = "impute",
     h2: float | None = None,
     n_samples: float | None = None,
+    n_jobs: int | None = None,
 ) -> TWASResult:
     r"""Test genes for association with a trait through their predicted expression.
 
@@ -101,6 +96,8 @@ def twas(
         the inflation of polygenic traits, for genes whose weights come with their phi.
     n_samples : float, optional
         People of the study, if not the column n of `sumstats`.
+    n_jobs : int, optional
+        Number of processes that share the genes.
 
     Returns
     -------
@@ -157,7 +154,12 @@ def twas(
             "n_samples."
         )
     units = gene_units(weights, unique)
-    tested = _test_genes(weights, unique, panel, statistics, ld, units, missing == "impute")
+    impute = missing == "impute"
+    blocks = GeneBlocks(weights, unique, panel, statistics, ld, units, impute)
+    n_jobs = max(1, min(effective_n_jobs(n_jobs), len(blocks)))
+    tested = [
+        gene for part in run_parallel(associate_block, blocks, n_jobs=n_jobs) for gene in part
+    ]
     genes = genes_table(weights, unique, statistics, units, tested)
     if h2 is not None:
         add_deflated(genes, h2, float(np.nanmedian(statistics.n)))
@@ -171,34 +173,3 @@ def twas(
         harmonized=report,
     )
     return TWASResult(genes, variants, joint, report)
-
-
-def _test_genes(
-    weights: ExpressionWeights,
-    unique: UniqueVariants,
-    panel: Panel,
-    statistics: Statistics,
-    ld: Genotypes | None,
-    units: list[Unit],
-    impute: bool,
-) -> list[GeneResult]:
-    """Return the tests of the genes."""
-    numbers = [unit.numbers for unit in units]
-    if ld is not None:
-        covariances = panel_covariances(ld, panel.row, panel.sign, numbers)
-    else:
-        names = [weights.genes["gene"].iloc[unit.models.start] for unit in units]
-        ids = unique.table["variant_id"].to_numpy(dtype=object)
-        covariances = given_covariances(weights.covariances, names, ids, numbers)
-    model = np.repeat(np.arange(len(weights)), weights.genes["n_variants"])
-    value = weights.weights["weight"].to_numpy() * unique.sign
-    tested = []
-    for unit, covariance in zip(units, covariances, strict=True):
-        w = np.zeros((len(unit.numbers), unit.models.stop - unit.models.start))
-        np.add.at(w, (unit.place, model[unit.rows] - unit.models.start), value[unit.rows])
-        if weights.standardized:
-            sd = np.sqrt(np.diag(covariance))
-            w = w / np.where(sd > 0, sd, 1)[:, None]
-        of_gene = (getattr(statistics, name)[unit.numbers] for name in ("z", "se", "n"))
-        tested.append(associate(GeneVariants(w, covariance, *of_gene), impute=impute))
-    return tested

@@ -298,7 +298,7 @@ class ExpressionWeights:
         ]
         return f"<ExpressionWeights: {', '.join(parts)}, {self.build or 'build unknown'}>"
 
-    def predict(self, X: Any, *, return_matching: bool = False) -> Any:
+    def predict(self, X: Any, *, return_matching: bool = False, n_jobs: int | None = None) -> Any:
         """Predict the expression of each gene, without intercept.
 
         Parameters
@@ -310,6 +310,8 @@ class ExpressionWeights:
             counts as twice the frequency in X.
         return_matching : bool, default=False
             Return what :meth:`matching` says, too.
+        n_jobs : int, optional
+            Number of processes that share the genes.
 
         Returns
         -------
@@ -338,7 +340,7 @@ class ExpressionWeights:
         [0.0, 0.5, 1.2]
         """
         genotypes = as_genotypes(X)
-        prediction = predict_expression(self, genotypes)
+        prediction = predict_expression(self, genotypes, n_jobs)
         expression = self._frame(prediction, genotypes)
         return (expression, prediction.found) if return_matching else expression
 

@@ -111,6 +111,18 @@ def add_genotype_files(group: Any, *, required: bool = False) -> Any:
     return source
 
 
+def add_threads(group: Any, what: str) -> None:
+    """Add --threads; `what` is done so often at a time."""
+    group.add_argument("--threads", type=at_least(1), metavar="N", help=f"{what} (all cores)")
+
+
+def number_of_jobs(arguments: argparse.Namespace) -> int:
+    """Return what --threads says: by default, as many as there are cores, here or in a cluster."""
+    from joblib import effective_n_jobs
+
+    return arguments.threads or effective_n_jobs(-1)
+
+
 def at_least(low: int) -> Callable[[str], int]:
     """Return a parser of integers from `low`."""
 

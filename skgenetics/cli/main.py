@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import traceback
+import warnings
 from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import NoReturn
@@ -63,6 +64,20 @@ def _cleaning_up_on_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextlib.contextmanager
+def _plain_warnings(name: str) -> Iterator[None]:
+    """Let warnings be sentences, without the line of the program that they come from."""
+
+    def sentence(message: Warning | str, *_: object) -> str:
+        return f"{name}: warning: {' '.join(str(message).split())}\n"
+
+    before, warnings.formatwarning = warnings.formatwarning, sentence  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        warnings.formatwarning = before
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line, by default that of the process, and return its exit status."""
     try:
@@ -72,7 +87,7 @@ def main(words: Sequence[str] | None = None) -> int:
         return OK
     name = f"skgenetics {arguments.command}"
     try:
-        with _cleaning_up_on_sigterm():
+        with _cleaning_up_on_sigterm(), _plain_warnings(name):
             return arguments.run(arguments)
     except KeyboardInterrupt as error:
         ended = isinstance(error, _Terminated)

@@ -227,6 +227,7 @@ def finemap_loci(
         n_jobs=n_jobs,
         random_state=random_state,
         names=[locus["name"] for locus in loci],
+        died=_tables_of_death,
     )
     results = _gather(clone(estimator).set_callbacks(*callbacks), results, len(loci))
     result = Bunch(
@@ -340,6 +341,13 @@ def _cache_key(estimator: Any, task: LocusTask, seed: int) -> str:
     settings = type(estimator), parameters
     inputs = (__version__, code_identity(), settings, dict(task.description), task.kinds)
     return joblib.hash(inputs, coerce_mmap=True)
+
+
+def _tables_of_death(_: Any, task: LocusTask, message: str) -> dict[str, "DataFrame"]:
+    """Return the tables of a locus whose process ended."""
+    tables = _tables_of_failure(task)
+    row = tables["loci"].assign(message=message, seconds=np.nan)
+    return tables | {"loci": as_table(row, "loci")}
 
 
 def _tables_of_failure(task: LocusTask) -> dict[str, "DataFrame"]:

@@ -1,3 +1,8 @@
+import contextlib
+import os
+import signal
+import threading
+
 import numpy as np
 import pytest
 
@@ -121,3 +126,38 @@ def no_pictures(request, monkeypatch):
 
     if "pictures" not in request.node.name:
         monkeypatch.setattr("skgenetics.cli.finemap.report._draw", draw_nothing)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as cluster:
+        yield cluster
+
+
+@contextlib.contextmanager
+def killing_a_worker(cluster):
+    """End the process of a worker of a cluster as soon as it works on something."""
+    distributed = pytest.importorskip("distributed")
+    over, killed = threading.Event(), []
+    with distributed.Client(cluster, set_as_default=False) as client:
+        processes = client.run(os.getpid)
+
+        def kill():
+            while not over.wait(0.01):
+                busy = [worker for worker, units in client.processing().items() if units]
+                if busy:
+                    killed.append(processes[busy[0]])
+                    os.kill(processes[busy[0]], signal.SIGKILL)
+                    return
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+    assert killed

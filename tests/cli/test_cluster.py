@@ -1,12 +1,14 @@
 """Work on a Dask cluster and in the jobs of an array gives what one process gives."""
 
 import argparse
+import contextlib
 from pathlib import Path
 
 import pytest
 
 from skgenetics import FinemapMiXeR
 from skgenetics.cli.cluster import Chunk, chunk
+from tests.cli.conftest import killing_a_worker
 from tests.cli.scans import draw_nothing
 from tests.cli.test_finemap import FILES, read, run
 
@@ -55,17 +57,29 @@ def test_jobs_of_an_array_give_the_tables_of_one_run(scan, finemap, monkeypatch)
 
 
 @pytest.mark.slow
-def test_a_cluster_gives_the_tables_of_one_machine(scan, finemap, monkeypatch):
-    distributed = pytest.importorskip("distributed")
+@pytest.mark.parametrize("deadly", [False, True])
+def test_a_cluster_gives_the_tables_of_one_machine(scan, finemap, cluster, deadly, monkeypatch):
     monkeypatch.setattr("skgenetics.cli.finemap.report._draw", draw_nothing)
     run(finemap)
     expected = tables()
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None
-    ) as cluster:
+    with killing_a_worker(cluster) if deadly else contextlib.nullcontext():
         run(finemap, "--scheduler", cluster.scheduler_address)
     for ours, theirs in zip(tables(), expected, strict=True):
         pd.testing.assert_frame_equal(ours, theirs)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
+def test_models_are_compared_on_a_cluster_whose_worker_ends(study, compare, cluster):
+    words = "--bfile study --pheno traits.tsv --pheno-name height --folds 3 --out run "
+    words += "--models RidgeCV FinemapMiXeR"
+    found = []
+    for scheduler in ("", f" --scheduler {cluster.scheduler_address}"):
+        with killing_a_worker(cluster) if scheduler else contextlib.nullcontext():
+            status, _, errors = compare(text=words + scheduler)
+        assert status == 0, errors
+        found.append(pd.read_csv("run/comparison.csv").drop(columns="seconds"))
+    pd.testing.assert_frame_equal(*found)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(scan, finemap, monkeypatch):

@@ -1,5 +1,6 @@
 """skgenetics twas and predict: files in, tables out, and one sentence for bad input."""
 
+import contextlib
 import gzip
 import sqlite3
 from pathlib import Path
@@ -11,6 +12,7 @@ from sklearn.utils import Bunch
 from skgenetics.association import ExpressionWeights, GeneModel
 from skgenetics.cli.main import main
 from skgenetics.io import write_covariances, write_fusion, write_fusion_list, write_predictdb
+from tests.cli.conftest import killing_a_worker
 
 pd = pytest.importorskip("pandas")
 bed_reader = pytest.importorskip("bed_reader")
@@ -370,3 +372,31 @@ def test_the_demonstration_finds_its_gene(tmp_path, monkeypatch, run):
     best = genes.loc[genes["log10_p"].idxmin(), "gene"]
     assert f"depends on expression of {best}" in out
     assert f">{best}</td>" in Path("skgenetics_twas.report.html").read_text()
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_threads_change_nothing(files, run, monkeypatch):
+    monkeypatch.setattr("skgenetics.association._cuts.MAX_VARIANTS", 1)  # a block for each gene
+    found = []
+    for threads in (1, 2):
+        assert run(f"{TWAS} --bfile panel --threads {threads}")[0] == 0
+        assert run(f"predict --weights weights --bfile panel --threads {threads} --out run")[0] == 0
+        names = ["genes.tsv", "joint.tsv", "variants.tsv.gz", "blood.tsv.gz", "liver.tsv.gz"]
+        found.append([read(f"run.{name}") for name in names])
+    for one, other in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("no_pictures")
+def test_genes_are_tested_on_a_cluster_whose_worker_ends(files, run, cluster, monkeypatch):
+    monkeypatch.setattr("skgenetics.association._cuts.MAX_VARIANTS", 1)  # a block for each gene
+    names = ["genes.tsv", "joint.tsv", "variants.tsv.gz"]
+    found = []
+    for scheduler in ("", f" --scheduler {cluster.scheduler_address}"):
+        with killing_a_worker(cluster) if scheduler else contextlib.nullcontext():
+            status, _, errors = run(f"{TWAS} --bfile panel{scheduler}")
+        assert status == 0, errors
+        found.append([read(f"run.{name}") for name in names])
+    for one, other in zip(*found, strict=True):
+        pd.testing.assert_frame_equal(one, other)

@@ -1,5 +1,6 @@
 """``skgenetics weights``: from files to the files of PredictDB and FUSION."""
 
+import contextlib
 import gzip
 import sqlite3
 from pathlib import Path
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from skgenetics.association import load_weights
-from tests.cli.conftest import N_PEOPLE
+from tests.cli.conftest import N_PEOPLE, killing_a_worker
 
 FILES = "--bfile study --pheno liver.bed.gz blood.bed --build GRCh38 --window 4000 --out w"
 FAST = FILES + " --covar covariates.csv --model enet"
@@ -245,3 +246,16 @@ def test_bad_input_is_one_sentence(expression, weights, tmp_path, words, message
     assert message in err
     assert "Traceback" not in err
     assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.slow
+def test_weights_are_trained_on_a_cluster_whose_worker_ends(expression, weights, cluster):
+    found = []
+    for scheduler in ("", f" --scheduler {cluster.scheduler_address}"):
+        with killing_a_worker(cluster) if scheduler else contextlib.nullcontext():
+            status, _, errors = weights(text=FAST + scheduler)
+        assert status == 0, errors
+        assert not Path("w.parts").exists()
+        names = ["covariance.txt.gz", "fusion/liver/G1.wgt.RDat", "fusion/liver.pos"]
+        found.append([Path("w", name).read_bytes() for name in names])
+    assert found[0] == found[1]

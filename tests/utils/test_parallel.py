@@ -1,5 +1,8 @@
 """Fan-out, callbacks and compiled kernels."""
 
+import os
+import signal
+
 import numpy as np
 import pytest
 from sklearn import config_context, get_config
@@ -46,6 +49,48 @@ def test_several_jobs_run_on_one_blas_thread_each():
 def test_unpicklable_estimator_is_refused_before_any_work():
     with pytest.raises(TypeError, match=r"Unpicklable cannot be sent .* not lambdas"):
         run_parallel(draw, [1], estimator=Unpicklable(lambda x: x))
+
+
+def end_process(estimator, unit, seed):
+    """Return the unit and its seed; end the process as often as its folder says."""
+    name, folder, n_deaths = unit
+    tries = folder / f"{name}.tries"
+    tried = len(tries.read_text()) if tries.exists() else 0
+    tries.write_text("x" * (tried + 1))
+    if tried < n_deaths:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return name, seed
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_unit_whose_process_ended_is_tried_once_more(tmp_path):
+    names = ["a", "b", "c", "d"]
+    units = [(name, tmp_path, int(name == "b")) for name in names]
+    options = {"random_state": 0, "names": names}
+    with pytest.warns(UserWarning, match=r"ended \(SIGKILL\).* run .*b.*once more"):
+        results = list(run_parallel(end_process, units, n_jobs=2, **options))
+    assert results == list(run_parallel(end_process, units, **options))
+    assert (tmp_path / "b.tries").read_text() == "xxx"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals are POSIX's")
+def test_a_unit_whose_process_ends_twice_is_named(tmp_path):
+    units = [(name, tmp_path, 9 * (name == "b")) for name in "abc"]
+    options = {"n_jobs": 2, "random_state": 0, "names": list("abc")}
+
+    def died(estimator, unit, message):
+        return unit[0], message
+
+    with pytest.warns(UserWarning, match="worker process ended"):
+        results = list(run_parallel(end_process, units, died=died, **options))
+    assert [name for name, _ in results] == ["a", "b", "c"]
+    assert results[1][1] == "Its worker process ended twice (SIGKILL), as for lack of memory."
+    assert (tmp_path / "b.tries").read_text() == "xx"
+    with (
+        pytest.warns(UserWarning, match="worker process ended"),
+        pytest.raises(RuntimeError, match=r"^b: Its worker process ended twice"),
+    ):
+        list(run_parallel(end_process, units, **options))
 
 
 @kernel

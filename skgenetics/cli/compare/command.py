@@ -20,8 +20,10 @@ from skgenetics.cli.console import (
     SOME_FAILED,
     Console,
     add_genotype_files,
+    add_threads,
     at_least,
     frequency,
+    number_of_jobs,
     progress,
 )
 from skgenetics.cli.pictures import check_report
@@ -138,9 +140,7 @@ def _add_comparison(work: Any) -> None:
     )
     work.add_argument("--folds", type=at_least(2), default=5, metavar="K", help="folds (5)")
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of folds (0)")
-    work.add_argument(
-        "--threads", type=at_least(1), metavar="N", help="processes that fit models (all cores)"
-    )
+    add_threads(work, "processes that fit models")
     add_scheduler(work)
 
 
@@ -211,7 +211,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     _check_models(models, study)
     with contextlib.ExitStack() as stack:
         stack.enter_context(on_cluster(arguments.scheduler))
-        n_jobs = _n_jobs(arguments)
+        n_jobs = number_of_jobs(arguments)
         folder = stack.enter_context(atomic_folder(arguments.out, replaces=RESULT_FILES))
         if arguments.save_model:
             import_optional("skops.io", extra="skops")  # before hours of work
@@ -240,13 +240,6 @@ def run_compare(arguments: argparse.Namespace) -> int:
         console.say_failures(*failures)
         console.write_log(folder / "compare.log")
     return SOME_FAILED if failures else OK
-
-
-def _n_jobs(arguments: argparse.Namespace) -> int:
-    """Return how many processes fit models."""
-    from joblib import effective_n_jobs
-
-    return arguments.threads or effective_n_jobs(-1)
 
 
 def _load(arguments: argparse.Namespace) -> "Study":

@@ -68,7 +68,16 @@ def compare_models(
             fits += [Fit(task, model, fold, seed) for fold in range(task.fold.max() + 1)]
             if keep_all or model.credible_sets:
                 fits.append(Fit(task, model, None, seed))
-    return len(fits), run_parallel(fit_and_score, fits, n_jobs=n_jobs, random_state=seed)
+    results = run_parallel(
+        fit_and_score, fits, n_jobs=n_jobs, random_state=seed, died=result_of_death
+    )
+    return len(fits), results
+
+
+def result_of_death(_: Any, fit: Fit, message: str) -> Result:
+    """Return what is known of a fit whose process ended."""
+    task = fit.task
+    return Result(task.name, task.traits, fit.model.name, fit.fold, error=message, joint=task.joint)
 
 
 def fit_and_score(_: Any, fit: Fit, model_seed: int) -> Result:

@@ -13,10 +13,12 @@ from skgenetics.cli.console import (
     OK,
     SOME_FAILED,
     Console,
+    add_threads,
     at_least,
     check_prefix,
     genome_build,
     is_demo,
+    number_of_jobs,
     progress,
     share,
 )
@@ -205,7 +207,7 @@ def _add_work(work: Any) -> None:
         help="if z and LD do not fit: fit one effect in place of several (the default), shrink "
         "the LD, fail, or go on",
     )
-    work.add_argument("--threads", type=at_least(1), metavar="N", help="loci at a time (all cores)")
+    add_threads(work, "loci at a time")
     add_scheduler(work)
     work.add_argument(
         "--chunk",
@@ -272,8 +274,6 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
 def run_finemap(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics finemap``."""
     _check_arguments(arguments)
-    from joblib import effective_n_jobs
-
     from skgenetics.cli.finemap.data import load_demo, load_files
 
     console = Console("finemap")
@@ -284,7 +284,7 @@ def run_finemap(arguments: argparse.Namespace) -> int:
         console.say(*study.lines, "")
     try:
         with on_cluster(arguments.scheduler):
-            n_jobs = arguments.threads or effective_n_jobs(-1)
+            n_jobs = number_of_jobs(arguments)
             if arguments.chunk:
                 return _finemap_part(arguments, studies, console, n_jobs)
             return _finemap(arguments, studies, console, n_jobs)

@@ -10,8 +10,10 @@ from skgenetics.cli.console import (
     SOME_FAILED,
     Console,
     add_genotype_files,
+    add_threads,
     check_prefix,
     genome_build,
+    number_of_jobs,
 )
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of
@@ -70,6 +72,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--format", choices=tuple(_SUFFIXES), default="tsv", help="of the expression (tsv)"
     )
+    add_threads(parser, "genes at a time")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     parser.set_defaults(run=run_predict, parser=parser)
 
@@ -120,7 +123,9 @@ def run_predict(arguments: argparse.Namespace) -> int:
     genotypes = open_genotypes(arguments)
     n_people, n_variants = genotypes.shape
     console.say(f"{genotypes.source}: {n_people:,} people, {n_variants:,} variants")
-    expression, found = weights.predict(genotypes, return_matching=True)
+    expression, found = weights.predict(
+        genotypes, return_matching=True, n_jobs=number_of_jobs(arguments)
+    )
     console.say(*_lines(found))
     files = _write(arguments, weights, genotypes, expression, found)
     console.say(f"Wrote {', '.join(files)}")

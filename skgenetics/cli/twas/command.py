@@ -4,13 +4,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from skgenetics.cli.cluster import add_scheduler, on_cluster
 from skgenetics.cli.console import (
     OK,
     SOME_FAILED,
     Console,
+    add_threads,
     at_least,
     check_prefix,
     is_demo,
+    number_of_jobs,
     share,
 )
 from skgenetics.cli.pictures import check_report
@@ -124,6 +127,8 @@ def _add_work(work: Any) -> None:
         help="say which gene of each significant locus: probabilities (PIP) under the correlation "
         "of predicted expression; needs a panel and --n",
     )
+    add_threads(work, "genes at a time")
+    add_scheduler(work)
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of --demo (0)")
 
 
@@ -155,9 +160,15 @@ def run_twas(arguments: argparse.Namespace) -> int:
     check_prefix(arguments.out)
     check_report(arguments.report)
     study = (load_demo if arguments.demo else load_files)(arguments, console)
-    result = twas(
-        study.sumstats, study.weights, study.genotypes, missing=arguments.missing, h2=arguments.h2
-    )
+    with on_cluster(arguments.scheduler):
+        result = twas(
+            study.sumstats,
+            study.weights,
+            study.genotypes,
+            missing=arguments.missing,
+            h2=arguments.h2,
+            n_jobs=number_of_jobs(arguments),
+        )
     mismatched = flag_mismatch(result, study)
     lines = [
         *match_lines(result, study),

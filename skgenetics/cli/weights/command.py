@@ -8,15 +8,18 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from skgenetics.cli.cluster import add_scheduler, on_cluster
 from skgenetics.cli.console import (
     OK,
     SOME_FAILED,
     Console,
     add_genotype_files,
+    add_threads,
     at_least,
     frequency,
     genome_build,
     is_demo,
+    number_of_jobs,
     progress,
 )
 from skgenetics.cli.weights.models import AUTO, FORMATS, MODELS, help_on_models
@@ -129,9 +132,8 @@ def _add_work(work: Any) -> None:
     work.add_argument("--model", choices=names, default=AUTO, help=f"listed below ({AUTO})")
     work.add_argument("--folds", type=at_least(3), default=5, metavar="K", help="folds (5)")
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(0)")
-    work.add_argument(
-        "--threads", type=at_least(1), metavar="N", help="genes at a time (all cores)"
-    )
+    add_threads(work, "genes at a time")
+    add_scheduler(work)
 
 
 def _add_output(output: Any) -> None:
@@ -200,7 +202,8 @@ def run_weights(arguments: argparse.Namespace) -> int:
     console.say(*study.lines, "")
     parts = out.with_name(out.name + ".parts")
     try:
-        return _weights(arguments, study, console, parts)
+        with on_cluster(arguments.scheduler):
+            return _weights(arguments, study, console, parts)
     except KeyboardInterrupt:
         sys.stderr.write(
             f"skgenetics weights: interrupted; finished genes are in {parts}/, and the same "
@@ -240,9 +243,7 @@ def _weights(arguments: argparse.Namespace, study: "Study", console: Console, pa
 
 def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[dict[str, Any]]:
     """Return what training each gene gives."""
-    from joblib import effective_n_jobs
-
-    from skgenetics.cli.weights.work import Settings, Units, train_unit
+    from skgenetics.cli.weights.work import Settings, Units, result_of_death, train_unit
     from skgenetics.utils._parallel import run_parallel
 
     tissues = tuple(study.tissues)
@@ -253,9 +254,10 @@ def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[d
         train_unit,
         units,
         estimator=settings,
-        n_jobs=min(arguments.threads or effective_n_jobs(-1), len(units)),
+        n_jobs=min(number_of_jobs(arguments), len(units)),
         random_state=arguments.seed,
         names=units.names,
+        died=result_of_death,
     )
     results = []
     with progress(len(units), "genes") as report:

@@ -115,6 +115,11 @@ def train_unit(settings: Settings, unit: Unit, seed: int) -> dict[str, Any]:
     return result
 
 
+def result_of_death(settings: Settings, unit: Unit, message: str) -> dict[str, Any]:
+    """Return what is known of a gene whose process ended."""
+    return {"genes": _rows(settings, unit, "failed", message)}
+
+
 def _rows(settings: Settings, unit: Unit, status: str, message: str = "") -> list[dict[str, Any]]:
     """Return what is known of a gene in each tissue before training."""
     gene = unit.gene
