@@ -218,3 +218,18 @@ def test_a_gene_whose_expression_does_not_vary_is_skipped(study):
     panel.values = X.astype(float)
     genes = twas(study.sumstats, weights, panel).genes
     assert genes["status"].tolist() == ["no variant in the LD"] * 2
+
+
+@pytest.mark.parametrize("standardized", [False, True])
+def test_processes_that_share_genes_change_nothing(study, standardized, monkeypatch):
+    monkeypatch.setattr("skgenetics.association._cuts.MAX_VARIANTS", 1)  # a block for each gene
+    panel, weights = study.panel(turned=[3, 9]), study.weights
+    weights = type(weights)(weights.genes, weights.weights, standardized=standardized)
+    one, two = (twas(study.sumstats, weights, panel, n_jobs=n) for n in (None, 2))
+    for name in ("genes", "variants", "joint"):
+        pd.testing.assert_frame_equal(getattr(one, name), getattr(two, name))
+    pd.testing.assert_frame_equal(weights.predict(panel), weights.predict(panel, n_jobs=2))
+    monkeypatch.undo()
+    whole = twas(study.sumstats, weights, panel)
+    pd.testing.assert_frame_equal(whole.genes, one.genes)
+    pd.testing.assert_frame_equal(weights.predict(panel), weights.predict(panel, n_jobs=2))

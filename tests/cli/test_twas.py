@@ -375,8 +375,7 @@ def test_the_demonstration_finds_its_gene(tmp_path, monkeypatch, run):
 
 
 @pytest.mark.usefixtures("no_pictures")
-def test_threads_change_nothing(files, run, monkeypatch):
-    monkeypatch.setattr("skgenetics.association._cuts.MAX_VARIANTS", 1)  # a block for each gene
+def test_threads_change_nothing(files, run):
     found = []
     for threads in (1, 2):
         assert run(f"{TWAS} --bfile panel --threads {threads}")[0] == 0
@@ -389,8 +388,7 @@ def test_threads_change_nothing(files, run, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
-def test_genes_are_tested_on_a_cluster_whose_worker_ends(files, run, cluster, monkeypatch):
-    monkeypatch.setattr("skgenetics.association._cuts.MAX_VARIANTS", 1)  # a block for each gene
+def test_genes_are_tested_on_a_cluster_whose_worker_ends(files, run, cluster):
     names = ["genes.tsv", "joint.tsv", "variants.tsv.gz"]
     found = []
     for scheduler in ("", f" --scheduler {cluster.scheduler_address}"):
