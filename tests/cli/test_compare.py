@@ -105,7 +105,7 @@ def test_every_model_and_every_table(study, compare):
     assert Path("run/compare.log").read_text() == printed
     assert sorted(os.listdir("run")) == [
         *("compare.log", "comparison.csv", "credible_sets.tsv", "differences.csv"),
-        *("locus_height.png", "report.html", "scores.png", "variants.tsv.gz"),
+        *("differences.png", "locus_height.png", "report.html", "scores.png", "variants.tsv.gz"),
     ]
     assert sorted(os.listdir()) == [
         *("covariates.csv", "models", "run", "study.bed", "study.bim", "study.fam", "traits.tsv"),
@@ -164,6 +164,7 @@ def test_binary_trait(study, compare):
     assert table.query("model == 'LogisticRegression'")["mean"].gt(0.5).all()
     assert sorted(os.listdir("run")) == [
         *("compare.log", "comparison.csv", "differences.csv"),
+        *("differences_ROC_AUC.png", "differences_average_precision.png"),
         *("scores_ROC_AUC.png", "scores_average_precision.png"),
     ]
 

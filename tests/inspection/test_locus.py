@@ -173,7 +173,7 @@ def test_credible_sets_are_ringed_numbered_and_explained(estimator, positions, X
         "1: 2 variants\ncoverage 0.95, min |r| 0.82",
         "2: 1 variant\ncoverage 0.97, min |r| 1.00",
     ]
-    assert [text.get_text() for text in lower.texts] == ["1", "2"]
+    assert [text.get_text() for text in lower.texts] == ["set 1", "set 2"]
     assert [text.xy[0] for text in lower.texts] == list(positions[[4, 10]] / 1e6)
 
 
@@ -401,3 +401,24 @@ def test_what_is_given_per_variant_follows_the_names():
     np.testing.assert_array_equal(by_row.positions, expected.positions)
     with pytest.raises(ValueError, match="positions lacks 1 of 6, such as 'rs3'"):
         LocusDisplay.from_estimator(model, positions=positions.rename({"rs3": "other"}))
+
+
+@pytest.mark.parametrize("width", [4.2, 9.0])
+def test_legends_are_below_narrow_panels_and_beside_wide_ones(width, estimator, positions, X):
+    display = LocusDisplay.from_estimator(estimator, positions=positions, X=X)
+    figure, ax = plt.subplots(figsize=(width, 6.5), layout="constrained")
+    display.plot(ax)
+    figure.draw_without_rendering()
+    for panel in display.axes_[:2]:
+        box, legend = panel.get_window_extent(), panel.get_legend().get_window_extent()
+        assert (legend.y1 < display.axes_[-1].get_window_extent().y0) == (width < 6)
+        assert (legend.x0 >= box.x1) == (width > 6)
+        assert legend.x1 <= figure.bbox.x1
+        assert legend.y0 >= figure.bbox.y0
+
+
+def test_lead_variant_is_above_the_rings(estimator, positions, X):
+    display = LocusDisplay.from_estimator(estimator, positions=positions, X=X)
+    for panel in display.plot().axes_[:2]:
+        markers = {c.get_label(): c.get_zorder() for c in panel.collections}
+        assert markers["lead variant"] == max(markers.values())

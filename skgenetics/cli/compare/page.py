@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skgenetics._version import __version__
-from skgenetics.cli.compare.report import FineMapped, locus_display, why_no_picture
+from skgenetics.cli.compare.report import (
+    FineMapped,
+    locus_display,
+    score_displays,
+    why_no_picture,
+)
 from skgenetics.cli.compare.scores import Scores
 from skgenetics.cli.compare.tasks import Study
-from skgenetics.inspection import ScoresDisplay
 from skgenetics.inspection.pages import (
     Section,
     bullets,
@@ -69,15 +73,19 @@ def write_report(
 
 def _scores_part(score: Scores, unit: str) -> str:
     """Return the picture and the table of one metric."""
-    display = ScoresDisplay.from_frame(score.frame(), metric=score.metric)
     means = _means(score, unit)
-    best = means.columns[1:][int(np.nanargmax(means.iloc[-1, 1:].to_numpy(dtype=float)))]
-    text = (
-        f"{score.metric} of {len(score.models)} models by {unit}; the best in the last row of the "
-        f"table below is {best}."
+    texts = {
+        "scores": f"{score.metric} of {len(score.models)} models by {unit}; the best in the last "
+        f"row of the table below is {score.best}.",
+        "differences": f"{score.metric} of {score.best} minus that of each other model, the mean "
+        "over folds with two standard errors; the sentence in the summary says which are clear.",
+    }
+    pictures = "".join(
+        picture(static_picture(display), texts[name])
+        for name, display in score_displays(score).items()
     )
     caption = f"Mean {score.metric} over {score.n_folds} folds; comparison.csv has every fold."
-    return picture(static_picture(display), text) + table(means, caption)
+    return pictures + table(means, caption)
 
 
 def _means(score: Scores, unit: str) -> "pd.DataFrame":

@@ -10,7 +10,7 @@ from skgenetics.cli.compare.scores import Scores
 from skgenetics.cli.compare.tasks import Study, Task
 from skgenetics.cli.compare.work import Result, inner_model
 from skgenetics.cli.pictures import draw_into, without_pictures
-from skgenetics.inspection import LocusDisplay, ScoresDisplay
+from skgenetics.inspection import LocusDisplay, ScoreDifferencesDisplay, ScoresDisplay
 from skgenetics.io import SavedModel, write_model
 from skgenetics.loci._tables import credible_sets_table, variants_table, write_table
 from skgenetics.utils._arrays import to_numpy
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 RESULT_FILES = (
     *("comparison.csv", "differences.csv", "credible_sets.tsv", "variants.tsv.gz"),
-    *("scores*.png", "locus_*.png", "report.html", "compare.log"),
+    *("scores*.png", "differences*.png", "locus_*.png", "report.html", "compare.log"),
 )
 _WIDEST_LOCUS = 6_000_000
 _FLOAT = "%.7g"
@@ -136,14 +136,26 @@ def _write_variants(folder: Path, build: str, fits: list[FineMapped]) -> list[st
 
 
 def _draw_scores(folder: Path, scores: list[Scores]) -> list[str]:
-    """Draw the scores of each metric; return the names of the pictures."""
+    """Draw scores and differences of each metric; return the names of the pictures."""
     names = []
     for score in scores:
-        metric = score.metric.replace(" ", "_")
-        name = "scores.png" if len(scores) == 1 else f"scores_{metric}.png"
-        draw_into(folder / name, ScoresDisplay.from_frame(score.frame(), metric=score.metric))
-        names.append(name)
+        metric = "" if len(scores) == 1 else "_" + score.metric.replace(" ", "_")
+        for name, display in score_displays(score).items():
+            draw_into(folder / f"{name}{metric}.png", display)
+            names.append(f"{name}{metric}.png")
     return names
+
+
+def score_displays(score: Scores) -> dict[str, Any]:
+    """Return the pictures of one metric: the scores, and the best model against the others."""
+    displays: dict[str, Any] = {
+        "scores": ScoresDisplay.from_frame(score.frame(), metric=score.metric)
+    }
+    if len(score.models) > 1 and score.n_folds > 1:
+        displays["differences"] = ScoreDifferencesDisplay.from_frame(
+            score.differences(), model=score.best, metric=score.metric
+        )
+    return displays
 
 
 def _draw_loci(folder: Path, study: Study, fits: list[FineMapped]) -> tuple[list[str], list[str]]:

@@ -128,6 +128,12 @@ class Scores:
         mean, error = _mean_and_error(self.paired(model, other))
         return float(mean), float(error)
 
+    @property
+    def best(self) -> str:
+        """The model of the highest mean score."""
+        average = np.ma.masked_invalid(self.scores.mean(axis=(0, 2)))
+        return self.models[int(average.argmax())]
+
     def closing_sentence(self) -> str:
         """Return whom the highest model beats beyond two standard errors of paired differences."""
         if len(self.models) < 2:
@@ -137,8 +143,7 @@ class Scores:
         wins = {pair for pair, (mean, error) in pairs.items() if mean > 2 * error and mean > 0}
         if not wins:
             return f"No model beats another in {self.metric} beyond {unit}."
-        average = np.ma.masked_invalid(self.scores.mean(axis=(0, 2)))
-        best = self.models[int(average.argmax())]
+        best = self.best
         beaten = [model for model in self.models if (best, model) in wins]
         rest = [model for model in self.models if model != best and model not in beaten]
         sentence = f"{best} has the highest mean {self.metric}. Beyond {unit} it beats "

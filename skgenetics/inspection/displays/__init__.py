@@ -10,6 +10,7 @@ from skgenetics.inspection.displays._importance import ImportanceDisplay
 from skgenetics.inspection.displays._interaction import InteractionDisplay
 from skgenetics.inspection.displays._interaction_network import InteractionNetworkDisplay
 from skgenetics.inspection.displays._locus import LocusDisplay
+from skgenetics.inspection.displays._score_differences import ScoreDifferencesDisplay
 from skgenetics.inspection.displays._scores import ScoresDisplay
 from skgenetics.inspection.displays._sharing import SharingDisplay
 from skgenetics.inspection.displays._similarity import SimilarityDisplay
@@ -27,6 +28,7 @@ __all__ = [
     "InteractionDisplay",
     "InteractionNetworkDisplay",
     "LocusDisplay",
+    "ScoreDifferencesDisplay",
     "ScoresDisplay",
     "SharingDisplay",
     "SimilarityDisplay",

@@ -8,7 +8,7 @@ import numpy as np
 
 from skgenetics.expression import factor_summary, tissue_clustering
 from skgenetics.inspection.displays._base import Display
-from skgenetics.inspection.displays._style import INK, ORDERED_COLORS, color_map, size_in_inches
+from skgenetics.inspection.displays._style import INK, RISING_COLORS, color_map, size_in_inches
 from skgenetics.inspection.displays._tissues import check_labels, mark_groups
 from skgenetics.utils._parameters import check_option
 from skgenetics.utils._typing import ArrayLike
@@ -174,7 +174,7 @@ class FactorActivationDisplay(Display):
         """Return color map and limits: from 0 up for "strength", about 0 for "mean"."""
         largest = np.abs(self.values).max() or 1.0
         if self.kind == "strength":
-            return {"cmap": color_map(("#FFFFFF", *ORDERED_COLORS)), "vmin": 0.0, "vmax": largest}
+            return {"cmap": color_map(RISING_COLORS), "vmin": 0.0, "vmax": largest}
         return {"cmap": "PuOr", "vmin": -largest, "vmax": largest}
 
 

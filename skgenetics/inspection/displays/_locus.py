@@ -33,6 +33,7 @@ from skgenetics.inspection.displays._style import (
     scatter_style,
     size_in_inches,
     span_with_margins,
+    spread,
     write_title,
 )
 from skgenetics.utils._arrays import to_numpy
@@ -44,9 +45,10 @@ if TYPE_CHECKING:
 
 _R2_LABELS = ("0.0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1.0")
 _WIDTH, _HEIGHT = 8.5, 5.4  # inches, without genes
-_LEGEND_INCHES = 1.75
-_GAP_INCHES = 0.15
-_GENE_ROW_INCHES = 0.28
+_LEGEND_INCHES, _NARROW_INCHES = 1.75, 6.0  # narrower axes have their legends below the panels
+_LABEL_INCHES, _LEGEND_BELOW_INCHES = 0.55, 1.3  # labels of the positions, and legends below them
+_GAP_INCHES, _GENE_ROW_INCHES = 0.15, 0.28
+_SET_INCHES = 0.45  # width of "set 1"
 
 
 class _Layout(NamedTuple):
@@ -55,6 +57,7 @@ class _Layout(NamedTuple):
     width: float  # of the panels; heights and widths are shares of the axes
     height: float  # of the panels of association and PIP, each
     gap: float  # between panels
+    legend_height: float  # below the panels, 0 if legends are beside them
     gene_height: float  # of the panel of genes and the gap above it
     gene_inches: float  # the same in inches
     genes: list[PlacedGene]  # in the panel of genes
@@ -67,7 +70,8 @@ class LocusDisplay(Display):
     Two or three panels share the position on the chromosome. From the top: -log10 p of each single
     variant, colored by its LD with the lead variant; posterior inclusion probabilities (PIP) with
     credible sets; and genes, if there are any. The panels and their legends fill the axes drawn
-    into, which should measure 6 x 4 inches at least.
+    into, which should measure 3.5 x 4 inches at least. Axes narrower than 6 inches have the legends
+    below the panels.
 
     Parameters
     ----------
@@ -298,27 +302,30 @@ class LocusDisplay(Display):
         """Return the layout of the panels in `ax`."""
         width, height = size_in_inches(ax)
         has_legend = self.r2 is not None or bool(self.credible_sets)
-        panel_width = 1 - _LEGEND_INCHES / width if has_legend else 1.0
+        is_narrow = has_legend and width < _NARROW_INCHES
+        panel_width = 1 - _LEGEND_INCHES / width if has_legend and not is_narrow else 1.0
+        legend_height = is_narrow * min((_LABEL_INCHES + _LEGEND_BELOW_INCHES) / height, 0.5)
         genes = lay_out_genes(self.genes, self._limits, width * panel_width)
         n_rows = 1 + max((gene.row for gene in genes), default=-1)
         gene_inches = _GENE_ROW_INCHES * n_rows + 1.5 * _GAP_INCHES if genes else 0.0
         gene_height, gap = min(gene_inches / height, 0.5), _GAP_INCHES / height
-        panel_height = (1 - gene_height - gap) / 2
-        return _Layout(panel_width, panel_height, gap, gene_height, gene_inches, genes, n_rows)
+        panel_height = (1 - legend_height - gene_height - gap) / 2
+        heights = gap, legend_height, gene_height, gene_inches
+        return _Layout(panel_width, panel_height, *heights, genes, n_rows)
 
     def _draw(self, ax):
         """Draw the panels."""
         ax.set_axis_off()
         layout = self._lay_out(ax)
-        width, height = layout.width, layout.height
+        width, height, bottom = layout.width, layout.height, layout.legend_height
         upper = ax.inset_axes((0, 1 - height, width, height))
-        lower = ax.inset_axes((0, layout.gene_height, width, height), sharex=upper)
+        lower = ax.inset_axes((0, bottom + layout.gene_height, width, height), sharex=upper)
         axes = [upper, lower]
         upper.set_xlim(self._limits)
         self._draw_association(upper)
         self._draw_pip(lower)
         if layout.genes:
-            place = (0, 0, width, layout.gene_height - layout.gap)
+            place = (0, bottom, width, layout.gene_height - layout.gap)
             axes.append(ax.inset_axes(place, sharex=upper))
             plot_genes(axes[-1], layout.genes, layout.n_rows)
         for panel in axes:
@@ -327,6 +334,11 @@ class LocusDisplay(Display):
         axes[-1].locator_params(axis="x", nbins=7)
         axes[-1].set_xlabel(position_label(self.chromosome, self.build))
         write_title(upper, self.title)
+        if layout.legend_height:
+            top = layout.legend_height - _LABEL_INCHES / size_in_inches(ax)[1]
+            for legend, left in ((upper.get_legend(), -0.1), (lower.get_legend(), 0.45)):
+                if legend is not None:
+                    legend.set_bbox_to_anchor((left, top), transform=ax.transAxes)
         self.axes_ = np.array(axes, dtype=object)
 
     @property
@@ -385,13 +397,14 @@ class LocusDisplay(Display):
         sets = self._variants_of_sets()
         leads = np.array([v[np.argmax(self.pip[v])] for v in sets], dtype=int)
         low, high = ax.get_xlim()
-        text_x = spread(self._x[leads], 0.03 * (high - low), high)
+        gap = _SET_INCHES / size_in_inches(ax)[0] * (high - low)
+        text_x = spread(self._x[leads], gap, high - gap / 2)
         rings = []
         for number, (variants, lead) in enumerate(zip(sets, leads)):
             color, marker = category_style(number)
             rings.append(self._ring(ax, variants, self.pip, color, marker))
             ax.annotate(
-                str(number + 1),
+                f"set {number + 1}",
                 (self._x[lead], self.pip[lead]),
                 xytext=(text_x[number], text_y),
                 ha="center",
@@ -424,7 +437,7 @@ class LocusDisplay(Display):
             marker="D",
             linewidths=0.8,
             edgecolors="black",
-            zorder=3,
+            zorder=5,  # above the rings
             label="lead variant",
         )
 
@@ -485,13 +498,3 @@ def minus_log10_p(z: np.ndarray) -> np.ndarray:
     """Return -log10 of the two-sided p-values of `z`, which do not underflow."""
     # 0 - turns the -0.0 of a p-value of 1 into 0.0
     return 0 - (norm.logsf(np.abs(z)) + np.log(2)) / np.log(10)
-
-
-def spread(x: np.ndarray, gap: float, high: float) -> np.ndarray:
-    """Return `x` moved as little to the right as keeps a `gap` between neighbors, below `high`."""
-    order = np.argsort(x, kind="stable")
-    steps = gap * np.arange(len(x))
-    moved = np.empty(len(x))
-    moved[order] = np.maximum.accumulate(x[order] - steps) + steps
-    moved[order] = np.minimum(moved[order], high - steps[::-1])
-    return moved

@@ -20,7 +20,7 @@ from skgenetics.utils._typing import ArrayLike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_METRIC_LABELS = {"R2": "R²"}
+METRIC_LABELS = {"R2": "R²"}
 
 
 class ScoresDisplay(Display):
@@ -57,7 +57,7 @@ class ScoresDisplay(Display):
 
     See Also
     --------
-    LocusDisplay : Picture of one fine-mapped locus.
+    ScoreDifferencesDisplay : One model against the others, paired by fold.
 
     Examples
     --------
@@ -149,7 +149,7 @@ class ScoresDisplay(Display):
         ax.grid(axis="x", color="#DDDDDD", linewidth=0.6)
         ax.set_axisbelow(True)
         open_frame(ax, "left")
-        metric = _METRIC_LABELS.get(self.metric, self.metric)
+        metric = METRIC_LABELS.get(self.metric, self.metric)
         spread = " (mean ± standard error)" if np.isfinite(self.standard_error).any() else ""
         ax.set_xlabel(f"{metric} on held-out samples{spread}")
         outer_legend(ax)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NULL = "null"
 OTHERS = "all others"
+SMALL = 0.001  # share below which a pattern has no bar of its own
 
 
 class SharingDisplay(Display):
@@ -29,7 +30,8 @@ class SharingDisplay(Display):
     shares : dict of str to float
         Share of each pattern, in [0, 1]; "null" is the pattern of no effect.
     max_bars : int, default=12
-        Patterns beyond the largest ones are drawn as one.
+        Patterns beyond the largest ones, and those of less than 0.1% where one has more, are drawn
+        as one.
     variant : int or str, default=None
         The variant that the shares are of; None: all.
 
@@ -137,9 +139,11 @@ class SharingDisplay(Display):
         """Return the patterns to draw and their shares, largest first; the rest are one bar."""
         patterns = [pattern for pattern in self.shares if pattern != NULL]
         patterns.sort(key=self.shares.__getitem__, reverse=True)
-        bars = {pattern: self.shares[pattern] for pattern in patterns[: self.max_bars]}
-        if len(patterns) > self.max_bars:
-            bars[OTHERS] = sum(self.shares[pattern] for pattern in patterns[self.max_bars :])
+        n_seen = sum(self.shares[pattern] >= SMALL for pattern in patterns) or len(patterns)
+        n_bars = min(n_seen, self.max_bars)
+        bars = {pattern: self.shares[pattern] for pattern in patterns[:n_bars]}
+        if len(patterns) > n_bars:
+            bars[OTHERS] = sum(self.shares[pattern] for pattern in patterns[n_bars:])
         return bars
 
     def _draw(self, ax):
@@ -156,16 +160,17 @@ class SharingDisplay(Display):
             )  # fmt: skip
         ax.set_yticks(places[::-1], list(bars)[::-1])
         ax.set_xlim(0, 1.15 * max(max(lengths), 1e-3))
+        ax.set_xticks([])  # the bars say their shares
         label = "Share of variants" if self.variant is None else "Posterior probability"
         if NULL in self.shares:
             label += f"\n(no effect: {percent(self.shares[NULL])})"
         ax.set_xlabel(label)
         if self.variant is not None:
             ax.set_title(f"Variant {self.variant}")
-        open_frame(ax)
+        open_frame(ax, "bottom")
         ax.tick_params(axis="y", length=0)
 
 
 def percent(share: float) -> str:
     """Return a share in percent, to three digits."""
-    return f"{100 * share:.3g}%" if share >= 0.001 else "< 0.1%"
+    return f"{100 * share:.3g}%" if share >= SMALL else "< 0.1%"

@@ -113,7 +113,7 @@ class SimilarityDisplay(Display):
         estimator_or_layers: Any,
         X: ArrayLike,
         *,
-        n_pairs: int = 100,
+        n_pairs: int = 30,
         dosages: ArrayLike | None = None,
         positions: ArrayLike | None = None,
         groups: ArrayLike | None = None,
@@ -131,7 +131,7 @@ class SimilarityDisplay(Display):
             As for `bilrp`.
         X : array-like of shape (2, n_variants)
             The two samples, as the network takes them.
-        n_pairs : int, default=100
+        n_pairs : int, default=30
             Number of pairs of variants that are joined, the most relevant ones.
         dosages : array-like of shape (2, n_variants), default=None
             What the strips show in place of X, if X is scaled.

@@ -127,3 +127,13 @@ def outer_legend(ax: Axes, **keywords: Any) -> Legend:
         handletextpad=0.6,
         **keywords,
     )
+
+
+def spread(x: np.ndarray, gap: float, high: float) -> np.ndarray:
+    """Return `x` moved as little to the right as keeps a `gap` between neighbors, below `high`."""
+    order = np.argsort(x, kind="stable")
+    steps = gap * np.arange(len(x))
+    moved = np.empty(len(x))
+    moved[order] = np.maximum.accumulate(x[order] - steps) + steps
+    moved[order] = np.minimum(moved[order], high - steps[::-1])
+    return moved
