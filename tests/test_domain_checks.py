@@ -138,6 +138,16 @@ class ByPosition(Careless):
         return super().predict(X) + np.asarray(X) @ weights
 
 
+class Unmasked(Careless):
+    """Reads what is under a mask."""
+
+    def fit(self, X, y):
+        return super().fit(np.asarray(X), y)
+
+    def predict(self, X):
+        return super().predict(np.asarray(X))
+
+
 @pytest.mark.parametrize(
     ("estimator", "check", "message"),
     [
@@ -147,10 +157,14 @@ class ByPosition(Careless):
         (Rebuilt(), "check_callbacks", "not fitted yet"),
         (HalfPrecision(), "check_dtypes", "dosages of int8"),
         (ByPosition(), "check_labels", "weights in another order"),
+        (Unmasked(), "check_masked_arrays", "a masked array"),
+        (Careless(), "check_gradients", "requires grad"),
     ],
 )
 def test_a_fault_is_found(estimator, check, message):
     pytest.importorskip("pandas")
+    if check == "check_gradients":
+        pytest.importorskip("torch")
     per_variant = {"weights": (0.1, 1.0)} if isinstance(estimator, ByPosition) else None
     checks = dict(estimator_checks(estimator, per_variant=per_variant))
     with pytest.raises(Exception, match=message) as caught:

@@ -153,6 +153,45 @@ def test_files_read_in_one_sitting(path):
     assert len(path.read_text().splitlines()) <= 500
 
 
+def compiled_functions(path):
+    """The functions of a file that numba compiles."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            named = (getattr(mark, "func", mark) for mark in node.decorator_list)
+            if any(getattr(mark, "id", None) == "kernel" for mark in named):
+                yield node
+
+
+def is_counted(loop):
+    """Whether a `while` compares a counter, which each pass raises by a number, with a bound."""
+    counters = {name.id for name in ast.walk(loop.test) if isinstance(name, ast.Name)}
+    return isinstance(loop.test, ast.Compare) and any(
+        isinstance(step, ast.AugAssign)
+        and isinstance(step.op, ast.Add)
+        and isinstance(step.target, ast.Name)
+        and step.target.id in counters
+        and isinstance(step.value, ast.Constant)
+        and step.value.value > 0
+        for step in loop.body
+    )
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_compiled_loops_are_bounded(path):
+    """An interrupt does not reach compiled code: whatever the numbers are, it must come back."""
+    for function in compiled_functions(path):
+        for node in ast.walk(function):
+            if isinstance(node, ast.While):
+                assert is_counted(node), f"{path.name}: {function.name}, line {node.lineno}"
+
+
+def test_compiled_functions_are_found():
+    found = {function.name for path in MODULES for function in compiled_functions(path)}
+    assert {"mixture_sweep", "descend", "gibbs_sweeps"} <= found
+    endless = ast.parse("while change > tol:\n    change = change / 2")
+    assert not is_counted(endless.body[0])
+
+
 def test_import_loads_little():
     code = """
 import sys

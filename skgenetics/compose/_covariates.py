@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone, is_classifier
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import Tags, check_array, check_consistent_length, get_tags
+from sklearn.utils import Tags, check_consistent_length, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter
 from sklearn.utils.validation import check_is_fitted
 
@@ -36,7 +36,7 @@ from skgenetics.utils._moments import LARGEST_RANGE, check_spread, column_moment
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import validate_sample_weight
+from skgenetics.utils._validation import as_target, validate_sample_weight
 
 
 class CovariateAdjustedRegressor(
@@ -343,13 +343,7 @@ class CovariateAdjustedRegressor(
 
     def _validate_target(self, X: Any, y: ArrayLike, xp: Any, device: Any) -> Array:
         """Return y of any rank, NaN allowed, on X's device."""
-        if y is None:
-            raise ValueError(
-                "CovariateAdjustedRegressor requires y to be passed, but the target y is None."
-            )
-        y = check_array(
-            y, ensure_2d=False, allow_nd=True, ensure_all_finite="allow-nan", input_name="y"
-        )
+        y = as_target(self, y, allow_nan=True)
         check_consistent_length(X, y)
         return move_to(y, xp, device)
 

@@ -9,7 +9,7 @@ from skgenetics.expression.cis._windows import ColumnNames, Columns, resolve_win
 from skgenetics.expression.trans._objective import Penalties
 from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import StartSettings
-from skgenetics.utils._labels import Labels
+from skgenetics.utils._labels import labels_of_fit
 from skgenetics.utils._parameters import Anything
 from skgenetics.utils._validation import validate_annotations
 
@@ -147,9 +147,9 @@ def annotations_of(model: Any) -> np.ndarray | None:
     """
     if model.variant_prior is None:
         return None
-    names = getattr(model, "feature_names_in_", None)
-    labels = Labels(None if names is None else names.astype(object), "X")
-    return validate_annotations(model.variant_prior, model.n_features_in_, labels, "variant_prior")
+    return validate_annotations(
+        model.variant_prior, model.n_features_in_, labels_of_fit(model), "variant_prior"
+    )
 
 
 def start_settings_of(model: Any, windows: list[Columns] | None) -> StartSettings:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
@@ -55,7 +54,7 @@ from skgenetics.utils._validation import (
 )
 
 
-class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsEstimator):
+class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
     """Fine-mapping of a locus: which variants of an association have an effect.
 
     A linear model of one trait on the variants of a locus in which few effects differ from zero:
@@ -479,7 +478,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, RegressorMixin, GeneticsE
             X=X,
             y=y,
             attributes=attributes,
-            remedy=solver.remedy,
+            unfinished=solver.unfinished,
         )
         self.__dict__.update(attributes(state))
         self.solver_, self._solver = solver.name, solver

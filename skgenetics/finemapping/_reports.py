@@ -4,12 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.stats import norm
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._results import posterior_frame
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_option
+from skgenetics.utils._typing import ArrayLike
+from skgenetics.utils._validation import as_array
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -17,8 +20,27 @@ if TYPE_CHECKING:
 GENOME_WIDE = 5e-8
 
 
-class LocusReports:
-    """Methods of a fitted FinemapMiXeR that tell what was found."""
+class LocusReports(RegressorMixin):
+    """Methods of a fitted FinemapMiXeR that tell what was found, and how well it predicts."""
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return R2 of the predictions.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_variants)
+            Dosages of the alleles counted in fit.
+        y : array-like of shape (n_samples,)
+            The trait.
+        sample_weight : array-like of shape (n_samples,), optional
+            Frequencies of the people.
+
+        Returns
+        -------
+        score : float
+        """
+        y, weight = as_array(y, "y")[0], as_array(sample_weight, "sample_weight")[0]
+        return super().score(X, y, sample_weight=weight)
 
     def to_frame(self: Any, kind: str = "variants") -> "DataFrame":
         """Return a pandas data frame of the fitted locus.

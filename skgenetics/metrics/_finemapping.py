@@ -8,14 +8,24 @@ from sklearn.metrics import average_precision_score
 from sklearn.utils import Bunch
 
 from skgenetics.metrics._bins import binomial_interval, calibration_bins
+from skgenetics.metrics._validation import is_of_several
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._labels import Labels, first_labels, row_labels, without_labels
 from skgenetics.utils._parameters import check_number
-from skgenetics.utils._typing import ArrayLike
 
 
-def _causal_indices(causal: ArrayLike, locus: int, n_variants: int | None = None) -> np.ndarray:
-    """Return the causal variants of a locus, a boolean mask or integers, as unique integers."""
-    causal = to_numpy(causal)
+def _causal_indices(
+    causal: Any, locus: int, labels: Labels, n_variants: int | None = None
+) -> np.ndarray:
+    """Return the causal variants of a locus, a mask, integers or names, as unique integers.
+
+    A mask is matched by its labels, names are found among `labels`.
+    """
+    argument = f"causal of locus {locus}"
+    named = to_numpy(without_labels(causal, argument))
+    if named.ndim == 1 and named.size and all(isinstance(name, str) for name in named.tolist()):
+        return _named_variants(named.tolist(), argument, labels)
+    causal = to_numpy(labels.match(causal, argument))
     if causal.size == 0 and causal.ndim == 1 and causal.dtype.kind != "b":
         return np.empty(0, dtype=np.intp)
     if causal.ndim != 1 or causal.dtype.kind not in "biu":
@@ -43,15 +53,32 @@ def _causal_indices(causal: ArrayLike, locus: int, n_variants: int | None = None
     return causal.astype(np.intp)
 
 
+def _named_variants(names: list[str], argument: str, labels: Labels) -> np.ndarray:
+    """Return the indices of named variants."""
+    if labels.names is None:
+        raise ValueError(
+            f"{argument} names variants, such as {names[0]!r}, and {labels.source} has no labels "
+            f"to find them by. Label {labels.source}, or give indices or a mask."
+        )
+    place = {name: i for i, name in enumerate(labels.names)}
+    absent = [name for name in names if name not in place]
+    if absent or len(set(names)) != len(names):
+        found = f"{absent[0]!r}, which {labels.source} lacks" if absent else "a variant twice"
+        raise ValueError(f"{argument} names {found}.")
+    return np.array([place[name] for name in names])
+
+
 def _pooled(causal: Any, pip: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return the boolean causal status and the PIP of all variants of one or many loci."""
-    if not (isinstance(pip, list | tuple) and len(pip) and np.ndim(pip[0])):
+    if not is_of_several(pip):
         causal, pip = [causal], [pip]
     if len(causal) != len(pip):
         raise ValueError(f"causal describes {len(causal)} loci and pip {len(pip)}.")
-    pips = [to_numpy(values) for values in pip]
-    status = []
-    for locus, (values, indices) in enumerate(zip(pips, causal, strict=True)):
+    pips, status = [], []
+    for locus, (labelled, indices) in enumerate(zip(pip, causal, strict=True)):
+        argument = f"pip of locus {locus}"
+        labels = first_labels({argument: row_labels(labelled)}, argument, "variants")
+        values = to_numpy(without_labels(labelled, argument))
         if values.ndim != 1 or values.dtype.kind not in "fiu":
             raise ValueError(
                 f"pip of locus {locus} must be numbers in one dimension, got shape {values.shape} "
@@ -62,8 +89,9 @@ def _pooled(causal: Any, pip: Any) -> tuple[np.ndarray, np.ndarray]:
                 f"pip of locus {locus} must lie in [0, 1], got values from {values.min():g} to "
                 f"{values.max():g}."
             )
+        pips.append(values)
         status.append(np.zeros(values.size, dtype=bool))
-        status[-1][_causal_indices(indices, locus, values.size)] = True
+        status[-1][_causal_indices(indices, locus, labels, values.size)] = True
     pooled = np.concatenate(pips)
     if pooled.size == 0:
         raise ValueError("pip holds no variant; nothing to score.")
@@ -86,9 +114,10 @@ def pip_calibration_curve(
     Parameters
     ----------
     causal : array-like, or list of them, one per locus
-        The causal variants: a boolean mask of shape (n_variants,) or integer indices.
+        The causal variants: a boolean mask of shape (n_variants,), integer indices, or the names
+        that label `pip`. A labelled mask is matched to `pip` by its labels.
     pip : array-like of shape (n_variants,), or list of them, one per locus
-        Posterior inclusion probabilities.
+        Posterior inclusion probabilities, labelled (a pandas Series, a dict) or not.
     n_bins : int, default=10
         Number of bins; empty ones are left out.
     strategy : {"uniform", "quantile"}, default="uniform"
@@ -129,9 +158,10 @@ def pip_average_precision(causal: Any, pip: Any) -> float:
     Parameters
     ----------
     causal : array-like, or list of them, one per locus
-        The causal variants: a boolean mask of shape (n_variants,) or integer indices.
+        The causal variants: a boolean mask of shape (n_variants,), integer indices, or the names
+        that label `pip`. A labelled mask is matched to `pip` by its labels.
     pip : array-like of shape (n_variants,), or list of them, one per locus
-        Posterior inclusion probabilities.
+        Posterior inclusion probabilities, labelled (a pandas Series, a dict) or not.
 
     Returns
     -------
@@ -142,8 +172,8 @@ def pip_average_precision(causal: Any, pip: Any) -> float:
     Raises
     ------
     ValueError
-        If a PIP is outside [0, 1] or NaN, a causal index is out of range, or the numbers of loci
-        disagree.
+        If a PIP is outside [0, 1] or NaN, a causal index is out of range, labels cannot be
+        matched, or the numbers of loci disagree.
 
     Examples
     --------
@@ -161,9 +191,10 @@ def false_discovery_proportion(causal: Any, pip: Any, *, threshold: float = 0.5)
     Parameters
     ----------
     causal : array-like, or list of them, one per locus
-        The causal variants: a boolean mask of shape (n_variants,) or integer indices.
+        The causal variants: a boolean mask of shape (n_variants,), integer indices, or the names
+        that label `pip`. A labelled mask is matched to `pip` by its labels.
     pip : array-like of shape (n_variants,), or list of them, one per locus
-        Posterior inclusion probabilities.
+        Posterior inclusion probabilities, labelled (a pandas Series, a dict) or not.
     threshold : float, default=0.5
         Variants with a PIP of at least this, in [0, 1], are discoveries.
 
@@ -222,7 +253,7 @@ def _loci_of_sets(causal: Any, credible_sets: Any) -> Iterator[tuple[np.ndarray,
                     f"{members.max()}, out of range for a locus of {limit} variants."
                 )
             variants.append(members)
-        yield _causal_indices(indices, locus), variants
+        yield _causal_indices(indices, locus, Labels(None, "credible_sets")), variants
 
 
 def credible_set_summary(causal: Any, credible_sets: Any, *, confidence: float = 0.95) -> Bunch:

@@ -1,11 +1,14 @@
 """Calibration of local false sign rates if the true effects are known, as in simulations."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils import Bunch
 
 from skgenetics.metrics._bins import calibration_bins
-from skgenetics.metrics._validation import check_same_shape
+from skgenetics.metrics._validation import check_same_shape, is_of_several
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._labels import column_labels, first_labels, row_labels
 from skgenetics.utils._typing import ArrayLike
 
 
@@ -27,7 +30,8 @@ def lfsr_calibration_curve(
     Parameters
     ----------
     effects : array-like of any shape, or list of them, one per fit
-        True effects.
+        True effects. Labelled values (a pandas Series or data frame) are matched to each other by
+        the labels of their rows and columns.
     coef : array-like of the shape of `effects`, or list of them
         Estimated effects, of which the signs are judged. An estimate of 0 has no sign: it counts as
         false.
@@ -66,15 +70,20 @@ def lfsr_calibration_curve(
     >>> curve.mean_lfsr, curve.false_sign_rate
     (array([0.2, 0.9]), array([0., 1.]))
     """
-    effects, coef, lfsr = (_fits(values) for values in (effects, coef, lfsr))
-    for name, fits in (("coef", coef), ("lfsr", lfsr)):
-        if len(fits) != len(effects):
-            raise ValueError(f"effects describes {len(effects)} fits and {name} {len(fits)}.")
-        for truth, values in zip(effects, fits, strict=True):
-            check_same_shape("effects", truth, name, values)
+    given = {"effects": effects, "coef": coef, "lfsr": lfsr}
+    by_fit = {
+        name: list(values) if is_of_several(values) else [values] for name, values in given.items()
+    }
+    for name, fits in by_fit.items():
+        if len(fits) != len(by_fit["effects"]):
+            n_fits = len(by_fit["effects"])
+            raise ValueError(f"effects describes {n_fits} fits and {name} {len(fits)}.")
+    matched = [
+        _matched(dict(zip(by_fit, fit, strict=True))) for fit in zip(*by_fit.values(), strict=True)
+    ]
     effects, coef, lfsr = (
         np.concatenate([np.ravel(values) for values in fits]).astype(np.float64)
-        for fits in (effects, coef, lfsr)
+        for fits in zip(*matched, strict=True)
     )
     if effects.size == 0:
         raise ValueError("effects holds no effect; nothing to score.")
@@ -91,7 +100,16 @@ def lfsr_calibration_curve(
     return Bunch(**dict(zip(names, columns)))
 
 
-def _fits(values: ArrayLike) -> list[np.ndarray]:
-    """Return a list of arrays, one per fit."""
-    several = isinstance(values, list | tuple) and len(values) and np.ndim(values[0])
-    return [to_numpy(one) for one in values] if several else [to_numpy(values)]
+def _matched(fit: dict[str, Any]) -> list[np.ndarray]:
+    """Return the arrays of a fit in one order of variants and traits, by the labels there are."""
+    rows = {name: row_labels(values) for name, values in fit.items()}
+    columns = {name: column_labels(values) for name, values in fit.items()}
+    variants = first_labels(rows, "the others", "variants")
+    traits = first_labels(columns, "the others", "traits")
+    arrays = []
+    for name, values in fit.items():
+        array = to_numpy(variants.match(values, name))
+        order = traits.order(columns[name], f"the columns of {name}")
+        arrays.append(array if order is None else array[:, order])
+        check_same_shape("effects", arrays[0], name, arrays[-1])
+    return arrays

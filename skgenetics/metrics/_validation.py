@@ -1,6 +1,7 @@
 """Checks shared by the scores that work on host arrays, one row per individual."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,6 +17,13 @@ def check_same_shape(name_a: str, a: Array, name_b: str, b: Array) -> None:
             f"{name_a} has shape {tuple(a.shape)} and {name_b} has shape {tuple(b.shape)}; "
             "both must have the same shape."
         )
+
+
+def is_of_several(values: Any) -> bool:
+    """Whether `values` is a list of arrays or dicts, one per locus or fit, and not of numbers."""
+    if not isinstance(values, list | tuple) or not len(values):
+        return False
+    return isinstance(values[0], Mapping) or np.ndim(values[0]) > 0
 
 
 def host_array(name: str, values: ArrayLike, *, ndim: int, allow_nan: bool = False) -> np.ndarray:

@@ -20,6 +20,7 @@ from skgenetics.neural_network._fitted import FittedNetwork
 from skgenetics.neural_network._interactions import swap_pairs
 from skgenetics.neural_network._network import Network, forward
 from skgenetics.utils._arrays import device_of, namespace_of, to_numpy
+from skgenetics.utils._labels import labels_of_fit
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number, check_option
 from skgenetics.utils._typing import Array, ArrayLike
@@ -80,7 +81,8 @@ class NetworkImportances(FittedNetwork):
             False: the mean over samples of the absolute derivative.
         groups : array-like of shape (n_variants,), optional
             The gene, or other group, of each variant: values of its variants are added. Groups are
-            in the order of ``numpy.unique(groups)``.
+            in the order of ``numpy.unique(groups)``. Groups that are labelled (a pandas Series, a
+            dict) are matched to the variants by their labels.
 
         Returns
         -------
@@ -132,7 +134,8 @@ class NetworkImportances(FittedNetwork):
         signed : bool, default=False
             Mean of the values themselves; for kind="derivative".
         groups : array-like of shape (n_variants,), optional
-            The gene of each variant: the importances of pairs are added over genes.
+            The gene of each variant, as in `first_order_importance`: the importances of pairs are
+            added over genes.
         n_repeats : int, default=1
             Other samples a dosage is taken from ("swap").
         random_state : None, int or RandomState, default=None
@@ -279,7 +282,8 @@ class NetworkImportances(FittedNetwork):
 
     def _group_members(self, groups: ArrayLike) -> Array:
         """Return the membership (m, n_groups) of variants in groups."""
-        groups, m, like = np.asarray(groups), self.n_features_in_, self.task_coef_
+        groups = to_numpy(labels_of_fit(self).match(groups, "groups"))
+        m, like = self.n_features_in_, self.task_coef_
         if groups.shape != (m,):
             raise ValueError(
                 f"groups must name one group for each of the {m} variants; got an array of shape "

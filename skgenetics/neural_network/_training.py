@@ -85,6 +85,7 @@ class Epoch(NamedTuple):
     converged: bool
     diverged: bool
     best_epoch: int = 0  # with validation rows, that of `state`; 0: the start
+    stalled: bool = False  # whether no step lowers the loss any more
 
 
 def dense_rows(X: Array, rows: np.ndarray | slice, dtype: object) -> Array:
@@ -392,4 +393,6 @@ def train_lbfgs(
         for iterate in lbfgs(value_and_gradient, start, gradient_tol=tol):
             losses.append(iterate.value)
             state = ModelState(flat.unpack(iterate.x), [])
-            yield Epoch(state, losses, None, iterate.converged, diverged=False)
+            yield Epoch(
+                state, losses, None, iterate.converged, diverged=False, stalled=iterate.stalled
+            )

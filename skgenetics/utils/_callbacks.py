@@ -6,6 +6,14 @@ from typing import Any
 
 from sklearn.exceptions import ConvergenceWarning
 
+from skgenetics.utils._text import count_of
+
+UNFINISHED = "did not converge in {}. Increase max_iter, or tol."
+STALLED = (
+    "stalled after {}: no step improves the fit any more, though tol is not reached. Increase tol, "
+    "or give X in double precision."
+)
+
 
 def run_solver(
     estimator: Any,
@@ -15,7 +23,7 @@ def run_solver(
     X: Any = None,
     y: Any = None,
     attributes: Callable[[Any], dict[str, Any]] | None = None,
-    remedy: str = "Increase max_iter, or tol.",
+    unfinished: str = UNFINISHED,
 ) -> tuple[Any, int]:
     """Run a generator solver under `estimator`'s callbacks and return its last state.
 
@@ -24,8 +32,8 @@ def run_solver(
     estimator : estimator with `sklearn.callback.CallbackSupportMixin`
         Its calling method is decorated by `sklearn.callback.with_callbacks`.
     iterations : iterator
-        Yields the solver's state once an iteration and ends when it has converged, which the
-        state's attribute `converged` says.
+        Yields the solver's state once an iteration. It ends when it has converged, which the
+        state's attribute `converged` says, or no step helps any more: its attribute `stalled`.
     max_iter : int
         At most so many states are taken.
     X, y : array-like, optional
@@ -34,8 +42,8 @@ def run_solver(
     attributes : callable, optional
         Turns a state into the dict of fitted attributes that an estimator needs to predict, for
         callbacks that score while fitting.
-    remedy : str
-        Second sentence of the warning that the solver has not converged.
+    unfinished : str
+        What the warning says of a solver that has used up its iterations, {} of them.
 
     Returns
     -------
@@ -72,8 +80,9 @@ def run_solver(
         estimator=estimator, X=X, y=y, reconstruction_attributes=_later(attributes, state)
     )
     if not (state.converged or stopped):
+        sentence = STALLED if getattr(state, "stalled", False) else unfinished
         warnings.warn(
-            f"{type(estimator).__name__} did not converge in {n_iter} iterations. {remedy}",
+            f"{type(estimator).__name__} {sentence.format(count_of(n_iter, 'iteration'))}",
             ConvergenceWarning,
             stacklevel=2,
         )

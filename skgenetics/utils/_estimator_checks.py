@@ -4,6 +4,7 @@ A check is a function of a `Case`. It raises AssertionError if the estimator fai
 if it does not apply, or what it needs is not installed.
 """
 
+import copy
 import inspect
 import os
 import pickle
@@ -332,6 +333,38 @@ def check_devices(case: Case) -> None:
     assert_same(case.result(moved, X), to_numpy(there), "a model moved to the host", coarse=True)
 
 
+def check_masked_arrays(case: Case) -> None:
+    """Require that masked cells are refused, or taken as missing, and never read."""
+    masked = np.ma.masked_array(np.where(np.arange(8) == 2, 7, case.X), mask=False)
+    masked[3, 2] = np.ma.masked
+    missing = np.where(np.arange(8) == 2, 7.0, case.X)
+    missing[3, 2] = np.nan
+    outcome, expected = case.outcome(masked), case.outcome(missing)
+    if isinstance(outcome, Exception):
+        assert isinstance(outcome, ValueError), f"a masked array: {outcome!r}"
+    else:
+        assert_same(outcome, expected, "a masked array", coarse=True)
+
+
+def check_gradients(case: Case) -> None:
+    """Require of tensors that carry gradients what their numbers give, in every method."""
+    torch = module_or_skip("torch")
+    expected = case.outcome(case.X.astype(float))
+    y = torch.tensor(case.y)
+    y = y.requires_grad_() if y.is_floating_point() else y
+    X = torch.tensor(case.X, dtype=torch.float64, requires_grad=True)
+    on = case.tags.array_api_support and os.environ.get("SCIPY_ARRAY_API") == "1"
+    for dispatch in (False, True)[: 1 + on]:
+        with config_context(array_api_dispatch=dispatch):
+            model = case.fit(X, y)
+            result = getattr(model, case.method)(X)
+            assert not getattr(result, "requires_grad", False), "results carry gradients"
+            assert_same(to_numpy(result), expected, "tensors with gradients", coarse=True)
+            if hasattr(model, "score"):
+                assert np.isfinite(float(model.score(X, y))), "the score is no number"
+            pickle.dumps(copy.deepcopy(model))  # tensors that carry gradients cannot be copied
+
+
 def check_output_frames(case: Case) -> None:
     """Require of transformers data frames of the library that is asked for, of any input."""
     if not (hasattr(case.estimator, "transform") and hasattr(case.estimator, "set_output")):
@@ -362,5 +395,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     check_labels,
     check_routing,
     check_devices,
+    check_masked_arrays,
+    check_gradients,
     check_output_frames,
 )

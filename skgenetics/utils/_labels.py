@@ -91,7 +91,7 @@ class Labels(NamedTuple):
         absent = [name for name in self.names if name not in place]
         if absent:
             raise ValueError(
-                f"{self.source} and {argument} name different {self.noun}: {argument} lacks "
+                f"{self.source} and {argument} name different {self.noun}: absent from {argument}, "
                 f"{len(absent)} of {len(self.names)}, such as {absent[0]!r}. Keep the "
                 f"{self.noun} that both have."
             )
@@ -100,8 +100,13 @@ class Labels(NamedTuple):
 
 def labels_of_columns(X: Any, source: str = "X") -> Labels:
     """Return the `Labels` that the columns of X have."""
-    names = column_labels(X)
-    return Labels(None if names is None or is_numbering(names) else names, source)
+    return first_labels({source: column_labels(X)}, source, "variants")
+
+
+def labels_of_fit(estimator: Any, source: str = "X") -> Labels:
+    """Return the `Labels` of the columns that an estimator was fitted to."""
+    names = getattr(estimator, "feature_names_in_", None)
+    return Labels(None if names is None else names.astype(object), source)
 
 
 def first_labels(candidates: Mapping[str, np.ndarray | None], source: str, noun: str) -> Labels:

@@ -8,6 +8,7 @@ from skgenetics.utils._typing import Array
 
 MEMORY = 10
 ROUNDING = 1e-14  # of a value, as a share of it
+HALVINGS = 40  # of a step, after which it is the last
 
 
 class Iterate(NamedTuple):
@@ -18,6 +19,7 @@ class Iterate(NamedTuple):
     gradient: Array
     extra: Any
     converged: bool
+    stalled: bool = False
 
 
 def lbfgs(
@@ -38,7 +40,7 @@ def lbfgs(
         Stop if a step lowers the value by less than this share of it.
     gradient_tol : float, optional
         Stop instead if no derivative is larger in size. Where no step lowers the value any more,
-        the last iterate has then not converged.
+        the last iterate has then stalled.
     """
     xp = namespace_of(x)
     value, gradient, extra = function(x)
@@ -52,10 +54,10 @@ def lbfgs(
             slope = -float(xp.sum(gradient**2))
         # beside a saddle, where no pair has positive curvature, steps grow until one does
         step = 1.0 if pairs else descent
-        while True:
+        for _ in range(HALVINGS):
             moved = x + step * direction
             new_value, new_gradient, new_extra = function(moved)
-            if new_value <= value + 1e-4 * step * slope or step < 1e-12 * descent:
+            if new_value <= value + 1e-4 * step * slope:
                 break
             # below the rounding of the value the slope decides (Hager and Zhang, 2005)
             if new_value <= value + ROUNDING * abs(value):
@@ -64,8 +66,9 @@ def lbfgs(
                     break
             step = step / 2
         descent = descent if pairs else 4 * step
-        if new_value > value + ROUNDING * abs(value):  # no step helps any more
-            yield Iterate(x, value, gradient, extra, gradient_tol is None)
+        if not new_value <= value + ROUNDING * abs(value):  # no step helps any more
+            by_value = gradient_tol is None
+            yield Iterate(x, value, gradient, extra, converged=by_value, stalled=not by_value)
             return
         change, turn = moved - x, new_gradient - gradient
         if float(xp.sum(change * turn)) > 1e-10 * float(xp.sum(turn * turn)) > 0:

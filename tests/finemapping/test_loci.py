@@ -300,7 +300,7 @@ def test_warnings_of_a_fit_are_its_message():
     assert not caught
     assert not row["converged"]
     assert row["status"] == "ok"
-    assert "did not converge in 1 iterations. Increase max_iter" in row["message"]
+    assert "did not converge in 1 iteration. Increase max_iter" in row["message"]
 
 
 @pytest.mark.parametrize(

@@ -296,7 +296,7 @@ def test_wrong_data_are_refused(locus, change, message):
 def test_not_converged_names_the_parameter(locus):
     X, y, _ = locus()
     with pytest.warns(
-        ConvergenceWarning, match="did not converge in 1 iterations. Increase max_iter"
+        ConvergenceWarning, match=r"did not converge in 1 iteration\. Increase max_iter"
     ):
         FinemapMiXeR(max_iter=1).fit(X, y)
 

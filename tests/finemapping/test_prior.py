@@ -136,7 +136,7 @@ def test_annotations_of_other_variants_are_refused():
     aligned = FinemapMiXeR(annotations=annotations).fit_summary(z, R, n_samples=100)
     assert aligned.annotation_coef_.shape == (1,)
     others = annotations.rename(index={"v3": "V3"})
-    with pytest.raises(ValueError, match=r"annotations lacks 1 of 8, such as 'v3'"):
+    with pytest.raises(ValueError, match=r"absent from annotations, 1 of 8, such as 'v3'"):
         FinemapMiXeR(annotations=others).fit_summary(z, R, n_samples=100)
 
 

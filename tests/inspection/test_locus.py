@@ -399,7 +399,7 @@ def test_what_is_given_per_variant_follows_the_names():
     numbered = positions.set_axis([7, 9, 11, 12, 13, 20])  # rows of a file
     by_row = LocusDisplay.from_estimator(model, positions=numbered)
     np.testing.assert_array_equal(by_row.positions, expected.positions)
-    with pytest.raises(ValueError, match="positions lacks 1 of 6, such as 'rs3'"):
+    with pytest.raises(ValueError, match="absent from positions, 1 of 6, such as 'rs3'"):
         LocusDisplay.from_estimator(model, positions=positions.rename({"rs3": "other"}))
 
 

@@ -134,8 +134,14 @@ def test_labels_that_cannot_be_matched_are_refused():
     z = labelled(Z[:, 0], NAMES, [0, 1, 2])
     other = ["1_5_A_G", "1_9_C_T", "1_12_G_T"]
     for changes, message in [
-        ({"n_samples": labelled([1e3] * 3, other, [0, 1, 2])}, "n_samples lacks 1 of 3, such as"),
-        ({"ld": labelled(LD, other, [0, 1, 2])}, "the rows of ld lacks 1 of 3, such as '1_11_G_T'"),
+        (
+            {"n_samples": labelled([1e3] * 3, other, [0, 1, 2])},
+            "absent from n_samples, 1 of 3, such as",
+        ),
+        (
+            {"ld": labelled(LD, other, [0, 1, 2])},
+            "absent from the rows of ld, 1 of 3, such as '1_11_G_T'",
+        ),
         ({"n_samples": pd.Series(1e3, index=["a", "b", "b"])}, "n_samples names 'b' twice, at pos"),
         ({"z": z.set_axis(["a", "b", "a"])}, "z names 'a' twice, at positions 0 and 2"),
         ({"z": z.set_axis(["a", "b", None])}, "z has a missing label at position 2"),

@@ -270,3 +270,54 @@ def test_bad_credible_sets(score, causal, sets, match):
 def test_bad_confidence_of_summary():
     with pytest.raises(ValueError, match="confidence"):
         credible_set_summary([0], [], confidence=1.2)
+
+
+NAMES = list("abcd")
+PIP = np.array([0.9, 0.1, 0.5, 0.2])
+
+
+def labelled_pips():
+    """Causal variants 0 and 3 and the PIPs, as frames, mappings and names say them."""
+    pd, pl, pa = (pytest.importorskip(name) for name in ("pandas", "polars", "pyarrow"))
+    mask, series = np.array([True, False, False, True]), pd.Series(PIP, NAMES)
+    return {
+        "names": (["a", "d"], series),
+        "names in a series": (pd.Series(["d", "a"], index=[7, 2]), series),
+        "mask in another order": (pd.Series(mask, NAMES).iloc[[3, 1, 0, 2]], series),
+        "dicts": (dict(zip(NAMES[::-1], mask[::-1])), dict(zip(NAMES, PIP))),
+        "list of dicts": ([["d", "a"]], [dict(zip(NAMES, PIP))]),
+        "polars": (pl.Series(mask), pl.Series(PIP)),
+        "list of polars": ([[0, 3]], [pl.Series(PIP)]),
+        "pyarrow": (pa.array([0, 3]), pa.chunked_array([PIP])),
+        "nullable": (pd.Series(mask, dtype="boolean"), pd.Series(PIP, dtype="Float64")),
+    }
+
+
+def test_pips_follow_their_labels():
+    expected = pip_average_precision([0, 3], PIP)
+    for kind, (causal, pip) in labelled_pips().items():
+        assert pip_average_precision(causal, pip) == expected, kind
+
+
+def test_tensors_with_gradients():
+    torch = pytest.importorskip("torch")
+    pip = torch.tensor(PIP, requires_grad=True)
+    expected = pip_average_precision([0, 3], PIP)
+    for causal, values in ((torch.tensor([0, 3]), pip), ([torch.tensor([0, 3])], [pip])):
+        assert pip_average_precision(causal, values) == expected
+
+
+def test_labels_that_match_nothing_are_refused():
+    pd = pytest.importorskip("pandas")
+    pip, mask = pd.Series(PIP, NAMES), [True, False, False, True]
+    for causal, values, message in (
+        (["a", "x"], pip, "names 'x', which pip of locus 0 lacks"),
+        (["a", "a"], pip, "names a variant twice"),
+        (["a"], PIP, "names variants, such as 'a', and pip of locus 0 has no labels"),
+        (pd.Series(mask, list("abcx")), pip, "absent from causal of locus 0, 1 of 4, such as 'd'"),
+        (pd.Series(mask, NAMES), PIP, "labelled, as by 'a', and pip of locus 0 has no labels"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            pip_average_precision(causal, values)
+    with pytest.raises(ValueError, match="credible_sets has no labels"):
+        credible_set_coverage(pd.Series(mask, NAMES), [{"variants": [0]}])

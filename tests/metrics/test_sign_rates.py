@@ -63,6 +63,23 @@ def test_fits_of_any_shape_are_pooled():
     assert lfsr_calibration_curve(*tables).n_effects.tolist() == whole.n_effects.tolist()
 
 
+def test_tables_follow_their_labels():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    tables = [
+        pd.DataFrame(rng.uniform(size=(4, 3)), list("abcd"), ["t1", "t2", "t3"]) for _ in range(3)
+    ]
+    expected = lfsr_calibration_curve(*(table.to_numpy() for table in tables))
+    effects, coef, lfsr = tables
+    found = lfsr_calibration_curve(effects, coef.iloc[::-1, [2, 0, 1]], lfsr.iloc[[1, 0, 3, 2]])
+    for key, column in expected.items():
+        np.testing.assert_array_equal(found[key], column)
+    with pytest.raises(ValueError, match="absent from coef, 1 of 4, such as 'd'"):
+        lfsr_calibration_curve(effects, coef.iloc[:3], lfsr)
+    with pytest.raises(ValueError, match="absent from the columns of coef, 1 of 3, such as 't3'"):
+        lfsr_calibration_curve(effects, coef[["t1", "t2"]], lfsr)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

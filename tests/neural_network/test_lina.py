@@ -1,6 +1,7 @@
 """The estimators: labels and shapes as MLPClassifier's, importances, errors."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,7 +16,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from sklearn.neural_network import MLPClassifier
 
 from skgenetics.metrics import masked_roc_auc_scorer
-from skgenetics.neural_network import LINAClassifier, LINARegressor
+from skgenetics.neural_network import LINAClassifier, LINARegressor, _training
 from tests.hypothesis_settings import examples
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -233,6 +234,18 @@ class TestImportances:
             model.second_order_importance(data, groups=groups), member.T @ second @ member
         )
 
+    def test_groups_follow_their_labels(self, data):
+        frame = pd.DataFrame(data, columns=[f"rs{i}" for i in range(6)])
+        named = LINARegressor(4, max_iter=3, random_state=0).fit(frame, frame["rs0"])
+        groups = pd.Series(["g2", "g1", "g1", "g3", "g2", "g2"], frame.columns)
+        expected = named.first_order_importance(frame, groups=groups.to_numpy())
+        turned = groups.iloc[[5, 0, 4, 2, 1, 3]]
+        for labelled in (turned, turned.to_dict()):
+            found = named.first_order_importance(frame, groups=labelled)
+            np.testing.assert_array_equal(found, expected)
+        with pytest.raises(ValueError, match="absent from groups, 1 of 6, such as 'rs5'"):
+            named.second_order_importance(frame, groups=groups.iloc[:5])
+
     def test_attention_jacobian(self, model, data):
         first, paths, last = model.attention_jacobian(data)
         jacobian = first @ paths @ last
@@ -316,6 +329,18 @@ def test_cross_validation_with_gaps():
         model, X, y, cv=KFold(3), scoring=masked_roc_auc_scorer, error_score="raise"
     )
     assert scores.min() > 0.8
+
+
+@pytest.mark.parametrize("max_iter", [1, 20])
+def test_training_that_stalls_is_told_as_it_is(monkeypatch, max_iter):
+    def stalls_at_once(function, x, **options):
+        yield SimpleNamespace(x=x, value=function(x)[0], converged=False, stalled=True)
+
+    monkeypatch.setattr(_training, "lbfgs", stalls_at_once)
+    model = LINARegressor((3,), solver="lbfgs", max_iter=max_iter, early_stopping=False)
+    with pytest.warns(ConvergenceWarning, match=r"stalled after 1 iteration: .*Increase tol"):
+        model.fit(X, SCORE)
+    assert not model.converged_
 
 
 def test_unconverged_training_says_what_to_change():

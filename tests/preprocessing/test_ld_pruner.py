@@ -155,7 +155,7 @@ def test_bad_parameters(parameters, message):
 
 def test_unknown_names():
     X = pd.DataFrame({"a": [0, 1], "b": [1, 2]})
-    with pytest.raises(ValueError, match="positions lacks 1 of 2, such as 'b'"):
+    with pytest.raises(ValueError, match="absent from positions, 1 of 2, such as 'b'"):
         LDPruner(positions={"a": 1}).fit(X)
 
 

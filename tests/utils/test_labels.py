@@ -37,5 +37,5 @@ def test_rows_and_columns_of_a_square_matrix():
     np.testing.assert_array_equal(labels.match_square(S, "S"), S)
     one_side = frame.loc[["a", "b", "c"], ["a", "b", "c"]].reset_index(drop=True)
     np.testing.assert_array_equal(labels.match_square(one_side, "S"), S)
-    with pytest.raises(ValueError, match="the rows of S lacks 1 of 3, such as 'b'"):
+    with pytest.raises(ValueError, match="absent from the rows of S, 1 of 3, such as 'b'"):
         labels.match_square(frame.rename(index={"b": "B"}), "S")

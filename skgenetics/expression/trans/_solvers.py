@@ -40,6 +40,7 @@ from skgenetics.utils._lbfgs import lbfgs
 from skgenetics.utils._typing import Array
 
 CG_STEPS = 20
+HALVINGS = 60  # of a step, after which it is the last
 
 
 class TransState(NamedTuple):
@@ -123,12 +124,13 @@ def gradient_descent(params: Params, problem: TransProblem, *, tol: float) -> It
 def _gradient_step(params, name, gradient, now, length, problem):
     """Return parameters after a step in one of them, their objective, and the step's length."""
     size = float(namespace_of(gradient).sum(gradient**2))
-    while True:
+    for _ in range(HALVINGS):
         tried = {**params, name: params[name] - length * gradient}
         value = float(objective(tried, problem))
-        if value <= now - length * size / 2 or length < 1e-12:
-            return tried, value, length
+        if value <= now - length * size / 2:
+            break
         length = length / 2
+    return tried, value, length
 
 
 class Solver(NamedTuple):
@@ -244,13 +246,14 @@ def _proximal_step(params, length, problem):
     factors, slope = factors_of(ahead, problem)
     loss = data_loss(params, factors, targets)
     gradient = design.matrix.T @ (loss.d_factors * slope)
-    while True:
+    for _ in range(HALVINGS):
         threshold = length * penalties.variant * design.penalized[:, None]
         new = soft_threshold(ahead - length * gradient, threshold)
         move = new - ahead
         factors, _ = factors_of(new, problem)
         reached = data_loss(params, factors, targets).value
         bound = loss.value + xp.sum(gradient * move) + xp.sum(move**2) / (2 * length)
-        if float(reached) <= float(bound) + 1e-14 * abs(float(loss.value)) or length < 1e-12:
-            return new, length
+        if float(reached) <= float(bound) + 1e-14 * abs(float(loss.value)):
+            break
         length = length / 2
+    return new, length

@@ -18,6 +18,7 @@ from skgenetics.finemapping._prior import FixedPrior, Prior, slab_of_heritabilit
 from skgenetics.loci._credible_sets import CredibleSet
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._callbacks import UNFINISHED
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._parameters import Constraints
 from skgenetics.utils._typing import Array
@@ -167,8 +168,8 @@ class Solver(GeneticsEstimator):
     """Largest number of states if FinemapMiXeR's `max_iter` is None."""
     default_tol: ClassVar[float] = 1e-3
     """Criterion of convergence if FinemapMiXeR's `tol` is None."""
-    remedy: ClassVar[str] = "Increase max_iter, or tol."
-    """Second sentence of the warning of a fit that has not converged."""
+    unfinished: ClassVar[str] = UNFINISHED
+    """What the warning says of a fit that has used up its iterations, {} of them."""
 
     _constraints: ClassVar[Constraints] = {}
 

@@ -134,7 +134,9 @@ class Gibbs(Solver):
     is_sampler: ClassVar[bool] = True
     learns_background: ClassVar[bool] = True
     default_tol: ClassVar[float] = 0.01
-    remedy: ClassVar[str] = "The chains disagree (see diagnostics_): increase n_draws."
+    unfinished: ClassVar[str] = (
+        "has taken all draws, and its chains disagree (see diagnostics_): increase n_draws."
+    )
 
     _constraints: ClassVar[Constraints] = {
         "n_draws": [Integer(low=1)],

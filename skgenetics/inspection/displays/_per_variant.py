@@ -5,13 +5,12 @@ from __future__ import annotations
 from numbers import Integral
 from typing import Any
 
-from skgenetics.utils._labels import Labels, row_labels, without_labels
+from skgenetics.utils._labels import Labels, labels_of_fit, row_labels, without_labels
 
 
 def fitted_variants(estimator: Any) -> Labels:
     """Return the labels of the variants that an estimator was fitted to."""
-    names = getattr(estimator, "feature_names_in_", None)
-    return Labels(names, "the estimator's X")
+    return labels_of_fit(estimator, "the estimator's X")
 
 
 def in_fitted_order(values: Any, argument: str, estimator: Any) -> Any:
