@@ -1,12 +1,14 @@
-"""Columns of large text tables, read some rows at a time and only where they are wanted.
+"""Columns of large text tables, only where they are wanted.
 
-PyArrow splits the fields. What it cannot take is made alike first: the file is unpacked, spaces
-are joined to one, and lines above the header are left out.
+PyArrow splits the fields: of a plain table on all threads at once (as many as OMP_NUM_THREADS says),
+of one with rows to leave out some rows at a time, so that these have numbers. What it cannot take is
+made alike first: the file is unpacked, spaces are joined to one, and lines above the header are left
+out.
 """
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -49,8 +51,8 @@ class Kinds(NamedTuple):
 _TEXTS = Kinds()
 
 
-class NotNumbers(Exception):
-    """A column of numbers holds something else."""
+class NotPlain(Exception):
+    """A table that `Kinds` do not fit, or with rows that are none: it is to be read as texts."""
 
 
 class Malformed(NamedTuple):
@@ -87,18 +89,26 @@ def iterate_columns(
     malformed : list
         Rows that have another number of fields are appended; they are not yielded.
     kinds : Kinds
-        Columns to parse as numbers or categories; words for missing are null in them.
+        Columns to parse as numbers or categories, all on all threads; words for missing are null
+        in them. Without any, all are texts.
 
     Raises
     ------
-    NotNumbers
-        Where a column of numbers is none throughout.
+    NotPlain
+        With `kinds`, where a column of numbers is none throughout, or a row is malformed.
     """
+    name = Path(path).name
     with _open_utf8(path) as stream:
-        layout, begun = _read_layout(Path(path).name, stream)
-        yield from _parse(
-            Path(path).name, layout, _Cleaned(begun, stream, layout), wanted, malformed, kinds
-        )
+        layout, begun = _read_layout(name, stream)
+        cleaned = _Cleaned(begun, stream, layout)
+        if kinds == _TEXTS:
+            yield from _parse(name, layout, cleaned, wanted, malformed)
+            return
+        table = _parse_at_once(name, layout, cleaned, wanted, kinds)
+    n_rows = 0
+    for batch in table.to_batches():
+        yield Batch(dict(zip(wanted, batch.columns, strict=True)), n_rows + 1)
+        n_rows += batch.num_rows
 
 
 def lines_as_columns(
@@ -110,7 +120,7 @@ def lines_as_columns(
 ) -> Iterator[Batch]:
     """Yield the wanted columns of rows that were taken out of a table."""
     cleaned = _Cleaned(b"", io.BytesIO(lines), layout)
-    yield from _parse(name, layout, cleaned, wanted, malformed, _TEXTS)
+    yield from _parse(name, layout, cleaned, wanted, malformed)
 
 
 @contextlib.contextmanager
@@ -143,10 +153,8 @@ def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
     if not (lines or comments):
         raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
     titles = [line for line in comments if not line.startswith("##")]
-    if titles and (
-        titles[-1][1:2].strip() or not lines or _n_fields(lines[0]) == _n_fields(titles[-1])
-    ):
-        lines.insert(0, titles[-1])  # "#CHROM POS" is a header, "# made by" a comment
+    if titles and _is_header(titles[-1], lines):
+        lines.insert(0, titles[-1])
     if not lines:
         raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
     delimiter = find_delimiter(lines[0])
@@ -184,24 +192,31 @@ def _n_fields(line: str) -> int:
 
 
 class _Cleaned:
-    """A stream that PyArrow reads: lines without blank ones, ended and separated one way."""
+    """A stream that PyArrow reads: lines without blank ones, ended and separated one way.
+
+    Lines whose fields one mark separates, without quotes, are as PyArrow takes them already.
+    """
 
     closed = False
 
     def __init__(self, begun: bytes, stream: IO[bytes], layout: Layout) -> None:
         self.begun, self.stream, self.delimiter = begun, stream, layout.delimiter
+        self.is_clean = layout.delimiter is not None and not layout.quoted
         self.rest = b""  # of the last line
         self.n_lines = 0
         self.ended = False
 
     def read(self, size: int = -1) -> bytes:
-        """Return whole lines of about `size` bytes; none at the end."""
+        """Return about `size` bytes, whole lines if they are cleaned; none at the end."""
         while not self.ended:
             block = self.stream.read(max(size, _BLOCK))
             self.ended = not block
-            block, self.begun = self.begun + block, b""
+            if self.begun:
+                block, self.begun = self.begun + block, b""
             if b"\0" in block:
                 raise ValueError("NUL")
+            if self.is_clean:
+                return block
             text = self.rest + block
             cut = len(text) if self.ended else text.rfind(b"\n") + 1
             self.rest = text[cut:]
@@ -233,15 +248,39 @@ class _Cleaned:
         self.closed = True
 
 
+def _parse_at_once(
+    name: str, layout: Layout, stream: _Cleaned, wanted: Sequence[str], kinds: Kinds
+) -> "pa.Table":
+    """Return the wanted columns of all rows in a stream."""
+    pa = import_optional("pyarrow", extra="dataframe")
+    csv = import_optional("pyarrow.csv", extra="dataframe")
+    others = []  # rows that are none
+
+    def note(row: Any) -> str:
+        others.append(row.actual_columns)
+        return "skip"
+
+    options = _options(layout, wanted, kinds, note)
+    with _told_of(name):
+        try:
+            table = csv.read_csv(pa.PythonFile(stream, mode="r"), **options)
+        except pa.ArrowInvalid as error:
+            if "conversion error to double" in str(error):
+                raise NotPlain from error
+            if "Empty CSV" not in str(error):
+                raise
+            return pa.table({name: pa.array([], pa.string()) for name in wanted})
+    if others:
+        raise NotPlain
+    if layout.quoted and table.num_rows != stream.n_lines:
+        raise _open_quote(name)
+    return table.select([str(layout.header.index(column)) for column in wanted])
+
+
 def _parse(
-    name: str,
-    layout: Layout,
-    stream: _Cleaned,
-    wanted: Sequence[str],
-    malformed: list[Malformed],
-    kinds: Kinds,
+    name: str, layout: Layout, stream: _Cleaned, wanted: Sequence[str], malformed: list[Malformed]
 ) -> Iterator[Batch]:
-    """Yield the wanted columns of the rows in a stream."""
+    """Yield the wanted columns of the rows in a stream as texts."""
     pa = import_optional("pyarrow", extra="dataframe")
     csv = import_optional("pyarrow.csv", extra="dataframe")
     n_others = 0  # lines that are comments or blank
@@ -254,12 +293,34 @@ def _parse(
             n_others += 1
         return "skip"
 
+    options = _options(layout, wanted, _TEXTS, note)
     column_of = {column: str(layout.header.index(column)) for column in wanted}
-    options = {
+    n_rows = 0
+    with _told_of(name):
+        try:
+            for batch in csv.open_csv(pa.PythonFile(stream, mode="r"), **options):
+                if batch.num_rows:
+                    columns = {column: batch.column(k) for column, k in column_of.items()}
+                    yield Batch(columns, n_rows + 1)
+                    n_rows += batch.num_rows
+        except pa.ArrowInvalid as error:
+            if "Empty CSV" not in str(error) or n_rows:
+                raise
+    if layout.quoted and n_rows + len(malformed) + n_others != stream.n_lines:
+        raise _open_quote(name)
+
+
+def _options(
+    layout: Layout, wanted: Sequence[str], kinds: Kinds, note: Callable[[Any], str]
+) -> dict[str, Any]:
+    """Return the options of PyArrow's readers; `note` is told of rows that are none."""
+    csv = import_optional("pyarrow.csv", extra="dataframe")
+    column_of = {column: str(layout.header.index(column)) for column in wanted}
+    return {
         "read_options": csv.ReadOptions(
             column_names=[str(k) for k in range(len(layout.header))],
             block_size=_BLOCK,
-            use_threads=False,  # so that rows have numbers
+            use_threads=kinds != _TEXTS,  # then rows have no numbers
         ),
         "parse_options": csv.ParseOptions(
             delimiter=layout.delimiter or " ",
@@ -270,22 +331,19 @@ def _parse(
             include_columns=[*dict.fromkeys(column_of.values())],
             column_types={k: _type(column, kinds) for column, k in column_of.items()},
             null_values=missing_words(),
-            strings_can_be_null=kinds is not _TEXTS,
+            strings_can_be_null=kinds != _TEXTS,
         ),
     }
-    n_rows = 0
+
+
+@contextlib.contextmanager
+def _told_of(name: str) -> Iterator[None]:
+    """Turn what PyArrow says of a table into a sentence."""
+    pa = import_optional("pyarrow", extra="dataframe")
     try:
-        for batch in csv.open_csv(pa.PythonFile(stream, mode="r"), **options):
-            if batch.num_rows:
-                columns = {column: batch.column(k) for column, k in column_of.items()}
-                yield Batch(columns, n_rows + 1)
-                n_rows += batch.num_rows
+        yield
     except pa.ArrowInvalid as error:
         words = str(error)
-        if "conversion error to double" in words:
-            raise NotNumbers from error
-        if "Empty CSV" in words and not n_rows:
-            return
         if "UTF8" in words:
             raise ValueError(f"{name} is not a text file in UTF-8.") from error
         raise ValueError(f"{name} is not a table: {' '.join(words.split())[:200]}") from error
@@ -293,16 +351,20 @@ def _parse(
         if str(error) == "NUL":
             raise ValueError(f"{name} holds NUL bytes: it is damaged, or not text.") from error
         raise
-    if layout.quoted and n_rows + len(malformed) + n_others != stream.n_lines:
-        raise ValueError(f"{name} has a quotation mark that is not closed on its line.")
+
+
+def _open_quote(name: str) -> ValueError:
+    """Return the error of a field that a quotation mark opens, and none closes on its line."""
+    return ValueError(f"{name} has a quotation mark that is not closed on its line.")
 
 
 def _type(column: str, kinds: Kinds) -> Any:
-    """Return PyArrow's type of a column."""
+    """Return PyArrow's type of a column; pandas holds texts as large strings."""
     pa = import_optional("pyarrow", extra="dataframe")
     if column in kinds.numbers:
         return pa.float64()
-    return pa.dictionary(pa.int32(), pa.string()) if column in kinds.categories else pa.string()
+    text = pa.large_string()
+    return pa.dictionary(pa.int32(), text) if column in kinds.categories else text
 
 
 def row_numbers(first: int, n_rows: int, malformed: Sequence[Malformed]) -> list[int]:

@@ -212,7 +212,7 @@ def _fill_places(frame: "pd.DataFrame") -> None:
     for column in ("variant_id", "rsid"):
         if column not in frame:
             continue
-        parts = taken_apart(pa.array(frame[column], pa.string()))
+        parts = taken_apart(pa.array(frame[column], pa.large_string()))
         if parts["chromosome"].null_count < len(frame):
             frame["chromosome"] = parts["chromosome"].to_pandas()
             frame["base_pair_location"] = to_numbers(
@@ -243,7 +243,7 @@ def _add_rsids(frame: "pd.DataFrame") -> None:
     pc = import_optional("pyarrow.compute", extra="dataframe")
     pd = import_optional("pandas", extra="dataframe")
     if "variant_id" in frame:
-        names = pa.array(frame["variant_id"], pa.string())
+        names = pa.array(frame["variant_id"], pa.large_string())
         is_rsid = pc.fill_null(pc.starts_with(names, "rs"), False)
         rsid = pd.array(first_of_list(pc.if_else(is_rsid, names, None)), dtype="str")
         frame["rsid"] = frame["rsid"].fillna(pd.Series(rsid)) if "rsid" in frame else rsid
@@ -252,12 +252,16 @@ def _add_rsids(frame: "pd.DataFrame") -> None:
 def _with_all_columns(frame: "pd.DataFrame", extra: dict[str, str]) -> "pd.DataFrame":
     """Return the frame with all `COLUMNS` in their order; what the file does not say is NA."""
     pd = import_optional("pandas", extra="dataframe")
-    for column in COLUMNS:
-        if column not in frame:
-            empty = pd.Series(pd.NA, frame.index, dtype="str") if column in WORDS else np.nan
-            frame[column] = empty
-    frame["base_pair_location"] = frame["base_pair_location"].astype("Int64")
-    return frame[[*COLUMNS, *extra]]
+    columns = {}
+    for column in (*COLUMNS, *extra):
+        if column in frame:
+            columns[column] = frame[column]
+        else:
+            columns[column] = pd.Series(
+                np.nan, frame.index, dtype="str" if column in WORDS else float
+            )
+    columns["base_pair_location"] = columns["base_pair_location"].astype("Int64")
+    return pd.DataFrame(columns, copy=False)
 
 
 def _mapped(columns: Mapping[str, str], header: list[str], name: str) -> dict[str, str]:

@@ -17,22 +17,23 @@ _MANY = 20_000  # variants whose z and p are compared
 def add_effects(frame: "pd.DataFrame", z_is_named: bool, notes: list[str], name: str) -> None:
     """Add beta, z and p-values, each from what the file has."""
     beta, se = _beta(frame), _standard_error(frame, notes, name)
-    _check_signs(beta, _column_or_nan(frame, "z"), name)
+    if "z" in frame:
+        _check_signs(beta, _column_or_nan(frame, "z"), name)
     neg_log_p = _column_or_nan(frame, "neg_log_10_p_value")
     z, z_of_ratio = _column_or_nan(frame, "z"), beta / se
-    first, second = (z, z_of_ratio) if z_is_named else (z_of_ratio, z)
-    z = np.where(np.isnan(first), second, first)
-    _check_strength(z, neg_log_p, name)
+    z = _first_known(z, z_of_ratio) if z_is_named else _first_known(z_of_ratio, z)
+    lost = np.flatnonzero(np.isnan(z))
+    _check_strength(lost, neg_log_p, name)
     _note_disagreement(z_of_ratio, neg_log_p, notes, name)
-    lost = np.flatnonzero(np.isnan(z) & np.isfinite(beta) & np.isfinite(neg_log_p))
+    lost = lost[np.isfinite(beta[lost]) & np.isfinite(neg_log_p[lost])]
     sign = np.where((beta[lost] == 0) & (neg_log_p[lost] > 0), np.nan, np.sign(beta[lost]))
-    z[lost] = sign * z_of_p(neg_log_p[lost])
+    z = _with(z, lost, sign * z_of_p(neg_log_p[lost]))
     lost = np.flatnonzero(~np.isfinite(neg_log_p))
     of_z = -(log_ndtr(-np.abs(z[lost])) + np.log(2)) / np.log(10)
-    neg_log_p[lost] = np.maximum(of_z, 0)
+    neg_log_p = _with(neg_log_p, lost, np.maximum(of_z, 0))
     p = _column_or_nan(frame, "p_value")
     lost = np.flatnonzero(np.isnan(p))
-    p[lost] = 10.0 ** -neg_log_p[lost]
+    p = _with(p, lost, 10.0 ** -neg_log_p[lost])
     frame["beta"], frame["standard_error"], frame["z"] = beta, se, z
     frame["neg_log_10_p_value"], frame["p_value"] = neg_log_p, p
 
@@ -43,32 +44,46 @@ def z_of_p(neg_log_p: np.ndarray) -> np.ndarray:
 
 
 def _column_or_nan(frame: "pd.DataFrame", meaning: str) -> np.ndarray:
-    """Return a column of numbers, NaN if there is none."""
-    return (
-        frame[meaning].to_numpy(dtype=float).copy()
-        if meaning in frame
-        else np.full(len(frame), np.nan)
-    )
+    """Return a column of numbers, not to be written to; NaN if there is none."""
+    if meaning in frame:
+        return frame[meaning].to_numpy(dtype=float)
+    return np.broadcast_to(np.nan, len(frame))
+
+
+def _first_known(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return `first`, or `second` where that is NaN."""
+    lost = np.isnan(first)
+    return np.where(lost, second, first) if lost.any() else first
+
+
+def _with(values: np.ndarray, rows: np.ndarray, others: np.ndarray | float) -> np.ndarray:
+    """Return values of which some rows are replaced."""
+    if len(rows):
+        values = values.copy()
+        values[rows] = others
+    return values
 
 
 def _beta(frame: "pd.DataFrame") -> np.ndarray:
     """Return effects, the logarithm of the odds ratio if there is no other."""
     beta = _column_or_nan(frame, "beta")
+    if "odds_ratio" not in frame:
+        return beta
     with np.errstate(divide="ignore"):
         log_ratio = np.log(_column_or_nan(frame, "odds_ratio"))
-    return np.where(np.isnan(beta) & np.isfinite(log_ratio), log_ratio, beta)
+    return _first_known(beta, np.where(np.isfinite(log_ratio), log_ratio, np.nan))
 
 
 def _standard_error(frame: "pd.DataFrame", notes: list[str], name: str) -> np.ndarray:
     """Return standard errors; 0 counts as missing."""
     se = _column_or_nan(frame, "standard_error")
-    n_zero = int(np.sum(se == 0))
-    if n_zero:
+    zeros = np.flatnonzero(se == 0)
+    if len(zeros):
         notes.append(
-            f"{name}: {count_of(n_zero, 'standard error')} of 0 {'was' if n_zero == 1 else 'were'} "
-            "taken as missing."
+            f"{name}: {count_of(len(zeros), 'standard error')} of 0 "
+            f"{'was' if len(zeros) == 1 else 'were'} taken as missing."
         )
-    return np.where(se == 0, np.nan, se)
+    return _with(se, zeros, np.nan)
 
 
 def _check_signs(beta: np.ndarray, z: np.ndarray, name: str) -> None:
@@ -82,12 +97,12 @@ def _check_signs(beta: np.ndarray, z: np.ndarray, name: str) -> None:
         )
 
 
-def _check_strength(z: np.ndarray, neg_log_p: np.ndarray, name: str) -> None:
+def _check_strength(without_z: np.ndarray, neg_log_p: np.ndarray, name: str) -> None:
     """Raise ValueError if p is 0 and nothing else says how strong the effect is."""
-    lost = np.isnan(z) & np.isinf(neg_log_p)
-    if lost.any():
+    lost = without_z[np.isinf(neg_log_p[without_z])]
+    if len(lost):
         raise ValueError(
-            f"{name}: p_value in row {np.flatnonzero(lost)[0] + 1} of the variants is 0, and there "
+            f"{name}: p_value in row {lost[0] + 1} of the variants is 0, and there "
             "is neither z nor beta with standard_error: how strong the effect is was lost."
         )
 

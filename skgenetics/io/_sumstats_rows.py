@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skgenetics.io._columns import Batch, Kinds, NotNumbers
+from skgenetics.io._columns import Batch, Kinds, NotPlain
 from skgenetics.io._sumstats_formats import Format
 from skgenetics.io._sumstats_source import Source
 from skgenetics.io._sumstats_values import (
@@ -36,7 +36,7 @@ def read_sumstats_rows(
     pd = import_optional("pandas", extra="dataframe")
     try:  # most files hold what they should, which is parsed sooner
         reader = _read(_Reader(source, form, used, extra, BadRows(source.name, strict)), source)
-    except NotNumbers:
+    except NotPlain:
         bad = BadRows(source.name, strict)
         reader = _read(_Reader(source, form, used, extra, bad, is_fast=False), source)
     if not (reader.n_read or reader.bad.count or reader.n_of_other_tests or source.sample):
@@ -58,7 +58,7 @@ def _read(reader: "_Reader", source: Source) -> "_Reader":
 class _Reader:
     """Turns batches of fields into columns, and remembers what was left out.
 
-    Fast, it takes columns of numbers as PyArrow parsed them, and raises `NotNumbers` at the first
+    Fast, it takes columns of numbers as PyArrow parsed them, and raises `NotPlain` at the first
     field that is none; otherwise it takes texts.
     """
 
@@ -110,7 +110,7 @@ class _Reader:
                 continue
             values, bad = to_numbers(texts, meaning)
             if self.is_fast and bad.any():
-                raise NotNumbers
+                raise NotPlain
             self.bad.add(batch, bad, meaning, texts)
             is_bad |= bad
             if meaning == "p_value":
@@ -185,7 +185,7 @@ class _Reader:
             if isinstance(parts[0], np.ndarray):
                 result[meaning] = np.concatenate(parts)
             else:
-                result[meaning] = pd.array(pa.chunked_array(parts, pa.string()), dtype="str")
+                result[meaning] = pd.array(pa.chunked_array(parts, pa.large_string()), dtype="str")
         return result
 
 

@@ -96,7 +96,7 @@ def _plain(column: "pa.Array") -> "pa.Array":
         column = column.dictionary_decode()
     if types.is_integer(column.type) or types.is_floating(column.type):
         return column
-    return column.cast(pa.string())
+    return column.cast(pa.large_string())
 
 
 def _lines_of(path: Path, region: Region) -> bytes | None:
@@ -160,7 +160,7 @@ def _taken_apart(formats: "pa.Array", values: "pa.Array", wanted: Sequence[str])
     """Return the values of wanted keys of FORMAT, one column each."""
     pa = import_optional("pyarrow", extra="dataframe")
     pc = import_optional("pyarrow.compute", extra="dataframe")
-    result = {key: pa.nulls(len(values), pa.string()) for key in wanted if key not in _VCF}
+    result = {key: pa.nulls(len(values), pa.large_string()) for key in wanted if key not in _VCF}
     fields = pc.split_pattern(values, ":")
     n_fields = pc.list_value_length(fields)
     for written in pc.unique(formats).to_pylist():

@@ -117,16 +117,31 @@ def to_words(texts: "pa.Array", meaning: str, *, has_nulls: bool = False) -> "pa
     pa = import_optional("pyarrow", extra="dataframe")
     pc = import_optional("pyarrow.compute", extra="dataframe")
     coded = texts if pa.types.is_dictionary(texts.type) else None
-    if coded is None and not pa.types.is_string(texts.type):
-        texts = texts.cast(pa.string())
-    if meaning in IDS and has_nulls:
-        return pc.utf8_trim_whitespace(texts)
+    if coded is None and not pa.types.is_large_string(texts.type):
+        texts = texts.cast(pa.large_string())
     if meaning in IDS:
-        lost = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(missing_words()))
-        return pc.if_else(lost, None, pc.utf8_trim_whitespace(texts))
+        if not has_nulls:
+            texts = pc.if_else(_stand_for_nothing(texts), None, texts)
+        characters = _bytes_of(texts)
+        may_be_spaces = (characters <= ord(" ")) | (characters > ord("~"))
+        return pc.utf8_trim_whitespace(texts) if may_be_spaces.any() else texts
     coded = texts.dictionary_encode() if coded is None else coded
     known = [_word(text, meaning) for text in coded.dictionary.to_pylist()]
-    return pa.array(known, pa.string()).take(coded.indices)
+    return pa.array(known, pa.large_string()).take(coded.indices)
+
+
+def _stand_for_nothing(texts: "pa.Array") -> "pa.Array":
+    """Return which texts are words for missing."""
+    pa = import_optional("pyarrow", extra="dataframe")
+    pc = import_optional("pyarrow.compute", extra="dataframe")
+    words = pa.array(missing_words(), pa.large_string())
+    return pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), value_set=words)
+
+
+def _bytes_of(texts: "pa.Array") -> np.ndarray:
+    """Return all bytes of texts, and maybe some of their neighbors."""
+    buffer = texts.buffers()[2]
+    return np.frombuffer(b"" if buffer is None else buffer, dtype=np.uint8)
 
 
 def _word(text: str | None, meaning: str) -> str | None:
@@ -165,14 +180,15 @@ def to_numbers(texts: "pa.Array", meaning: str) -> tuple[np.ndarray, np.ndarray]
     """Return a column as float64, NaN where missing, and which fields are no number of its kind."""
     values, bad = _as_floats(texts)
     low, high, _ = _RANGES.get(meaning, (-np.inf, np.inf, ""))
-    values[np.isinf(values)] = np.nan
-    if meaning == "base_pair_location":
-        values[(values == 0) | (values == -9)] = np.nan
-        bad |= ~np.isnan(values) & (values != np.floor(values))
+    missing = np.isinf(values)
     with np.errstate(invalid="ignore"):
-        bad |= (values < low) | (values > high)
-    values[bad] = np.nan
-    return values, bad
+        wrong = (values < low) | (values > high)
+    if meaning == "base_pair_location":
+        missing |= (values == 0) | (values == -9)
+        wrong |= ~np.isnan(values) & (values != np.floor(values))
+    bad = bad | (wrong & ~missing)
+    lost = bad | missing
+    return np.where(lost, np.nan, values) if lost.any() else values, bad
 
 
 def _as_floats(texts: "pa.Array") -> tuple[np.ndarray, np.ndarray]:
@@ -183,9 +199,8 @@ def _as_floats(texts: "pa.Array") -> tuple[np.ndarray, np.ndarray]:
     try:  # most columns are numbers throughout
         return _floats(texts.cast(pa.float64())), none
     except pa.ArrowInvalid:
-        texts = pc.utf8_trim_whitespace(texts.cast(pa.string()))
-    lost = pc.is_in(pc.utf8_lower(texts), value_set=pa.array(missing_words()))
-    texts = pc.if_else(lost, None, texts)
+        texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
+    texts = pc.if_else(_stand_for_nothing(texts), None, texts)
     bad = pc.invert(pc.match_substring_regex(texts, _A_NUMBER))
     values = _floats(pc.if_else(bad, None, texts).cast(pa.float64()))
     bad = pc.fill_null(bad, False).to_numpy(zero_copy_only=False).copy()
@@ -196,8 +211,8 @@ def _as_floats(texts: "pa.Array") -> tuple[np.ndarray, np.ndarray]:
 
 
 def _floats(values: "pa.Array") -> np.ndarray:
-    """Return an array of numbers as float64 that can be written to, NaN for null."""
-    return np.array(values.to_numpy(zero_copy_only=False), dtype=np.float64)
+    """Return an array of numbers as float64, NaN for null."""
+    return values.to_numpy(zero_copy_only=False)
 
 
 def _is_float(text: str) -> bool:
@@ -224,7 +239,7 @@ def neg_log_10(p: np.ndarray, texts: "pa.Array") -> np.ndarray:
 def first_of_list(texts: "pa.Array") -> "pa.Array":
     """Return the first of the IDs that are listed with commas."""
     pc = import_optional("pyarrow.compute", extra="dataframe")
-    if not pc.any(pc.match_substring(texts, ",")).as_py():
+    if not (_bytes_of(texts) == ord(",")).any():
         return texts
     return pc.replace_substring_regex(texts, r",.*", "")
 
@@ -241,5 +256,5 @@ def taken_apart(names: "pa.Array") -> "dict[str, pa.Array]":
     result = {}
     for k, meaning in enumerate(("chromosome", "base_pair_location", "ref_allele", "alt_allele")):
         field = pc.struct_field(parts, [k])
-        result[meaning] = pc.if_else(pc.equal(field, ""), pa.scalar(None, pa.string()), field)
+        result[meaning] = pc.if_else(pc.equal(field, ""), pa.scalar(None, pa.large_string()), field)
     return result
