@@ -1,9 +1,9 @@
 """Columns of large text tables, only where they are wanted.
 
-PyArrow splits the fields: of a plain table on all threads at once (as many as OMP_NUM_THREADS says),
-of one with rows to leave out some rows at a time, so that these have numbers. What it cannot take is
-made alike first: the file is unpacked, spaces are joined to one, and lines above the header are left
-out.
+PyArrow splits the fields: of a plain table on all threads at once (as many as OMP_NUM_THREADS
+says), of one with rows to leave out some rows at a time, so that these have numbers. What it cannot
+take is made alike first: the file is unpacked, spaces are joined to one, and lines above the header
+are left out.
 """
 
 import contextlib
