@@ -160,6 +160,39 @@ class Study(NamedTuple):
         return results
 
 
+OURS = "gibbs"  # the solver of FinemapMiXeR that claims are about
+EFFECTS = "weak", "mixed", "strong", "rare", "background"
+
+
+def finemapping(file, command):
+    """What is claimed of FinemapMiXeR on coalescent genotypes."""
+    claims = []
+    for says, top, bottom in (
+        ("average precision of PIPs", "precision", "n_causal"),
+        ("coverage of 95% sets", "sets_true", "sets"),
+        ("power: causal variants in a set", "causal_in_sets", "n_causal"),
+    ):
+        for other in ("susieR", "susie"):
+            claims.append(Claim(f"{says}, all", top, bottom, OURS, other, ("regime", EFFECTS)))
+        for regime in EFFECTS:
+            where = ("regime", (regime,))
+            claims.append(Claim(f"{says}, {regime}", top, bottom, OURS, "susieR", where))
+    for method in (OURS, "susieR"):
+        for says, top, bottom, promised in (
+            ("coverage of 95% sets", "sets_true", "sets", (0.95, 1)),
+            ("sum of PIPs over number of effects (1 is right)", "pip_sum", "n_causal", (1, 1)),
+            (
+                "false PIPs above .9 over announced (1 at most)",
+                "above_false",
+                "above_announced",
+                (0, 1),
+            ),
+        ):
+            where = ("regime", EFFECTS)
+            claims.append(Claim(says, top, bottom, method, "", where, promised))
+    return Study(file, command, "locus", "windows", tuple(claims))
+
+
 def minus(says, column, one, others, **options):
     """The same difference to several others."""
     return tuple(Claim(says, column, "", one, other, **options) for other in others)
@@ -170,6 +203,10 @@ OTHERS_OF_COMPARE = (
     *("LINARegressor", "MMASHRegressor", "MILAGERegressor"),
 )
 STUDIES = {
+    "finemapping": finemapping(
+        "finemapping_own_ld.csv",
+        "finemapping_calibration.py --solvers susie gibbs --loci 100 --csv FILE",
+    ),
     "compare": Study(
         "compare.csv", "skgenetics compare", "target", "genes",
         minus("R2", "score", "FinemapMiXeR", OTHERS_OF_COMPARE),
