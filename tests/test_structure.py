@@ -226,7 +226,8 @@ def public_functions():
                 for key, member in vars(thing).items():
                     member = getattr(member, "__func__", getattr(member, "fget", member))
                     member = inspect.unwrap(member) if callable(member) else member
-                    if inspect.isfunction(member) and (key == "__init__" or key[0] != "_"):
+                    ours = getattr(member, "__module__", "").startswith("skgenetics")
+                    if inspect.isfunction(member) and ours and (key == "__init__" or key[0] != "_"):
                         seen[f"{thing.__module__}.{name}.{key}"] = member
             elif inspect.isfunction(inspect.unwrap(thing)):
                 seen[f"{thing.__module__}.{name}"] = inspect.unwrap(thing)

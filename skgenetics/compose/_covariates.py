@@ -20,6 +20,7 @@ from skgenetics.compose._adjustment import (
 )
 from skgenetics.compose._columns import ColumnsPerTissue
 from skgenetics.compose._layout import CovariateLayoutMixin
+from skgenetics.compose._opened import AdjustedGenotypes
 from skgenetics.compose._routing import fit_with_callbacks, params_of_regressor, router_of
 from skgenetics.metrics import masked_r2_score
 from skgenetics.utils._arrays import (
@@ -33,6 +34,7 @@ from skgenetics.utils._arrays import (
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._moments import LARGEST_RANGE, check_spread, column_moments
+from skgenetics.utils._opened import Opened
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import Anything, Constraints, Flag, Methods, check_parameters
 from skgenetics.utils._typing import Array, ArrayLike
@@ -459,6 +461,8 @@ class CovariateAdjustedRegressor(
         if not self._adjusts_features():
             return features[0] if len(features) == 1 else namespace_of(C).concat(features, axis=1)
         fit = FeatureRegression(self.feature_coef_, self.feature_intercept_, self.feature_kept_)
+        if isinstance(X, Opened):
+            return AdjustedGenotypes(features[0], C, fit)
         adjusted = residuals(C, features, fit)
         if not hasattr(X, "iloc"):
             return adjusted

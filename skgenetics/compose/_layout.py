@@ -10,8 +10,9 @@ from sklearn.utils.validation import validate_data
 from skgenetics.compose._columns import Columns, resolve_columns
 from skgenetics.utils._arrays import float_dtype, slices, to_numpy
 from skgenetics.utils._frames import as_frame, frame_beside, frame_values
+from skgenetics.utils._opened import Opened, OpenedGenotypes, is_missing_call, take
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_array, check_missing_codes
+from skgenetics.utils._validation import as_array, check_missing_codes, open_genotypes
 
 
 class CovariateLayoutMixin:
@@ -71,7 +72,12 @@ class CovariateLayoutMixin:
         return [*self.covariates_, *chain.from_iterable(self.tissue_covariates_)]
 
     def _validate(self, X: ArrayLike, *, reset: bool) -> Any:
-        """Return X validated; a pandas data frame stays one, with the dtypes of its columns."""
+        """Return X validated; a pandas data frame stays one, with the dtypes of its columns.
+
+        Genotypes on disk become an `Opened`.
+        """
+        if isinstance(X, OpenedGenotypes):
+            return open_genotypes(self, X, reset=reset)
         frame = as_frame(X)
         if frame is not None:
             validate_data(self, X, reset=reset, skip_check_array=True)
@@ -113,6 +119,8 @@ class CovariateLayoutMixin:
             features = [X.iloc[:, self._feature_positions()]]
             if self._adjusts_features():
                 features = [check_array(features[0], ensure_all_finite="allow-nan")]
+        elif isinstance(X, Opened):
+            features = [X.select(columns=self._feature_positions())]
         else:
             bounds = [-1, *sorted(set(self._all_covariates())), self.n_features_in_]
             features = [X[:, a + 1 : b] for a, b in pairwise(bounds) if a + 1 < b]
@@ -124,8 +132,11 @@ class CovariateLayoutMixin:
             return xp.zeros((X.shape[0], 0), dtype=xp.float64, device=device)
         if hasattr(X, "iloc"):
             C = check_array(X.iloc[:, columns], ensure_all_finite="allow-nan")
+        elif isinstance(X, Opened):  # of covariates, missing values are not at the mean
+            C = X.source[:, columns]
+            C = np.where(is_missing_call(C), np.nan, C) if X.dtype.kind == "i" else C
         else:
-            C = xp.take(X, xp.asarray(columns, device=device), axis=1)
+            C = take(X, np.asarray(columns), axis=1)
         return xp.astype(C, float_dtype(C))
 
     def _adjusts_features(self) -> bool:
@@ -143,7 +154,9 @@ class CovariateLayoutMixin:
         return ", ".join(chosen[:5]) + (", ..." if len(chosen) > 5 else "")
 
     def _named(self, X: Any, given: Any) -> Any:
-        """Return the columns that `regressor` gets as a data frame, if X was `given` as one."""
+        """Return the columns that `regressor` gets: a data frame if X was `given` as one."""
+        if isinstance(X, Opened):
+            return X.source
         frame = as_frame(given)
         if frame is None or hasattr(given, "iloc"):
             return X

@@ -288,7 +288,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         """
         self._check_parameters()
         given, labels = X, labels_of_columns(X)
-        X, y, xp, device = validate_fit_data(self, X, y, min_samples=2)
+        X, y, xp, device = validate_fit_data(self, X, y, min_samples=2, opened=True)
         y = xp.astype(y, float_dtype(X), copy=False)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, y.dtype)
         moments = data_moments(X, y, weight)
@@ -409,7 +409,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         """
         check_is_fitted(self)
         check_same_namespace(self, X, attribute="coef_", method="predict")
-        X, xp, _ = as_genotypes(self, X, reset=False)
+        X, xp, _ = as_genotypes(self, X, reset=False, opened=True)
         y_mean = matvec(X, self.coef_ + self.background_coef_) + self.intercept_
         if self.trait == "binary":
             y_mean = xp.exp(log_sigmoid(y_mean)[0])

@@ -6,6 +6,7 @@ from skgenetics.io._expression import read_expression
 from skgenetics.io._gene_sets import read_gene_sets
 from skgenetics.io._genotypes import VARIANT_COLUMNS, Genotypes, sample_index
 from skgenetics.io._harmonize import harmonize, is_low_n
+from skgenetics.io._joined import with_covariates
 from skgenetics.io._ld import read_ld
 from skgenetics.io._match_variants import place_by_id
 from skgenetics.io._matching import match_samples
@@ -24,12 +25,14 @@ from skgenetics.io._vcf import read_vcf
 from skgenetics.io._weight_tables import WeightFile
 from skgenetics.io._write_fusion import write_fusion, write_fusion_list
 from skgenetics.io._write_predictdb import write_covariances, write_predictdb
+from skgenetics.utils._opened import OpenedGenotypes
 from skgenetics.utils._writing import atomic_folder, atomic_path
 
 __all__ = [
     "MHC",
     "VARIANT_COLUMNS",
     "Genotypes",
+    "OpenedGenotypes",
     "Region",
     "SavedModel",
     "WeightFile",
@@ -62,6 +65,7 @@ __all__ = [
     "read_vcf",
     "sample_index",
     "unify_chromosomes",
+    "with_covariates",
     "write_covariances",
     "write_fusion",
     "write_fusion_list",

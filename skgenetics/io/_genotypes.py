@@ -83,8 +83,7 @@ class Genotypes:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         rows, columns = key if isinstance(key, tuple) else (key, slice(None))
-        rows = np.atleast_1d(self._rows[rows])
-        columns = np.atleast_1d(self._columns[columns])
+        rows, columns = np.ravel(self._rows[rows]), np.ravel(self._columns[columns])
         return self.values[np.ix_(rows, columns)]
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:

@@ -1,14 +1,17 @@
-"""Genotypes of one set of people over several files, such as one per chromosome."""
+"""Genotypes of one set of people over several files, or beside their covariates."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skgenetics.io._genotypes import Genotypes
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import join_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _CHROMOSOMES = [*map(str, range(1, 27)), *(f"{k:02}" for k in range(1, 10)), "X", "Y", "XY", "MT"]
 
@@ -38,9 +41,13 @@ class JoinedValues:
         if all(block.dtype == np.int8 for block in blocks.values()):
             values = np.empty((len(rows), len(columns)), dtype=np.int8)
         else:  # missing calls of int8 become those of floats
-            values = np.empty((len(rows), len(columns)), dtype=np.float32)
+            floating = [block.dtype for block in blocks.values() if block.dtype != np.int8]
+            values = np.empty((len(rows), len(columns)), dtype=np.result_type(*floating))
             blocks = {
-                k: np.where(block < 0, np.float32(np.nan), block) for k, block in blocks.items()
+                k: np.where(block < 0, np.float32(np.nan), block)
+                if block.dtype == np.int8
+                else block
+                for k, block in blocks.items()
             }
         for k, block in blocks.items():
             values[:, holder == k] = block
@@ -96,4 +103,52 @@ def read_by_chromosome(
         counted_allele=parts[0].counted_allele.replace(present[0].name, prefix.name),
         source=f"{prefix.name}{endings[0]} ({len(parts)} files)",
         build=parts[0].build,
+    )
+
+
+def with_covariates(genotypes: Genotypes, covariates: "pd.DataFrame") -> Genotypes:
+    """Return covariates and, behind them, genotypes, as one X that is read when sliced.
+
+    Estimators that take opened genotypes then find the covariates among the columns, as
+    :class:`skgenetics.compose.CovariateAdjustedRegressor` does by their names.
+
+    Parameters
+    ----------
+    genotypes : Genotypes of shape (n_samples, n_variants)
+    covariates : pandas.DataFrame of shape (n_samples, n_covariates)
+        Numbers. Indexed by (FID, IID) as the genotypes are, and matched by them; or with an index
+        0, 1, 2, ..., and then in the order of the people.
+
+    Returns
+    -------
+    genotypes : Genotypes of shape (n_samples, n_covariates + n_variants)
+        Of a covariate, "variant_id" is the name, and chromosome and alleles are empty.
+
+    Raises
+    ------
+    ValueError
+        If covariates lack a person.
+    """
+    pd = import_optional("pandas", extra="dataframe")
+    numbered = isinstance(covariates.index, pd.RangeIndex)
+    if not numbered and not genotypes.samples.isin(covariates.index).all():
+        raise ValueError(
+            f"Of the people of {genotypes.source}, "
+            f"{(~genotypes.samples.isin(covariates.index)).sum()} are not in the covariates: keep "
+            "those of both, which skgenetics.io.match_samples finds."
+        )
+    if not numbered:
+        covariates = covariates.loc[genotypes.samples]
+    values = JoinedValues([covariates.to_numpy(dtype=np.float64), genotypes])
+    names = pd.DataFrame(columns=genotypes.variants.columns, index=range(covariates.shape[1]))
+    names = names.astype(genotypes.variants.dtypes)
+    names[["chromosome", "effect_allele", "other_allele"]] = ""
+    names["variant_id"] = [str(name) for name in covariates.columns]
+    return Genotypes(
+        values,
+        genotypes.samples,
+        pd.concat([names, genotypes.variants], ignore_index=True),
+        counted_allele=genotypes.counted_allele,
+        source=genotypes.source,
+        build=genotypes.build,
     )

@@ -22,6 +22,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._labels import Labels, column_labels, without_labels
 from skgenetics.utils._moments import column_moments
+from skgenetics.utils._opened import take
 from skgenetics.utils._typing import Array
 from skgenetics.utils._validation import check_missing_codes
 
@@ -141,9 +142,9 @@ class GenotypeLD(LD):
         self.xp, self.device, self.n_people = namespace_of(X), device_of(X), n_people
         self.dtype, self.n_variants = mean.dtype, mean.shape[0]
 
-    def blocks(self) -> Iterator[tuple[slice, Array]]:
-        """Yield column slices and the blocks Z[:, slice]."""
-        for columns, block in column_blocks(self.X, self.mean.dtype):
+    def blocks(self, first: int = 0) -> Iterator[tuple[slice, Array]]:
+        """Yield column slices and the blocks Z[:, slice], from the column `first` on."""
+        for columns, block in column_blocks(self.X, self.mean.dtype, first=first):
             centered = (block - self.mean[columns]) * self.inverse_sd[columns]
             yield columns, centered * self.root_weight[:, None]
 
@@ -152,17 +153,16 @@ class GenotypeLD(LD):
         p = self.n_variants
         matrix = self.xp.empty((p, p), dtype=self.dtype, device=self.device)
         for rows, Z_rows in self.blocks():
-            for columns, Z_columns in self.blocks():
-                if columns.start >= rows.start:
-                    block = Z_rows.T @ Z_columns
-                    matrix[rows, columns] = block
-                    matrix[columns, rows] = block.T
+            for columns, Z_columns in self.blocks(rows.start):
+                block = Z_rows.T @ Z_columns
+                matrix[rows, columns] = block
+                matrix[columns, rows] = block.T
         return DenseLD(matrix)
 
     def standardized(self, variants: np.ndarray) -> Array:
         """Return Z[:, variants] (n, k), for host integers."""
         index = move_to(variants, self.xp, self.device)
-        chosen = self.xp.astype(self.xp.take(self.X, index, axis=1), self.mean.dtype)
+        chosen = self.xp.astype(take(self.X, variants, axis=1), self.mean.dtype)
         chosen = (chosen - self.xp.take(self.mean, index)) * self.xp.take(self.inverse_sd, index)
         return chosen * self.root_weight[:, None]
 

@@ -29,8 +29,9 @@ from skgenetics.multitrait._summary_design import (
     SummaryDesign,
     variant_trait_correlations,
 )
-from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._labels import Labels
+from skgenetics.utils._opened import narrowed, take
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -119,10 +120,9 @@ def informative_samples(
     if weight is not None:
         informative &= to_numpy(weight) > 0
     if not informative.all():
-        xp = namespace_of(X)
-        index = move_to(np.flatnonzero(informative), xp, device_of(X))
-        X, Y = xp.take(X, index, axis=0), Y[informative]
-        weight = None if weight is None else xp.take(weight, index)
+        rows = np.flatnonzero(informative)
+        X, Y = narrowed(X, rows), Y[informative]
+        weight = None if weight is None else take(weight, rows, axis=0)
     total = len(Y) if weight is None else float(to_numpy(weight).sum())
     if total <= 1:
         raise ValueError(

@@ -9,6 +9,7 @@ from skgenetics.multitrait._missing_cells import Filled, MissingCells
 from skgenetics.multitrait._moments import Genotypes
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, slices, to_numpy
+from skgenetics.utils._opened import take
 from skgenetics.utils._typing import Array
 
 ORDERED_BLOCK_SIZE = 72  # likewise in another order than the columns', which copies them
@@ -125,7 +126,7 @@ class GenotypeDesign(Design):
             chosen, mean, inverse_sd = self.X[:, block], self.mean[block], self.inverse_sd[block]
         else:
             index = move_to(block, self.xp, self.device)
-            chosen = self.xp.take(self.X, index, axis=1)
+            chosen = take(self.X, block, axis=1)
             mean, inverse_sd = self.xp.take(self.mean, index), self.xp.take(self.inverse_sd, index)
         return self.xp.astype(chosen, self.xp.float64, copy=False), mean, inverse_sd
 

@@ -338,7 +338,7 @@ class MMASHRegressor(
         given = X
         labels = first_labels({"the columns of y": column_labels(y)}, "y", "traits")
         X, y, xp, device = validate_fit_data(
-            self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2
+            self, X, y, ndims=(1, 2), allow_nan=True, min_samples=2, opened=True
         )
         Y = to_numpy(y).astype(np.float64, copy=False).reshape(X.shape[0], -1)
         weight = validate_sample_weight(sample_weight, X.shape[0], xp, device, xp.float64)

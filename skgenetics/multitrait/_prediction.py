@@ -67,7 +67,7 @@ class PredictionMixin:
                 "or predict before compact()."
             )
         check_same_namespace(self, X, attribute="coef_", method="predict")
-        X, xp, _ = as_genotypes(self, X, reset=False)
+        X, xp, _ = as_genotypes(self, X, reset=False, opened=True)
         coef = self.coef_ if self.coef_.ndim == 1 else self.coef_.T
         blocks = column_blocks(X, coef.dtype)
         y_mean = sum(block @ coef[columns, ...] for columns, block in blocks) + self.intercept_

@@ -43,6 +43,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._callbacks import run_solver
 from skgenetics.utils._fitting import FitKept, all_or_nothing
+from skgenetics.utils._opened import take
 from skgenetics.utils._parameters import (
     Constraints,
     Flag,
@@ -357,8 +358,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if sparse.issparse(X):
             self._sample = X[rows]
         else:
-            xp = namespace_of(X)
-            self._sample = xp.take(X, xp.asarray(rows, device=device_of(X)), axis=0)
+            self._sample = take(X, rows, axis=0)
         self._importances = None
 
     def _objective(self) -> Objective:
@@ -412,7 +412,9 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, *, reset: bool
     ) -> tuple[Array, Array, Array]:
         """Return X, y (as it came), and weights (n,) of the namespace and dtype of training."""
-        X, xp, device = as_genotypes(self, X, reset=reset, allow_nan=True, accept_sparse="csr")
+        X, xp, device = as_genotypes(
+            self, X, reset=reset, allow_nan=True, accept_sparse="csr", opened=True
+        )
         y = as_target(self, y, allow_nan=True, dtype=None)
         self._check_nan(X)
         if y.ndim == 2 and y.shape[1] == 1:

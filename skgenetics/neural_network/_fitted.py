@@ -9,9 +9,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.neural_network._network import Network, forward, task_logit
 from skgenetics.neural_network._torch import torch_module
-from skgenetics.neural_network._training import dense_rows, row_chunks
+from skgenetics.neural_network._training import dense_rows, rows_at_a_time
 from skgenetics.utils._arrays import check_same_namespace, namespace_of
 from skgenetics.utils._estimator import GeneticsEstimator
+from skgenetics.utils._opened import Opened, rows_in_memory
 from skgenetics.utils._typing import Array, ArrayLike
 from skgenetics.utils._validation import as_genotypes
 
@@ -92,19 +93,24 @@ class FittedNetwork(GeneticsEstimator):
 
     def _blocks(self, X: Array, n_copies: int = 1) -> Iterator[Array]:
         """Yield dense floating blocks of rows of X; `n_copies` of a block stay small beside X."""
-        for rows in row_chunks(np.arange(X.shape[0]), n_copies * X.shape[1]):
-            yield dense_rows(X, slice(rows[0], rows[-1] + 1), self.task_coef_.dtype)
+        step = rows_at_a_time(n_copies * X.shape[1])
+        for _, held, places in rows_in_memory(X, np.arange(X.shape[0]), step):
+            yield dense_rows(held, slice(places[0], places[-1] + 1), self.task_coef_.dtype)
 
     def _validate_X(self, X: ArrayLike, method: str) -> Array:
         """Return X (array or CSR), validated for a method called after fit."""
         check_is_fitted(self, "task_coef_")
         check_same_namespace(self, X, attribute="task_coef_", method=method)
-        X, _, _ = as_genotypes(self, X, reset=False, allow_nan=True, accept_sparse="csr")
+        X, _, _ = as_genotypes(
+            self, X, reset=False, allow_nan=True, accept_sparse="csr", opened=True
+        )
         self._check_nan(X)
         return X
 
     def _check_nan(self, X: Array) -> None:
         """Raise ValueError if X holds NaN."""
+        if isinstance(X, Opened):  # whose missing calls are at the mean
+            return
         values = X.data if sparse.issparse(X) else X
         xp = namespace_of(values)
         if xp.isdtype(values.dtype, "real floating") and bool(xp.any(xp.isnan(values))):

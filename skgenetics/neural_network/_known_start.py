@@ -19,9 +19,9 @@ from skgenetics.neural_network._linear_model import (
     ridge_effects,
     ridge_penalty,
 )
-from skgenetics.neural_network._linear_problem import SMALLEST_EIGENVALUE, Known, Problem
+from skgenetics.neural_network._linear_problem import SMALLEST_EIGENVALUE, Columns, Known, Problem
 from skgenetics.neural_network._training import Samples
-from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, slices, to_numpy
 from skgenetics.utils._pair_scan import (
     PairTests,
     candidate_pairs,
@@ -33,6 +33,7 @@ from skgenetics.utils._typing import Array
 
 GRAM_COLUMNS = 6000  # columns whose matrix of inner products is held and decomposed
 DUAL_ROWS = 4000  # rows that choose the penalty if there are more columns
+KERNEL_SIZE = 2**22  # floats of their dosages that are multiplied at a time
 SCAN_SIZE = 4e12  # rows times pairs of the scan; of more columns, those of strongest effect
 FDR = 0.01  # of the pairs that training starts from
 SCREEN = 1e-4  # p of the pairs that are tested exactly
@@ -128,10 +129,13 @@ def _dual_penalty(problem: Problem, task: int) -> float:
         rows = np.sort(np.random.default_rng(0).choice(rows, DUAL_ROWS, replace=False))
     total, root = D[rows].sum(), np.sqrt(D[rows])
     samples = problem.columns.samples
-    batch = samples.batch(samples.rows[rows])
-    Z = to_numpy(batch.Z).astype(np.float64, copy=False)
-    Z = (Z - D[rows] @ Z / total) * (root / np.sqrt(total))[:, None]
-    values, vectors = linalg.eigh(Z @ Z.T)
+    chosen = Columns(samples._replace(rows=samples.rows[rows]))
+    kernel = np.zeros((len(rows), len(rows)))
+    for part in slices(chosen.m, KERNEL_SIZE // len(rows)):
+        Z = to_numpy(chosen.standardized(part)).astype(np.float64, copy=False)
+        Z = (Z - D[rows] @ Z / total) * (root / np.sqrt(total))[:, None]
+        kernel += Z @ Z.T
+    values, vectors = linalg.eigh(kernel)
     target = root * (y[rows] - D[rows] @ y[rows] / total) / np.sqrt(total)
     kept = values > SMALLEST_EIGENVALUE * max(values[-1], 1e-300)
     values, projected = values[kept], np.sqrt(values[kept]) * (vectors[:, kept].T @ target)

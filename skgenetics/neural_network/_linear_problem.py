@@ -11,8 +11,9 @@ from scipy import linalg, sparse
 
 from skgenetics.neural_network._linear_model import Effects, Quadratic, Spectrum, free_rows
 from skgenetics.neural_network._objective import LOSSES, mean_logit
-from skgenetics.neural_network._training import Samples, row_chunks
+from skgenetics.neural_network._training import Samples
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._opened import take
 from skgenetics.utils._typing import Array
 
 SMALLEST_EIGENVALUE = 1e-10  # over the largest one; smaller ones are rounding
@@ -48,13 +49,13 @@ class Columns:
         else:
             rows = self.rows
             if isinstance(columns, np.ndarray):
+                block = take(X, columns, axis=1)
                 columns = xp.asarray(columns, device=device)
-                block = xp.take(X, columns, axis=1)
                 mean, scale = xp.take(mean, columns), xp.take(scale, columns)
             else:
                 block, mean, scale = X[:, columns], mean[columns], scale[columns]
             if not isinstance(rows, slice):
-                block = xp.take(block, xp.asarray(rows, device=device), axis=0)
+                block = take(block, rows, axis=0)
         if sparse.issparse(X):
             mean, scale = mean[columns], scale[columns]
         return (xp.astype(block, like.dtype) - mean) / scale
@@ -78,9 +79,9 @@ class Columns:
     def blocks(self) -> Iterator[tuple[slice, Array]]:
         """Yield places among the rows and z (rows, m), in the order of the rows."""
         start = 0
-        for rows in row_chunks(self.samples.rows, self.m):
-            yield slice(start, start + len(rows)), self.samples.batch(rows).Z
-            start += len(rows)
+        for batch in self.samples.chunks():
+            yield slice(start, start + batch.Z.shape[0]), batch.Z
+            start += batch.Z.shape[0]
 
 
 class Problem:

@@ -35,6 +35,7 @@ from skgenetics.utils._arrays import (
 )
 from skgenetics.utils._lbfgs import lbfgs
 from skgenetics.utils._numba import kernel
+from skgenetics.utils._opened import rows_in_memory, take
 from skgenetics.utils._typing import Array
 
 BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8  # of Adam
@@ -59,11 +60,21 @@ class Samples(NamedTuple):
 
     def batch(self, rows: np.ndarray) -> Batch:
         """Return some rows, their dosages standardized."""
+        [batch] = self.batches(rows, max(len(rows), 1))
+        return batch
+
+    def batches(self, rows: np.ndarray, size: int) -> Iterator[Batch]:
+        """Yield `size` of the rows at a time, in their order."""
         xp = namespace_of(self.Y)
-        Z = (dense_rows(self.X, rows, self.Y.dtype) - self.mean) / self.scale
-        index = xp.asarray(rows, device=device_of(self.Y))
-        arrays = (self.Y, self.cell_weight, self.weight)
-        return Batch(Z, *(xp.take(array, index, axis=0) for array in arrays))
+        for some, held, places in rows_in_memory(self.X, rows, size):
+            Z = (dense_rows(held, places, self.Y.dtype) - self.mean) / self.scale
+            index = xp.asarray(some, device=device_of(self.Y))
+            arrays = (self.Y, self.cell_weight, self.weight)
+            yield Batch(Z, *(xp.take(array, index, axis=0) for array in arrays))
+
+    def chunks(self) -> Iterator[Batch]:
+        """Yield all rows in their order, as many at a time as `rows_at_a_time` says."""
+        yield from self.batches(self.rows, rows_at_a_time(self.X.shape[1]))
 
 
 class AdamSettings(NamedTuple):
@@ -92,18 +103,13 @@ def dense_rows(X: Array, rows: np.ndarray | slice, dtype: object) -> Array:
     """Return some rows of X, dense and as `dtype`."""
     if sparse.issparse(X):
         return X[rows].toarray().astype(dtype, copy=False)
-    xp = namespace_of(X)
-    if isinstance(rows, slice):
-        return xp.astype(X[rows, :], dtype, copy=False)
-    index = xp.asarray(rows, device=device_of(X))
-    return xp.astype(xp.take(X, index, axis=0), dtype, copy=False)
+    chosen = X[rows, :] if isinstance(rows, slice) else take(X, rows, axis=0)
+    return namespace_of(chosen).astype(chosen, dtype, copy=False)
 
 
-def row_chunks(rows: np.ndarray, width: int) -> Iterator[np.ndarray]:
-    """Yield pieces of `rows` of CONVERTED_SIZE numbers at most, with `width` numbers per row."""
-    size = max(1, CONVERTED_SIZE // width)
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def rows_at_a_time(width: int) -> int:
+    """Return how many rows of `width` numbers are converted at a time if all rows are read."""
+    return max(1, CONVERTED_SIZE // width)
 
 
 class Adam:
@@ -220,8 +226,7 @@ def adam_epoch(
     momentum = max(MOMENTUM, batch_size / len(order))
     value = mass = 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, len(order), batch_size):
-            batch = samples.batch(order[start : start + batch_size])
+        for batch in samples.batches(order, batch_size):
             total = float(xp.sum(batch.weight))
             if total == 0:
                 continue
@@ -244,8 +249,7 @@ def row_losses(state: ModelState, samples: Samples, objective: Objective) -> np.
     xp = namespace_of(network.task_coef)
     values, mass = [], 0.0
     with np.errstate(over="ignore", invalid="ignore"):
-        for rows in row_chunks(samples.rows, samples.X.shape[1]):
-            batch = samples.batch(rows)
+        for batch in samples.chunks():
             A = forward(network, batch.Z, objective.slope).attention
             cells, _ = LOSSES[objective.loss](task_logit(network, A, batch.Z), batch.Y)
             values.append(to_numpy(xp.sum(batch.cell_weight * cells, axis=1)))
@@ -360,8 +364,8 @@ def full_gradient(
     total = float(namespace_of(samples.weight).sum(samples.weight))
     value = 0.0
     summed: list[Array] = []
-    for rows in row_chunks(samples.rows, samples.X.shape[1]):
-        batch = samples.batch(rows).divided(total)
+    for rows in samples.chunks():
+        batch = rows.divided(total)
         loss, gradient, _ = loss_and_gradient(network, batch, objective)
         value += loss
         arrays = [array[:, ...] for array in gradient.arrays()]

@@ -12,6 +12,7 @@ from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._moments import is_constant
+from skgenetics.utils._opened import OpenedGenotypes
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._pair_scan import PairTests, candidate_pairs, product_tests, sorted_tests
 from skgenetics.utils._parameters import (
@@ -244,7 +245,7 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
 
     def _reader(self, X: Any) -> "_Reader":
         """Return what reads blocks of variants, of an array or of opened genotypes."""
-        if hasattr(X, "variants") and hasattr(X, "select"):
+        if isinstance(X, OpenedGenotypes):
             self.n_features_in_ = X.shape[1]
             self.feature_names_in_ = np.asarray(X.variants["variant_id"], dtype=object)
             return _Reader(X, X.variants["base_pair_location"], X.variants["chromosome"])

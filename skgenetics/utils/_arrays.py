@@ -144,14 +144,19 @@ def slices(n: int, size: float) -> Iterator[slice]:
         yield slice(start, min(start + step, n))
 
 
-def column_blocks(X: Any, dtype: Any, *, max_bytes: int = 2**25) -> Iterator[tuple[slice, Array]]:
+def column_blocks(
+    X: Any, dtype: Any, *, max_bytes: int = 2**25, first: int = 0
+) -> Iterator[tuple[slice, Array]]:
     """Yield ``(slice, X[:, slice] as dtype)`` so that no float copy of an integer X is made.
 
     X is an array, or anything whose slices of columns are arrays. A block holds at most
-    `max_bytes`. If X already has `dtype`, the blocks are views.
+    `max_bytes`, or the `least_bytes` that X asks to be read at a time; `first` is the first column.
+    If X already has `dtype`, the blocks are views.
     """
     n_samples, n_columns = X.shape
-    for columns in slices(n_columns, max_bytes // (8 * max(n_samples, 1))):
+    max_bytes = max(max_bytes, getattr(X, "least_bytes", 0))
+    for part in slices(n_columns - first, max_bytes // (8 * max(n_samples, 1))):
+        columns = slice(first + part.start, first + part.stop)
         block = X[:, columns]
         yield columns, namespace_of(block).astype(block, dtype, copy=False)
 

@@ -22,6 +22,12 @@ from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._labels import Labels
 from skgenetics.utils._missing_codes import PLINK_BYTES, Codes, Coding, find_codes
 from skgenetics.utils._moments import LARGEST_RANGE, check_spread
+from skgenetics.utils._opened import (
+    Opened,
+    OpenedGenotypes,
+    call_means,
+    names_of_columns,
+)
 from skgenetics.utils._typing import Array, ArrayLike
 
 
@@ -123,14 +129,20 @@ def as_genotypes(
     accept_sparse: bool | str = False,
     ploidy: int = 2,
     tiny: bool = True,
+    opened: bool = False,
 ) -> tuple[Array, Any, Any]:
     """Validate X (n_samples, n_variants), of any array or data frame, in its own namespace.
 
     Integer genotypes stay integers: no float copy is made; see `as_array` for dtypes. Codes for
     missing calls, by the rule of :mod:`skgenetics.utils._missing_codes`, raise. So do, in training,
-    columns that `check_spread` refuses; those that vary too little only if `tiny`. Returns
-    ``X, xp, device``.
+    columns that `check_spread` refuses; those that vary too little only if `tiny`. With `opened`,
+    genotypes on disk become an `Opened`, which is not read. Returns ``X, xp, device``.
     """
+    if opened and isinstance(X, OpenedGenotypes):
+        X = open_genotypes(estimator, X, reset=reset, min_samples=min_samples)
+        return X, *get_namespace_and_device()
+    if reset:
+        vars(estimator).pop("_call_means", None)
     X, codes, integer = read_dosages(
         estimator,
         X,
@@ -151,6 +163,26 @@ def as_genotypes(
             tiny=tiny,
         )
     return X, *get_namespace_and_device(X)
+
+
+def open_genotypes(
+    estimator: Any, source: OpenedGenotypes, *, reset: bool, min_samples: int = 1
+) -> Opened:
+    """Return genotypes on disk as X (n_samples, n_variants), their missing calls at the mean.
+
+    With `reset` the means are those of the calls that are there, one pass over the file; they are
+    kept on `estimator`, with the names of the variants. Without, they are those kept.
+    """
+    n_samples, n_variants = source.shape
+    if n_samples < min_samples or not n_variants:
+        raise ValueError(
+            f"Found genotypes of {n_samples} samples and {n_variants} variants, while "
+            f"{type(estimator).__name__} needs {min_samples} and 1 at least."
+        )
+    validate_data(estimator, names_of_columns(source), reset=reset, skip_check_array=True)
+    if reset:
+        estimator._call_means = call_means(source)
+    return Opened(source, getattr(estimator, "_call_means", None))
 
 
 def check_missing_codes(
@@ -236,13 +268,15 @@ def validate_fit_data(
     ndims: tuple[int, ...] = (1,),
     allow_nan: bool = False,
     min_samples: int = 1,
+    opened: bool = False,
 ) -> tuple[Array, Array, Any, Any]:
     """Validate X (n_samples, n_variants) and a numeric y of any rank in `ndims`.
 
     X keeps its dtype (int8 genotypes too); y follows X's namespace and device and becomes
-    floating. With `allow_nan`, NaN in y means not observed. Returns ``X, y, xp, device``.
+    floating. With `allow_nan`, NaN in y means not observed. `opened` is as in `as_genotypes`.
+    Returns ``X, y, xp, device``.
     """
-    X, xp, device = as_genotypes(estimator, X, reset=True, min_samples=min_samples)
+    X, xp, device = as_genotypes(estimator, X, reset=True, min_samples=min_samples, opened=opened)
     y = as_target(estimator, y, allow_nan=allow_nan)
     if max(ndims) == 1:
         y = column_or_1d(y, warn=True)
