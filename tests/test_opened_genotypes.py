@@ -4,34 +4,17 @@ import pickle
 import tracemalloc
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MMASHRegressor
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.io import OpenedGenotypes
 from skgenetics.utils import _opened
+from tests.arrays import Disk
+
+pd = pytest.importorskip("pandas")
 
 N, P = 500, 24
-
-
-class Disk:
-    """A reader of another make: it holds the calls, and notes what is read."""
-
-    def __init__(self, calls, names=None, reads=None):
-        self.calls, self.shape = calls, calls.shape
-        names = [f"rs{j}" for j in range(calls.shape[1])] if names is None else names
-        self.variants = pd.DataFrame({"variant_id": names})
-        self.reads = [] if reads is None else reads
-
-    def __getitem__(self, key):
-        rows, columns = (np.atleast_1d(np.arange(n)[k]) for n, k in zip(self.shape, key))
-        self.reads.append((len(rows), len(columns)))
-        return self.calls[np.ix_(rows, columns)]
-
-    def select(self, rows=slice(None), columns=slice(None)):
-        names = self.variants["variant_id"].to_numpy()[columns]
-        return Disk(self.calls[rows][:, columns], names, self.reads)
 
 
 def study(*, missing):
@@ -119,14 +102,6 @@ def test_a_fit_is_that_in_memory(data, small_reads, estimator, target):
         )
     again = pickle.loads(pickle.dumps(opened))
     np.testing.assert_array_equal(again.predict(disk), predicted)
-
-
-def test_fine_mapping_whose_ld_is_never_formed(data, small_reads, monkeypatch):
-    monkeypatch.setattr("skgenetics.finemapping._data.MAX_DENSE_LD", 10)
-    disk, X, y = data
-    opened, held = FinemapMiXeR().fit(disk, y), FinemapMiXeR().fit(X, y)
-    assert held.pip_.max() > 0.9
-    np.testing.assert_allclose(opened.pip_, held.pip_, atol=1e-9)
 
 
 @pytest.mark.parametrize("adjust_features", [True, False])

@@ -176,9 +176,9 @@ class CovariateAdjustedRegressor(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Variants and covariates. The covariates are complete; variants that are adjusted are
-            complete too (see `skgenetics.preprocessing.GenotypeImputer`).
+        X : array-like or Genotypes of shape (n_samples, n_features)
+            Variants and covariates, complete (see `skgenetics.preprocessing.GenotypeImputer`).
+            Opened genotypes (see `skgenetics.io.with_covariates`) are adjusted as they are read.
         y : array-like of shape (n_samples,), (n_samples, n_traits) or \
                 (n_samples, n_genes, n_tissues)
             Target. NaN, a cell that is not observed, is allowed if `regressor` allows it.

@@ -275,8 +275,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_variants)
+        X : array-like or Genotypes of shape (n_samples, n_variants)
             Dosages of the counted allele, 0 to 2, without missing values; int8 is not copied.
+            Opened genotypes stay on disk, and may miss calls, which count as the mean.
         y : array-like of shape (n_samples,)
             Trait.
         sample_weight : array-like of shape (n_samples,), optional
@@ -394,7 +395,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_variants)
+        X : array-like or Genotypes of shape (n_samples, n_variants)
             Dosages of the alleles counted in fit.
         return_std : bool, default=False
             Whether to return the standard deviation of the prediction too: of the effects and of

@@ -323,8 +323,9 @@ class MMASHRegressor(
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_variants)
-            Dosages of the counted allele, without missing values; int8 is not copied.
+        X : array-like or Genotypes of shape (n_samples, n_variants)
+            Dosages of the counted allele, without missing values; int8 is not copied. Opened
+            genotypes stay on disk, and may miss calls, which count as the mean.
         y : array-like of shape (n_samples, n_traits) or (n_samples,)
             Traits; NaN marks a cell that is not observed.
         sample_weight : array-like of shape (n_samples,), optional

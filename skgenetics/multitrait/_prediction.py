@@ -43,7 +43,7 @@ class PredictionMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_variants)
+        X : array-like or Genotypes of shape (n_samples, n_variants)
             Dosages of the alleles counted in fit.
         return_std : bool, default=False
             Whether to return standard deviations too: of the mixture's effects, of the background
@@ -119,7 +119,7 @@ class PredictionMixin:
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_variants)
+        X : array-like or Genotypes of shape (n_samples, n_variants)
         y : array-like of shape (n_samples, n_traits) or (n_samples,)
         sample_weight : array-like of shape (n_samples,), optional
 

@@ -108,9 +108,11 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
             Dosages of the counted allele, 0 to 2, or other features, without missing values.
-            Integer genotypes are converted a minibatch at a time.
+            Integer genotypes are converted a minibatch at a time. Opened genotypes
+            (:func:`skgenetics.io.read_genotypes`) stay on disk, and may miss calls, which count
+            as the mean.
         y : array-like of shape (n_samples,) or (n_samples, n_tasks)
             Targets. With two dimensions NaN marks what was not observed.
         sample_weight : array-like of shape (n_samples,), optional

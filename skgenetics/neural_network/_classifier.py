@@ -230,8 +230,9 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
-            standardize=True keeps the scales of the first call.
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
+            standardize=True keeps the scales of the first call; so do missing calls of opened
+            genotypes their means.
         y : array-like of shape (n_samples,) or (n_samples, n_tasks)
         classes : array-like of shape (n_classes,), optional
             All labels that later calls may have. Required at the first call, except for
@@ -249,7 +250,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------
@@ -264,7 +265,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------
@@ -279,7 +280,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------
@@ -298,7 +299,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------
@@ -322,7 +323,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
         y : array-like of shape (n_samples,) or (n_samples, n_tasks)
         sample_weight : array-like of shape (n_samples,), optional
 

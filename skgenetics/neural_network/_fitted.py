@@ -37,7 +37,7 @@ class FittedNetwork(GeneticsEstimator):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------

@@ -73,7 +73,7 @@ class NetworkImportances(FittedNetwork):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
             Samples to explain.
         target : None or int, default=None
             Index of a task or class; None: all.
@@ -113,7 +113,7 @@ class NetworkImportances(FittedNetwork):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
             Samples to explain.
         target : None or int, default=None
             Index of a task or class. None: the only one, or all of several.
@@ -180,7 +180,7 @@ class NetworkImportances(FittedNetwork):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------

@@ -203,8 +203,9 @@ class LINARegressor(RegressorMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
-            standardize=True keeps the scales of the first call, for y too.
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
+            standardize=True keeps the scales of the first call, for y too; so do missing calls of
+            opened genotypes their means.
         y : array-like of shape (n_samples,) or (n_samples, n_traits)
         sample_weight : array-like of shape (n_samples,), optional
 
@@ -219,7 +220,7 @@ class LINARegressor(RegressorMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
 
         Returns
         -------
@@ -233,7 +234,7 @@ class LINARegressor(RegressorMixin, LINABase):
 
         Parameters
         ----------
-        X : {array-like, CSR matrix} of shape (n_samples, n_variants)
+        X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
         y : array-like of shape (n_samples,) or (n_samples, n_traits)
         sample_weight : array-like of shape (n_samples,), optional
 

@@ -18,6 +18,7 @@ from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping import LDMismatchWarning
 from skgenetics.finemapping.solvers import Adam, Gibbs
 from skgenetics.preprocessing import GenotypeImputer
+from tests.arrays import Disk
 from tests.oracles.finemapping import wald_t
 
 FAST_ADAM = {"solver": "adam", "max_iter": 2500, "random_state": 0}
@@ -546,3 +547,13 @@ def test_effects_that_explain_more_than_the_trait_are_refused():
     model = FinemapMiXeR(solver="susie", background=0)
     with pytest.raises(ValueError, match=r"times the variance of the trait: z, ld and n_samples"):
         model.fit_summary([20.0] * 6, np.eye(6), n_samples=1000, on_mismatch="ignore")
+
+
+def test_opened_genotypes_whose_ld_is_never_formed(monkeypatch):
+    monkeypatch.setattr("skgenetics.finemapping._data.MAX_DENSE_LD", 10)
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(400, 24)).astype(np.int8)
+    y = 0.7 * X[:, 3] + rng.normal(size=400)
+    opened, held = FinemapMiXeR().fit(Disk(X), y), FinemapMiXeR().fit(X, y)
+    assert held.pip_.max() > 0.9
+    np.testing.assert_allclose(opened.pip_, held.pip_, atol=1e-9)
