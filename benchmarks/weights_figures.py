@@ -140,6 +140,11 @@ def report(data, results):
     print(
         "auto minus enet by part of lead chi2, weakest first:", " ".join(f"{g:+.4f}" for g in gaps)
     )
+    print("auto minus the best model of the part (s.e.):", end="")
+    for part in parts:
+        best = max((e.model.name for e in MODELS if e.auto), key=lambda name: r2[name][part].mean())
+        print(f" {difference(r2[CHOICE][part], r2[best][part])} {best},", end="")
+    print()
     n_used = np.median([gene["n_in_model"] for gene in ours])
     seconds = np.array([gene["seconds"] for gene in ours])
     print(f"median variants in a model {n_used:.0f}; seconds a gene {seconds.mean():.1f}")

@@ -21,6 +21,7 @@ from skgenetics.compose._adjustment import regress_features, residuals
 
 Folds: TypeAlias = tuple[int, ...]
 SMALLEST_SHARE = 0.01  # of a model that is named
+SHARE_SD = 0.2  # of shares about equal ones, before errors are seen
 
 
 class WeightModel(NamedTuple):
@@ -142,7 +143,7 @@ def train_gene(
     also: Sequence[WeightModel] = (),
     seed: int = 0,
 ) -> list[TissueWeights]:
-    """Return the weights of each tissue, by the mixture of models that predicts it best.
+    """Return the weights of each tissue, by a mixture of models that held-out people choose.
 
     Parameters
     ----------
@@ -162,8 +163,9 @@ def train_gene(
     -----
     In every fit expression and genotypes are regressed on the covariates over the training people,
     and what is left of those who were left out, by the same regressions, is predicted and scored.
-    Weights are on the fewest variants whose prediction correlates by 0.995 with that of all
-    effects, in the folds too.
+    Shares of models are those of least squared error in people left out, and near equal ones where
+    the errors say little. Weights are on the fewest variants whose prediction correlates by 0.995
+    with that of all effects, in the folds too.
 
     Examples
     --------
@@ -229,7 +231,7 @@ def model_shares(
     tissue: int,
     cells: Sequence[tuple[Folds, int]],
 ) -> dict[str, float]:
-    """Return the shares of the mixture of least squared error in a tissue, over folds."""
+    """Return the shares of the mixture of a tissue, by the errors of its models over folds."""
     names = [model.name for model in models]
     if len(names) == 1:
         return {names[0]: 1.0}
@@ -237,7 +239,26 @@ def model_shares(
         np.concatenate([np.subtract(*held[Cell(name, tissue, *cell)]) for cell in cells])
         for name in names
     ]
-    return dict(zip(names, smallest_mixture(np.stack(errors, axis=1)).tolist(), strict=True))
+    return dict(zip(names, likely_mixture(np.stack(errors, axis=1)).tolist(), strict=True))
+
+
+def likely_mixture(errors: np.ndarray) -> np.ndarray:
+    r"""Return the likely shares a >= 0 of sum 1 of m models, from their errors (n, m) on people.
+
+    Shares are near :math:`1/m` before any error is seen, with standard deviation `SHARE_SD`, so
+    that they minimize
+
+    .. math::
+
+        \|E a\|^2 + \frac{\sigma^2}{\tau^2} \sum_i (a_i - 1/m)^2,
+
+    where :math:`\sigma^2` is the mean square of the errors E, and :math:`\tau` that deviation. The
+    errors of some hundred people tell little of models that all predict a gene: without the second
+    term shares follow the noise.
+    """
+    m = errors.shape[1]
+    weight = np.sqrt(np.mean(errors**2)) / SHARE_SD
+    return smallest_mixture(np.vstack([errors, weight * (np.eye(m) - 1 / m)]))
 
 
 def smallest_mixture(errors: np.ndarray) -> np.ndarray:
