@@ -3,7 +3,7 @@
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin
+from sklearn.base import MetaEstimatorMixin, RegressorMixin, clone
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.linear_model import ElasticNetCV
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -35,6 +35,29 @@ class TopVariantRegressor(RegressorMixin, GeneticsEstimator):
         """Predict the trait."""
         check_is_fitted(self)
         return validate_data(self, X, dtype=np.float64, reset=False) @ self.coef_ + self.intercept_
+
+
+class FlatTargetRegressor(MetaEstimatorMixin, RegressorMixin, GeneticsEstimator):
+    """A regressor of traits for expression of genes in tissues: each gene in a tissue is a trait.
+
+    Parameters
+    ----------
+    regressor : estimator
+    """
+
+    def __init__(self, regressor: Any) -> None:
+        self.regressor = regressor
+
+    def fit(self, X: ArrayLike, y: np.ndarray) -> Self:
+        """Fit the regressor to expression (n_people, n_genes, n_tissues)."""
+        self.target_shape_ = y.shape[1:]
+        self.regressor_ = clone(self.regressor).fit(X, y.reshape(len(y), -1))
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Predict expression (n_people, n_genes, n_tissues)."""
+        prediction = self.regressor_.predict(X)
+        return prediction.reshape(len(prediction), *self.target_shape_)
 
 
 def elastic_net(cv: Any) -> Pipeline:

@@ -14,7 +14,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import KFold
 
 from skgenetics import MMASHRegressor
-from skgenetics.cli.compare.models import MODELS
+from skgenetics.cli.compare.models import MODELS, ModelEntry
 from skgenetics.cli.compare.tasks import Genes, make_tasks
 from skgenetics.cli.compare.work import Fit, fit_and_score, score_traits
 from skgenetics.io import read_model, read_plink
@@ -219,6 +219,78 @@ def test_the_expression_model_gets_genes_x_tissues_and_windows(study):
     estimator = milage.regressor(joint.settings(None, 0))
     assert estimator.cis_windows is windows
     assert estimator.n_variants == N_VARIANTS
+
+
+def write_covariates(study):
+    """Write batch, in both tissues, and a factor of each; liver's file is one row per covariate."""
+    rng = np.random.default_rng(5)
+    batch, factors = rng.normal(size=N_PEOPLE), rng.normal(size=(2, N_PEOPLE))
+    liver = pd.DataFrame([batch, factors[0]], ["batch", "factor"], PEOPLE)
+    liver.to_csv("liver.covariates.txt", sep="\t", index_label="id")
+    blood = pd.DataFrame({"batch": batch, "factor": factors[1]}, PEOPLE)
+    blood.iloc[20:].to_csv("blood.covariates.txt", sep="\t", index_label="IID")
+    return batch, factors
+
+
+def test_covariates_of_one_tissue(study, compare):
+    write_expression(study)
+    write_covariates(study)
+    words = "--bfile study --window 2500 --out run --folds 3 --models RidgeCV MMASHRegressor "
+    tables = []
+    for data in (
+        "--pheno liver.bed blood.bed --covar liver=liver.covariates.txt blood=blood.covariates.txt",
+        "--pheno liver.bed --covar liver.covariates.txt",
+    ):
+        status, printed, errors = compare(text=words + data)
+        assert status == 0, errors
+        tables.append(pd.read_csv("run/comparison.csv").set_index(["model", "target"]))
+        if "blood" in data:
+            assert "blood: 2 covariates of its own files; 5 people lack one" in printed
+            assert "1 covariate regressed out of traits and genotypes" in printed
+            assert "1, 1 covariates of each tissue regressed out of its expression" in printed
+    both, alone = tables
+    assert both.loc["RidgeCV", "n_people"].tolist() == [90, 70, 90, 70]
+    for gene in ("G1", "G2"):  # liver has everyone, so that its folds are the same
+        expected = alone.loc[("RidgeCV", gene), "mean"]
+        assert both.loc[("RidgeCV", f"{gene} liver"), "mean"] == pytest.approx(expected)
+    assert (both["mean"] > 0).all()
+
+
+def test_covariates_of_one_tissue_are_regressed_out_of_it_alone(study):
+    write_expression(study)
+    batch, factors = write_covariates(study)
+    rng = np.random.default_rng(0)
+    genotypes = read_plink("study")
+    X = np.asarray(genotypes, dtype=float)
+    Y = X[:, [2, 2, 9, 9]] + 2 * factors[[0, 1, 0, 1]].T + batch[:, None]
+    Y += rng.normal(size=Y.shape)
+    index = genotypes.samples
+    windows, tables = np.array([[0, 12], [0, 12]]), [{"name": name} for name in ("g1", "g2")]
+    own = [pd.DataFrame({"factor": f}, index) for f in factors]
+    tasks, (joint,) = make_tasks(
+        genotypes,
+        pd.DataFrame(Y, index, ["g1 a", "g1 b", "g2 a", "g2 b"]),
+        pd.DataFrame({"batch": batch}, index),
+        n_folds=3,
+        seed=0,
+        genes=Genes(tables, windows, 2, own),
+    )
+    np.testing.assert_array_equal(tasks[3].covariates, np.column_stack([batch, factors[1]]))
+    entry = ModelEntry("least squares", "", regressor=lambda _: LinearRegression(), joint=True)
+    result = fit_and_score(None, Fit(joint, entry, 0, 0), 0)
+    assert result.error is None
+    train, test = joint.fold != 0, joint.fold == 0
+
+    def without(values, C):
+        design = np.column_stack([np.ones(N_PEOPLE), C])
+        return values - design @ np.linalg.lstsq(design[train], values[train])[0]
+
+    x = without(X, batch)
+    for j, trait in enumerate(joint.traits):
+        y = without(Y[:, j], np.column_stack([batch, factors[j % 2]]))
+        guess = LinearRegression().fit(x[train], y[train]).predict(x[test])
+        expected = 1 - np.sum((y[test] - guess) ** 2) / np.sum(y[test] ** 2)
+        assert result.scores[trait]["R2"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_every_reader_gives_the_same_scores(study, compare):

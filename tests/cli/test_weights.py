@@ -192,7 +192,7 @@ def test_covariates_of_a_tissue(expression, weights):
 
 
 def test_shared_covariates_are_equal_in_all_tissues():
-    from skgenetics.cli.weights.data import shared_covariates
+    from skgenetics.cli.tissues import shared_covariates
 
     one = pd.DataFrame({"pc": [1.0, 2.0, np.nan], "peer": [1.0, 1.0, 1.0]})
     two = pd.DataFrame({"pc": [np.nan, 2.0, 3.0], "peer": [2.0, 1.0, 1.0], "age": [1.0, 2.0, 3.0]})

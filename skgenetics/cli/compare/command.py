@@ -27,6 +27,7 @@ from skgenetics.cli.console import (
     progress,
 )
 from skgenetics.cli.pictures import check_report
+from skgenetics.cli.tissues import tissue_of
 from skgenetics.utils._optional import import_optional
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ examples:
   skgenetics compare --bfile study --pheno traits.tsv --pheno-name LDL HDL --extract locus.txt \\
                      --models RidgeCV FinemapMiXeR --groups FID
   skgenetics compare --genotypes dosages.csv --pheno traits.csv
-  skgenetics compare --pfile study --pheno liver.bed.gz blood.bed.gz --pheno-name ENSG00000134243
+  skgenetics compare --pfile study --pheno liver.bed.gz blood.bed.gz --pheno-name ENSG00000134243 \\
+                     --covar liver=liver_factors.txt blood=blood_factors.txt
 
 files:
   phenotypes and covariates: separated by spaces, TAB or comma, gzipped or not; a header with
@@ -113,7 +115,10 @@ def _add_data(data: Any) -> None:
         help="base pairs on either side of a gene's start (1,000,000)",
     )
     data.add_argument(
-        "--covar", metavar="F", help="covariates, one column each; may be the file of --pheno"
+        "--covar",
+        metavar="[TISSUE=]F",
+        nargs="+",
+        help="covariates, one column each; may be the file of --pheno. TISSUE=F: of one tissue",
     )
     data.add_argument("--covar-name", metavar="NAME", nargs="+", help="covariates to use (all)")
     data.add_argument("--keep", metavar="F", help="people to use: FID and IID, or IID, a line")
@@ -183,7 +188,7 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     files = arguments.pheno or []
     if arguments.covar_name and not arguments.covar:
         error("--covar-name chooses columns of --covar, which is missing")
-    same = arguments.covar and Path(arguments.covar).resolve() in [Path(f).resolve() for f in files]
+    same = {Path(f).resolve() for f in arguments.covar or []} & {Path(f).resolve() for f in files}
     if same and not (arguments.pheno_name or arguments.covar_name):
         error("--covar and --pheno are one file: name the columns by --pheno-name or --covar-name")
     if same and set(arguments.pheno_name or []) & set(arguments.covar_name or []):
@@ -191,6 +196,8 @@ def _check_arguments(arguments: argparse.Namespace) -> None:
     expression = [".bed" in Path(file).suffixes for file in files]
     if len(files) > 1 and not all(expression):
         error("--pheno takes several files only if each is a BED of expression in one tissue")
+    if any(tissue_of(word)[0] for word in arguments.covar or []) and not any(expression):
+        error("--covar TISSUE=F is for expression: --pheno must be BED files, one per tissue")
     if arguments.window and not any(expression):
         error("--window is for genes: --pheno must be a BED of expression")
 

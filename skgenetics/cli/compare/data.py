@@ -2,6 +2,7 @@
 
 import argparse
 import warnings
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -79,20 +80,27 @@ def load_files(arguments: argparse.Namespace) -> Study:
     genotypes = only_varying(genotypes, arguments.maf, lines)
     data = genotypes, people.phenotypes.table, people.covariates
     settings = {"n_folds": arguments.folds, "seed": arguments.seed, "groups": people.groups}
-    genes, n_tissues = people.phenotypes.genes, people.phenotypes.n_tissues
+    genes, n_tissues = people.phenotypes.genes, len(people.phenotypes.tissues)
     window = arguments.window or _WINDOW
     if genes is None:
         tasks, joint = make_tasks(*data, **settings)
     else:
         tasks, joint = tasks_of_genes(
-            *data, genes, window=window, n_tissues=n_tissues, lines=lines, **settings
+            *data,
+            genes,
+            window=window,
+            n_tissues=n_tissues,
+            own_covariates=people.own,
+            lines=lines,
+            **settings,
         )
     study = Study(
         tasks, "trait" if genes is None else "gene", lines, genotypes.build or "unknown", joint
     )
     lines += [_describe(task) for task in tasks[:_MANY_TRAITS]]
     lines.append(_sizes(study, n_tissues, window, genotypes.counted_allele))
-    lines += _procedure(arguments, people.covariates.shape[1])
+    n_own = [table.shape[1] for table in people.own]
+    lines += _procedure(arguments, people.covariates.shape[1], n_own)
     lines += _warnings_of_size(study)
     lines += relatives_in_different_folds(tasks[0], arguments.seed, people.groups is not None)
     return study
@@ -106,6 +114,7 @@ def tasks_of_genes(
     *,
     window: int,
     n_tissues: int = 1,
+    own_covariates: "Sequence[pd.DataFrame]" = (),
     lines: list[str] | None = None,
     **settings: Any,
 ) -> tuple[list[Task], list[Task]]:
@@ -146,7 +155,7 @@ def tasks_of_genes(
         genotypes.select(columns=np.flatnonzero(near)),
         expression.loc[:, np.repeat(has_variants, n_tissues)],
         covariates,
-        genes=Genes(table, np.append(0, near.cumsum())[windows], n_tissues),
+        genes=Genes(table, np.append(0, near.cumsum())[windows], n_tissues, own_covariates),
         **settings,
     )
 
@@ -187,13 +196,18 @@ def _sizes(study: Study, n_tissues: int, window: int, counted_allele: str) -> st
     return f"  {n_units} {study.unit}{'s' * (n_units > 1)}{tissues}, {variants}"
 
 
-def _procedure(arguments: argparse.Namespace, n_covariates: int) -> list[str]:
+def _procedure(arguments: argparse.Namespace, n_covariates: int, n_own: Sequence[int]) -> list[str]:
     """Return lines on covariates and folds."""
     lines = []
     if n_covariates:
         lines.append(
             f"  {n_covariates} covariate{'s' * (n_covariates > 1)} regressed out of traits and "
             "genotypes inside each fold (binary traits: columns of the model)"
+        )
+    if any(n_own):
+        lines.append(
+            f"  {', '.join(map(str, n_own))} covariates of each tissue regressed out of its "
+            "expression, and out of the genotypes where a model is of one tissue"
         )
     units = f"groups of people ({arguments.groups})" if arguments.groups else "people"
     lines.append(

@@ -8,10 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skgenetics.cli.compare.tasks import is_plink_coded
+from skgenetics.cli.tissues import (
+    of_people,
+    read_covariates,
+    shared_covariates,
+    tissue_files,
+    tissue_of,
+)
 from skgenetics.io import Genotypes, match_samples, read_expression, read_header, read_table
 from skgenetics.io._tables import is_given, value_columns
 from skgenetics.utils._optional import import_optional
-from skgenetics.utils._text import first_names
+from skgenetics.utils._text import count_of, first_names, join_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +30,7 @@ class Phenotypes:
 
     table: "pd.DataFrame"  # (people, traits)
     genes: "pd.DataFrame | None" = None  # None: they are traits
-    n_tissues: int = 1
+    tissues: tuple[str, ...] = ("",)
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,7 @@ class People:
     phenotypes: Phenotypes
     covariates: "pd.DataFrame"  # (people, covariates)
     groups: np.ndarray | None  # (people,)
+    own: "tuple[pd.DataFrame, ...]" = ()  # (people, covariates) of each tissue, NaN where unknown
 
     def select(self, rows: np.ndarray) -> "People":
         """Return some of the people, by a mask."""
@@ -42,6 +50,7 @@ class People:
             replace(self.phenotypes, table=self.phenotypes.table[rows]),
             self.covariates[rows],
             None if self.groups is None else self.groups[rows],
+            tuple(table[rows] for table in self.own),
         )
 
 
@@ -103,9 +112,11 @@ def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: li
     names = _names_of_columns(arguments)
     phenotypes = _read_phenotypes(arguments, names["pheno"], text_columns["pheno"])
     tables = {"pheno": phenotypes.table}
-    if arguments.covar:
+    covar = covariates_of_all(arguments)
+    own = read_covariates(_of_one_tissue(arguments), list(phenotypes.tissues), genotypes.samples)
+    if covar:
         tables["covar"] = read_table(
-            arguments.covar,
+            covar,
             kind="covariates",
             columns=names["covar"],
             text_columns=text_columns["covar"],
@@ -113,7 +124,7 @@ def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: li
         )
     if arguments.keep:
         tables["keep"] = read_table(arguments.keep, kind="people")
-    files = {"pheno": arguments.pheno[0], "covar": arguments.covar, "keep": arguments.keep}
+    files = {"pheno": arguments.pheno[0], "covar": covar, "keep": arguments.keep}
     titles = {name: f"{Path(files[name]).name} (--{name})" for name in tables}
     sources: dict[str, Any] = {genotypes.source: genotypes.samples}
     for name, table in tables.items():
@@ -135,9 +146,62 @@ def _in_all_files(genotypes: Genotypes, arguments: argparse.Namespace, lines: li
         groups = tables[group_source][arguments.groups].to_numpy(dtype=str)
     traits = tables["pheno"].drop(columns=text_columns["pheno"])
     covariates = traits[[]]
-    if arguments.covar:
+    if covar:
         covariates = tables["covar"].drop(columns=text_columns["covar"])
-    return People(genotypes, replace(phenotypes, table=traits), covariates, groups)
+    people = People(genotypes, replace(phenotypes, table=traits), covariates, groups)
+    return _with_own_covariates(people, own, lines) if any(own) else people
+
+
+def _with_own_covariates(
+    people: People, tables: "list[list[tuple[pd.DataFrame, str]]]", lines: list[str]
+) -> People:
+    """Return people with the covariates of each tissue, without expression where they lack one.
+
+    Covariates that all tissues share become covariates of all.
+    """
+    pd = import_optional("pandas", extra="dataframe")
+    traits, tissues, frames = people.phenotypes.table.copy(), people.phenotypes.tissues, []
+    for t, (tissue, of_tissue) in enumerate(zip(tissues, tables, strict=True)):
+        parts = [of_people(table, name, people.genotypes) for table, name in of_tissue]
+        frame = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=people.genotypes.samples)
+        names = frame.columns.append(people.covariates.columns)
+        if names.has_duplicates:
+            raise ValueError(
+                f"--covar gives {tissue} the covariate {names[names.duplicated()][0]} twice."
+            )
+        incomplete = frame.isna().any(axis=1).to_numpy()
+        columns = slice(t, None, len(tissues))
+        lost = int((incomplete & traits.iloc[:, columns].notna().any(axis=1).to_numpy()).sum())
+        traits.iloc[incomplete, columns] = np.nan
+        frame[incomplete] = np.nan
+        frames.append(frame)
+        lines.append(
+            f"  {tissue}: {count_of(frame.shape[1], 'covariate')} of its own files"
+            + (f"; {lost} people lack one" if lost else "")
+        )
+    shared = shared_covariates(frames).set_axis(people.covariates.index, axis=0)
+    return replace(
+        people,
+        phenotypes=replace(people.phenotypes, table=traits),
+        covariates=pd.concat([people.covariates, shared], axis=1),
+        own=tuple(frame.drop(columns=shared.columns) for frame in frames),
+    )
+
+
+def covariates_of_all(arguments: argparse.Namespace) -> str | None:
+    """Return the file of --covar that is for all tissues, if any."""
+    files = [path for tissue, path in map(tissue_of, arguments.covar or []) if not tissue]
+    if len(files) > 1:
+        raise ValueError(
+            f"--covar takes one file for everything, and TISSUE=F for one tissue; got "
+            f"{join_names(files)}."
+        )
+    return files[0] if files else None
+
+
+def _of_one_tissue(arguments: argparse.Namespace) -> list[str]:
+    """Return the words of --covar that are for one tissue."""
+    return [word for word in arguments.covar or [] if tissue_of(word)[0]]
 
 
 def _names_of_columns(arguments: argparse.Namespace) -> dict[str, list[str] | None]:
@@ -148,20 +212,23 @@ def _names_of_columns(arguments: argparse.Namespace) -> dict[str, list[str] | No
     names = {"pheno": arguments.pheno_name, "covar": arguments.covar_name}
     if not one_file(arguments):
         return names
-    header = read_header(arguments.covar)
+    covar = covariates_of_all(arguments)
+    assert covar is not None  # it is the file of --pheno
+    header = read_header(covar)
     others = set(names["pheno"] or []) | set(names["covar"] or []) | {arguments.groups}
     for kind, title in (("pheno", "phenotypes"), ("covar", "covariates")):
         if names[kind] is None:
-            columns = value_columns(arguments.covar, header, title)
+            columns = value_columns(covar, header, title)
             names[kind] = [column for column in columns if column not in others]
     return names
 
 
 def one_file(arguments: argparse.Namespace) -> bool:
     """Return whether --pheno and --covar are one file."""
-    if not arguments.covar:
+    covar = covariates_of_all(arguments)
+    if not covar:
         return False
-    return Path(arguments.covar).resolve() in [Path(file).resolve() for file in arguments.pheno]
+    return Path(covar).resolve() in [Path(file).resolve() for file in arguments.pheno]
 
 
 def _read_phenotypes(
@@ -172,12 +239,7 @@ def _read_phenotypes(
     if not is_expression(paths[0]):
         return Phenotypes(read_table(paths[0], columns=names, text_columns=text_columns))
     pd = import_optional("pandas", extra="dataframe")
-    tissues = {Path(path).name.partition(".")[0]: path for path in paths}
-    if len(tissues) < len(paths):
-        raise ValueError(
-            "--pheno: tissues are named by their files up to the first dot, and two of them are "
-            f"equal: {', '.join(Path(path).name for path in paths)}."
-        )
+    tissues = tissue_files(paths)
     expression = read_expression(tissues, genes=names)
     traits = [
         gene if len(tissues) == 1 else f"{gene} {tissue}"
@@ -186,7 +248,7 @@ def _read_phenotypes(
     ]
     values = expression.data.reshape(len(expression.samples), -1)
     table = pd.DataFrame(values, expression.samples, traits)
-    return Phenotypes(table, expression.genes, len(tissues))
+    return Phenotypes(table, expression.genes, tuple(tissues))
 
 
 def _source_of_groups(arguments: argparse.Namespace) -> str | None:
@@ -194,7 +256,7 @@ def _source_of_groups(arguments: argparse.Namespace) -> str | None:
     if arguments.groups is None:
         return None
     searched = []
-    tables = {"covar": arguments.covar}
+    tables = {"covar": covariates_of_all(arguments)}
     if not is_expression(arguments.pheno[0]):
         tables = {"pheno": arguments.pheno[0], **tables}
     for name, path in tables.items():

@@ -1,7 +1,9 @@
 """What is to be predicted: a trait alone or all traits of a kind jointly, and the folds."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,6 +33,18 @@ class Task:
     windows: np.ndarray | None = None  # (genes, 2) columns around each gene, for joint models
     n_tissues: int = 1  # traits are genes x tissues, the tissue varying fastest
     gene: dict[str, Any] | None = None
+    own: tuple[range, ...] = ()  # of each tissue, the columns of its covariates, if joint
+
+    @property
+    def shared(self) -> list[int]:
+        """The columns of the covariates that are of all tissues."""
+        own = {column for columns in self.own for column in columns}
+        return [column for column in range(self.covariates.shape[1]) if column not in own]
+
+    def covariates_of(self, trait: int) -> np.ndarray:
+        """Return the covariates (people, covariates) of a trait."""
+        own = self.own[trait % self.n_tissues] if self.own else ()
+        return self.covariates[:, [*self.shared, *own]]
 
     @property
     def n_variants(self) -> int:
@@ -61,7 +75,7 @@ class Task:
         y = self.y[rows]
         if y.shape[1] == 1:
             return y[:, 0]
-        if self.n_tissues > 1 and shape == "genes x tissues":
+        if self.own or (self.n_tissues > 1 and shape == "genes x tissues"):
             return y.reshape(len(y), -1, self.n_tissues)
         return y
 
@@ -133,6 +147,7 @@ class Genes:
     table: list[dict[str, Any]]  # name, start and strand of each
     windows: np.ndarray  # (genes, 2) the columns that a gene alone is predicted from
     n_tissues: int = 1
+    own_covariates: "Sequence[pd.DataFrame]" = ()  # (people, covariates) of each tissue, or none
 
 
 def make_tasks(
@@ -168,16 +183,23 @@ def make_tasks(
     for name, y, is_binary in zip(names, Y.T, binary, strict=True):
         _check_folds(name, y, fold, n_folds, is_binary)
 
-    def task(name: str, variants: Any, traits: Any, **fields: Any) -> Task:
+    own = () if genes is None else genes.own_covariates
+    n_shared = covariates.shape[1]
+
+    def task(
+        name: str, variants: Any, traits: Any, tissues: slice = slice(None), **fields: Any
+    ) -> Task:
         observed = np.flatnonzero(np.isfinite(Y[:, traits]).any(axis=1))
+        tables = [covariates, *own[tissues]]
+        values = np.hstack([table.to_numpy(dtype=float) for table in tables])
         return Task(
             name,
             genotypes.select(observed, variants),
             Y[np.ix_(observed, traits)],
-            covariates.to_numpy(dtype=float)[observed],
+            values[observed],
             fold[observed],
             traits=tuple(names[j] for j in traits),
-            covariate_names=tuple(covariates.columns),
+            covariate_names=tuple(name for table in tables for name in table.columns),
             groups=None if groups is None else groups[observed],
             binary=bool(binary[traits[0]]),
             **fields,
@@ -188,8 +210,9 @@ def make_tasks(
         if genes is None:
             tasks.append(task(name, slice(None), [j]))
         else:
-            k = j // genes.n_tissues
-            tasks.append(task(name, slice(*genes.windows[k]), [j], gene=genes.table[k]))
+            k, tissue = divmod(j, genes.n_tissues)
+            where = slice(*genes.windows[k]), [j], slice(tissue, tissue + 1)
+            tasks.append(task(name, *where, gene=genes.table[k]))
     joint = []
     for kind in (False, True):
         traits = np.flatnonzero(binary == kind)
@@ -197,7 +220,12 @@ def make_tasks(
             continue
         noun = "genes" if genes else ("binary traits" if kind else "quantitative traits")
         name = f"{len(traits)} {noun} jointly" if len(traits) > 1 else names[traits[0]]
-        fields = {"windows": genes.windows, "n_tissues": genes.n_tissues} if genes else {}
+        fields: dict[str, Any] = {}
+        if genes:
+            fields = {"windows": genes.windows, "n_tissues": genes.n_tissues}
+        if own:
+            ends = np.cumsum([n_shared, *(table.shape[1] for table in own)]).tolist()
+            fields["own"] = tuple(range(*ends_of) for ends_of in pairwise(ends))
         joint.append(task(name, slice(None), traits, joint=True, **fields))
     return tasks, joint
 

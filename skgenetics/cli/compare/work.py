@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 
 from skgenetics.cli.compare.models import ModelEntry
 from skgenetics.cli.compare.tasks import Task, fold_numbers
+from skgenetics.cli.estimators import FlatTargetRegressor
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import GenotypeImputer
@@ -140,10 +141,15 @@ def build_pipeline(fit: Fit, cv: list[tuple[np.ndarray, np.ndarray]], seed: int)
         build = model.credible_sets
     assert build is not None  # `Task.models` gives no other entries
     estimator = build(task.settings(cv, seed))
-    n_covariates = task.covariates.shape[1]
-    if n_covariates and not task.binary:
-        columns = list(range(task.n_variants, task.n_variants + n_covariates))
-        estimator = CovariateAdjustedRegressor(estimator, covariates=columns)
+    if task.own and model.target == "traits":
+        estimator = FlatTargetRegressor(estimator)
+    if task.covariates.shape[1] and not task.binary:
+        first = task.n_variants
+        estimator = CovariateAdjustedRegressor(
+            estimator,
+            covariates=[first + column for column in task.shared],
+            tissue_covariates=[[first + column for column in own] for own in task.own] or None,
+        )
     return make_pipeline(GenotypeImputer(), estimator)
 
 
@@ -171,7 +177,8 @@ def score_traits(
 ) -> dict[str, dict[str, float]]:
     """Return the scores of predictions (people of `test`, traits), by trait and metric."""
     scores = {}
-    for trait, y, guess in zip(task.traits, task.y.T, prediction.T, strict=True):
+    for number, (trait, y) in enumerate(zip(task.traits, task.y.T, strict=True)):
+        guess = prediction[:, number]
         observed = np.isfinite(y[test])
         learned, tested, guess = train[np.isfinite(y[train])], test[observed], guess[observed]
         if task.binary:
@@ -182,8 +189,8 @@ def score_traits(
             continue
         baseline = np.full(len(tested), y[learned].mean())
         if task.covariates.shape[1]:
-            covariates_only = LinearRegression().fit(task.covariates[learned], y[learned])
-            baseline = covariates_only.predict(task.covariates[tested])
+            C = task.covariates_of(number)
+            baseline = LinearRegression().fit(C[learned], y[learned]).predict(C[tested])
         scores[trait] = {"R2": masked_r2_score(y[tested], guess, baseline=baseline)}
     return scores
 

@@ -3,13 +3,13 @@
 import argparse
 import warnings
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.model_selection import KFold
 
 from skgenetics.cli.genotypes import bundled_genotypes, in_genome_order, open_genotypes
+from skgenetics.cli.tissues import of_people, read_covariates, shared_covariates, tissue_files
 from skgenetics.datasets import load_geuvadis
 from skgenetics.expression import cis_windows_from_positions
 from skgenetics.io import Genotypes, match_samples, read_expression, read_table
@@ -71,8 +71,8 @@ def load_files(arguments: argparse.Namespace) -> Study:
     """Return the user's files as a `Study`; `arguments` are those of the command."""
     lines: list[str] = []
     paths = tissue_files(arguments.pheno)
-    tables = _read_covariates(arguments.covar or [], list(paths))
     genotypes = open_genotypes(arguments)
+    tables = read_covariates(arguments.covar or [], list(paths), genotypes.samples)
     expression = read_expression(paths, genes=arguments.pheno_name)
     if expression.genes["start"].isna().any():
         gene = expression.genes["gene_id"][expression.genes["start"].isna()].iloc[0]
@@ -96,41 +96,6 @@ def load_files(arguments: argparse.Namespace) -> Study:
     return _study(arguments, *data, list(paths), tables, lines)
 
 
-def tissue_files(paths: list[str]) -> dict[str, str]:
-    """Return the files of expression by tissue: the name up to the first dot."""
-    tissues = {Path(path).name.partition(".")[0]: path for path in paths}
-    if len(tissues) < len(paths):
-        raise ValueError(
-            "--pheno: tissues are named by their files up to the first dot, and two of them are "
-            f"equal: {', '.join(Path(path).name for path in paths)}."
-        )
-    for path in paths:
-        if ".bed" not in Path(path).suffixes:
-            raise ValueError(f"--pheno: {path} is not a BED file of expression (.bed, .bed.gz).")
-    return tissues
-
-
-def _read_covariates(
-    words: list[str], tissues: list[str]
-) -> "list[list[tuple[pd.DataFrame, str]]]":
-    """Return the tables of --covar, with the names of their files, that are for each tissue."""
-    tables: list[list] = [[] for _ in tissues]
-    for word in words:
-        tissue, equals, path = word.partition("=")
-        if not equals or Path(word).is_file():
-            tissue, path = "", word
-        if tissue and tissue not in tissues:
-            raise ValueError(
-                f"--covar {word}: there is no tissue {tissue!r}; those of --pheno are "
-                f"{', '.join(tissues)}."
-            )
-        table = read_table(path, kind="covariates"), Path(path).name
-        for place, name in enumerate(tissues):
-            if tissue in ("", name):
-                tables[place].append(table)
-    return tables
-
-
 def _study(
     arguments: argparse.Namespace,
     genotypes: Genotypes,
@@ -145,7 +110,7 @@ def _study(
     expression = expression.copy()
     frames = []
     for t, (tissue, of_tissue) in enumerate(zip(tissues, tables, strict=True)):
-        parts = [_of_people(table, name, genotypes) for table, name in of_tissue]
+        parts = [of_people(table, name, genotypes) for table, name in of_tissue]
         frame = pd.concat(parts, axis=1) if parts else pd.DataFrame(index=genotypes.samples)
         repeated = frame.columns[frame.columns.duplicated()]
         if len(repeated):
@@ -169,7 +134,7 @@ def _study(
         )
     covariates = Covariates(
         [frame.to_numpy(dtype=float)[used] for frame in frames],
-        shared_covariates(frames)[used],
+        shared_covariates(frames).to_numpy()[used],
     )
     genotypes = in_genome_order(genotypes.select(np.flatnonzero(used)))
     with warnings.catch_warnings():
@@ -197,31 +162,6 @@ def _study(
         build=arguments.build,
         lines=lines,
     )
-
-
-def _of_people(table: "pd.DataFrame", name: str, genotypes: Genotypes) -> "pd.DataFrame":
-    """Return a table's rows of the people of the genotypes, NaN for those it lacks."""
-    sources: dict[str, Any] = {genotypes.source: genotypes.samples, name: table.index}
-    positions, _ = match_samples(**sources)
-    people = genotypes.samples[positions[genotypes.source]]
-    return table.iloc[positions[name]].set_axis(people, axis=0).reindex(genotypes.samples)
-
-
-def shared_covariates(frames: "list[pd.DataFrame]") -> np.ndarray:
-    """Return the columns that all tables have and that tell the same of the people in several.
-
-    Rows are people, NaN where a table says nothing of them; 0 where none does.
-    """
-    shared = []
-    for name in frames[0].columns:
-        if all(name in frame for frame in frames):
-            columns = np.stack([frame[name].to_numpy(dtype=float) for frame in frames])
-            known = np.isfinite(columns)
-            low = np.where(known, columns, np.inf).min(axis=0)
-            high = np.where(known, columns, -np.inf).max(axis=0)
-            if np.all((low == high) | ~known.any(axis=0)):
-                shared.append(np.where(known.any(axis=0), low, 0.0))
-    return np.stack(shared, axis=1) if shared else np.zeros((len(frames[0]), 0))
 
 
 def _check_windows(
