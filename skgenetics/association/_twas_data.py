@@ -10,7 +10,7 @@ from sklearn.utils import Bunch
 from skgenetics.association._matching import UniqueVariants, place_variants
 from skgenetics.association._weights import ExpressionWeights
 from skgenetics.io._genotypes import Genotypes
-from skgenetics.io._harmonize import allele_frequencies, harmonize
+from skgenetics.io._harmonize import Reference, allele_frequencies, harmonize_with
 from skgenetics.io._regions import chromosome_order
 from skgenetics.io._sumstats_values import unify_chromosomes
 
@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _AMBIGUOUS = ("AT", "TA", "CG", "GC")  # pairs that are the same on the other strand
+
+WEIGHTS = Reference(
+    "the weights",
+    "have",
+    "Take statistics of the chromosomes of the weights",
+    "the weights are of another region",
+)
 
 
 @dataclass
@@ -83,12 +90,7 @@ def align_statistics(
 ) -> tuple[Statistics, Bunch]:
     """Return the statistics of each variant, of the weights' effect allele."""
     named = variants.assign(variant_id=variants["rsid"].fillna(variants["variant_id"]))
-    try:
-        table, report = harmonize(sumstats, named, min_n_fraction=None, min_matched=0)
-    except ValueError as error:  # which calls the variants to be matched a panel
-        message = str(error).replace("the panel, which has", "the weights, which have")
-        message = message.replace("the panel is", "the weights are")
-        raise ValueError(message.replace("the panel", "the weights")) from error
+    table, report = harmonize_with(sumstats, named, WEIGHTS, None, 0)
     kept = ~table["flag"].fillna("").str.contains("STRAND").to_numpy(dtype=bool)
     table = table[kept]
     columns: dict[str, np.ndarray] = {}

@@ -49,12 +49,14 @@ def bundled_genotypes(data: Bunch) -> Genotypes:
 
 
 def in_genome_order(genotypes: Genotypes) -> Genotypes:
-    """Return the genotypes with variants by chromosome and position, which all must have."""
-    variants = genotypes.variants
-    if variants["base_pair_location"].isna().any():
+    """Return the genotypes with variants by chromosome and position; those without are left out."""
+    placed = genotypes.variants["base_pair_location"].notna().to_numpy()
+    if not placed.any():
         raise ValueError(
             f"{genotypes.source} has variants without positions, which cis windows need."
         )
+    genotypes = genotypes.select(columns=np.flatnonzero(placed))
+    variants = genotypes.variants
     pd = import_optional("pandas", extra="dataframe")
     place = pd.DataFrame({"chromosome": unify_chromosomes(variants["chromosome"].tolist())})
     place["position"] = variants["base_pair_location"].to_numpy(dtype=np.int64)

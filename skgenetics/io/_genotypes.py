@@ -180,7 +180,7 @@ def variants_from_names(names: Iterable[str]) -> "pd.DataFrame":
 def variants_frame(variants: Sequence[VariantFields], source: str) -> "pd.DataFrame":
     """Return the variants frame; without an ID, it is chr_pos_other_effect.
 
-    An empty position is NA.
+    An empty position is NA, and so is one of 0 or on chromosome 0, as PLINK writes unknown ones.
     """
     pd = import_optional("pandas", extra="dataframe")
     positions, names = [], []
@@ -194,7 +194,8 @@ def variants_frame(variants: Sequence[VariantFields], source: str) -> "pd.DataFr
             )
         place = (variant.chromosome, text, variant.other_allele, variant.effect_allele)
         names.append(variant.variant_id if has_id else "_".join(place))
-        positions.append(int(text) if text else pd.NA)
+        unknown = not text or int(text) == 0 or str(variant.chromosome) == "0"
+        positions.append(pd.NA if unknown else int(text))
     chromosome, _, _, effect_allele, other_allele = zip(*variants, strict=True)
     return pd.DataFrame(
         {

@@ -1,6 +1,6 @@
 """Summary statistics aligned with the variants of an LD panel."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from sklearn.utils import Bunch
@@ -21,6 +21,23 @@ _SAME_Z = 1e-3  # two rows of one variant agree within this share of z
 _MAX_COMPARED = 1000  # variants whose frequencies are compared, besides the ambiguous ones
 _MIN_COMPARED = 30
 _AMBIGUOUS = ("AT", "TA", "CG", "GC")  # pairs that are the same on the other strand
+
+
+class Reference(NamedTuple):
+    """What errors call the table that statistics are aligned with, and what they advise."""
+
+    name: str
+    has: str
+    other_chromosomes: str
+    elsewhere: str
+
+
+PANEL = Reference(
+    "the panel",
+    "has",
+    "Take the panel of the same chromosomes (panel_chr@ takes files by chromosome)",
+    "the panel is of another region",
+)
 
 
 def harmonize(
@@ -80,11 +97,11 @@ def harmonize(
     Notes
     -----
     A variant is matched by chromosome, position and pair of alleles; by ID and pair of alleles
-    if the statistics or the panel have no positions. Where the statistics lack the other allele
-    (PLINK 1.9), it is that of the panel's variant, if it is the only one at its place and has the
-    effect allele. An ID never overrules a position. Alleles
-    that fit on the other strand alone are turned over, except at indels and where a position has
-    several pairs of alleles, which are matched as they are.
+    if the statistics or the panel have no positions, or 0 for them. Where the statistics lack the
+    other allele (PLINK 1.9), it is that of the panel's variant, if it is the only one at its place
+    and has the effect allele. An ID never overrules a position. Alleles that fit on the other
+    strand alone are turned over, except at indels and where a position has several pairs of
+    alleles, which are matched as they are.
 
     Examples
     --------
@@ -102,17 +119,30 @@ def harmonize(
     >>> harmonized["z"].tolist(), report.swapped
     ([1.0, -5.0], 1)
     """
+    return harmonize_with(sumstats, panel, PANEL, min_n_fraction, min_matched)
+
+
+def harmonize_with(
+    sumstats: "DataFrame",
+    panel: "Genotypes | DataFrame",
+    called: Reference,
+    min_n_fraction: float | None,
+    min_matched: float,
+) -> tuple["DataFrame", Bunch]:
+    """Align summary statistics as `harmonize` does, with a table that errors call otherwise."""
     check_number(min_matched, "min_matched", low=0, high=1, closed="both")
     if min_n_fraction is not None:
         check_number(min_n_fraction, "min_n_fraction", low=0, high=1, closed="both")
     rows = comparable_variants(sumstats, "sumstats")
     if "z" not in sumstats:
         raise ValueError(f"sumstats must have a column z; it has {', '.join(sumstats.columns)}.")
-    known = comparable_variants(panel.variants if isinstance(panel, Genotypes) else panel, "panel")
+    known = comparable_variants(
+        panel.variants if isinstance(panel, Genotypes) else panel, called.name
+    )
     match = match_variants(rows, known)
     report = Bunch(n_sumstats=len(rows), n_panel=len(known))
     matched = _matched_rows(sumstats, match, report)
-    _check_share_matched(matched, min_matched, rows, known, report)
+    _check_share_matched(matched, min_matched, rows, known, report, called)
     result = _on_panel_alleles(sumstats.iloc[matched], match.swapped[matched])
     _describe_variants(result, rows.iloc[matched], known.iloc[match.row[matched]], report)
     result["panel_index"] = match.row[matched]
@@ -143,14 +173,19 @@ def _matched_rows(sumstats: "DataFrame", match: Match, report: Bunch) -> np.ndar
 
 
 def _check_share_matched(
-    matched: np.ndarray, min_matched: float, rows: "DataFrame", known: "DataFrame", report: Bunch
+    matched: np.ndarray,
+    min_matched: float,
+    rows: "DataFrame",
+    known: "DataFrame",
+    report: Bunch,
+    called: Reference,
 ) -> None:
     """Raise ValueError if too few variants are in the panel."""
     shorter = min(len(rows), len(known))
     if len(matched) < min_matched * shorter or not len(matched):
         raise ValueError(
-            f"{len(matched):,} of {len(rows):,} variants of the statistics are in the panel, which "
-            f"has {len(known):,}: {_likely_cause(rows, known, report)}"
+            f"{len(matched):,} of {len(rows):,} variants of the statistics are in {called.name}, "
+            f"which {called.has} {len(known):,}: {_likely_cause(rows, known, report, called)}"
         )
 
 
@@ -292,7 +327,7 @@ def _panel_frequencies(
     return frequency
 
 
-def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch) -> str:
+def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch, called: Reference) -> str:
     """Return in a sentence why so few variants are in the panel."""
     chromosomes, panel_chromosomes = (
         frame["chromosome"].dropna().unique() for frame in (rows, known)
@@ -309,15 +344,14 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch) -> str:
         and not set(chromosomes) & set(panel_chromosomes)
     ):
         return (
-            f"the statistics name chromosomes {', '.join(chromosomes[:5])}, the panel "
-            f"{', '.join(panel_chromosomes[:5])}. Take the panel of the same chromosomes "
-            "(panel_chr@ takes files by chromosome), or name them alike."
+            f"the statistics name chromosomes {', '.join(chromosomes[:5])}, {called.name} "
+            f"{', '.join(panel_chromosomes[:5])}. {called.other_chromosomes}, or name them alike."
         )
     half = min(len(rows), len(known)) / 2
     if report.other_alleles > half:
         return (
-            f"{report.other_alleles:,} are at a position of the panel with other alleles. Check "
-            "that the columns of alleles are the right ones."
+            f"{report.other_alleles:,} are at a position of {called.name} with other alleles. "
+            "Check that the columns of alleles are the right ones."
         )
     ids = known["variant_id"].dropna()
     shared = rows["rsid"].isin(ids) | rows["variant_id"].isin(ids)
@@ -327,10 +361,10 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch) -> str:
         return f"they were matched by ID, and IDs are written differently, such as {names}."
     if shared.sum() > half:
         return (
-            f"{shared.sum():,} have their ID in the panel, at another position. The genome builds "
-            "differ (GRCh37 and GRCh38): lift one table over."
+            f"{shared.sum():,} have their ID in {called.name}, at another position. The genome "
+            "builds differ (GRCh37 and GRCh38): lift one table over."
         )
     return (
-        "neither positions nor IDs agree. The genome builds differ (GRCh37 and GRCh38), or the "
-        f"panel is of another region; IDs are such as {names}."
+        "neither positions nor IDs agree. The genome builds differ (GRCh37 and GRCh38), or "
+        f"{called.elsewhere}; IDs are such as {names}."
     )

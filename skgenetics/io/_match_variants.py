@@ -63,7 +63,8 @@ def comparable_variants(frame: "DataFrame", name: str) -> "DataFrame":
         result[column] = np.array([*(name or None for name in names), None], dtype=object)[number]
     position = frame["base_pair_location"] if placed else pd.Series(pd.NA, frame.index)
     result["base_pair_location"] = position.astype("Int64").reset_index(drop=True)
-    unplaced = result["chromosome"].isna() | result["base_pair_location"].isna()
+    unplaced = ~(result["base_pair_location"] > 0).fillna(False).astype(bool)
+    unplaced |= result["chromosome"].isna() | (result["chromosome"] == "0")
     result.loc[unplaced, ["chromosome", "base_pair_location"]] = None
     return result
 

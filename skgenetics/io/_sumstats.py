@@ -188,13 +188,17 @@ def read_sumstats(
 def _trait_to_read(source: Source, trait: str | None) -> str | None:
     """Return the trait whose columns are read, of a table of several; None if it is of one."""
     form = recognize(source.header)[0]
-    if form is None or not form.per_trait:
+    if source.is_of_trait:
         return None
-    traits = traits_of(form, source.header)
+    traits = traits_of(form, source.header) if form is not None and form.per_trait else []
+    if trait is not None and not traits:
+        raise ValueError(
+            f"{source.name} is of one trait, without a name: there is no trait {trait!r} in it "
+            "(leave --trait out)."
+        )
     if trait is not None and trait not in traits:
         raise ValueError(
-            f"{source.name} has no columns of trait {trait!r}; it has "
-            f"{first_names(traits, 10) or 'one trait'}."
+            f"{source.name} has no columns of trait {trait!r}; it has {first_names(traits, 10)}."
         )
     if len(traits) > 1 and trait is None:
         raise ValueError(

@@ -36,6 +36,8 @@ class Source(NamedTuple):
     header: list[str]
     sample: list[list[str]]
     batches: Batches
+    is_of_trait: bool = False
+    """Whether it is what a table of several traits says of the one that is read."""
 
 
 def open_source(path: PathLike, trait: str | None = None, region: Region | None = None) -> Source:
@@ -153,7 +155,7 @@ def _open_vcf(name: str, layout: Layout, batches: Batches, trait: str | None) ->
         [*row[:8], *(dict(zip(row[8].split(":"), row[place].split(":"))).get(k, ".") for k in keys)]
         for row in rows
     ]
-    return Source(name, [*_VCF[:8], *keys], sample, expanded)
+    return Source(name, [*_VCF[:8], *keys], sample, expanded, is_of_trait=True)
 
 
 def _taken_apart(formats: "pa.Array", values: "pa.Array", wanted: Sequence[str]) -> dict[str, Any]:

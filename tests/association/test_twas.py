@@ -93,6 +93,17 @@ def test_tests_are_those_of_individuals(study):
     assert result.report.n_variants == result.report.in_ld == result.report.with_z
 
 
+def test_statistics_of_other_variants_are_told_of_the_weights(study):
+    with pytest.raises(
+        ValueError, match=r"in the weights, which have \d+: .*weights 3\. Take stat"
+    ):
+        twas(study.sumstats.assign(chromosome="7"), study.weights, study.panel())
+    elsewhere = study.sumstats.assign(rsid=None)
+    elsewhere["base_pair_location"] += 5
+    with pytest.raises(ValueError, match="or the weights are of another region"):
+        twas(elsewhere, study.weights, study.panel())
+
+
 def test_joint_tests_are_those_of_principal_components(study):
     result = twas(study.sumstats, study.weights, study.panel())
     for row in result.joint.itertuples():

@@ -268,3 +268,22 @@ def test_half_of_the_shorter_list_must_match():
     assert harmonize(frame(rows[:2], z=1.0), frame(rows))[1].matched == 2
     with pytest.raises(ValueError, match="4 of 10 variants of the statistics are in the panel"):
         harmonize(frame(rows, z=1.0), frame(rows[:4] + [("1", j, "A", "G") for j in range(90, 99)]))
+
+
+@pytest.mark.parametrize("place", [("0", 0), ("1", 0), ("0", 55), ("0", pd.NA)])
+def test_a_panel_without_places_is_matched_by_id(place):
+    alleles = {"effect_allele": ["A", "C"], "other_allele": ["G", "T"]}
+    statistics = pd.DataFrame(
+        {"chromosome": "1", "base_pair_location": [100, 200], "rsid": ["rs1", "rs2"], "z": [1, 2.0]}
+        | alleles
+    )
+    panel = pd.DataFrame(
+        {"chromosome": place[0], "variant_id": ["rs2", "rs1"]}
+        | {name: values[::-1] for name, values in alleles.items()}
+    ).assign(base_pair_location=pd.array([place[1]] * 2, dtype="Int64"))
+    for one, other in ((statistics, panel), (panel.assign(z=[2.0, 1]), statistics)):
+        table, report = harmonize(one, other)
+        assert (report.matched, report.by_id) == (2, 2)
+        table = table.set_index(table["rsid"].fillna(table["variant_id"]).to_numpy())
+        assert table["z"].to_dict() == {"rs1": 1, "rs2": 2}
+        assert table["base_pair_location"].to_dict() == {"rs1": 100, "rs2": 200}

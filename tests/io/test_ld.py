@@ -85,11 +85,11 @@ def test_dense_arrays_with_and_without_variants(tmp_path, r):
     np.save(tmp_path / "x.npy", r)
     assert read_ld(tmp_path / "x.npy")[1] is None
     np.testing.assert_array_equal(read_ld(tmp_path / "x.npy")[0], r)
-    np.savez(tmp_path / "x.npz", R=r, variant_id=NAMES, base_pair_location=np.arange(P))
+    np.savez(tmp_path / "x.npz", R=r, variant_id=NAMES, base_pair_location=np.arange(1, P + 1))
     ld, variants = read_ld(tmp_path / "x.npz")
     np.testing.assert_array_equal(ld, r)
     assert variants["variant_id"].tolist() == NAMES
-    assert variants["base_pair_location"].tolist() == [*range(P)]
+    assert variants["base_pair_location"].tolist() == [*range(1, P + 1)]
     assert variants["effect_allele"].tolist() == [""] * P
 
 

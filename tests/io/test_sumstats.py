@@ -257,6 +257,11 @@ def test_traits_side_by_side(write):
     assert read_sumstats(write(text), trait="Y2")["z"].tolist() == [-6]
     with pytest.raises(ValueError, match="no columns of trait 'Y3'; it has Y1, Y2"):
         read_sumstats(write(text), trait="Y3")
+    one = "SNP\tCHR\tBP\tA1\tA2\tBETA\tSE\tP\nrs1\t1\t5\tA\tG\t.1\t.02\t1e-6\n"
+    with pytest.raises(
+        ValueError, match=r"one trait, without a name: .*no trait 'Y3'.*--trait out"
+    ):
+        read_sumstats(write(one), trait="Y3")
     vcf = FILES["GWAS-VCF"].replace("IEU-a-2", "one\ttwo")
     value, no_value = f"\t.03:.005:{LP}:.3:9:rs1", "\t.:.:."
     vcf = "\n".join(

@@ -1,14 +1,15 @@
 """Genotypes in VCF: calls, dosages, haploids, several alternate alleles, regions."""
 
 import gzip
+import pickle
 
 import numpy as np
 import pytest
 
-pytest.importorskip("pandas")
+pd = pytest.importorskip("pandas")
 pytest.importorskip("cyvcf2")
 
-from skgenetics.io import Region, read_genotypes, read_vcf
+from skgenetics.io import Region, read_genotypes, read_vcf  # noqa: E402
 
 HEAD = (
     "##fileformat=VCFv4.2\n##contig=<ID=chr1>\n##contig=<ID=chrX>\n"
@@ -55,6 +56,62 @@ def test_a_region(write):
     assert read_vcf(path, region=Region("X", 15, 40)).shape == (4, 1)
     with pytest.raises(ValueError, match=r"has no variant in chr2:1-9"):
         read_vcf(path, region=Region("2", 1, 9))
+
+
+def many_variants(rng, n_variants=300):
+    """Rows of a VCF on two chromosomes; some share their position, some have two alternates."""
+    rows = []
+    for contig in ("chr1", "chrX"):
+        positions = np.sort(rng.integers(1, 2_000_000, n_variants))
+        positions[1::10] = positions[::10]
+        for position in positions.tolist():
+            alts = "C,AT" if rng.random() < 0.2 else "G"
+            calls = "\t".join(
+                f"{rng.integers(2)}/{rng.integers(2 + (alts != 'G'))}" for _ in "abcd"
+            )
+            rows.append(f"{contig}\t{position}\t.\tA\t{alts}\t.\t.\t.\tGT\t{calls}\n")
+    return "".join(rows)
+
+
+def test_an_indexed_file_is_read_where_it_is_sliced(write):
+    pysam = pytest.importorskip("pysam")
+    rng = np.random.default_rng(0)
+    plain = write(HEAD + many_variants(rng), "x.vcf")
+    packed = plain.with_name("y.vcf.gz")
+    pysam.tabix_compress(str(plain), str(packed))
+    pysam.tabix_index(str(packed), preset="vcf")
+    whole, lazy = read_vcf(plain), read_vcf(packed)
+    assert isinstance(whole.values, np.ndarray)
+    assert not isinstance(lazy.values, np.ndarray)
+    pd.testing.assert_frame_equal(lazy.variants, whole.variants)
+    everything = whole[:, :]
+    np.testing.assert_array_equal(lazy[:, :], everything)
+    n = len(whole.variants)
+    for columns in ([5], [n - 1, 0, 3, 3], slice(90, 140), rng.permutation(n)[:40], []):
+        np.testing.assert_array_equal(lazy[:, columns], everything[:, columns])
+    narrow = lazy.select([2, 0], np.arange(20, 60))
+    for same in (narrow, pickle.loads(pickle.dumps(narrow.small()))):
+        np.testing.assert_array_equal(same[:, ::3], everything[[2, 0], 20:60:3])
+    inside = read_vcf(packed, region=Region("X", 500_000, 900_000))
+    assert inside.variants["base_pair_location"].between(500_000, 900_000).all()
+    np.testing.assert_array_equal(
+        inside[:, :], read_vcf(plain, region=Region("X", 500_000, 900_000))[:, :]
+    )
+
+
+def test_a_file_that_changed_is_not_read_for_another(write):
+    pysam = pytest.importorskip("pysam")
+
+    def indexed(text):
+        plain = write(HEAD + text, "x.vcf")
+        pysam.tabix_compress(str(plain), f"{plain}.gz", force=True)
+        pysam.tabix_index(f"{plain}.gz", preset="vcf", force=True)
+        return f"{plain}.gz"
+
+    genotypes = read_vcf(indexed(CALLS))
+    indexed(CALLS.replace("\t20\t", "\t21\t"))
+    with pytest.raises(ValueError, match="is not what it was when it was opened"):
+        genotypes[:, 1]
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def small_files():
     """Return all of them."""
     rng = np.random.default_rng(0)
     parts = (_sumstats(), _ld(rng), _people(), _expression(rng), _genotypes(rng), _plink2(rng))
-    return [file for part in parts for file in part]
+    return [file for part in (*parts, _vcf(rng)) for file in part]
 
 
 def _table(header, rows, mark="\t"):
@@ -158,3 +158,40 @@ def _plink2(rng):
             lambda path: readers.read_genotypes(path.with_suffix(".pgen")),
             files,
         )
+
+
+def _vcf(rng):
+    try:
+        import cyvcf2
+    except ImportError:
+        return
+    kinds = {"GT": 'Number=1,Type=String,Description="Call"'}
+    kinds["DS"] = 'Number=A,Type=Float,Description="Dosage"'
+    head = ["##fileformat=VCFv4.2", *(f"##contig=<ID={c}>" for c in ("1", "X"))]
+    head += [f"##FORMAT=<ID={key},{kind}>" for key, kind in kinds.items()]
+    head = "\n".join([*head, ""]).encode()
+    names = " ".join(["#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT", *PEOPLE])
+    tables = {}
+    for keys in ("GT", "GT:DS", "DS"):
+        cells = {
+            "GT": rng.choice(["0/0", "0|1", "1/1", "./."], (P, N)),
+            "DS": rng.uniform(0, 2, (P, N)).round(2).astype(str),
+        }
+        rows = [
+            [c, p, i, b, a, ".", "PASS", ".", keys, *map(":".join, zip(*parts, strict=True))]
+            for (c, p, i, a, b), *parts in zip(
+                VARIANTS, *(cells[key].tolist() for key in keys.split(":")), strict=True
+            )
+        ]
+        tables[keys] = head + _table(names, rows)
+    for data in tables.values():
+        yield Small("x.vcf", data, readers.read_vcf)
+    with tempfile.TemporaryDirectory() as folder:
+        text, binary = Path(folder) / "x.vcf", Path(folder) / "x.bcf"
+        text.write_bytes(tables["GT:DS"])
+        reader = cyvcf2.VCF(str(text))
+        writer = cyvcf2.Writer(str(binary), reader, mode="wb")
+        for variant in reader:
+            writer.write_record(variant)
+        writer.close()
+        yield Small("x.bcf", binary.read_bytes(), readers.read_vcf)
