@@ -69,6 +69,7 @@ intersphinx_mapping = {
 }
 intersphinx_timeout = 5  # seconds
 
+SECTIONS = ("finemapping", "multitrait", "expression", "networks", "compare")
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
@@ -77,6 +78,10 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,  # their page loads scripts from the network
     "abort_on_example_error": True,
+    "capture_repr": ("_repr_html_",),  # tables, and no names of objects
+    "image_srcset": ["2x"],
+    "subsection_order": [f"../examples/{name}" for name in SECTIONS],
+    "within_subsection_order": "FileNameSortKey",
 }
 
 

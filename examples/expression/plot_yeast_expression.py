@@ -30,7 +30,7 @@ from skgenetics.expression import cis_windows_from_positions
 from skgenetics.inspection import FactorActivationDisplay, ScoresDisplay, StrengthPathDisplay
 
 HERE = Path(globals().get("__file__", "plot_yeast_expression.py")).resolve()
-FILE = HERE.parent.parent.parent / "shared" / "data" / "yeast_gxe_expression" / "yeast.npz"
+FILE = HERE.parents[3] / "shared" / "data" / "yeast_gxe_expression" / "yeast.npz"
 
 
 def measured_cross(path, rng):
