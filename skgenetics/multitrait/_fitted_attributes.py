@@ -34,6 +34,7 @@ PER_TRAIT = {
     "coef_",
     "coef_sd_",
     "lfsr_",
+    "z_",
     "intercept_",
     "polygenic_",
 }  # without the axis of traits for a 1-D y
@@ -65,6 +66,7 @@ class FittedAttributes:
         attributes = {
             **self.noise(state, self.unit**2 * design.fitted_variance(effects)),
             "intercept_": center - coef @ self.data.genotypes.mean,
+            "z_": self.embedded(self.data.marginal.effects / self.data.marginal.errors),
             "weights_": state.weights,
             "covariances_": self.covariances(),
             "scales_": self.prior.scales,

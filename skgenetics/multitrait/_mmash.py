@@ -148,6 +148,8 @@ class MMASHRegressor(
     lfsr_ : array of the shape of `coef_`
         Local false sign rate of the mixture's effects: the smaller of P(beta <= 0) and
         P(beta >= 0), the point mass counting on both sides. 1 for variants that do not vary.
+    z_ : array of the shape of `coef_`
+        z statistics of single variants: as reported, with NaN, or sqrt(n) times the correlations.
     pip_ : array of shape (n_variants,)
         Probability that the variant has an effect on any trait, beyond the background.
     credible_sets_ : list of dict
@@ -432,7 +434,9 @@ class MMASHRegressor(
         if told.labels.text is not None:
             self.feature_names_in_ = told.labels.text
         self.n_features_in_ = told.z.shape[0]
-        self._run(told.data, told.z, beta if z is None else z, panel_size=told.panel_size)
+        given: Any = beta if z is None else z
+        self._run(told.data, told.z, given, panel_size=told.panel_size)
+        self.z_ = told.z[:, 0] if np.ndim(given) == 1 else told.z.T
         self._takes_dosages = allele_frequency is not None
         return self
 

@@ -43,8 +43,13 @@ def documented_attributes(kind):
     return re.findall(r"^(\w+) : ", section, flags=re.MULTILINE)
 
 
+def descendants(cls):
+    children = set(cls.__subclasses__())
+    return children.union(*map(descendants, children))
+
+
 def test_list_holds_every_display_and_all_are_public():
-    assert set(DISPLAYS) == set(Display.__subclasses__())
+    assert set(DISPLAYS) == descendants(Display)
     for kind in DISPLAYS:
         assert getattr(inspection, kind.__name__) is kind
         assert kind.__name__ in inspection.__all__

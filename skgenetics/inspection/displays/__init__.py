@@ -19,6 +19,7 @@ from skgenetics.inspection.displays._tissue_dendrogram import TissueDendrogramDi
 from skgenetics.inspection.displays._tissue_map import TissueMapDisplay
 from skgenetics.inspection.displays._training_curve import TrainingCurveDisplay
 from skgenetics.inspection.displays._trait_effects import TraitEffectsDisplay
+from skgenetics.inspection.displays._trait_locus import TraitLocusDisplay
 
 __all__ = [
     "CalibrationDisplay",
@@ -37,4 +38,5 @@ __all__ = [
     "TissueMapDisplay",
     "TrainingCurveDisplay",
     "TraitEffectsDisplay",
+    "TraitLocusDisplay",
 ]

@@ -19,6 +19,7 @@ from skgenetics.inspection.displays._genes import (
     plot_genes,
 )
 from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with
+from skgenetics.inspection.displays._locus_sets import check_sets, set_label, sets_in_frame
 from skgenetics.inspection.displays._per_variant import fitted_variants, in_fitted_order
 from skgenetics.inspection.displays._style import (
     INK,
@@ -269,17 +270,12 @@ class LocusDisplay(Display):
                 f"{title or 'A locus'} has variants without a position, which its picture needs: "
                 "give finemap_loci their table ('variants') with base_pair_location."
             )
-        z, cs = variants["z"].to_numpy(dtype=float), variants["cs"].to_numpy()
-        reported = [
-            {"variants": np.flatnonzero(cs == row["cs"]), **row[["coverage", "min_abs_r"]]}
-            for _, row in credible_sets.iterrows()
-            if (cs == row["cs"]).any()
-        ]
+        z = variants["z"].to_numpy(dtype=float)
         return cls(
             variants["base_pair_location"].to_numpy(dtype=np.int64),
             z,
             variants["pip"].to_numpy(dtype=float),
-            credible_sets=reported,
+            credible_sets=sets_in_frame(variants, credible_sets),
             r2=r2_with(lead_of(z), len(z), X, ld),
             names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
             genes=genes,
@@ -346,6 +342,10 @@ class LocusDisplay(Display):
         """Index of the variant with the largest absolute z-score."""
         return lead_of(self.z)
 
+    def scans(self) -> dict[str, np.ndarray]:
+        """Return the z-scores (n_variants,) of each panel of associations, by its label."""
+        return {"-log10 p of single variants": self.z}
+
     @property
     def _x(self) -> np.ndarray:
         """Positions in Mb."""
@@ -369,6 +369,10 @@ class LocusDisplay(Display):
         name_point(ax, self._x[lead], log_p[lead], name, points_above=9, near_edge=0.25)
         ax.set_ylabel("$-\\log_{10}\\,p$ of single variants")
         open_frame(ax)
+        self._name_colors(ax)
+
+    def _name_colors(self, ax: Axes) -> None:
+        """Say beside a panel of variants what their colors mean, if they have some."""
         if self.r2 is not None:
             handles, labels = ax.get_legend_handles_labels()
             outer_legend(
@@ -461,37 +465,25 @@ class LocusDisplay(Display):
         """Return the indices of each credible set's variants."""
         return [to_numpy(reported["variants"]).astype(int) for reported in self.credible_sets]
 
+    def _check_z(self) -> None:
+        """Raise ValueError unless there is a finite z for every position."""
+        self._check_shape(self.positions.shape, "position", "z")
+        self._check_finite("z")
+
     def _validate(self) -> None:
         """Raise ValueError if the parts do not describe one locus."""
         shape = self.positions.shape
         if len(shape) != 1 or shape[0] == 0:
             raise ValueError(f"positions must be 1-D, one per variant, at least 1; got {shape}.")
-        self._check_shape(shape, "position", "z", "pip", "r2", "names")
-        self._check_finite("positions", "z", "pip", "r2")
+        self._check_z()
+        self._check_shape(shape, "position", "pip", "r2", "names")
+        self._check_finite("positions", "pip", "r2")
         for name in ("pip", "r2"):
             value = getattr(self, name)
             if value is not None and (value.min() < -1e-6 or value.max() > 1 + 1e-6):
                 raise ValueError(f"{name} must lie in [0, 1]; got {value.min()} to {value.max()}.")
-        for number, reported in enumerate(self.credible_sets, start=1):
-            missing = {"variants", "coverage", "min_abs_r"} - set(reported)
-            if missing:
-                raise ValueError(f"Credible set {number} has no {', '.join(sorted(missing))}.")
-            variants = to_numpy(reported["variants"])
-            if variants.size == 0 or variants.min() < 0 or variants.max() >= shape[0]:
-                raise ValueError(
-                    f"Credible set {number} must hold indices from 0 to {shape[0] - 1}; "
-                    f"got {variants.tolist()}."
-                )
+        check_sets(self.credible_sets, shape[0])
         check_genes(self.genes)
-
-
-def set_label(number: int, reported: Mapping[str, Any]) -> str:
-    """Return the legend's text of a credible set."""
-    size = len(reported["variants"])
-    return (
-        f"{number}: {size} variant{'s' if size > 1 else ''}\n"
-        f"coverage {reported['coverage']:.2f}, min |r| {reported['min_abs_r']:.2f}"
-    )
 
 
 def minus_log10_p(z: np.ndarray) -> np.ndarray:

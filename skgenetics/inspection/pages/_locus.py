@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.inspection.displays._lead_ld import lead_of, r2_with
+from skgenetics.inspection.displays._lead_ld import r2_with
 from skgenetics.inspection.displays._locus import LocusDisplay, minus_log10_p
 from skgenetics.inspection.displays._style import (
     EDGE,
@@ -64,7 +64,7 @@ def locus_view(
     name: str, display: LocusDisplay, X: ArrayLike | None, ld: ArrayLike | None
 ) -> LocusView:
     """Return what a report shows of a locus, whose LD is given as dosages, as r, or not at all."""
-    leads = [lead_of(display.z), *leads_of_sets(display)]
+    leads = [display.lead, *leads_of_sets(display)]
     r2 = [r2_with(lead, len(display.z), X, ld) for lead in leads]
     known = [values for values in r2 if values is not None]
     columns = np.stack(known) if known else np.empty((0, len(display.z)))
@@ -79,10 +79,11 @@ def leads_of_sets(display: LocusDisplay) -> list[int]:
 
 def _in_words(name: str, display: LocusDisplay) -> str:
     """Return what a picture shows, for those who do not see it."""
-    names, lead = variant_names(display), lead_of(display.z)
+    names, lead = variant_names(display), display.lead
+    strength = max(minus_log10_p(z)[lead] for z in strongest_first(display))
     parts = [
         f"Locus {name}: {count_of(len(display.z), 'variant')} by position, strongest {names[lead]} "
-        f"with -log10 p {minus_log10_p(display.z)[lead]:.1f}"
+        f"with -log10 p {strength:.1f}"
     ]
     found = zip(display.credible_sets, leads_of_sets(display), strict=True)
     for number, (reported, best) in enumerate(found, start=1):
@@ -93,6 +94,12 @@ def _in_words(name: str, display: LocusDisplay) -> str:
     if len(parts) == 1:
         parts.append("no credible set")
     return "; ".join(parts) + "."
+
+
+def strongest_first(display: LocusDisplay) -> list[np.ndarray]:
+    """Return the z (n_variants,) of each scan, those of the lead variant's strongest first."""
+    known = [np.nan_to_num(z) for z in display.scans().values()]
+    return sorted(known, key=lambda z: -abs(z[display.lead]))
 
 
 def variant_names(display: LocusDisplay) -> np.ndarray:
@@ -115,7 +122,8 @@ def shown_variants(display: LocusDisplay, n_bytes: float) -> np.ndarray:
     needed = display.pip >= _LITTLE_EVIDENCE
     for reported in display.credible_sets:
         needed[np.asarray(reported["variants"])] = True
-    strongest = np.argsort(-np.abs(display.z), kind="stable")[: room // 2]
+    size = np.max(np.abs(strongest_first(display)), axis=0)
+    strongest = np.argsort(-size, kind="stable")[: room // 2]
     needed[strongest] = True
     others = np.flatnonzero(~needed)
     some = max(0, room - int(needed.sum()))
@@ -136,16 +144,17 @@ def interactive_picture(view: LocusView, shown: np.ndarray, target: str) -> dict
     tips = [
         ("variant", "@name"),
         ("position", "@x{0.000000} Mb"),
-        ("z", "@z{0.00}"),
-        ("-log10 p", "@y{0.0}"),
+        *scan_tips(display),
         ("PIP", "@pip{0.000}"),
         ("credible set", "@set_name"),
     ]
     if len(view.r2):
         tips.append(("r2 with the strongest", "@r2_0{0}%"))
     plots: list[Any] = []
+    scans = display.scans()
+    height = 260 if len(scans) == 1 else 170
     for height, label, column in (
-        (260, "-log10 p of single variants", "y"),
+        *((height, label, f"y{k}") for k, label in enumerate(scans)),
         (220, "Posterior inclusion probability", "pip"),
     ):
         plot = plotting.figure(
@@ -169,6 +178,14 @@ def interactive_picture(view: LocusView, shown: np.ndarray, target: str) -> dict
     source.selected.js_on_change("indices", recolor)
     item = embed.json_item(layouts.column(*plots, sizing_mode="stretch_width"), target)
     return dict(item)
+
+
+def scan_tips(display: LocusDisplay) -> list[tuple[str, str]]:
+    """Return what pointing at a variant tells of its associations, z and -log10 p of each scan."""
+    scans = list(display.scans())
+    if len(scans) == 1:
+        return [("z", "@z0{0.00}"), ("-log10 p", "@y0{0.0}")]
+    return [(label, f"@y{k}{{0.0}} (z @z{k}{{0.00}})") for k, label in enumerate(scans)]
 
 
 def _genes_plot(display: LocusDisplay, x_range: Any, plotting: Any) -> Any:
@@ -199,14 +216,15 @@ def _columns(view: LocusView, shown: np.ndarray) -> dict[str, Any]:
         number[np.asarray(reported["variants"])] = k
     columns = {
         "x": (display.positions / 1e6)[shown],
-        "y": minus_log10_p(display.z)[shown].astype(np.float32),
-        "z": display.z[shown].astype(np.float32),
         "pip": display.pip[shown].astype(np.float32),
         "name": variant_names(display)[shown].tolist(),
         "set": number[shown],
         "set_name": ["none" if k == 0 else str(k) for k in number[shown].tolist()],
         "color": [NEUTRAL] * len(shown),
     }
+    for k, z in enumerate(display.scans().values()):
+        columns[f"y{k}"] = minus_log10_p(z)[shown].astype(np.float32)
+        columns[f"z{k}"] = z[shown].astype(np.float32)
     for k, r2 in enumerate(np.round(100 * view.r2[:, shown]).astype(np.uint8)):
         columns[f"r2_{k}"] = r2
     if len(view.r2):
