@@ -19,6 +19,12 @@ from sklearn.utils import Bunch
 
 from skgenetics._version import __version__, code_identity
 from skgenetics.finemapping._diagnostics import ld_mismatch
+from skgenetics.finemapping._trait_loci import (
+    fit_traits,
+    trait_effects_table,
+    trait_kinds,
+    trait_variants_table,
+)
 from skgenetics.loci._summary import reported_statistics, variant_labels
 from skgenetics.loci._tables import (
     REGION,
@@ -86,6 +92,7 @@ class LocusData:
     def labels(self) -> Labels:
         """Labels of the variants, in the order of the statistics."""
         z, ld, beta, se = map(self.statistics.get, ("z", "ld", "beta", "se"))
+        ld = [] if isinstance(ld, (list, tuple)) and np.ndim(ld[0]) == 2 else ld  # of populations
         return variant_labels(z, ld, beta=beta, se=se)
 
     @property
@@ -128,9 +135,10 @@ def finemap_loci(
         * "open", optional: callable without arguments that returns a dict of more of these items.
           It runs in the process that fits the locus, so that no data are sent there:
           ``functools.partial(read_locus, path, start)``.
-    estimator : FinemapMiXeR
-        Cloned for each locus, with a seed of its own, which follows from `random_state` and the
-        locus's name.
+    estimator : FinemapMiXeR, or MMASHRegressor of solver="single_effects"
+        The latter fine-maps several traits at once: "z" has a column for each, whose names are
+        those of a data frame. Cloned for each locus, with a seed of its own, which follows from
+        `random_state` and the locus's name.
     n_jobs : int or None, default=None
         Loci at a time, as in joblib; with more than one, each runs on one BLAS thread.
         ``joblib.parallel_config`` sets another backend. Dask workers need one thread each, since
@@ -174,6 +182,18 @@ def finemap_loci(
             alpha (probability that the effect is this variant's), posterior_mean, posterior_sd,
             log_bf (log Bayes factor of the effect at this variant against none).
 
+        Of several traits, z, p_value and n of `variants` are those in the trait of the largest
+        abs(z), h2, posterior_mean and posterior_sd are missing, and there are besides
+
+        trait_variants : a row per variant and trait
+            locus, trait, chromosome, base_pair_location, effect_allele, other_allele, rsid,
+            variant_id, z (missing if not measured), p_value, n, posterior_mean, posterior_sd, lfsr,
+            flag (FLIPPED or LD_OUTLIER in this trait).
+        trait_effects : a row per credible set and trait
+            locus, cs, trait, lead_variant_id, lead_rsid, z (of the lead variant), probability (that
+            there is such an effect), effect and effect_sd (per SD of the lead variant), lfsr (local
+            false sign rate), nonzero (probability that it acts on the trait).
+
     Raises
     ------
     ValueError
@@ -208,11 +228,12 @@ def finemap_loci(
     1  second           3       0     ok
     """
     pandas = import_optional("pandas", extra="dataframe")
-    loci, kinds = _check_loci(loci), KINDS + ("effects",) * bool(effects)
+    loci = _check_loci(loci)
     if not hasattr(estimator, "fit_summary"):
         raise TypeError(
             f"estimator must fit summary statistics, as FinemapMiXeR() does; got {estimator!r}."
         )
+    kinds = KINDS + (trait_kinds(estimator, effects) or ("effects",) * bool(effects))
     if output is not None:
         output = Path(output).absolute()
         if output.exists() and not output.is_dir():
@@ -380,7 +401,10 @@ def _with_names(message: str, names: Sequence[str]) -> str:
 
 def _fit(model: Any, data: LocusData, kinds: Sequence[str]) -> dict[str, "DataFrame"]:
     """Fit `model` to a locus and return its tables of some `kinds`."""
-    model.set_params(**data.params).fit_summary(**data.statistics)
+    model.set_params(**data.params)
+    if "trait_effects" in kinds:
+        return _fit_traits(model, data)
+    model.fit_summary(**data.statistics)
     n_samples = data.statistics["n_samples"]
     variants = variants_table(
         data.name,
@@ -404,6 +428,31 @@ def _fit(model: Any, data: LocusData, kinds: Sequence[str]) -> dict[str, "DataFr
     return tables | {"variants": variants}
 
 
+def _fit_traits(model: Any, data: LocusData) -> dict[str, "DataFrame"]:
+    """Fit `model` to several traits at a locus and return its tables."""
+    fit = fit_traits(model, data.statistics, data.labels)
+    variants = variants_table(
+        data.name,
+        fit.frame(data.labels),
+        n_samples=fit.of_strongest(fit.n_samples),
+        variants=data.variants,
+        labels=data.labels,
+    )
+    model = fit.model
+    sets = credible_sets_table(
+        data.name, model.credible_sets_, variants, min_purity=model.min_purity
+    )
+    tables = {
+        "loci": as_table([_locus_row(data, model, variants, n_sets=len(sets))], "loci"),
+        "credible_sets": sets,
+        "trait_variants": trait_variants_table(data.name, fit, variants),
+        "trait_effects": trait_effects_table(data.name, fit, variants, sets),
+    }
+    if data.set_aside is not None and len(data.set_aside):
+        variants = add_unfitted_variants(variants, data.set_aside)
+    return tables | {"variants": variants}
+
+
 def _locus_row(
     data: LocusData, model: Any, variants: "DataFrame", *, n_sets: int
 ) -> dict[str, Any]:
@@ -417,8 +466,8 @@ def _locus_row(
         "n_variants": len(variants),
         "n_sets": n_sets,
         "expected_causal": float(variants["pip"].sum()),
-        "h2": model.heritability_,
-        "solver": model.solver_,
+        "h2": getattr(model, "heritability_", None),
+        "solver": getattr(model, "solver_", model.solver),
         "converged": model.converged_,
         "ld_mismatch": None if mismatch is None else bool(mismatch),
         "status": "ok",

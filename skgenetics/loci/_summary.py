@@ -103,6 +103,11 @@ def wald_to_correlation_z(wald: Array, n_samples: Array) -> Array:
     return wald * (n_samples / (wald**2 + n_samples - 2)) ** 0.5
 
 
+def correlation_z_to_wald(z: Array, n_samples: Array) -> Array:
+    """Return Wald statistics t = z sqrt((n - 2) / (n - z^2)) from z = sqrt(n) cor(x, y)."""
+    return z * ((n_samples - 2) / (n_samples - z**2)) ** 0.5
+
+
 def validate_summary(
     z: ArrayLike | None,
     ld: Any,

@@ -1,8 +1,9 @@
 """Tables of fine-mapped loci: their columns, how they are made, and how they are written.
 
 Kinds of tables: "loci" (one row per locus), "credible_sets" (per set), "variants" (per variant),
-"effects" (per effect with a set and variant) and "coloc" (per pair of sets of two traits). Columns
-have the names of GWAS-SSF if it has one, and missing values stay missing.
+"effects" (per effect with a set and variant), "coloc" (per pair of sets of two traits),
+"trait_variants" (per variant and trait) and "trait_effects" (per set and trait). Columns have the
+names of GWAS-SSF if it has one, and missing values stay missing.
 """
 
 import gzip
@@ -100,6 +101,36 @@ COLUMNS: dict[str, dict[str, str]] = {  # names and dtypes
         **{f"h{k}": "float64" for k in range(5)},
         "lead_variant_id": "string",
         "lead_h4": "float64",
+    },
+    "trait_variants": {
+        "locus": "string",
+        "trait": "string",
+        "chromosome": "string",
+        "base_pair_location": "Int64",
+        "effect_allele": "string",
+        "other_allele": "string",
+        "rsid": "string",
+        "variant_id": "string",
+        "z": "float64",
+        "p_value": "float64",
+        "n": "float64",
+        "posterior_mean": "float64",
+        "posterior_sd": "float64",
+        "lfsr": "float64",
+        "flag": "string",
+    },
+    "trait_effects": {
+        "locus": "string",
+        "cs": "int64",
+        "trait": "string",
+        "lead_variant_id": "string",
+        "lead_rsid": "string",
+        "z": "float64",
+        "probability": "float64",
+        "effect": "float64",
+        "effect_sd": "float64",
+        "lfsr": "float64",
+        "nonzero": "float64",
     },
 }
 NAMING = ("variant_id", "rsid")  # columns that may hold the labels of variants

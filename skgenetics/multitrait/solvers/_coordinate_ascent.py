@@ -302,6 +302,7 @@ def update_alone(
     weights: np.ndarray,
     covariance: ResidualCovariance,
     mixture: Mixture | None = None,
+    bases: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return means (P, J), alpha (P, T) and the log evidence (P,) of variants one by one.
 
@@ -311,9 +312,11 @@ def update_alone(
         g (P, J), and d as in a `VariantPosterior`.
     mixture : Mixture, optional
         That of the prior, weights and covariance, if it is there already.
+    bases : tuple, optional
+        The `whitened_eigenbases` of variants that have one each, likewise.
     """
     if squared_norm.ndim > 1:
-        return update_variants_alone(scores, squared_norm, prior, weights, covariance)
+        return update_variants_alone(scores, squared_norm, prior, weights, covariance, bases)
     if mixture is None:
         mixture = make_mixture(prior.whitened(covariance), weights, covariance)
     means, change, partial = (np.zeros_like(scores) for _ in range(3))

@@ -30,6 +30,7 @@ from skgenetics.multitrait.solvers._contract import (
     VariantPosterior,
 )
 from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture, update_alone
+from skgenetics.multitrait.solvers._updates_by_trait import whitened_eigenbases
 from skgenetics.multitrait.solvers._variant_updates import Mixture
 
 SUPPORT = 1e-4  # what the means left out of a support can shift any z by
@@ -228,11 +229,13 @@ def single_effects(
     design.start(total_means(effects))
     weights, covariance, bound = problem.weights, problem.covariance, -np.inf
     learn_covariance = problem.covariance_step is not None
-    pip = pips(effects)
+    pip, bases = pips(effects), None
     while True:
         imputed, log_imputed = design.impute(covariance)
         components = problem.prior.whitened(covariance)
-        slabs = Slabs(problem, components, weights, covariance)
+        if bases is None and design.squared_norm.ndim > 1:
+            bases = whitened_eigenbases(problem.prior, covariance, design.squared_norm)
+        slabs = Slabs(problem, components, weights, covariance, bases)
         before = total_means(effects)
         scores = design.scores()
         spread = np.zeros((design.n_traits, design.n_traits))
@@ -264,7 +267,7 @@ def single_effects(
             return
         if problem.covariance_step is not None:
             moment = (square + imputed + (spread + spread.T) / 2) / design.n_samples
-            covariance = problem.covariance_step(moment, design.n_samples)
+            covariance, bases = problem.covariance_step(moment, design.n_samples), None
         if problem.learn_weights and problem.prior.has_null:
             weights = slabs.updated_weights(effects)
 
@@ -278,7 +281,9 @@ class Slabs:
         components: Components,
         weights: np.ndarray,
         covariance: ResidualCovariance,
+        bases: tuple[np.ndarray, np.ndarray] | None,
     ) -> None:
+        self.bases = bases
         has_null = problem.prior.has_null
         self.presence = 1 - weights[0] if has_null else 1.0
         shares = weights[int(has_null) :]
@@ -293,7 +298,7 @@ class Slabs:
         """Return q of an effect from its scores g (P, J)."""
         prior = self.problem.prior._replace(has_null=False)
         means, responsibilities, evidence = update_alone(
-            scores, d, prior, self.shares, self.covariance, self.mixture
+            scores, d, prior, self.shares, self.covariance, self.mixture, self.bases
         )
         total = evidence + log_prior
         log_bf = float(logsumexp(total)) if np.isfinite(log_prior).any() else -np.inf

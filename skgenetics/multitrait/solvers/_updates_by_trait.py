@@ -51,16 +51,30 @@ def eigenbases(factors: list[np.ndarray], precision: np.ndarray) -> tuple[np.nda
     return np.concatenate(loadings, axis=2), np.concatenate(values, axis=1)
 
 
+def whitened_eigenbases(
+    prior: Prior, covariance: ResidualCovariance, squared_norm: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the `eigenbases` of the prior's covariances, whitened by the deviations of Sigma."""
+    sd = np.sqrt(np.diag(covariance.matrix))
+    return eigenbases([factor / sd[:, None] for factor in prior.factors], squared_norm)
+
+
 def update_variants_alone(
     scores: np.ndarray,
     squared_norm: np.ndarray,
     prior: Prior,
     weights: np.ndarray,
     covariance: ResidualCovariance,
+    bases: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return means (P, J), alpha (P, T) and the log evidence (P,) of variants one by one."""
+    """Return means (P, J), alpha (P, T) and the log evidence (P,) of variants one by one.
+
+    `bases` are the `whitened_eigenbases`, if they are there already.
+    """
     sd = np.sqrt(np.diag(covariance.matrix))
-    loadings, values = eigenbases([factor / sd[:, None] for factor in prior.factors], squared_norm)
+    if bases is None:
+        bases = whitened_eigenbases(prior, covariance, squared_norm)
+    loadings, values = bases
     means, change, partial = (np.zeros_like(scores) for _ in range(3))
     alpha, evidence = np.empty((len(scores), len(weights))), np.empty(len(scores))
     with np.errstate(divide="ignore"):
