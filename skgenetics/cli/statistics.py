@@ -4,8 +4,10 @@ import argparse
 from typing import Any
 
 
-def add_statistics(group: Any) -> None:
-    """Add the arguments that say how a file of summary statistics is read."""
+def add_statistics(group: Any, *, several: bool = False) -> None:
+    """Add the arguments that say how a file of summary statistics is read, or `several` files."""
+    each: dict[str, Any] = {"nargs": "+"} if several else {}
+    or_each = "; one for all files, or one for each" if several else ""
     group.add_argument(
         "--columns",
         metavar="MEANING=COLUMN",
@@ -15,7 +17,10 @@ def add_statistics(group: Any) -> None:
         "standard_error, z, p_value, chromosome, base_pair_location, rsid, ...",
     )
     group.add_argument(
-        "--trait", metavar="NAME", help="which trait, if the statistics have columns of several"
+        "--trait",
+        metavar="NAME",
+        help="which trait, if the statistics have columns of several" + or_each,
+        **each,
     )
     group.add_argument(
         "--strict",
@@ -25,7 +30,9 @@ def add_statistics(group: Any) -> None:
     group.add_argument(
         "--n",
         metavar="N|COLUMN",
-        help="people in the study: a number, or the name of a column (the file's, if any)",
+        help="people in the study: a number, or the name of a column (the file's, if any)"
+        + or_each,
+        **each,
     )
 
 

@@ -24,7 +24,7 @@ from skgenetics.multitrait._moments import (
     trait_moments,
     warn_of_outliers,
 )
-from skgenetics.multitrait._noise_correlation import noise_correlation
+from skgenetics.multitrait._noise_correlation import checked_correlation
 from skgenetics.multitrait._summary_design import (
     SummaryDesign,
     variant_trait_correlations,
@@ -173,7 +173,7 @@ def data_of_summary(
             trait_correlation, "trait_correlation"
         )
     z, per_cell = (to_numpy(a).astype(float) for a in (statistics.z, statistics.n_samples))
-    moment = noise_correlation(z, trait_correlation)
+    moment = checked_correlation(z, trait_correlation)
     by_cell = cells_differ(z, per_cell)
     correlation = np.nan_to_num(variant_trait_correlations(statistics))
     people = np.nanmax(np.where(np.isnan(z), np.nan, per_cell), axis=0, initial=0.0)

@@ -19,7 +19,44 @@ N_STEPS = 1000  # of the grid of rho
 SINGULAR = 1e-4  # smallest eigenvalue of correlations whose traits differ
 
 
-def noise_correlation(z: np.ndarray, given: ArrayLike | None) -> np.ndarray:
+def noise_correlation(z: ArrayLike) -> np.ndarray:
+    """Estimate how the noise of z correlates between traits, which shared people make it.
+
+    Pairs of z that are small in both traits are taken as bivariate normal within these limits, so
+    that effects, which are large, hardly count. Variants of the whole genome tell more than those
+    of a locus.
+
+    Parameters
+    ----------
+    z : array-like of shape (n_variants, n_traits)
+        z statistics of single variants; NaN = not measured.
+
+    Returns
+    -------
+    correlation : ndarray of shape (n_traits, n_traits)
+        For `trait_correlation` of :meth:`skgenetics.MMASHRegressor.fit_summary`.
+
+    Raises
+    ------
+    ValueError
+        If fewer than 50 variants have abs(z) < 2 in two of the traits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skgenetics.multitrait import noise_correlation
+    >>> z = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.3], [0.3, 1]], 10_000)
+    >>> noise_correlation(z).round(1)
+    array([[1. , 0.3],
+           [0.3, 1. ]])
+    """
+    values = to_numpy(z).astype(float)
+    if values.ndim != 2:
+        raise ValueError(f"z must have shape (n_variants, n_traits); got {values.shape}.")
+    return nearest_correlation(truncated_correlations(values))
+
+
+def checked_correlation(z: np.ndarray, given: ArrayLike | None) -> np.ndarray:
     """Return the correlations (J, J) of the noise of z (P, J), checked or estimated.
 
     Raises
@@ -29,7 +66,7 @@ def noise_correlation(z: np.ndarray, given: ArrayLike | None) -> np.ndarray:
     """
     n_traits = z.shape[1]
     if given is None:
-        return nearest_correlation(truncated_correlations(z))
+        return noise_correlation(z)
     correlations = to_numpy(given).astype(float)
     if correlations.shape != (n_traits, n_traits) or not np.allclose(np.diag(correlations), 1):
         raise ValueError(

@@ -17,14 +17,14 @@ from skgenetics.cli.console import (
     at_least,
     check_prefix,
     genome_build,
-    is_demo,
     number_of_jobs,
     progress,
     share,
 )
+from skgenetics.cli.finemap.checks import check_arguments
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import check_report
-from skgenetics.cli.statistics import add_panel, add_statistics, check_columns, has_panel
+from skgenetics.cli.statistics import add_panel, add_statistics
 from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
 
     from skgenetics.cli.finemap.data import Locus, Study
 
+_MOST_SUBSETS = 5  # traits whose subsets have covariances of their own
 _BACKGROUNDS: dict[str, str | float] = {"auto": "auto", "none": 0.0}  # as the estimator is told
-
-_EXAMPLES = """\
-skgenetics finemap --demo
-skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --out my_run"""
 
 _DESCRIPTION = """\
 Fine-map the loci of an association study: which variants are likely to have an effect.
@@ -55,6 +52,7 @@ examples:
   skgenetics finemap --sumstats chr3.regenie.gz --pfile panel --build GRCh38 --regions loci.bed
   skgenetics finemap --sumstats gwas.tsv.gz --coloc eqtl.tsv.gz --coloc-n 670 --bfile panel \\
                      --build GRCh38
+  skgenetics finemap --sumstats ldl.tsv.gz hdl.tsv.gz tg.tsv.gz --bfile panel --build GRCh37
   skgenetics finemap --sumstats table.txt --columns effect_allele=EA other_allele=NEA beta=B \\
                      standard_error=SE chromosome=CHR base_pair_location=BP --n N --ld ld.npz \\
                      --build GRCh37
@@ -70,6 +68,11 @@ variants:
   variants with n below --min-n-fraction of the locus median (LOW_N), strand-ambiguous ones whose
   frequencies differ from the panel's (STRAND), and those that do not vary in the panel
   (MONOMORPHIC). Other strand-ambiguous ones that frequencies do not settle stay, flagged AMBIGUOUS.
+
+several traits at once:
+  With several files of --sumstats, each locus that any of them has is fine-mapped in all traits
+  together: an effect is of one variant, and may act on some of the traits. OUT.trait_effects.tsv
+  says what each credible set does to each trait, OUT.trait_variants.tsv.gz has their z.
 
 two traits:
   --coloc names the statistics of another trait. Each locus of --sumstats is fine-mapped in both
@@ -95,7 +98,8 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_data(parser.add_argument_group("data"))
-    _add_coloc(parser.add_argument_group("a second trait"))
+    _add_traits(parser.add_argument_group("several traits at once (files of --sumstats)"))
+    _add_coloc(parser.add_argument_group("a second trait, fine-mapped alone"))
     _add_loci(parser.add_argument_group("loci (around the variants of p < 5e-8)"))
     _add_work(parser.add_argument_group("fine-mapping"))
     _add_output(parser.add_argument_group("output"))
@@ -104,8 +108,13 @@ def add_parser(commands: Any) -> None:
 
 def _add_data(data: Any) -> None:
     """Add the arguments that name statistics and LD."""
-    data.add_argument("--sumstats", metavar="F", help="summary statistics; the format is found out")
-    add_statistics(data)
+    data.add_argument(
+        "--sumstats",
+        metavar="F",
+        nargs="+",
+        help="summary statistics; the format is found out. Several files: several traits at once",
+    )
+    add_statistics(data, several=True)
     panel = add_panel(data)
     panel.add_argument("--ld", metavar="F", help="LD itself: correlations of variants, with names")
     data.add_argument(
@@ -158,6 +167,20 @@ def _add_coloc(coloc: Any) -> None:
         help="as --columns, of --coloc",
     )
     coloc.add_argument("--coloc-trait", metavar="NAME", help="as --trait, of --coloc")
+
+
+def _add_traits(traits: Any) -> None:
+    """Add the arguments of several traits that are fine-mapped at once."""
+    traits.add_argument(
+        "--trait-names", metavar="NAME", nargs="+", help="of the files (up to their first dot)"
+    )
+    traits.add_argument(
+        "--trait-correlation",
+        metavar="auto|none|F",
+        default="auto",
+        help="how the noise of z correlates between traits: estimated from the variants that all "
+        "files have (auto, the default), not at all if nobody is in two scans (none), or a table",
+    )
 
 
 def _add_loci(loci: Any) -> None:
@@ -238,48 +261,21 @@ def _add_output(output: Any) -> None:
     output.add_argument("--debug", action="store_true", help="show tracebacks")
 
 
-def _check_arguments(arguments: argparse.Namespace) -> None:
-    """Exit with status 2 if arguments are missing or do not go together."""
-    error = arguments.parser.error
-    own = ("sumstats", "bfile", "pfile", "vcf", "ld", "n", "build", "regions", "chr")
-    if is_demo(arguments, (*own, "prior_column", "coloc"), _EXAMPLES):
-        return
-    if not arguments.sumstats:
-        error("--sumstats is missing: a file of summary statistics")
-    if not (has_panel(arguments) or arguments.ld):
-        error("the LD is missing: give --bfile, --pfile or --vcf (genotypes of a panel), or --ld")
-    if not arguments.build:
-        error("--build is missing: GRCh37 or GRCh38, the genome build of the positions")
-    if (arguments.n_cases is None) != (arguments.n_controls is None):
-        error("--n-cases and --n-controls go together")
-    if arguments.n_cases and arguments.n:
-        error("give --n, or --n-cases and --n-controls, not both")
-    check_columns(arguments)
-    check_columns(arguments, "--coloc-columns")
-    if not arguments.coloc and (
-        arguments.coloc_n or arguments.coloc_columns or arguments.coloc_trait
-    ):
-        error("--coloc is missing: the summary statistics of the second trait")
-    ends = [arguments.chr is not None, arguments.start is not None, arguments.end is not None]
-    if not any(ends):
-        return
-    if not all(ends):
-        error("--chr, --start and --end go together")
-    if arguments.regions:
-        error("give --regions, or --chr, --start and --end, not both")
-    if arguments.start > arguments.end:
-        error("--start is after --end")
-
-
 def run_finemap(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics finemap``."""
-    _check_arguments(arguments)
+    check_arguments(arguments)
     from skgenetics.cli.finemap.data import load_demo, load_files
+    from skgenetics.cli.finemap.traits import load_traits
 
     console = Console("finemap")
     check_prefix(arguments.out)
     check_report(arguments.report)
-    studies = [load_demo(arguments)] if arguments.demo else load_files(arguments)
+    if arguments.demo:
+        studies = [load_demo(arguments)]
+    elif len(arguments.sumstats) > 1:
+        studies = [load_traits(arguments)]
+    else:
+        studies = load_files(arguments)
     for study in studies:
         console.say(*study.lines, "")
     try:
@@ -365,27 +361,38 @@ def _fit(
     """Return what `finemap_loci` makes of loci of a study, which it keeps in a folder."""
     from sklearn.exceptions import FitFailedWarning
 
-    from skgenetics import FinemapMiXeR
     from skgenetics.cli.finemap.report import ReportLoci
     from skgenetics.finemapping import finemap_loci
-    from skgenetics.finemapping.solvers import SuSiE
 
-    estimator = FinemapMiXeR(
-        solver="auto" if arguments.refine else SuSiE(refine=False),
-        background=_BACKGROUNDS[arguments.background],
-        max_effects=arguments.max_num_causal,
-    )
     with progress(len(loci), "loci") as report, warnings.catch_warnings():
         warnings.simplefilter("ignore", FitFailedWarning)  # each is printed later
         return finemap_loci(
             [locus.description for locus in loci],
-            estimator,
+            _estimator(arguments, study),
             n_jobs=min(n_jobs, len(loci)),
             output=study.parts,
             random_state=arguments.seed,
             callbacks=[ReportLoci(report)],
             effects=bool(arguments.coloc),
         )
+
+
+def _estimator(arguments: argparse.Namespace, study: "Study") -> Any:
+    """Return what fine-maps the loci of a study."""
+    from skgenetics import FinemapMiXeR, MMASHRegressor
+    from skgenetics.finemapping.solvers import SuSiE
+
+    if study.traits:
+        return MMASHRegressor(
+            solver="single_effects",
+            covariances="subsets" if len(study.traits) <= _MOST_SUBSETS else "canonical",
+            max_effects=arguments.max_num_causal,
+        )
+    return FinemapMiXeR(
+        solver="auto" if arguments.refine else SuSiE(refine=False),
+        background=_BACKGROUNDS[arguments.background],
+        max_effects=arguments.max_num_causal,
+    )
 
 
 def _remove(folder: Path) -> None:

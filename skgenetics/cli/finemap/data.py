@@ -54,6 +54,8 @@ class Study:
     """Beginning of the names of its results."""
     name: str = ""
     """Of the statistics; needed if there are two traits."""
+    traits: Sequence[str] = ()
+    """Names of the traits, if several are fine-mapped at once."""
     truth: tuple[str, ...] = ()
     """IDs of the variants that have an effect, if they are known."""
 
@@ -121,18 +123,24 @@ def load_files(arguments: argparse.Namespace) -> list[Study]:
     lines: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        sumstats = _read_sumstats(arguments, lines)
+        sumstats = read_sumstats_of(of_one_file(arguments), lines)
         panel = read_panel(arguments)
     lines.append(panel.describe())
-    lines += _notes(caught)
-    sumstats = _placed(sumstats, panel.variants, "variants of the statistics", "panel", lines)
-    panel.variants = _placed(panel.variants, sumstats, "variants of the panel", "statistics", lines)
+    lines += notes_of(caught)
+    sumstats = placed(sumstats, panel.variants, "variants of the statistics", "panel", lines)
+    panel.variants = placed(panel.variants, sumstats, "variants of the panel", "statistics", lines)
     regions = choose_regions(arguments, sumstats, lines)
     study = _study(arguments, sumstats, panel, regions, lines)
     if not arguments.coloc:
         return [study]
     study.name = sumstats.attrs["source"]
     return [study, _load_second(arguments, study, panel)]
+
+
+def of_one_file(arguments: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments with one value in place of lists of one for each file."""
+    one = {name: (getattr(arguments, name) or [None])[0] for name in ("sumstats", "n", "trait")}
+    return argparse.Namespace(**vars(arguments) | one)
 
 
 def _load_second(arguments: argparse.Namespace, first: Study, panel: Panel) -> Study:
@@ -145,13 +153,13 @@ def _load_second(arguments: argparse.Namespace, first: Study, panel: Panel) -> S
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         try:
-            sumstats = _read_sumstats(arguments, lines)
+            sumstats = read_sumstats_of(arguments, lines)
         except ValueError as error:  # said of the options of the first trait
             message = str(error).replace(", or --n-cases and --n-controls", "")
             message = re.sub(r"--(n|columns|trait)(?![\w-])", r"--coloc-\1", message)
             raise ValueError(message) from error
-    lines += _notes(caught)
-    sumstats = _placed(sumstats, panel.variants, "variants of --coloc", "panel", lines)
+    lines += notes_of(caught)
+    sumstats = placed(sumstats, panel.variants, "variants of --coloc", "panel", lines)
     regions = [locus.region for locus in first.loci]
     study = _study(arguments, sumstats, panel, regions, lines)
     study.name = sumstats.attrs["source"]
@@ -160,12 +168,12 @@ def _load_second(arguments: argparse.Namespace, first: Study, panel: Panel) -> S
     return study
 
 
-def _notes(caught: list[warnings.WarningMessage]) -> list[str]:
+def notes_of(caught: list[warnings.WarningMessage]) -> list[str]:
     """Return what readers warned of as lines."""
     return [f"  Note: {warning.message}" for warning in caught]
 
 
-def _placed(
+def placed(
     frame: "pd.DataFrame",
     reference: "pd.DataFrame",
     name: str,
@@ -191,7 +199,7 @@ def _placed(
     return frame
 
 
-def _read_sumstats(arguments: argparse.Namespace, lines: list[str]) -> "pd.DataFrame":
+def read_sumstats_of(arguments: argparse.Namespace, lines: list[str]) -> "pd.DataFrame":
     """Read the statistics, and say what they are."""
     region = given_region(arguments)
     if arguments.n_cases:
@@ -263,8 +271,8 @@ def _study(
     lines: list[str],
 ) -> Study:
     """Match the variants inside `regions`, say how many, and return the `Study`."""
-    regions, skipped = _within_panel(regions, panel)
-    table, report = _match(sumstats, panel, regions)
+    regions, skipped = within_panel(regions, panel)
+    table, report = matched(sumstats, panel, regions)
     number = region_numbers(table, regions)
     loci = []
     for k, region in enumerate(regions):
@@ -272,19 +280,28 @@ def _study(
         if not len(rows) and region.window is not None:
             skipped.append(region.name)
             continue
-        n = rows["n"].to_numpy(dtype=float, na_value=np.nan)
-        rows["flag"] = add_flag(rows["flag"], "NO_N", np.isnan(n))
-        rows["flag"] = add_flag(rows["flag"], "LOW_N", is_low_n(n, arguments.min_n_fraction))
+        rows["flag"] = flags_of_n(arguments, rows)
         loci.append(Locus(region, rows, describe(arguments, panel, region, rows)))
-    if skipped:
-        lines.append(
-            f"  Skipped: {first_names(skipped)}, where the panel has no variant of the statistics"
-        )
-    lines += _match_lines(arguments, report, loci)
+    lines += skipped_lines(skipped)
+    lines += match_lines(arguments, report, [locus.table for locus in loci])
     return Study(loci, arguments.build, lines, Path(arguments.out))
 
 
-def _within_panel(regions: list[Region], panel: Panel) -> tuple[list[Region], list[str]]:
+def flags_of_n(arguments: argparse.Namespace, rows: "pd.DataFrame") -> "pd.Series":
+    """Return the flags of the variants of a locus with those of their numbers of people."""
+    n = rows["n"].to_numpy(dtype=float, na_value=np.nan)
+    flags = add_flag(rows["flag"], "NO_N", np.isnan(n))
+    return add_flag(flags, "LOW_N", is_low_n(n, arguments.min_n_fraction))
+
+
+def skipped_lines(skipped: Sequence[str]) -> list[str]:
+    """Return a line on the regions without variants, if there are some."""
+    if not skipped:
+        return []
+    return [f"  Skipped: {first_names(skipped)}, where the panel has no variant of the statistics"]
+
+
+def within_panel(regions: list[Region], panel: Panel) -> tuple[list[Region], list[str]]:
     """Return the regions without those, found in the scan, where the panel has no variant.
 
     Returns the names of those, too. If they are all, none is left out: the error that follows says
@@ -302,7 +319,7 @@ def _within_panel(regions: list[Region], panel: Panel) -> tuple[list[Region], li
     return regions, empty
 
 
-def _match(
+def matched(
     sumstats: "pd.DataFrame", panel: Panel, regions: list[Region]
 ) -> tuple["pd.DataFrame", Bunch]:
     """Return the variants of statistics and panel inside `regions`, matched, and the counts."""
@@ -320,13 +337,15 @@ def _match(
     return table, report
 
 
-def _match_lines(arguments: argparse.Namespace, report: Bunch, loci: list[Locus]) -> list[str]:
+def match_lines(
+    arguments: argparse.Namespace, report: Bunch, tables: "Sequence[pd.DataFrame]"
+) -> list[str]:
     """Return how the variants were matched."""
     lines = [
         f"Variants in the loci: {report.n_sumstats:,} of the statistics and {report.n_panel:,} of "
         f"the panel; {report.matched:,} matched by position and alleles"
     ]
-    flags = [row for locus in loci for row in locus.table["flag"].fillna("")]
+    flags = [flag for table in tables for flag in table["flag"].fillna("")]
 
     def count(name: str) -> int:
         return sum(name in flag.split(";") for flag in flags)

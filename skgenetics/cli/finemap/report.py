@@ -14,8 +14,7 @@ from sklearn.utils import Bunch
 from skgenetics.cli.finemap.data import Locus, Study
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import draw_into, without_pictures
-from skgenetics.inspection import LocusDisplay
-from skgenetics.inspection.pages import LocusView, locus_view, write_report
+from skgenetics.inspection.pages import LocusView, locus_display, locus_view, write_report
 from skgenetics.io import atomic_path
 from skgenetics.io._regions import neg_log_10_p
 from skgenetics.loci._tables import write_table, write_text
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 _STRONG = 5.45  # abs(z) of p = 5e-8
 _TIED = 1e-6  # relative difference of probabilities that are equal but for rounding
 _FEW = 10  # variants, which say too little of each other for a check of their LD
+_SURE = 0.05  # lfsr of an effect whose sign is known
 _CERTAIN = 0.5  # PIP of a variant that is more likely to have an effect than not
 
 
@@ -81,10 +81,17 @@ def _trait_lines(name: str, result: Bunch) -> list[str]:
     variants = result.variants[result.variants["locus"] == name]
     fitted = variants[variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
+    set_lines = _set_lines(sets, fitted)
+    flagged = variants
+    if "trait_effects" in result:
+        rows = result.trait_variants
+        flagged = rows[rows["locus"] == name]
+        effects = result.trait_effects[result.trait_effects["locus"] == name]
+        set_lines = with_traits(set_lines, sets, effects)
     return [
         *_fit_lines(row, variants, fitted),
-        *_mismatch_lines(row, variants, fitted),
-        *_set_lines(sets, fitted),
+        *_mismatch_lines(row, flagged, fitted),
+        *set_lines,
         *_caution_lines(sets, fitted),
     ]
 
@@ -153,6 +160,23 @@ def _set_lines(sets: "pd.DataFrame", fitted: "pd.DataFrame") -> list[str]:
             f"PIP {row['lead_pip']:.2f}"
         )
     return lines
+
+
+def with_traits(lines: Sequence[str], sets: "pd.DataFrame", effects: "pd.DataFrame") -> list[str]:
+    """Return a line on each credible set, and one on the traits it acts on."""
+    both = []
+    for line, number in zip(lines, sets["cs"], strict=True):
+        rows = effects[effects["cs"] == number]
+        sure = rows["lfsr"] < _SURE
+        acts = [
+            f"{row['trait']} ({row['effect']:.3g}, lfsr {row['lfsr']:.2g})"
+            for _, row in rows[sure].iterrows()
+        ]
+        words = f"acts on {', '.join(acts)}" if acts else "acts on no trait for sure"
+        if acts and not sure.all():
+            words += f"; not sure: {', '.join(rows.loc[~sure, 'trait'])}"
+        both += [line, f"    {words}"]
+    return both
 
 
 def _leads(row: "pd.Series", fitted: "pd.DataFrame") -> str:
@@ -229,6 +253,9 @@ def write_results(
         tables[f"{prefix}.loci.tsv"] = result.loci.assign(message=messages)
         tables[f"{prefix}.credible_sets.tsv"] = result.credible_sets
         tables[f"{prefix}.variants.tsv.gz"] = result.variants
+        if study.traits:
+            tables[f"{prefix}.trait_effects.tsv"] = result.trait_effects
+            tables[f"{prefix}.trait_variants.tsv.gz"] = result.trait_variants
         if arguments.format != "native":
             for ending, text in FORMATS[arguments.format](study, result, prefix).items():
                 texts[f"{prefix}.{ending}"] = text
@@ -266,6 +293,9 @@ def write_results(
             names.append(f"{study.out}.<locus>.png ({len(named)} pictures)")
     if coloc is None:
         _remove_second_trait(Path(arguments.out))
+    if not traits[0].study.traits:
+        for ending in ("trait_effects.tsv", "trait_variants.tsv.gz"):
+            Path(f"{arguments.out}.{ending}").unlink(missing_ok=True)
     return names, notes
 
 
@@ -325,6 +355,8 @@ class Picture(NamedTuple):
     variants: "pd.DataFrame"  # those fitted, rows of the table of variants
     sets: "pd.DataFrame"
     for_report: bool
+    trait_variants: "pd.DataFrame | None" = None  # of several traits
+    trait_effects: "pd.DataFrame | None" = None
 
 
 def _picture(path: Path, build: str, locus: Locus, result: Bunch, for_report: bool) -> Picture:
@@ -335,7 +367,13 @@ def _picture(path: Path, build: str, locus: Locus, result: Bunch, for_report: bo
     variants = result.variants
     variants = variants[(variants["locus"] == name) & variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
-    return Picture(path, build, locus.description["open"], title, variants, sets, for_report)
+    by_trait = [
+        result[kind][result[kind]["locus"] == name]
+        for kind in ("trait_variants", "trait_effects")
+        if kind in result
+    ]
+    read = locus.description["open"]
+    return Picture(path, build, read, title, variants, sets, for_report, *by_trait)
 
 
 def _draw(_: Any, picture: Picture, seed: int) -> LocusView | None:
@@ -346,9 +384,11 @@ def _draw(_: Any, picture: Picture, seed: int) -> LocusView | None:
     rows = picture.variants.set_index(key).index.get_indexer(index)  # of the table, for each z
     ld = data["ld"]  # correlations, or dosages of the panel
     matrix = {"X": None, "ld": ld} if ld.shape[0] == ld.shape[1] else {"X": ld, "ld": None}
-    display = LocusDisplay.from_frame(
+    display = locus_display(
         picture.variants.iloc[rows],
         picture.sets,
+        picture.trait_variants,
+        picture.trait_effects,
         **matrix,
         build=picture.build,
         title=picture.title,

@@ -1,6 +1,7 @@
 """One locus of the command: what a process that fits it is sent, and how it opens it."""
 
 import argparse
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -21,6 +22,7 @@ _FIELDS = (
     *("chromosome", "base_pair_location", "effect_allele", "other_allele", "rsid", "variant_id"),
     *("effect_allele_frequency", "z", "p_value", "n", "flag"),
 )
+DROPPED = {"LOW_N", "NO_N", "STRAND"}  # flags of variants that are not fitted
 _PSEUDOAUTOSOMAL = {  # of chromosome X, in base pairs
     "GRCh37": ((60_001, 2_699_520), (154_931_044, 155_260_560)),
     "GRCh38": ((10_001, 2_781_479), (155_701_383, 156_030_895)),
@@ -64,6 +66,17 @@ def describe(
     arguments: argparse.Namespace, panel: Panel, region: Region, rows: "pd.DataFrame"
 ) -> dict[str, Any]:
     """Return what `finemap_loci` is told of a region with the matched variants `rows`."""
+    return describe_rows(arguments, panel, region, rows, read_locus)
+
+
+def describe_rows(
+    arguments: argparse.Namespace,
+    panel: Panel,
+    region: Region,
+    rows: "pd.DataFrame",
+    read: Callable[..., dict[str, Any]],
+) -> dict[str, Any]:
+    """Return what `finemap_loci` is told of a region whose variants `read` opens."""
     description = {
         "name": region.name,
         "chromosome": region.chromosome,
@@ -78,13 +91,13 @@ def describe(
     if isinstance(source, str):
         return description | {"open": partial(_raise, source)}
     return description | {
-        "open": partial(read_locus, _fields(arguments, rows), source, arguments.panel_size)
+        "open": partial(read, _fields(arguments, rows), source, arguments.panel_size)
     }
 
 
 def _fields(arguments: argparse.Namespace, rows: "pd.DataFrame") -> dict[str, np.ndarray]:
     """Return the columns of the variants, which of them are not fitted, and maybe the prior."""
-    dropped = {"LOW_N", "NO_N", "STRAND"} | ({"AMBIGUOUS"} if arguments.drop_ambiguous else set())
+    dropped = DROPPED | ({"AMBIGUOUS"} if arguments.drop_ambiguous else set())
     fields = {name: _array(rows[name]) for name in _FIELDS if name in rows}
     fields["dropped"] = np.array(
         [bool(dropped.intersection(flag.split(";"))) for flag in rows["flag"].fillna("")]

@@ -19,7 +19,12 @@ from skgenetics.inspection.displays._genes import (
     plot_genes,
 )
 from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with
-from skgenetics.inspection.displays._locus_sets import check_sets, set_label, sets_in_frame
+from skgenetics.inspection.displays._locus_sets import (
+    check_positions,
+    check_sets,
+    set_label,
+    sets_in_frame,
+)
 from skgenetics.inspection.displays._per_variant import fitted_variants, in_fitted_order
 from skgenetics.inspection.displays._style import (
     INK,
@@ -265,11 +270,7 @@ class LocusDisplay(Display):
         ValueError
             If both `X` and `ld` are given, a position is missing, and as for the class.
         """
-        if variants["base_pair_location"].isna().any():
-            raise ValueError(
-                f"{title or 'A locus'} has variants without a position, which its picture needs: "
-                "give finemap_loci their table ('variants') with base_pair_location."
-            )
+        check_positions(variants, title)
         z = variants["z"].to_numpy(dtype=float)
         return cls(
             variants["base_pair_location"].to_numpy(dtype=np.int64),

@@ -1,4 +1,4 @@
-"""Credible sets as pictures of a locus take them."""
+"""Tables and credible sets as pictures of a locus take them."""
 
 from __future__ import annotations
 
@@ -22,6 +22,15 @@ def check_sets(credible_sets: Sequence[Mapping[str, Any]], n_variants: int) -> N
                 f"Credible set {number} must hold indices from 0 to {n_variants - 1}; "
                 f"got {variants.tolist()}."
             )
+
+
+def check_positions(variants: Any, title: str | None) -> None:
+    """Raise ValueError if a table of variants lacks a position."""
+    if variants["base_pair_location"].isna().any():
+        raise ValueError(
+            f"{title or 'A locus'} has variants without a position, which its picture needs: "
+            "give finemap_loci their table ('variants') with base_pair_location."
+        )
 
 
 def sets_in_frame(variants: Any, credible_sets: Any) -> list[dict[str, Any]]:

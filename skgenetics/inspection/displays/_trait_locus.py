@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skgenetics.inspection.displays._genes import Gene, plot_genes
 from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with
 from skgenetics.inspection.displays._locus import LocusDisplay, minus_log10_p
-from skgenetics.inspection.displays._locus_sets import sets_in_frame
+from skgenetics.inspection.displays._locus_sets import check_positions, sets_in_frame
 from skgenetics.inspection.displays._per_variant import fitted_variants, in_fitted_order
 from skgenetics.inspection.displays._style import (
     category_style,
@@ -27,6 +27,7 @@ from skgenetics.utils._typing import ArrayLike
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+_PLACE = ["base_pair_location", "effect_allele", "other_allele"]
 _PANEL_INCHES, _GAP_INCHES = 1.7, 0.15
 
 
@@ -193,7 +194,8 @@ class TraitLocusDisplay(LocusDisplay):
         variants, credible_sets : pandas DataFrame
             As for :meth:`LocusDisplay.from_frame`.
         trait_variants : pandas DataFrame
-            Columns trait, variant_id and z: a row per variant and trait.
+            Columns trait, base_pair_location, effect_allele, other_allele and z: a row per variant
+            and trait.
         trait_effects : pandas DataFrame
             Columns cs, trait and lfsr: a row per credible set and trait.
         X, ld, genes, build, title
@@ -210,8 +212,11 @@ class TraitLocusDisplay(LocusDisplay):
             As for the class.
         """
         traits = list(dict.fromkeys(trait_variants["trait"]))
-        wide = trait_variants.pivot(index="variant_id", columns="trait", values="z")
-        z = wide.loc[variants["variant_id"], traits].to_numpy(dtype=float)
+        check_positions(variants, title)
+        place = variants.set_index(_PLACE).index
+        scans = [trait_variants[trait_variants["trait"] == trait] for trait in traits]
+        scans = [scan.set_index(_PLACE)["z"].loc[place] for scan in scans]
+        z = np.stack([scan.to_numpy(dtype=float) for scan in scans], axis=1)
         reported = sets_in_frame(variants, credible_sets)
         for found in reported:
             rows = trait_effects[trait_effects["cs"] == found["cs"]].set_index("trait")

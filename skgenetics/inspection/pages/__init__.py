@@ -8,6 +8,7 @@ from skgenetics.inspection.pages._loci import report, write_report
 from skgenetics.inspection.pages._locus import (
     LocusView,
     library_script,
+    locus_display,
     locus_pictures,
     locus_view,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "bullets",
     "file_links",
     "library_script",
+    "locus_display",
     "locus_pictures",
     "locus_view",
     "paragraphs",

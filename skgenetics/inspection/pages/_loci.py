@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skgenetics._version import __version__
-from skgenetics.inspection.displays._locus import LocusDisplay
 from skgenetics.inspection.pages._locus import (
     LocusView,
     anchor,
     library_script,
+    locus_display,
     locus_pictures,
     locus_view,
 )
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from skgenetics.utils._typing import ArrayLike
 
 _METHODS = (
-    "Each locus was fine-mapped by FinemapMiXeR of skgenetics {version} from z scores and the "
+    "Each locus was fine-mapped by {estimator} of skgenetics {version} from z scores and the "
     "correlations of variants (LD). A PIP is the probability that a variant has an effect. A "
     "credible set holds an effect with the probability of its coverage; min |r| is the smallest "
     "correlation among its variants.",
@@ -47,6 +47,9 @@ _SOURCES = {
     "gibbs": "Solver gibbs: a sampler of effects and of a background of small ones.",
     "cavi": "Solver cavi: the spike and slab of Akdeniz et al., PLoS Genet (2024), by coordinate "
     "ascent from drawn starts.",
+    "single_effects": "All traits were fine-mapped together: a sum of single effects, each on some "
+    "of the traits. Zou et al., bioRxiv (2023); lfsr, the probability that the sign of an effect "
+    "is wrong: Stephens, Biostatistics 18:275 (2017).",
     "adam": "Solver adam: Finemap-MiXeR. Akdeniz et al., PLoS Genet (2024).",
 }
 _COLUMNS = {  # of the table of loci: names shown
@@ -71,6 +74,18 @@ _SET_COLUMNS = {
     "lead_pip": "its PIP",
     "start": "start",
     "end": "end",
+}
+
+_TRAIT_COLUMNS = {
+    "locus": "locus",
+    "cs": "set",
+    "lead": "lead variant",
+    "trait": "trait",
+    "z": "z of the lead",
+    "effect": "effect",
+    "effect_sd": "its SD",
+    "lfsr": "lfsr",
+    "nonzero": "P(acts)",
 }
 
 
@@ -142,7 +157,7 @@ def report(
         variants = fitted_variants(result, name)
         matrix = None if ld is None else ld(name) if callable(ld) else ld.get(name)
         matrix = None if matrix is None else in_order(matrix, variants)
-        views.append(view_of(name, variants, sets_of(result, name), matrix, build=build))
+        views.append(view_of(result, name, matrix, build=build))
     return write_report(path, result, views, build=build, title=title, notes=notes, files=files)
 
 
@@ -173,20 +188,25 @@ def in_order(matrix: ArrayLike, variants: DataFrame) -> ArrayLike:
     return np.asarray(matrix) if order is None else np.asarray(matrix)[:, order]
 
 
-def view_of(
-    name: str,
-    variants: DataFrame,
-    sets: DataFrame,
-    matrix: ArrayLike | None,
-    *,
-    build: str | None,
-) -> LocusView:
+def view_of(result: Bunch, name: str, matrix: ArrayLike | None, *, build: str | None) -> LocusView:
     """Return what a report shows of a locus, whose `matrix` is of correlations or dosages."""
     given: dict[str, Any] = {"X": None, "ld": None}
     if matrix is not None:
         shape = np.shape(matrix)
         given["ld" if shape[0] == shape[1] else "X"] = matrix
-    display = LocusDisplay.from_frame(variants, sets, **given, build=build, title=name)
+    by_trait = [
+        result[kind][result[kind]["locus"] == name]
+        for kind in ("trait_variants", "trait_effects")
+        if kind in result
+    ]
+    display = locus_display(
+        fitted_variants(result, name),
+        sets_of(result, name),
+        *by_trait,
+        **given,
+        build=build,
+        title=name,
+    )
     return locus_view(name, display, **given)
 
 
@@ -224,6 +244,7 @@ def write_report(
                 links=[anchors[name] for name in sets["locus"]],
             ),
         ),
+        *_effects_on_traits(result),
         Section("Pictures", locus_pictures(views, notes=notes or {}, doubtful=_doubtful(result))),
         Section("Methods", _methods(result)),
     ]
@@ -271,7 +292,8 @@ def _table_of_loci(result: Bunch, names: Sequence[str]) -> DataFrame:
     loci["max_neg_log_10_p"] = loci["locus"].map(strength).to_numpy(dtype=float)
     largest = variants.groupby("locus")["pip"].max()
     loci["max_pip"] = loci["locus"].map(largest).to_numpy(dtype=float)
-    return loci[list(_COLUMNS)]
+    shown = [name for name in _COLUMNS if name != "h2" or loci["h2"].notna().any()]
+    return loci[shown]
 
 
 def _table_of_sets(result: Bunch) -> DataFrame:
@@ -279,6 +301,16 @@ def _table_of_sets(result: Bunch) -> DataFrame:
     sets = result.credible_sets.copy()
     sets["lead"] = sets["lead_rsid"].fillna(sets["lead_variant_id"])
     return sets[list(_SET_COLUMNS)]
+
+
+def _effects_on_traits(result: Bunch) -> list[Section]:
+    """Return the section on what the sets do to the traits, if there are several."""
+    if "trait_effects" not in result:
+        return []
+    effects = result.trait_effects.copy()
+    effects["lead"] = effects["lead_rsid"].fillna(effects["lead_variant_id"])
+    shown = effects[list(_TRAIT_COLUMNS)].rename(columns=_TRAIT_COLUMNS)
+    return [Section("Effects on traits", table(shown, count_of(len(shown), "effect")))]
 
 
 def _doubtful(result: Bunch) -> set[str]:
@@ -290,10 +322,11 @@ def _doubtful(result: Bunch) -> set[str]:
 
 def _methods(result: Bunch) -> str:
     """Return how it was done, and what to cite."""
+    estimator = "MMASHRegressor" if "trait_effects" in result else "FinemapMiXeR"
     solvers = result.loci["solver"].dropna().unique().tolist()
     return paragraphs(
         [
-            *(line.format(version=__version__) for line in _METHODS),
+            *(line.format(version=__version__, estimator=estimator) for line in _METHODS),
             *(_SOURCES[name] for name in solvers if name in _SOURCES),
         ]
     )

@@ -21,6 +21,7 @@ from skgenetics.inspection.displays._style import (
     category_style,
     position_label,
 )
+from skgenetics.inspection.displays._trait_locus import TraitLocusDisplay
 from skgenetics.inspection.pages._page import (
     json_script,
     paragraphs,
@@ -31,6 +32,8 @@ from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from skgenetics.utils._typing import ArrayLike
 
 _MARKERS = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle",
@@ -58,6 +61,19 @@ class LocusView(NamedTuple):
     image: str  # the static picture, a PNG in base64
     display: LocusDisplay
     r2: np.ndarray  # (0, n) or (1 + n_sets, n): with the strongest variant, and the lead of each
+
+
+def locus_display(
+    variants: DataFrame,
+    sets: DataFrame,
+    trait_variants: DataFrame | None = None,
+    trait_effects: DataFrame | None = None,
+    **given: Any,
+) -> LocusDisplay:
+    """Return the picture of the tables of one locus, of one trait or of several."""
+    if trait_variants is None or trait_effects is None:
+        return LocusDisplay.from_frame(variants, sets, **given)
+    return TraitLocusDisplay.from_frames(variants, trait_variants, sets, trait_effects, **given)
 
 
 def locus_view(
