@@ -25,7 +25,7 @@ def test_truncation_does_not_shrink_correlations(n_traits):
     truth = 0.3 * np.eye(n_traits) + 0.7
     z = np.random.default_rng(0).multivariate_normal(np.zeros(n_traits), truth, 2000)
     z[:20] += 8  # effects
-    found = noise_correlation(z, None)
+    found = noise_correlation(z)
     error = found[np.triu_indices(n_traits, 1)] - 0.7
     # the standard error of a correlation of .7 is .51 / sqrt(2000) = .011, larger if truncated
     assert np.abs(error).max() < 0.06
@@ -34,7 +34,7 @@ def test_truncation_does_not_shrink_correlations(n_traits):
 
 def test_many_traits_need_no_variant_that_is_small_in_all():
     z = np.random.default_rng(0).normal(size=(300, 50))
-    found = noise_correlation(z, None)
+    found = noise_correlation(z)
     assert np.linalg.eigvalsh(found)[0] > 0
     np.testing.assert_allclose(np.diag(found), 1)
 
