@@ -211,6 +211,24 @@ STUDIES = {
         "compare.csv", "skgenetics compare", "target", "genes",
         minus("R2", "score", "FinemapMiXeR", OTHERS_OF_COMPARE),
     ),
+    "multitrait_wheat": Study(
+        "multitrait_wheat.csv", "multitrait_figures.py wheat --repeats 5 --csv FILE",
+        "seed", "divisions into folds",
+        minus("mean R2 of four traits", "r2", "MMASHRegressor", ("RidgeCV", "GBLUP", "plain")),
+    ),
+    "multitrait_unequal": Study(
+        "multitrait_unequal.csv", "multitrait_figures.py unequal --csv FILE",
+        "seed", "simulations",
+        minus("mean R2 of five traits", "r2", "MMASHRegressor", ("RidgeCV", "GBLUP")),
+    ),
+    "network_functions": Study(
+        "network_functions.csv", "network_figures.py functions --csv FILE", "data", "functions",
+        minus("R2 on new people", "score", "LINA", ("ridge", "boosting", "MLP")),
+    ),
+    "network_wheat": Study(
+        "network_wheat.csv", "network_figures.py wheat --csv FILE", "fold", "folds",
+        minus("R2", "score", "LINA", ("ridge", "boosting", "MLP")),
+    ),
 }  # fmt: skip
 
 

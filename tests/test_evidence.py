@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import sem
 
 from benchmarks import evidence
 
@@ -119,6 +120,63 @@ def test_guide_of_compare_has_the_figures_of_its_rows():
     error = difference.std(ddof=1) / np.sqrt(len(difference))
     gain = f"by {without_zero(difference.mean())} (SE over folds {without_zero(error)})"
     assert f"FinemapMiXeR beats RidgeCV {gain}" in text
+
+
+def short(number, digits=3):
+    """``.273`` and ``-.204``, as tables write them."""
+    text = f"{number:.{digits}f}"
+    return text.replace("0.", ".", 1) if abs(number) < 1 else text
+
+
+def by_unit(rows, value, *keys):
+    """{method: {unit: mean of the value}}, a unit being the values of the keys."""
+    found = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        found[row["method"]][tuple(row[key] for key in keys)].append(float(row[value]))
+    return {
+        method: {unit: float(np.mean(values)) for unit, values in units.items()}
+        for method, units in found.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "label"), [("wheat", "5 times 5 folds"), ("unequal", "10 simulations")]
+)
+def test_guide_of_many_traits_has_the_figures_of_its_rows(name, label):
+    rows = rows_of(f"multitrait_{name}.csv")
+    text = page("doc/guide/multitrait/figures.rst")
+    means = {
+        method: np.mean([*units.values()]) for method, units in by_unit(rows, "r2", "seed").items()
+    }
+    plain = short(means["plain"], 4) if "plain" in means else "\\-"
+    row = [short(means[method], 4) for method in ("MMASHRegressor", "RidgeCV", "GBLUP")]
+    assert " ".join((f"{name}, {label}", row[0], plain, *row[1:])) in text
+    repeats = by_unit(rows, "r2", "seed")
+    for other, its_name in (("RidgeCV", "RidgeCV (scikit-learn)"), ("GBLUP", "GBLUP")):
+        ours, theirs = (
+            np.array([*repeats[method].values()]) for method in ("MMASHRegressor", other)
+        )
+        mean, error = (ours - theirs).mean(), sem(ours - theirs)
+        sign = "+" if mean > 0 else "-"
+        assert f"{name} {its_name} {sign}{short(abs(mean), 4)} ({short(error, 4)})" in text
+
+
+def test_guide_of_networks_has_the_figures_of_its_rows():
+    text = page("doc/guide/neural_network/figures.rst")
+    functions = rows_of("network_functions.csv")
+    scores = by_unit(functions, "score", "data")
+    pairs = by_unit(functions, "pairs", "data")["LINA"]
+    for (name,), score in scores["LINA"].items():
+        others = [short(scores[method][name,]) for method in ("ridge", "boosting", "MLP")]
+        assert " ".join((name, f"**{short(score)}**", *others, short(pairs[name,], 2))) in text
+    for number in range(4):
+        rows = [row for row in rows_of("network_wheat.csv") if row["data"] == f"yield {number}"]
+        cells = []
+        for method in ("LINA", "ridge", "boosting", "MLP"):
+            values = [float(row["score"]) for row in rows if row["method"] == method]
+            cells.append(f"{short(np.mean(values))} ({short(sem(values))})")
+        slope = np.mean([float(row["slope"]) for row in rows if row["method"] == "LINA"])
+        assert " ".join((str(number + 1), *cells, short(slope, 2))) in text
 
 
 def test_programs_of_studies_can_be_imported():
