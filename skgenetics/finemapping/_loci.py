@@ -34,6 +34,7 @@ from skgenetics.loci._tables import (
     credible_sets_table,
     effects_table,
     load_tables,
+    region_of,
     save_tables,
     variants_table,
 )
@@ -457,7 +458,7 @@ def _locus_row(
     data: LocusData, model: Any, variants: "DataFrame", *, n_sets: int
 ) -> dict[str, Any]:
     """Return the row of a locus in the table of loci."""
-    region = _region_of(variants)
+    region = region_of(variants)
     region |= {part: value for part, value in data.region.items() if value is not None}
     mismatch = getattr(model, "ld_mismatch_", None)
     return {
@@ -471,21 +472,6 @@ def _locus_row(
         "converged": model.converged_,
         "ld_mismatch": None if mismatch is None else bool(mismatch),
         "status": "ok",
-    }
-
-
-def _region_of(variants: "DataFrame") -> dict[str, Any]:
-    """Return chromosome, start and end of variants, which lie on one chromosome."""
-    chromosomes = variants["chromosome"].dropna().unique()
-    if len(chromosomes) > 1:
-        raise ValueError(
-            f"Variants of a locus lie on one chromosome; got {', '.join(chromosomes)}."
-        )
-    positions = variants["base_pair_location"]
-    return {
-        "chromosome": chromosomes[0] if len(chromosomes) else None,
-        "start": positions.min(),
-        "end": positions.max(),
     }
 
 

@@ -329,6 +329,21 @@ def effects_table(locus: str, effects: "DataFrame", variants: "DataFrame") -> "D
     return as_table(table[table["cs"] > 0].reset_index(drop=True), "effects")
 
 
+def region_of(variants: "DataFrame") -> dict[str, Any]:
+    """Return chromosome, start and end of variants, which lie on one chromosome."""
+    chromosomes = variants["chromosome"].dropna().unique()
+    if len(chromosomes) > 1:
+        raise ValueError(
+            f"Variants of a locus lie on one chromosome; got {', '.join(chromosomes)}."
+        )
+    positions = variants["base_pair_location"]
+    return {
+        "chromosome": chromosomes[0] if len(chromosomes) else None,
+        "start": positions.min(),
+        "end": positions.max(),
+    }
+
+
 def p_value(z: ArrayLike) -> np.ndarray:
     """Return the two-sided p-values of normal statistics z."""
     return erfc(np.abs(np.asarray(z, dtype=float)) / 2**0.5)
