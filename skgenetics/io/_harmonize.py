@@ -357,6 +357,8 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch, called: 
     shared = rows["rsid"].isin(ids) | rows["variant_id"].isin(ids)
     first = rows["rsid"].fillna(rows["variant_id"]).dropna()
     names = f"{first.iloc[0] if len(first) else 'NA'} and {ids.iloc[0] if len(ids) else 'NA'}"
+    if not len(chromosomes) and not len(first):
+        return "the statistics have neither positions nor IDs. Name their columns (--columns)."
     if not len(chromosomes) or not len(panel_chromosomes):
         return f"they were matched by ID, and IDs are written differently, such as {names}."
     if shared.sum() > half:

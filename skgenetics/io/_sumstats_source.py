@@ -14,7 +14,7 @@ from skgenetics.io._columns import (
     read_layout,
 )
 from skgenetics.io._regions import Region
-from skgenetics.io._sumstats_values import unify_chromosomes
+from skgenetics.io._sumstats_values import unify_chromosomes, without_missing_words
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import PathLike
@@ -91,14 +91,14 @@ def _open_parquet(path: Path) -> Source:
 
 
 def _plain(column: "pa.Array") -> "pa.Array":
-    """Return a column as texts or numbers."""
+    """Return a column as numbers, or as texts, null where they are words for missing."""
     pa = import_optional("pyarrow", extra="dataframe")
     types = pa.types
     if types.is_dictionary(column.type):
         column = column.dictionary_decode()
     if types.is_integer(column.type) or types.is_floating(column.type):
         return column
-    return column.cast(pa.large_string())
+    return without_missing_words(column.cast(pa.large_string()))
 
 
 def _lines_of(path: Path, region: Region) -> bytes | None:

@@ -121,7 +121,7 @@ def to_words(texts: "pa.Array", meaning: str, *, has_nulls: bool = False) -> "pa
         texts = texts.cast(pa.large_string())
     if meaning in IDS:
         if not has_nulls:
-            texts = pc.if_else(_stand_for_nothing(texts), None, texts)
+            texts = without_missing_words(texts)
         characters = _bytes_of(texts)
         may_be_spaces = (characters <= ord(" ")) | (characters > ord("~"))
         return pc.utf8_trim_whitespace(texts) if may_be_spaces.any() else texts
@@ -130,12 +130,13 @@ def to_words(texts: "pa.Array", meaning: str, *, has_nulls: bool = False) -> "pa
     return pa.array(known, pa.large_string()).take(coded.indices)
 
 
-def _stand_for_nothing(texts: "pa.Array") -> "pa.Array":
-    """Return which texts are words for missing."""
+def without_missing_words(texts: "pa.Array") -> "pa.Array":
+    """Return texts, null where they are words for missing."""
     pa = import_optional("pyarrow", extra="dataframe")
     pc = import_optional("pyarrow.compute", extra="dataframe")
     words = pa.array(missing_words(), pa.large_string())
-    return pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), value_set=words)
+    lost = pc.is_in(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), value_set=words)
+    return pc.if_else(lost, None, texts)
 
 
 def _bytes_of(texts: "pa.Array") -> np.ndarray:
@@ -200,7 +201,7 @@ def _as_floats(texts: "pa.Array") -> tuple[np.ndarray, np.ndarray]:
         return _floats(texts.cast(pa.float64())), none
     except pa.ArrowInvalid:
         texts = pc.utf8_trim_whitespace(texts.cast(pa.large_string()))
-    texts = pc.if_else(_stand_for_nothing(texts), None, texts)
+    texts = without_missing_words(texts)
     bad = pc.invert(pc.match_substring_regex(texts, _A_NUMBER))
     values = _floats(pc.if_else(bad, None, texts).cast(pa.float64()))
     bad = pc.fill_null(bad, False).to_numpy(zero_copy_only=False).copy()

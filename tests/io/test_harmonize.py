@@ -287,3 +287,10 @@ def test_a_panel_without_places_is_matched_by_id(place):
         table = table.set_index(table["rsid"].fillna(table["variant_id"]).to_numpy())
         assert table["z"].to_dict() == {"rs1": 1, "rs2": 2}
         assert table["base_pair_location"].to_dict() == {"rs1": 100, "rs2": 200}
+
+
+def test_statistics_without_place_and_name_are_told():
+    statistics = pd.DataFrame({"rsid": [None], "effect_allele": "A", "other_allele": "G", "z": 5.0})
+    panel = pd.DataFrame({"variant_id": ["rs1"], "effect_allele": "A", "other_allele": "G"})
+    with pytest.raises(ValueError, match="the statistics have neither positions nor IDs"):
+        harmonize(statistics, panel)

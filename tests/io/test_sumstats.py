@@ -346,6 +346,24 @@ def test_layouts_of_text(write, tmp_path):
         read_sumstats(damaged)
 
 
+def test_words_for_missing_in_parquet(write, tmp_path):
+    table = pd.DataFrame(
+        {
+            "chromosome": ["1", "#NA", "2"],
+            "base_pair_location": [5, 6, 7],
+            "effect_allele": ["A", "C", "nan"],
+            "other_allele": ["G", "T", "T"],
+            "beta": [0.1, 0.2, 0.3],
+            "standard_error": 0.1,
+            "rsid": ["rs1", "NULL", "#NA"],
+        }
+    )
+    table.to_parquet(tmp_path / "x.parquet")
+    expected = read_sumstats(write(table.to_csv(sep="\t", index=False)))
+    assert expected["rsid"].isna().tolist() == [False, True, True]
+    pd.testing.assert_frame_equal(read_sumstats(tmp_path / "x.parquet"), expected)
+
+
 def test_a_region_is_read(write):
     from skgenetics.io import Region
 
