@@ -225,6 +225,10 @@ STUDIES = {
         "network_functions.csv", "network_figures.py functions --csv FILE", "data", "functions",
         minus("R2 on new people", "score", "LINA", ("ridge", "boosting", "MLP")),
     ),
+    "network_additive": Study(
+        "network_additive.csv", "network_figures.py additive --csv FILE", "data", "simulations",
+        minus("R2 on new people", "score", "LINA", ("ridge", "boosting", "MLP")),
+    ),
     "network_wheat": Study(
         "network_wheat.csv", "network_figures.py wheat --csv FILE", "fold", "folds",
         minus("R2", "score", "LINA", ("ridge", "boosting", "MLP")),

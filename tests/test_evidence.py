@@ -169,6 +169,10 @@ def test_guide_of_networks_has_the_figures_of_its_rows():
     for (name,), score in scores["LINA"].items():
         others = [short(scores[method][name,]) for method in ("ridge", "boosting", "MLP")]
         assert " ".join((name, f"**{short(score)}**", *others, short(pairs[name,], 2))) in text
+    scores = by_unit(rows_of("network_additive.csv"), "score", "data")
+    for (name,), score in scores["LINA"].items():
+        others = [short(scores[method][name,]) for method in ("ridge", "boosting", "MLP")]
+        assert " ".join((f"additive, {name}, n 3,000", f"**{short(score)}**", *others)) in text
     for number in range(4):
         rows = [row for row in rows_of("network_wheat.csv") if row["data"] == f"yield {number}"]
         cells = []
