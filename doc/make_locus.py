@@ -11,5 +11,5 @@ import matplotlib.pyplot as plt
 
 DOC = Path(__file__).resolve().parent
 
-runpy.run_path(str(DOC.parent / "examples" / "plot_finemap_locus.py"))
+runpy.run_path(str(DOC.parent / "examples" / "finemapping" / "plot_finemap_locus.py"))
 plt.gcf().savefig(DOC / "locus.png", dpi=100, bbox_inches="tight")
