@@ -1,6 +1,8 @@
 """Weights of files of any kind predict alike."""
 
+import shutil
 import sqlite3
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -123,3 +125,54 @@ def test_what_holds_no_weights_is_told(tmp_path):
     write_covariances(tmp_path / "other.txt.gz", [("G9", ["rs7"], np.eye(1))])
     with pytest.raises(ValueError, match=r"other.txt.gz has none of the 2 genes of .*, such as G1"):
         load_weights(tmp_path, covariance=tmp_path / "other.txt.gz")
+
+
+@pytest.fixture
+def published(shared):
+    folder = shared / "data" / "weight_files"
+    if not folder.is_dir():
+        pytest.skip(f"needs the example files of MetaXcan and cTWAS: {folder}")
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:TW_Pituitary_0.5.db holds no weights")
+def test_published_databases_are_read(published):
+    databases = sorted(published.rglob("*.db"))
+    assert len(databases) == 52
+    for path in databases:
+        with sqlite3.connect(path) as base:
+            rows = base.execute("SELECT gene, weight FROM weights").fetchall()
+        if not rows:
+            with pytest.raises(ValueError, match="its table weights is empty"):
+                load_weights(path)
+            continue
+        found = load_weights(path).weights
+        assert sorted(zip(found["gene"], found["weight"])) == sorted(rows)
+    tissues = load_weights(
+        published / "metaxcan" / "dbs_3", covariance=published / "metaxcan" / "cov_3"
+    )
+    assert len(tissues.tissues) == 43
+    assert set(tissues.covariances) == set(tissues.genes["gene"])
+
+
+@pytest.mark.slow
+def test_published_genes_of_fusion_are_read_as_r_reads_them(published):
+    if shutil.which("Rscript") is None:
+        pytest.skip("needs R")
+    folder = published / "ctwas" / "example_fusion_weights"
+    program = (
+        "for (f in commandArgs(TRUE)) { load(f); m <- wgt.matrix[, 'enet']; m <- m[m != 0];"
+        "cat(sprintf('%s %s %.12g\\n', basename(f), names(m), m), sep = '') }"
+    )
+    files = sorted(map(str, folder.rglob("*.wgt.RDat")))
+    printed = subprocess.run(
+        ["Rscript", "-e", program, *files], capture_output=True, text=True, check=True
+    ).stdout
+    expected = {}
+    for line in printed.splitlines():
+        name, variant, weight = line.split()
+        expected[name.split(".")[1], variant] = float(weight)
+    found = load_weights(folder / "Tissue.pos", model="enet").weights
+    names = zip(found["gene"], found["rsid"])
+    assert dict(zip(names, found["weight"])) == pytest.approx(expected)
