@@ -38,7 +38,10 @@ class Console:
 
     def write_log(self, path: Path) -> None:
         """Write what was printed."""
-        path.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+        from skgenetics.io import atomic_path
+
+        with atomic_path(path) as temporary:
+            temporary.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
 
 
 def close_output() -> None:

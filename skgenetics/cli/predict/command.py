@@ -1,6 +1,7 @@
 """The command ``skgenetics predict``: its arguments, and the order of its work."""
 
 import argparse
+import contextlib
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -161,7 +162,10 @@ def _write(
     expression: "pd.DataFrame",
     found: "pd.DataFrame",
 ) -> list[str]:
-    """Write predicted expression, one file per tissue, and what was found of each gene."""
+    """Write predicted expression, one file per tissue, and what was found of each gene.
+
+    All or none. The table of genes, which tells what an earlier run wrote, is put in place last.
+    """
     from skgenetics.io import atomic_path
     from skgenetics.loci._tables import write_table, write_text
 
@@ -169,25 +173,26 @@ def _write(
     files, earlier = [], _earlier_files(arguments.out)
     suffix = _SUFFIXES[arguments.format]
     people = genotypes.samples.to_frame(index=False)
-    for tissue in tissues:
-        columns = (weights.genes["tissue"] == tissue).to_numpy()
-        table = expression.loc[:, columns]
-        table = table.set_axis(weights.genes.loc[columns, "gene"].tolist(), axis="columns")
-        table = people.join(table.reset_index(drop=True))
-        path = Path(f"{arguments.out}{_part(tissue, tissues)}.{suffix}")
-        with atomic_path(path) as temporary:
-            if suffix == "parquet":
-                table.to_parquet(temporary, index=False)
-            else:
-                text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format="%.6g")
-                write_text(temporary, text)
-        files.append(str(path))
-    path = Path(f"{arguments.out}.genes.tsv")
-    with atomic_path(path) as temporary:
-        write_table(temporary, found, build=build)
-    for left_over in earlier.difference(files):  # they would be taken for this run's
-        Path(left_over).unlink(missing_ok=True)
-    return [*files, str(path)]
+    genes = Path(f"{arguments.out}.genes.tsv")
+    with atomic_path(genes) as of_genes:
+        write_table(of_genes, found, build=build)
+        with contextlib.ExitStack() as stack:
+            for tissue in tissues:
+                columns = (weights.genes["tissue"] == tissue).to_numpy()
+                table = expression.loc[:, columns]
+                table = table.set_axis(weights.genes.loc[columns, "gene"].tolist(), axis="columns")
+                table = people.join(table.reset_index(drop=True))
+                path = Path(f"{arguments.out}{_part(tissue, tissues)}.{suffix}")
+                files.append(str(path))
+                temporary = stack.enter_context(atomic_path(path))
+                if suffix == "parquet":
+                    table.to_parquet(temporary, index=False)
+                else:
+                    text = table.to_csv(sep="\t", index=False, na_rep="NA", float_format="%.6g")
+                    write_text(temporary, text)
+        for left_over in earlier.difference(files):  # they would be taken for this run's
+            Path(left_over).unlink(missing_ok=True)
+    return [*files, str(genes)]
 
 
 def _part(tissue: str, tissues: list[str]) -> str:

@@ -1,6 +1,7 @@
 """What the command prints and writes."""
 
 import argparse
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -146,7 +147,7 @@ def write_results(
     finemapped: "pd.DataFrame | None",
     lines: Sequence[str],
 ) -> tuple[list[str], list[str]]:
-    """Write tables, picture and report, and return the names of the files and notes.
+    """Write tables, picture and report, all or none; return the names of the files and notes.
 
     `lines` are those printed of variants and genes.
     """
@@ -155,23 +156,23 @@ def write_results(
         tables["joint.tsv"] = result.joint
     if finemapped is not None:
         tables["finemap.tsv"] = finemapped
-    files = []
-    for name, table in tables.items():
-        path = Path(f"{arguments.out}.{name}")
-        with atomic_path(path) as temporary:
-            write_table(temporary, table, build=study.build)
-        files.append(path.name)
+    files: list[str] = []
     notes = without_pictures()
     placed = result.genes["base_pair_location"].notna() & (result.genes["status"] == "ok")
-    if not notes and placed.any():
-        path = Path(f"{arguments.out}.png")
-        with atomic_path(path) as temporary:
-            draw_into(temporary, GeneManhattanDisplay.from_frame(result.genes))
-        files.append(path.name)
-    if arguments.report:
-        path = Path(f"{arguments.out}.report.html")
-        write_report(path, result, finemapped, lines, files)
-        files.append(path.name)
+    with contextlib.ExitStack() as stack:
+
+        def new(name: str) -> Path:
+            path = Path(f"{arguments.out}.{name}")
+            files.append(path.name)
+            return stack.enter_context(atomic_path(path))
+
+        for name, table in tables.items():
+            write_table(new(name), table, build=study.build)
+        if not notes and placed.any():
+            draw_into(new("png"), GeneManhattanDisplay.from_frame(result.genes))
+        if arguments.report:
+            written = list(files)
+            write_report(new("report.html"), result, finemapped, lines, written)
     for name in _NOT_ALWAYS:  # of an earlier run: they would be taken for this one's
         path = Path(f"{arguments.out}.{name}")
         if path.name not in files:
