@@ -75,7 +75,9 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> Iterator[Path]:
+def atomic_folder(
+    path: str | os.PathLike, *, replaces: Sequence[str] = (), first: str = ""
+) -> Iterator[Path]:
     """Give a temporary folder to fill, and move its files to the folder `path` when all went well.
 
     Parameters
@@ -86,6 +88,9 @@ def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> I
     replaces : sequence of str
         Patterns of files of earlier results, such as "locus_*.png", which are removed from the
         folder when the new ones are moved in.
+    first : str
+        Name of the file that tells which others are of this run, moved in before them: if the
+        process is killed meanwhile, another one still knows whose they are.
 
     Yields
     ------
@@ -106,8 +111,9 @@ def atomic_folder(path: str | os.PathLike, *, replaces: Sequence[str] = ()) -> I
         path.mkdir(exist_ok=True)
         for pattern in replaces:
             for file in path.glob(pattern):
-                file.unlink()
-        for file in sorted(temporary.iterdir()):
+                if file.name != first:
+                    file.unlink()
+        for file in sorted(temporary.iterdir(), key=lambda file: (file.name != first, file)):
             os.replace(file, path / file.name)
     finally:
         shutil.rmtree(temporary)

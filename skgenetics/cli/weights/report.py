@@ -139,14 +139,17 @@ def write_results(
     written = ["genes.tsv"]
     with contextlib.ExitStack() as stack:
 
-        def folder(path: Path, *replaces: str) -> Path:
-            return stack.enter_context(atomic_folder(path, replaces=replaces))
+        def folder(path: Path, *replaces: str, first: str = "") -> Path:
+            return stack.enter_context(atomic_folder(path, replaces=replaces, first=first))
 
-        databases = earlier_databases(out)
-        main = folder(out, *RESULT_FILES, *databases)
+        earlier = earlier_databases(out)
+        databases = [*earlier, *(f"unfiltered/{name}" for name in earlier)]
+        if PREDICTDB in arguments.format:
+            unfiltered = folder(out / "unfiltered")
+        # entered after them, this is moved into place before: its table tells whose databases are
+        main = folder(out, *RESULT_FILES, *databases, first="genes.tsv")
         write_table(main / "genes.tsv", table, build=study.build)
         if PREDICTDB in arguments.format:
-            unfiltered = folder(out / "unfiltered", *databases)
             for tissue, rows in by_tissue.items():
                 trained_rows = rows[rows["status"] == "ok"]
                 database = unfiltered / f"{names[tissue]}.db"
