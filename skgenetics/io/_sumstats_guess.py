@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skgenetics.io._columns import Kinds
+from skgenetics.io._lines import to_number
 from skgenetics.io._sumstats_effects import z_of_p
 from skgenetics.io._sumstats_formats import missing_meanings
 from skgenetics.io._sumstats_source import Source
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _MANY_ROWS = 1000
+_FEWEST_ROWS = 8  # of which values tell what a column is
 _CLOSE = 0.05  # relative difference of z from beta / standard_error and from p that is rounding
 _LETTERS = re.compile(r"[^a-z0-9]+")
 
@@ -120,11 +123,14 @@ def guessed_columns(source: Source) -> str:
     found, sure = guess(source.header)
     if "beta" in found:
         found.pop("odds_ratio", None)
+    by_name = len(found)
+    _add_by_values(found, source)
     missing = missing_meanings(found)
     if len(found) < 3 or ("effect_allele" not in found and "beta" not in found):
         return "Name them with columns={'effect_allele': 'A1', ...}"
     pairs = " ".join(f"{meaning}={_quoted(column)}" for meaning, column in found.items())
-    parts = [f"By their names they may be: --columns {pairs}"]
+    why = "names" if len(found) == by_name else "names and first values"
+    parts = [f"By their {why} they may be: --columns {pairs}"]
     if missing:
         parts.append(f"still missing: {'; '.join(missing)}")
     else:
@@ -135,6 +141,53 @@ def guessed_columns(source: Source) -> str:
                 "file's description"
             )
     return "; ".join(parts)
+
+
+def _add_by_values(found: dict[str, str], source: Source) -> None:
+    """Add columns whose names say nothing, but the first values do.
+
+    Two columns of bases are the alleles, one of names of chromosomes and one of whole numbers that
+    all differ the place; three columns are effect, standard error and p if they agree.
+    """
+    rows = [row for row in source.sample if len(row) == len(source.header)]
+    if len(rows) < _FEWEST_ROWS:
+        return
+    cells = dict(zip(source.header, zip(*rows, strict=True), strict=True))
+    unnamed = [name for name in source.header if name not in found.values()]
+
+    def only(pattern: str, names: Sequence[str]) -> list[str]:
+        return [n for n in names if all(re.fullmatch(pattern, cell, re.I) for cell in cells[n])]
+
+    alleles = only("[ACGT]+", unnamed)
+    if "effect_allele" not in found and len(alleles) == 2:
+        found["effect_allele"], found["other_allele"] = alleles
+    chromosomes = only(r"(chr)?(0?[1-9]|1\d|2[0-6]|X|Y|XY|MT?)", unnamed)
+    whole = [n for n in only(r"[1-9]\d*", unnamed) if len(set(cells[n])) == len(rows)]
+    if "base_pair_location" not in found and len(chromosomes) == len(whole) == 1:
+        found.setdefault("chromosome", chromosomes[0])
+        found["base_pair_location"] = whole[0]
+    if {"beta", "odds_ratio", "z"} & set(found):
+        return
+    numbers = {
+        name: np.array([to_number(cell) for cell in cells[name]])
+        for name in source.header
+        if name not in found.values() or name in (found.get("standard_error"), found.get("p_value"))
+    }
+    for names in permutations([n for n, x in numbers.items() if np.isfinite(x).all()], 3):
+        meanings = dict(zip(("beta", "standard_error", "p_value"), names, strict=True))
+        if all(found.get(meaning, column) == column for meaning, column in meanings.items()):
+            beta, se, p = (numbers[name] for name in names)
+            if ((se > 0) & (p > 0) & (p <= 1)).all():
+                z, from_p = np.abs(beta / se), z_of_p(-np.log10(p))
+                if np.ptp(p) > 0 and np.allclose(z, from_p, rtol=_CLOSE, atol=0.01):
+                    found |= meanings
+                    return
+
+
+def _agree(z: np.ndarray, neg_log_p: np.ndarray) -> np.ndarray:
+    """Return where z is that of the p-value."""
+    from_p = z_of_p(np.maximum(neg_log_p, 0))
+    return np.abs(np.abs(z) - from_p) < _CLOSE * np.maximum(1, from_p)
 
 
 def _quoted(column: str) -> str:
@@ -163,9 +216,8 @@ def _support(source: Source, found: dict[str, str]) -> list[str]:
         with np.errstate(invalid="ignore"):
             strength = neg_log_10(strength, columns[p])
     with np.errstate(divide="ignore", invalid="ignore"):
-        z, from_p = np.abs(beta / se), z_of_p(np.maximum(strength, 0))
-        known = np.isfinite(z) & np.isfinite(from_p)
-        agree = known & (np.abs(z - from_p) < _CLOSE * np.maximum(1, from_p))
+        known = np.isfinite(beta / se) & np.isfinite(strength)
+        agree = known & _agree(beta / se, strength)
     if not known.any():
         return []
     verb = "agree" if agree.sum() > 0.5 * known.sum() else "agree only"

@@ -9,7 +9,7 @@ import numpy as np
 
 from skgenetics.neural_network._start import standard_deviation
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
-from skgenetics.utils._moments import center, is_constant
+from skgenetics.utils._moments import center, check_spread, is_constant
 from skgenetics.utils._typing import Array
 
 
@@ -170,6 +170,7 @@ def encode_traits(
     y = y if y.ndim == 2 else y[:, None]
     if bool(xp.any(xp.isinf(y))):
         raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")
+    check_spread(y, xp.float64, name="y")
     observed = ~xp.isnan(y)
     y = xp.where(observed, y, 0.0)
     cell_weight = xp.where(observed, xp.astype(weight, xp.float64)[:, None], 0.0)

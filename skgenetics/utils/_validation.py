@@ -30,6 +30,8 @@ from skgenetics.utils._opened import (
 )
 from skgenetics.utils._typing import Array, ArrayLike
 
+MOST_SAMPLES = 1e15  # that weights may stand for: of more, single ones are lost to rounding
+
 
 class Dosages(NamedTuple):
     """A validated genotype matrix that may miss calls."""
@@ -335,8 +337,14 @@ def validate_sample_weight(
         raise ValueError("sample_weight holds NaN or infinity.")
     if bool(xp.any(weight < 0)):
         raise ValueError("sample_weight holds a negative weight; weights are frequencies.")
-    if not float(xp.sum(weight)) > 0:
+    total = float(xp.sum(weight))
+    if not total > 0:
         raise ValueError("Every sample_weight is zero: no sample is left.")
+    if total > MOST_SAMPLES:
+        raise ValueError(
+            f"sample_weight sums to {total:.3g}; weights are frequencies, how many samples each "
+            "stands for. Divide them by one number."
+        )
     return weight
 
 

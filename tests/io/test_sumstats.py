@@ -384,6 +384,29 @@ def test_an_index_is_used(write):
     assert len(read_sumstats(path + ".gz", region=Region("X", 95, 125))) == 0
 
 
+def test_columns_are_guessed_by_their_values(write):
+    rng = np.random.default_rng(0)
+    rows = []
+    for k in range(1, 50):
+        beta, se = round(rng.normal(), 4), 0.5
+        p = 2 * norm.sf(abs(beta / se))
+        rows.append(f"{1000 + k % 3},{beta},chr7,{50 * k},{p:.5g},{'AC'[k % 2]},{se},T\n")
+    text = "Many,Eff,Where1,Where2,Chance,First,Err,Second\n" + "".join(rows)
+    with pytest.raises(ValueError, match="By their names and first values they may be") as caught:
+        read_sumstats(write(text))
+    said = str(caught.value)
+    assert (
+        "--columns effect_allele=First other_allele=Second chromosome=Where1 "
+        "base_pair_location=Where2 beta=Eff standard_error=Err p_value=Chance;"
+    ) in said
+    assert "Eff / Err and Chance agree in 49 of 49 rows" in said
+    assert "that First is the allele of the effect is a guess" in said
+    columns = dict(
+        pair.split("=") for pair in said.partition("--columns ")[2].partition(";")[0].split()
+    )
+    assert read_sumstats(path := write(text), columns=columns)["z"].notna().all(), path
+
+
 def test_columns_are_guessed_and_the_guess_is_supported(write):
     rows = "".join(f"rs{k},1,{k},A,G,{k / 100},.1,{2 * norm.sf(k / 10)}\n" for k in range(1, 50))
     text = "marker,chrom,pos(b37),EffectAllele,OtherAllele,lnOR,StdErr,Pval\n" + rows

@@ -331,6 +331,16 @@ def test_cross_validation_with_gaps():
     assert scores.min() > 0.8
 
 
+@pytest.mark.parametrize("solver", ["adam", "lbfgs"])
+def test_traits_of_any_size_keep_their_digits_or_are_refused(solver):
+    model = LINARegressor((3,), solver=solver, max_iter=4, random_state=0)
+    expected = model.fit(X.astype(float), SCORE).predict(X.astype(float))
+    found = model.fit(X.astype(float), SCORE * 1e120).predict(X.astype(float))
+    np.testing.assert_allclose(found, expected * 1e120, rtol=1e-6)
+    with pytest.raises(ValueError, match=r"in y range from .*: too far apart"):
+        model.fit(X.astype(float), SCORE * 1e160)
+
+
 @pytest.mark.parametrize("max_iter", [1, 20])
 def test_training_that_stalls_is_told_as_it_is(monkeypatch, max_iter):
     def stalls_at_once(function, x, **options):

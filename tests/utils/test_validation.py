@@ -65,6 +65,7 @@ def test_wrong_rank_is_named():
         ([1, np.nan, 1], "NaN or infinity"),
         ([1, -1, 1], "negative weight"),
         ([0, 0, 0], "Every sample_weight is zero"),
+        ([1e30, 0, 1], r"sums to 1e\+30; weights are frequencies"),
     ],
 )
 def test_wrong_weights_are_refused(weight, message):
