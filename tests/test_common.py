@@ -22,8 +22,8 @@ from skgenetics.utils._parameters import Constraint, ParameterError
 from tests.expression.models import STRENGTHS
 
 ESTIMATORS = [
-    FinemapMiXeR(random_state=0),  # "auto": single effects
-    FinemapMiXeR(solver="susie", residual_variance=None, random_state=0),
+    FinemapMiXeR(),  # "auto": single effects
+    FinemapMiXeR(solver="susie", residual_variance=None),
     FinemapMiXeR(solver=Gibbs(n_draws=200), random_state=0),
     FinemapMiXeR(solver=Gibbs(n_draws=200), heritability=0.2, random_state=0),
     FinemapMiXeR(solver=CAVI(n_restarts=3), random_state=0),

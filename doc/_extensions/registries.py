@@ -66,7 +66,14 @@ class SolversOfFinemapping(SphinxDirective):
         from skgenetics.finemapping.solvers import SOLVERS
 
         if "flags" in self.options:
-            flags = ("has_pi", "calibrated", "forms_ld", "sums_effects", "is_sampler")
+            flags = (
+                "has_pi",
+                "calibrated",
+                "forms_ld",
+                "believes_ld",
+                "sums_effects",
+                "is_sampler",
+            )
             header = ("solver", *(f"``{flag}``" for flag in flags))
             rows = [
                 (f"``{name}``", *("yes" if getattr(solver, flag) else "no" for flag in flags))

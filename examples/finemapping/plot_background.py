@@ -39,13 +39,13 @@ def simulate(gene, seed):
 
 def fit(z, ld, background):
     """Return a fit; its LD needs no check, since z is drawn from it."""
-    model = FinemapMiXeR(background=background)
+    model = FinemapMiXeR(solver="susie", background=background)
     return model.fit_summary(z, ld, n_samples=N_PEOPLE, on_mismatch="ignore")
 
 
 # %%
-# One locus, first with few effects alone (``background=0``), then with the default, which learns
-# how strong the background is, and takes none where the locus asks for none. Black triangles mark
+# One locus, first with few effects alone (``background=0``), then with ``background="auto"``, which
+# learns how strong the background is, and takes none where the locus asks for none. Black triangles mark
 # the three large effects. Without a background there are five sets, and two of them hold none of
 # the three: one is a single variant with a PIP near 1. With it the three sets that remain hold one
 # each.

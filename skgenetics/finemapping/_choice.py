@@ -2,8 +2,13 @@
 
 from typing import Any
 
+import numpy as np
+
 from skgenetics.finemapping._data import MAX_DENSE_LD
+from skgenetics.finemapping._prior import FixedPrior, fixed_prior
 from skgenetics.finemapping.solvers import SOLVERS, Solver
+from skgenetics.loci._summary import Locus
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import Constraint, Option
 
 
@@ -23,23 +28,50 @@ class SolverName(Constraint):
         return str(Option("auto", *SOLVERS))
 
 
-def choose_solver(solver: str | Solver, *, asks_pi: bool, n_variants: int) -> Solver:
-    """Return the solver that `solver` names, or the solver itself.
+def choose_solver(estimator: Any, locus: Locus, fixed: FixedPrior) -> Solver:
+    """Return the solver that an estimator's parameter `solver` names, or the solver itself.
 
-    "auto" is the first calibrated one that needs no LD matrix larger than any other part forms. If
-    the user fixes a number that only the spike and slab has, the first solver with that prior.
+    "auto" is the first calibrated one that believes no LD. If the user fixes a number that only
+    some have, it is the first of those, as long as it needs no LD matrix larger than any other part
+    forms.
     """
+    solver, asks = estimator.solver, flag_asked_for(estimator, fixed)
     if isinstance(solver, Solver):
         return solver
     if solver != "auto":
         return SOLVERS[solver]()
-    suitable = [
+    n_variants = locus.z.shape[0]
+    possible = [
         candidate
         for candidate in SOLVERS.values()
         if candidate.calibrated and not (candidate.forms_ld and n_variants > MAX_DENSE_LD)
     ]
-    with_pi = [candidate for candidate in suitable if candidate.has_pi]
-    return (with_pi if asks_pi and with_pi else suitable)[0]()
+    asked = [candidate for candidate in possible if asks is not None and getattr(candidate, asks)]
+    return (asked or [candidate for candidate in possible if not candidate.believes_ld])[0]()
+
+
+def believing_solver(estimator: Any, locus: Locus) -> Solver | None:
+    """Return the solver that "auto" takes for summary statistics if their LD is to be believed.
+
+    None if the LD is said to be that of other people, or there is no such solver for the size, or
+    the user asks for another.
+    """
+    unasked = flag_asked_for(estimator, fixed_prior(estimator, locus.labels)) is None
+    if estimator.solver != "auto" or not unasked:
+        return None
+    if locus.panel_size < np.max(to_numpy(locus.n_samples)):
+        return None
+    for solver in SOLVERS.values():
+        if solver.calibrated and solver.believes_ld and locus.z.shape[0] <= solver.most_variants:
+            return solver()
+    return None
+
+
+def flag_asked_for(estimator: Any, fixed: FixedPrior) -> str | None:
+    """Return the flag of the solvers that have a number which the user fixed, or None."""
+    if estimator.max_effects is not None:
+        return "sums_effects"
+    return "has_pi" if fixed.asks_pi else None
 
 
 def solver_of_effects() -> Solver:

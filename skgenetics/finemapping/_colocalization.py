@@ -28,7 +28,8 @@ def colocalize(
     fit_a, fit_b : FinemapMiXeR or pandas.DataFrame
         Two fitted loci, or their rows of the table of effects of :func:`finemap_loci` (locus by
         locus, with ``effects=True``). Variants are matched by name if both have names, else they
-        must be the same in number and order. Effects are those with a credible set.
+        must be the same in number and order. Effects are those with a credible set. Fit with
+        ``solver="susie"``: a sampler knows the Bayes factors of the variants of its sets alone.
     p1, p2 : float, default=1e-4
         Prior probability that a variant has an effect on the first trait alone, or the second.
     p12 : float, default=5e-6
@@ -66,8 +67,10 @@ def colocalize(
     >>> rng = np.random.default_rng(0)
     >>> noise = rng.multivariate_normal(np.zeros(50), ld, size=2)
     >>> z_blood, z_liver = noise + np.outer([5, -5], ld[20])
-    >>> blood = FinemapMiXeR().fit_summary(z_blood, ld, n_samples=10_000)
-    >>> liver = FinemapMiXeR().fit_summary(z_liver, ld, n_samples=10_000)
+    >>> blood, liver = (
+    ...     FinemapMiXeR(solver="susie").fit_summary(z, ld, n_samples=10_000)
+    ...     for z in (z_blood, z_liver)
+    ... )
     >>> float(colocalize(blood, liver)["h4"].iloc[0].round(3))
     0.978
     """

@@ -12,7 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from skgenetics.finemapping._choice import solver_of_effects
+from skgenetics.finemapping._choice import believing_solver, solver_of_effects
 from skgenetics.finemapping._diagnostics import (
     EVIDENCE_LIMIT,
     TIGHT_DIRECTIONS,
@@ -21,6 +21,7 @@ from skgenetics.finemapping._diagnostics import (
     screen_mismatch,
 )
 from skgenetics.finemapping._noise_model import SMALLEST_SHARE
+from skgenetics.finemapping._own_ld import ld_is_of_the_scan
 from skgenetics.loci._ld import LD, ShrunkLD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
@@ -75,14 +76,61 @@ def hidden_effects(leads: ArrayLike, effects: np.ndarray, z: np.ndarray) -> list
     ]
 
 
+def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
+    """Fit `estimator` to summary statistics, and do by `on_mismatch` what doubts ask for.
+
+    A solver that believes the LD follows where that is found to fit: by single effects without a
+    background at once, or else by single effects in full, which stay if doubts remain.
+    """
+    believing, checks = believing_solver(estimator, locus), on_mismatch != "ignore"
+    if believing is not None:
+        screen, doubts = first_look(estimator, locus, checks)
+        if not doubts:
+            estimator._fit_summary_locus(locus, believing)
+            if screen is not None:
+                estimator.ld_mismatch_ = False if screen.tells else None
+                estimator.flipped_, estimator.outliers_ = screen.flipped, screen.outliers
+            return
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator._fit_summary_locus(locus)
+    mismatch = settle_doubts(estimator, locus, on_mismatch) if checks else False
+    if believing is not None and not mismatch and ld_is_of_the_scan(estimator, locus):
+        again = clone(estimator).set_params(random_state=estimator.random_state).set_callbacks()
+        again._fit_summary_locus(locus, believing)
+        take_over(estimator, again)
+        estimator._solver = again._solver
+    elif not mismatch:
+        for warning in caught:
+            warnings.warn(warning.message, stacklevel=5)
+    if checks:
+        estimator.ld_mismatch_ = mismatch
+
+
+def first_look(estimator: Any, locus: Locus, checks: bool) -> tuple[Screen | None, bool]:
+    """Return the `Screen`, if the LD is checked, and whether a quick fit leaves doubts."""
+    look = clone(estimator).set_params(solver=solver_of_effects().quick()).set_callbacks()
+    if look.background == "auto":
+        look.set_params(background=0.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        look._fit_summary_locus(locus)
+    screen, doubts = screen_with_doubts(look, locus) if checks else (None, [])
+    return screen, bool(doubts) or not ld_is_of_the_scan(look, locus)
+
+
+def take_over(estimator: Any, refit: Any) -> None:
+    """Give `estimator` the attributes that `refit` has fitted."""
+    vars(estimator).update({name: part for name, part in vars(refit).items() if name[-1] == "_"})
+
+
 def settle_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> bool | None:
     """Return whether z does not fit the LD of `locus`; if so, refit `estimator` by `on_mismatch`.
 
     "one_effect" and "shrink" replace the fitted attributes and warn; "raise" raises ValueError.
     None: nothing was found, but too few variants correlate to tell.
     """
-    screen = screen_fit(estimator, locus)
-    doubts = screen.doubts() + doubts_of(estimator, locus, screen)
+    screen, doubts = screen_with_doubts(estimator, locus)
     estimator.flipped_, estimator.outliers_ = screen.flipped, screen.outliers
     if not doubts:
         return False if screen.tells else None
@@ -101,10 +149,9 @@ def settle_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> bool | None
         warnings.simplefilter("ignore", ConvergenceWarning)
         measures, turned = refit_without_doubts(refit, estimator, locus, screen, on_mismatch)
     if measures:
-        fitted = {name: value for name, value in vars(refit).items() if name.endswith("_")}
-        vars(estimator).update(fitted)
+        take_over(estimator, refit)
         restore_alleles(estimator, locus, turned)
-    warnings.warn(f"{reason} {' '.join(measures)} {remedy}", LDMismatchWarning, stacklevel=4)
+    warnings.warn(f"{reason} {' '.join(measures)} {remedy}", LDMismatchWarning, stacklevel=6)
     return True
 
 
@@ -202,6 +249,12 @@ def screen_fit(estimator: Any, locus: Locus) -> Screen:
         leads=leads_of(estimator),
         panel_size=panel_size,
     )
+
+
+def screen_with_doubts(estimator: Any, locus: Locus) -> tuple[Screen, list[str]]:
+    """Return the `Screen` of a fit, and all that is doubtful."""
+    screen = screen_fit(estimator, locus)
+    return screen, screen.doubts() + doubts_of(estimator, locus, screen)
 
 
 def leads_of(estimator: Any) -> np.ndarray:

@@ -17,7 +17,7 @@ from skgenetics.finemapping._data import (
     data_moments,
     quantitative_units,
 )
-from skgenetics.finemapping._doubts import settle_doubts
+from skgenetics.finemapping._doubts import fit_with_doubts
 from skgenetics.finemapping._effects import fitted_effects
 from skgenetics.finemapping._elbo import log_sigmoid
 from skgenetics.finemapping._posterior import Posterior, predictive_variance, residual_share
@@ -70,9 +70,10 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
 
         SOLVERS
 
-        "auto" takes the first of them that is calibrated. If a number is given for
-        causal_probability, or the heritability, it takes the first whose prior has such a number,
-        as in the model above, up to 4,096 variants if it forms the LD matrix. `solver_` tells.
+        "auto" takes "susie", and in :meth:`fit_summary` "gibbs" up to 1,500 variants if the LD is
+        that of the scan's people, as z shows. If max_effects is given, it takes "susie"; else, if a
+        number is given for causal_probability, or the heritability, "gibbs" up to 4,096 variants,
+        whose prior has such a number, as in the model above. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
         per variant, which a solver without pi_1 takes relative to each other only. This and other
@@ -89,8 +90,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
     background : "auto" or float, default="auto"
         tau^2, the variance of a background of small effects that every variant has beside the few
         large ones, in the unit of effect_variance for a variant of the mean H: the background
-        explains tau^2 sum_i H_i of the trait. 0: none. "auto": learned, and exactly 0 unless the
-        locus asks for it.
+        explains tau^2 sum_i H_i of the trait. 0: none. "auto": learned; the sampler averages over
+        it, for the others it is exactly 0 unless the locus asks for it.
     heritability : None or float, default=None
         h^2 of the locus, the share of the trait's variance that its variants explain on average:
         fixes sigma_beta^2 = h^2 / sum_i pi_i H_i. If causal_probability is None, pi_1 is learned
@@ -99,8 +100,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         Of the variants, such as 1 for one in an enhancer: prior odds that depend on them are
         learned by logistic regression on the PIPs, in up to 10 fits, with a normal prior on the
         slopes (variance 1 per standard deviation). In place of causal_probability.
-    max_effects : int, default=10
-        Largest number of effects, if the solver sums single effects.
+    max_effects : None or int, default=None
+        Largest number of effects, if the solver sums single effects. None: 10.
     max_iter : None or int, default=None
         Largest number of iterations. None: the solver's own, as listed under `solver`. A sampler
         runs as many as its draws need.
@@ -117,8 +118,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         :meth:`fit_summary` expects. `coef_` are log odds ratios, and `predict` gives the
         probability of a case. Variances and heritability refer to a study of so many people,
         half of them cases, in which a log odds ratio b is an effect b / 2.
-    random_state : None, int or RandomState, default=None
-        Of everything a solver draws.
+    random_state : None, int or RandomState, default=0
+        Of everything a solver draws: by default every fit to the same data gives the same.
 
     Attributes
     ----------
@@ -218,7 +219,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         "background": [Option("auto"), Number(low=0, closed="left")],
         "heritability": [None, Number(low=0, high=1)],
         "annotations": [None, Anything()],
-        "max_effects": [Integer(low=1)],
+        "max_effects": [None, Integer(low=1)],
         "max_iter": [None, Integer(low=1)],
         "tol": [None, Number(low=0, closed="left")],
         "coverage": [Number(low=0, high=1)],
@@ -237,13 +238,13 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         background: float | str = "auto",
         heritability: float | None = None,
         annotations: ArrayLike | None = None,
-        max_effects: int = 10,
+        max_effects: int | None = None,
         max_iter: int | None = None,
         tol: float | None = None,
         coverage: float = 0.95,
         min_purity: float = 0.5,
         trait: str = "quantitative",
-        random_state: int | np.random.RandomState | None = None,
+        random_state: int | np.random.RandomState | None = 0,
     ):
         self.solver = solver
         self.causal_probability = causal_probability
@@ -379,14 +380,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         self.n_features_in_ = locus.z.shape[0]
         if names is not None:
             self.feature_names_in_ = names
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            self._fit_summary_locus(locus)
-        if on_mismatch != "ignore":
-            self.ld_mismatch_ = settle_doubts(self, locus, on_mismatch)
-        if not getattr(self, "ld_mismatch_", False):
-            for warning in caught:
-                warnings.warn(warning.message, stacklevel=4)
+        fit_with_doubts(self, locus, on_mismatch)
         check_share(self.heritability_, highest=1.0 if self._solver.calibrated else np.inf)
         return self
 
@@ -445,20 +439,25 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
                     f"{first} and {second} set the same part of the prior: give one."
                 )
 
-    def _fit_summary_locus(self, locus: Locus) -> None:
-        """Run the solver on a locus known by summary statistics."""
+    def _fit_summary_locus(self, locus: Locus, solver: Solver | None = None) -> None:
+        """Run a solver, or that of the parameters, on a locus known by summary statistics."""
         effect_unit = 2.0 if self.trait == "binary" else 1.0
-        self._fit_locus(locus, TraitUnits(effect_unit, 0.0, 0 * locus.z))
+        self._fit_locus(locus, TraitUnits(effect_unit, 0.0, 0 * locus.z), solver=solver)
 
     def _fit_locus(
-        self, locus: Locus, units: TraitUnits, X: Any = None, y: Array | None = None
+        self,
+        locus: Locus,
+        units: TraitUnits,
+        X: Any = None,
+        y: Array | None = None,
+        solver: Solver | None = None,
     ) -> Posterior:
         """Run the solver, set the fitted attributes and return the `Posterior`."""
         for name in ("annotation_coef_", "ld_mismatch_", "flipped_", "outliers_"):
             self.__dict__.pop(name, None)
         fixed = fixed_prior(self, locus.labels)
         n_variants = locus.z.shape[0]
-        solver = choose_solver(self.solver, asks_pi=fixed.asks_pi, n_variants=n_variants)
+        solver = solver or choose_solver(self, locus, fixed)
         problem = pose_problem(self, solver, locus, fixed)
         if self.annotations is not None:
             design = validate_annotations(self.annotations, n_variants, locus.labels)

@@ -70,6 +70,8 @@ def known_prior(fixed: FixedPrior, locus: Locus, *, has_pi: bool) -> Prior:
     pi = _beside_z(fixed.causal_probability, "causal_probability", locus, high=1, closed="both")
     slab = _beside_z(fixed.effect_variance, "effect_variance", locus, closed="neither")
     if heritability is None:
+        if pi is not None and _none_possible(pi, locus):
+            raise ValueError("causal_probability is 0 for every variant that varies.")
         return Prior(pi, slab)
     if pi is None and not has_pi:
         pi = 0 * locus.z + 1 / locus.z.shape[0]
@@ -77,6 +79,12 @@ def known_prior(fixed: FixedPrior, locus: Locus, *, has_pi: bool) -> Prior:
         return Prior(pi, slab_of_heritability(heritability, pi, locus))
     total = float(namespace_of(locus.z).sum(locus.heterozygosity))
     return Prior(None, None, heritability / max(total, 1e-300))
+
+
+def _none_possible(pi: Array, locus: Locus) -> bool:
+    """Return whether no variant that varies can have an effect."""
+    possible, varies = to_numpy(pi) > 0, to_numpy(locus.scale) > 0
+    return bool(varies.any() and not (possible & varies).any())
 
 
 def _beside_z(values: ArrayLike | None, name: str, locus: Locus, **limits) -> Array | None:

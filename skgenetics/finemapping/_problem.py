@@ -13,6 +13,8 @@ from skgenetics.finemapping._prior import FixedPrior, known_prior
 from skgenetics.finemapping.solvers import Problem, Solver
 from skgenetics.loci._summary import Locus
 
+MAX_EFFECTS = 10  # of a solver that sums single effects, if the user sets no limit
+
 
 def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPrior) -> Problem:
     """Return what `solver` is asked of a locus by the parameters of a FinemapMiXeR."""
@@ -28,7 +30,7 @@ def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPr
         residual_variance=noise,
         noise_norm=solver.noise_norm(locus) if noise is None else NoiseNorm(),
         background=None if estimator.background == "auto" else float(estimator.background),
-        max_effects=min(estimator.max_effects, observed.z.shape[0]),
+        max_effects=min(estimator.max_effects or MAX_EFFECTS, observed.z.shape[0]),
         max_iter=solver.n_iterations(estimator.max_iter),
         tol=solver.default_tol if estimator.tol is None else estimator.tol,
         coverage=estimator.coverage,

@@ -34,7 +34,7 @@ def test_z_is_the_score_statistic():
 
 def test_coefficients_are_log_odds_ratios():
     X, y = study(n=20_000)
-    model = FinemapMiXeR(trait="binary").fit(X, y)
+    model = FinemapMiXeR(trait="binary", background=0.0).fit(X, y)
     assert set(np.flatnonzero(model.pip_ > 0.9)) == {3, 8}
     rival = LogisticRegression(C=np.inf).fit(X[:, [3, 8]], y)
     np.testing.assert_allclose(model.coef_[[3, 8]], rival.coef_[0], rtol=0.1)
@@ -45,7 +45,7 @@ def test_predictions_are_probabilities_and_their_deviation_bernoulli():
     X, y = study()
     model = FinemapMiXeR(trait="binary").fit(X, y)
     mean, std = model.predict(X, return_std=True)
-    eta = X @ model.coef_ + model.intercept_
+    eta = X @ (model.coef_ + model.background_coef_) + model.intercept_
     np.testing.assert_allclose(mean, 1 / (1 + np.exp(-eta)), rtol=1e-12)
     np.testing.assert_allclose(std**2, mean * (1 - mean), rtol=1e-12)
     np.testing.assert_allclose(mean.mean(), y.mean(), atol=0.01)
@@ -55,7 +55,7 @@ def test_fit_equals_fit_summary_at_the_effective_size():
     X, y = study(n=800)
     cases = y.sum()
     n_effective = 4 / (1 / cases + 1 / (len(y) - cases))
-    options = {"trait": "binary", "effect_variance": 0.02}
+    options = {"solver": "susie", "trait": "binary", "effect_variance": 0.02}
     model = FinemapMiXeR(**options).fit(X, y)
     summary = FinemapMiXeR(**options).fit_summary(
         score_statistic(X, y),

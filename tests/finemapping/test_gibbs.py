@@ -15,6 +15,8 @@ from skgenetics.finemapping.solvers import Gibbs
 from skgenetics.finemapping.solvers._background import held_background, learned_background
 from skgenetics.finemapping.solvers._gibbs import (
     HYPER_DEGREES,
+    HYPER_NONE,
+    HYPER_SHAPE,
     HYPER_Z2,
     SWEEPS_PER_STATE,
     batch_error,
@@ -183,16 +185,18 @@ def joint_draws(prior, n_sweeps, seed):
 @pytest.mark.parametrize("pi_slab", [None, 0.1])
 def test_joint_distribution_is_that_of_the_prior(pi_slab):
     trace, scale = joint_draws(Prior(None, None, pi_slab), 8_000, seed=1)
-    pi, middle = beta_distribution(1, 4), HYPER_Z2 / np.median(scale**2)
+    pi = beta_distribution(HYPER_SHAPE, 4 * HYPER_SHAPE).rvs(10**6, random_state=0)
+    none = (HYPER_NONE - 1) * (1 - pi) ** 4  # what no effect at all has beside that
+    total, middle = 1 + none.mean(), HYPER_Z2 / np.median(scale**2)
     if pi_slab is None:
         log_slab = np.log(HYPER_DEGREES * middle) - np.mean(
             np.log(chi2.rvs(HYPER_DEGREES, size=10**6, random_state=0))
         )
     else:
-        log_slab = np.log(pi_slab) - np.mean(np.log(pi.rvs(10**6, random_state=0)))
+        log_slab = np.log(pi_slab) - np.mean(np.log(pi) * (1 + none)) / total
     log_noise = np.log(20) - np.mean(np.log(chi2.rvs(20, size=10**6, random_state=0)))
-    expected = [4 * pi.mean(), pi.mean(), pi.moment(2), log_slab, log_noise, 0.5, 0.25,
-                pi.mean(), pi.mean()]  # fmt: skip
+    effect, of_pi = pi.mean() / total, [np.mean(pi**k * (1 + none)) / total for k in (1, 2)]
+    expected = [4 * effect, *of_pi, log_slab, log_noise, 0.5, 0.25, effect, effect]
     batches = trace.reshape(40, -1, trace.shape[1]).mean(axis=1)
     error = batches.std(axis=0, ddof=1) / 40**0.5
     np.testing.assert_array_less(np.abs(batches.mean(axis=0) - expected), 4 * error)
@@ -264,21 +268,31 @@ def test_every_effect_of_a_draw_is_stored():
     assert len(model.credible_sets_) == p
 
 
+def quantiles_of_pi(p, n):
+    """The n quantiles of pi, equal weights, beside which no effect at all has a weight more."""
+    return beta_distribution.ppf((np.arange(n) + 0.5) / n, HYPER_SHAPE, HYPER_SHAPE * p)
+
+
+def with_more_of_none(z, R, scale, *, pi, slab):
+    """Evidence and PIPs of all configurations, the empty one having the odds HYPER_NONE."""
+    log, pip, _ = enumerate_posterior(z, R, scale, pi=pi, slab=slab)
+    total = np.exp(log) + (HYPER_NONE - 1) * (1 - pi) ** len(z)
+    return total, pip * np.exp(log) / total
+
+
 @pytest.mark.slow
 def test_learned_prior_integrates_over_its_hyperprior():
     p, scale = 4, np.full(4, 20.0)
     R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])
     state = sample(z, R, scale, n_draws=20_000)
-    pis = (np.arange(40) + 0.5) / 40
     quantiles = (np.arange(60) + 0.5) / 60
-    pi_grid = beta_distribution.ppf(pis, 1, p)  # equal weights at the priors' quantiles
     slab_grid = HYPER_DEGREES * (HYPER_Z2 / 400) / chi2.ppf(quantiles, HYPER_DEGREES)
     cells = [
-        enumerate_posterior(z, R, scale, pi=pi, slab=slab)[:2]
-        for pi in pi_grid
+        with_more_of_none(z, R, scale, pi=pi, slab=slab)
+        for pi in quantiles_of_pi(p, 40)
         for slab in slab_grid
     ]
-    weights = np.exp([evidence for evidence, _ in cells])
+    weights = [evidence for evidence, _ in cells]
     expected = np.average([pip for _, pip in cells], axis=0, weights=weights)
     np.testing.assert_allclose(state.pip.mean(axis=0), expected, atol=0.012)
 
@@ -288,9 +302,10 @@ def test_learned_pi_under_a_heritability_integrates_over_its_prior():
     p, scale, pi_slab = 4, np.full(4, 20.0), 0.004
     R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])
     state = sample(z, R, scale, n_draws=20_000, pi_slab=pi_slab)
-    pis = beta_distribution.ppf((np.arange(400) + 0.5) / 400, 1, p)
-    cells = [enumerate_posterior(z, R, scale, pi=pi, slab=pi_slab / pi)[:2] for pi in pis]
-    weights = np.exp([evidence for evidence, _ in cells])
+    cells = [
+        with_more_of_none(z, R, scale, pi=pi, slab=pi_slab / pi) for pi in quantiles_of_pi(p, 400)
+    ]
+    weights = [evidence for evidence, _ in cells]
     expected = np.average([pip for _, pip in cells], axis=0, weights=weights)
     np.testing.assert_allclose(state.pip.mean(axis=0), expected, atol=0.012)
     free = sample(z, R, scale, n_draws=4000).pip.mean(axis=0)

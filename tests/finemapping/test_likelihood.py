@@ -109,7 +109,8 @@ def test_the_background_is_found_where_there_is_one_and_nowhere_else():
     for total in (0, 150):
         for seed in range(6):
             z, ld = scan_with_background(seed, total)
-            model = FinemapMiXeR().fit_summary(z, ld, n_samples=20_000, on_mismatch="ignore")
+            model = FinemapMiXeR(solver="susie")
+            model.fit_summary(z, ld, n_samples=20_000, on_mismatch="ignore")
             size = model.background_variance_ * 20_000 * len(ld)
             learned.setdefault(total, []).append(size)
     assert learned[0] == [0] * 6
@@ -151,11 +152,11 @@ def test_noise_and_background_are_learned_together_from_the_trait():
     unit = np.sqrt(0.3) / background.std()
     background *= unit
     y = background + 0.4 * standardized[:, 30] + rng.normal(size=1500) * np.sqrt(0.5)
-    model = FinemapMiXeR().fit(X, y)
+    model = FinemapMiXeR(solver="susie").fit(X, y)
     assert 0.4 < model.residual_variance_ * y.var() < 0.6
     truth = X.shape[1] * unit**2 / y.var()
     assert 0.3 < model.background_variance_ * X.var(axis=0).sum() / truth < 3
-    held = FinemapMiXeR(background=model.background_variance_).fit(X, y)
+    held = FinemapMiXeR(solver="susie", background=model.background_variance_).fit(X, y)
     np.testing.assert_allclose(held.residual_variance_, model.residual_variance_, rtol=0.1)
 
 

@@ -69,25 +69,30 @@ def test_effects_are_found(locus):
     assert {int(s["variants"][0]) for s in model.credible_sets_} == set(causal)
 
 
+EQUIVARIANT = [("susie", 1e-8), ("gibbs", 0.04)]  # a sampler: within its Monte Carlo error
+
+
+@pytest.mark.parametrize(("solver", "error"), EQUIVARIANT)
 @pytest.mark.parametrize("flipped", [[0], [1, 4, 7]])
-def test_flipping_counted_alleles_flips_effects_alone(locus, flipped):
+def test_flipping_counted_alleles_flips_effects_alone(locus, flipped, solver, error):
     X, y, _ = locus()
     other = X.copy()
     other[:, flipped] = 2 - other[:, flipped]
     sign = np.ones(X.shape[1])
     sign[flipped] = -1
-    model, mirrored = (FinemapMiXeR().fit(data, y) for data in (X, other))
-    np.testing.assert_allclose(mirrored.pip_, model.pip_, atol=1e-7)
-    np.testing.assert_allclose(mirrored.coef_, sign * model.coef_, atol=1e-7)
-    np.testing.assert_allclose(mirrored.predict(other), model.predict(X), atol=1e-12)
+    model, mirrored = (FinemapMiXeR(solver=solver).fit(data, y) for data in (X, other))
+    np.testing.assert_allclose(mirrored.pip_, model.pip_, atol=error)
+    np.testing.assert_allclose(mirrored.coef_, sign * model.coef_, atol=error / 4)
+    np.testing.assert_allclose(mirrored.predict(other), model.predict(X), atol=error / 4)
 
 
-def test_permuting_variants_permutes_the_answer(locus):
+@pytest.mark.parametrize(("solver", "error"), EQUIVARIANT)
+def test_permuting_variants_permutes_the_answer(locus, solver, error):
     X, y, _ = locus()
     order = np.random.default_rng(0).permutation(X.shape[1])
-    model = FinemapMiXeR().fit(X, y)
-    moved = FinemapMiXeR().fit(X[:, order], y)
-    np.testing.assert_allclose(moved.pip_, model.pip_[order], atol=1e-8)
+    model = FinemapMiXeR(solver=solver).fit(X, y)
+    moved = FinemapMiXeR(solver=solver).fit(X[:, order], y)
+    np.testing.assert_allclose(moved.pip_, model.pip_[order], atol=error)
 
 
 @pytest.mark.parametrize("options", [{}, FAST_ADAM])
@@ -137,10 +142,13 @@ def test_constant_trait_is_predicted_by_itself(locus):
 def test_duplicated_variants_share_a_signal(locus):
     X, y, causal = locus(n=3000, n_causal=1)
     X = np.column_stack([X, X[:, causal[0]]])
-    model = FinemapMiXeR().fit(X, y)
-    np.testing.assert_allclose(model.pip_[[causal[0], -1]], 0.5, atol=0.01)
-    (found,) = model.credible_sets_
-    assert {int(causal[0]), X.shape[1] - 1} <= set(found["variants"].tolist())
+    for solver, most in (("susie", 1.0), ("gibbs", 1.2)):  # both may have an effect
+        model = FinemapMiXeR(solver=solver).fit(X, y)
+        first, second = model.pip_[[causal[0], -1]]
+        assert abs(first - second) < 0.04
+        assert 0.99 < first + second <= most + 0.02
+        (found,) = model.credible_sets_
+        assert {int(causal[0]), X.shape[1] - 1} <= set(found["variants"].tolist())
 
 
 def test_more_variants_than_people_and_noise_learned():
@@ -241,7 +249,7 @@ def test_to_frame_numbers_the_sets(locus):
     [
         (
             {"solver": "SuSiE"},
-            "solver must be one of 'auto', 'susie', 'gibbs', 'cavi', 'adam' or a solver such as "
+            "solver must be one of 'auto', 'gibbs', 'susie', 'cavi', 'adam' or a solver such as "
             r"Gibbs\(\); got 'SuSiE'",
         ),
         ({"solver": Adam}, "solver must be one of"),
@@ -299,7 +307,7 @@ def test_not_converged_names_the_parameter(locus):
     with pytest.warns(
         ConvergenceWarning, match=r"did not converge in 1 iteration\. Increase max_iter"
     ):
-        FinemapMiXeR(max_iter=1).fit(X, y)
+        FinemapMiXeR(solver="susie", max_iter=1).fit(X, y)
 
 
 def test_prior_weights_move_the_answer():
@@ -419,7 +427,7 @@ def test_each_policy_does_what_it_says():
             model = FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch=policy)
         assert model.ld_mismatch_
         assert len(model.credible_sets_) <= 1
-        assert model.get_params()["max_effects"] == 10  # parameters are the user's
+        assert model.get_params()["max_effects"] is None  # parameters are the user's
     z[40:60] += 4 * np.random.default_rng(1).normal(size=20)
     with pytest.warns(LDMismatchWarning, match="The LD was shrunk by"):
         FinemapMiXeR().fit_summary(z, R, n_samples=4000, on_mismatch="shrink")

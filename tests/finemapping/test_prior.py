@@ -57,9 +57,9 @@ def test_bound_never_falls_under_a_heritability():
     assert np.diff(path).min() > -1e-9
 
 
-def test_auto_keeps_to_susie_where_its_prior_is_enough():
-    assert fit().solver_ == "susie"
-    assert fit(causal_probability=np.full(8, 0.1)).solver_ == "susie"
+def test_auto_takes_a_solver_that_has_what_is_given():
+    assert fit(max_effects=3).solver_ == "susie"  # only sums of effects have so many
+    assert fit(max_effects=3, causal_probability=np.full(8, 0.1)).solver_ == "susie"
     assert fit(heritability=0.02).solver_ == "gibbs"  # only the spike and slab has a number pi_1
     assert fit(causal_probability=0.1).solver_ == "gibbs"
 

@@ -261,13 +261,59 @@ def test_the_one_more_is_exact(one_locus, monkeypatch):
 def test_auto_reads_the_flags(monkeypatch):
     monkeypatch.setattr("skgenetics.finemapping._choice.MAX_DENSE_LD", 10)
     z, R = np.array([5.0] + [0.0] * 11), np.eye(12)
-    model = FinemapMiXeR(heritability=0.1, random_state=0)
-    assert model.fit_summary(z[:8], R[:8, :8], n_samples=500).solver_ == "gibbs"
-    assert model.fit_summary(z, R, n_samples=500).solver_ == "susie"  # "gibbs" forms LD
+
+    def chosen(n_variants, panel_size=None, **parameters):
+        few, ld = z[:n_variants], R[:n_variants, :n_variants]
+        model = FinemapMiXeR(**parameters)
+        return model.fit_summary(few, ld, n_samples=500, panel_size=panel_size).solver_
+
+    assert chosen(8, heritability=0.1) == "gibbs"
+    assert chosen(12, heritability=0.1) == "susie"  # "gibbs" forms LD
+    assert chosen(8) == chosen(8, panel_size=500) == "gibbs"
+    assert chosen(8, panel_size=499) == chosen(8, max_effects=2) == "susie"
+    assert chosen(8, max_effects=2, heritability=0.1) == "susie"
+    monkeypatch.setattr(Gibbs, "most_variants", 7)
+    assert chosen(7) == "gibbs"
+    assert chosen(8) == "susie"
+    assert chosen(8, heritability=0.1) == "gibbs"
     monkeypatch.setitem(SOLVERS, "single", Single)
     monkeypatch.setattr(Single, "has_pi", True, raising=False)
-    assert model.fit_summary(z, R, n_samples=500).solver_ == "single"
-    assert FinemapMiXeR().fit_summary(z, R, n_samples=500).solver_ == "susie"
+    assert chosen(12, heritability=0.1) == "single"
+    assert chosen(12) == "susie"
+
+
+@pytest.mark.parametrize("on_mismatch", ["one_effect", "ignore"])
+def test_auto_samples_with_ld_of_the_people_of_the_scan_alone(on_mismatch):
+    """The LD of others looks much alike, but lets effects cancel each other."""
+    X, others = (make_genotypes(500, 200, random_state=k).data.astype(float) for k in (0, 1))
+    R, nearly = np.corrcoef(X.T), np.corrcoef(np.vstack([X[:400], others[:100]]).T)
+    z = np.random.default_rng(0).multivariate_normal(5 * R[50], R)
+    settings = {"n_samples": 20_000, "on_mismatch": on_mismatch}
+    for ld, name in ((R, "gibbs"), (R.round(3), "gibbs"), (nearly, "susie")):
+        model = FinemapMiXeR().fit_summary(z, ld, **settings)
+        same = FinemapMiXeR(solver=name).fit_summary(z, ld, **settings)
+        assert model.solver_ == name
+        np.testing.assert_array_equal(model.pip_, same.pip_)
+        assert model._solver.name == name
+        assert hasattr(model, "ld_mismatch_") == (on_mismatch != "ignore")
+
+
+def test_fits_by_default_are_the_same_every_time():
+    z, R = np.array([4.0, 3.0, 1.0, 0.0]), 0.5 * np.eye(4) + 0.5
+    model = FinemapMiXeR()
+    first = model.fit_summary(z, R, n_samples=1000).pip_
+    assert model.solver_ == "gibbs"
+    model.fit_summary(z[:2], R[:2, :2], n_samples=1000)  # draws between
+    np.testing.assert_array_equal(model.fit_summary(z, R, n_samples=1000).pip_, first)
+    model.set_params(random_state=None)
+    assert np.any(model.fit_summary(z, R, n_samples=1000).pip_ != first)
+
+
+def test_causal_probabilities_of_0_are_refused_by_every_solver():
+    with pytest.raises(ValueError, match="causal_probability is 0 for every variant"):
+        FinemapMiXeR(solver="gibbs", causal_probability=np.zeros(3)).fit_summary(
+            np.ones(3), np.eye(3), n_samples=100
+        )
 
 
 def test_names_of_solvers_come_from_the_registry(monkeypatch):

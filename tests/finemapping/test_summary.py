@@ -61,10 +61,10 @@ def test_ld_through_genotypes_equals_dense_ld(locus, n):
 
 def test_fit_does_not_form_ld_of_many_variants(locus, monkeypatch):
     X, y, _ = locus(p=12)
-    dense = FinemapMiXeR().fit(X, y)
+    dense = FinemapMiXeR(solver="susie").fit(X, y)
     monkeypatch.setattr("skgenetics.finemapping._data.MAX_DENSE_LD", 11)
     monkeypatch.setattr(GenotypeLD, "dense", None)  # would raise if called
-    lazy = FinemapMiXeR().fit(X, y)
+    lazy = FinemapMiXeR(solver="susie").fit(X, y)
     np.testing.assert_allclose(lazy.pip_, dense.pip_, atol=1e-8)
     np.testing.assert_allclose(lazy.coef_sd_, dense.coef_sd_, rtol=1e-8)
     assert [s["variants"].tolist() for s in lazy.credible_sets_] == [
@@ -145,7 +145,7 @@ def test_labels_of_pandas_objects_are_checked_and_kept():
     names = ["1_5_A_G", "1_9_C_T", "1_11_G_T"]
     z = pd.Series([4.0, 0.5, 0.1], index=names)
     ld = pd.DataFrame(np.eye(3), index=names, columns=names)
-    model = FinemapMiXeR().fit_summary(z, ld, n_samples=500)
+    model = FinemapMiXeR(solver="susie").fit_summary(z, ld, n_samples=500)
     assert model.to_frame()["variant_id"].tolist() == names
-    turned = FinemapMiXeR().fit_summary(z.iloc[::-1], ld, n_samples=500)
+    turned = FinemapMiXeR(solver="susie").fit_summary(z.iloc[::-1], ld, n_samples=500)
     np.testing.assert_allclose(turned.pip_, model.pip_[::-1], atol=1e-12)

@@ -125,7 +125,7 @@ def _single_effects(settings: FitSettings) -> Any:
     return settings.search(FinemapMiXeR(), {"max_effects": [1, 3, 10]})
 
 
-def _single_effects_by_default(settings: FitSettings) -> Any:
+def _sets_by_default(settings: FitSettings) -> Any:
     return FinemapMiXeR()  # sets come from its defaults, not from a search for prediction
 
 
@@ -236,7 +236,7 @@ MODELS: tuple[ModelEntry, ...] = (
         "at most 1, 3 or 10 effects",
         regressor=_single_effects,
         variants_used="per allele",
-        credible_sets=_single_effects_by_default,
+        credible_sets=_sets_by_default,
     ),
     ModelEntry(
         "HistGradientBoosting",

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from skgenetics.cli.finemap.data import Locus, Study
 
 _MOST_SUBSETS = 5  # traits whose subsets have covariances of their own
+_MOST_EFFECTS = 10  # of several traits, unless --max-num-causal says so
 _BACKGROUNDS: dict[str, str | float] = {"auto": "auto", "none": 0.0}  # as the estimator is told
 
 _DESCRIPTION = """\
@@ -195,21 +196,25 @@ def _add_loci(loci: Any) -> None:
 def _add_work(work: Any) -> None:
     """Add the arguments of fine-mapping itself."""
     work.add_argument(
-        "--max-num-causal", metavar="L", type=at_least(1), default=10, help="effects at most (10)"
+        "--max-num-causal",
+        metavar="L",
+        type=at_least(1),
+        help="effects at most, of a sum of single effects (10 where that is the solver); if given, "
+        "it is",
     )
     work.add_argument(
         "--background",
         choices=tuple(_BACKGROUNDS),
         default="auto",
-        help="a small effect of every variant beside the few large ones: learned, and none unless "
-        "the locus asks for it (auto, the default), or none",
+        help="a small effect of every variant beside the few large ones: learned (auto, the "
+        "default), or none",
     )
     work.add_argument(
         "--refine",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="start again from other effects and keep the best fit (the default); with the LD of "
-        "a panel it is never done",
+        help="start single effects again from others and keep the best fit (the default); with "
+        "the LD of a panel it is never done; if not, single effects are the solver",
     )
     work.add_argument(
         "--min-n-fraction",
@@ -386,10 +391,11 @@ def _estimator(arguments: argparse.Namespace, study: "Study") -> Any:
         return MMASHRegressor(
             solver="single_effects",
             covariances="subsets" if len(study.traits) <= _MOST_SUBSETS else "canonical",
-            max_effects=arguments.max_num_causal,
+            max_effects=arguments.max_num_causal or _MOST_EFFECTS,
         )
+    single = bool(arguments.coloc) or not arguments.refine  # signals are compared one by one
     return FinemapMiXeR(
-        solver="auto" if arguments.refine else SuSiE(refine=False),
+        solver=SuSiE(refine=arguments.refine) if single else "auto",
         background=_BACKGROUNDS[arguments.background],
         max_effects=arguments.max_num_causal,
     )

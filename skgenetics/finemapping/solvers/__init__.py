@@ -12,8 +12,8 @@ from skgenetics.finemapping.solvers._susie import SuSiE
 SOLVERS: dict[str, type[Solver]] = {
     solver.name: solver
     for solver in (  # in this order "auto" asks which will do
-        SuSiE,
         Gibbs,
+        SuSiE,
         CAVI,
         Adam,
     )

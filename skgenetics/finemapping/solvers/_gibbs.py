@@ -41,10 +41,12 @@ from skgenetics.utils._parameters import Constraints, Integer
 SWEEPS_PER_STATE = 50  # a block
 BURN_IN = 2  # blocks that are left out
 FEWEST_BLOCKS = 4  # of a chain, before Monte Carlo errors count
-# Hyperpriors of what is learned: pi ~ Beta(1, p), one causal variant a locus; sigma_beta^2 ~
-# scaled inverse chi^2 of 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
+# Hyperpriors of what is learned: pi ~ Beta(4, 4 p), one causal variant a locus, and no effect at
+# all has twice the probability that it would have by that; sigma_beta^2 ~ scaled inverse chi^2 of
+# 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
+HYPER_SHAPE, HYPER_NONE = 4.0, 2.0
 HYPER_DEGREES, HYPER_Z2 = 4.0, 20.0
-MIN_SLOTS = 12  # their number doubles where a chain fills them
+MIN_SLOTS, MOST_SLOTS = 12, 48  # their number doubles where a chain fills them
 COVARIANCE_DRAWS = 200  # thinned draws that stand for the covariance of the effects
 MAX_RHAT, MAX_PIP_GAP = 1.1, 0.1  # beyond either, the chains disagree
 
@@ -131,6 +133,8 @@ class Gibbs(Solver):
     has_pi: ClassVar[bool] = True
     calibrated: ClassVar[bool] = True
     forms_ld: ClassVar[bool] = True
+    believes_ld: ClassVar[bool] = True
+    most_variants: ClassVar[float] = 1500
     is_sampler: ClassVar[bool] = True
     learns_background: ClassVar[bool] = True
     default_tol: ClassVar[float] = 0.01
@@ -344,7 +348,8 @@ def gibbs(
             done = len(kept) >= FEWEST_BLOCKS and state.pip_error <= tol
             converged = (done or block == n_blocks - 1) and chains_agree(state)
             yield state._replace(converged=converged)
-        if draws.trace[..., 0].max() >= width and width < most:  # full: more slots, and longer
+        full = draws.trace[..., 0].max() >= width
+        if full and width < most and n_slots < MOST_SLOTS:  # more slots, and longer
             n_slots = min(2 * n_slots, most - model.n_held)
             chains = [chain._replace(members=wider(chain.members, width)) for chain in chains]
             block -= block < 0
@@ -397,6 +402,8 @@ def first_state(
         grid=grid,
         n_variants=max(int(varies.sum()), 1),
         n_held=len(held),
+        shape=HYPER_SHAPE,
+        none=HYPER_NONE if prior.pi is None else 1.0,
     )
     expected = float(np.sum(pi[varies & (pi < 1)]))
     n_slots = max(MIN_SLOTS, int(expected + 4 * np.sqrt(expected)) + 1)

@@ -14,7 +14,8 @@ save the rotations, but their updates lose the digits that rotations keep where 
 singular, as with small noise and more variants than people.
 
 L slots hold a variant or nothing; a set of k is held in L!/(L - k)! ways, hence weight L - k in
-place of 1 for a slot that holds nothing beside k others.
+place of 1 for a slot that holds nothing beside k others. Without any other effect the weight of
+nothing is that times the prior odds of no effect at all.
 """
 
 import numpy as np
@@ -232,13 +233,13 @@ def draw_unvisited(visited, n_held, count, n_occupied, n_empty):
 
 
 @kernel
-def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, keep):
+def move_effects(model, likelihood, chain, conditionals, work, sums, n_slots, keep):
     """Redraw every slot once, in random order, given what the others hold.
 
     A slot is redrawn from all variants and nothing at once, in O(p k). What empty slots are
     redrawn from is kept as long as nothing changes. The sums take the expectations of each draw.
     """
-    visited = np.zeros(chain.members.shape[0], dtype=np.bool_)
+    visited, n_held = np.zeros(chain.members.shape[0], dtype=np.bool_), model.n_held
     n_occupied = chain.n_effects[0] - n_held
     n_empty = n_slots - n_occupied
     nothing, times, share = -1.0, 0, 1.0 / n_slots  # nothing < 0: to be computed
@@ -251,7 +252,8 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, k
             visited[a : count - 1], old = visited[a + 1 : count].copy(), chain.members[a]
             visited[count - 1] = True
             bring_last(chain, conditionals, a)
-            removed = slot_weights(chain, conditionals, work, True, free + 1.0)
+            odds = model.none if count == 1 else 1.0
+            removed = slot_weights(chain, conditionals, work, True, odds * (free + 1.0))
             if keep:
                 collect(work, sums, 0, 1.0)
             if np.random.random() >= removed:
@@ -259,7 +261,8 @@ def move_effects(likelihood, chain, conditionals, work, sums, n_held, n_slots, k
         else:
             n_empty -= 1
             if nothing < 0.0:
-                nothing, times = slot_weights(chain, conditionals, work, False, 1.0 * free), 0
+                odds, times = model.none if count == 0 else 1.0, 0
+                nothing = slot_weights(chain, conditionals, work, False, odds * free)
             times += 1
             if np.random.random() >= nothing:
                 new = draw_index(work.weight[1], 1.0 - nothing)
@@ -338,14 +341,14 @@ def draw_sizes(likelihood, chain, factor, shift, size, log_bf):
 
 @kernel
 def draw_pi(model, chain, squares):
-    """Draw pi from Beta(1 + n, 2 p - n) for n effects, sigma_beta^2 with it if h^2 is held.
+    """Draw pi from Beta(a + n, (a + 1) p - n) for n effects, sigma_beta^2 with it if h^2 is held.
 
     If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
     density of pi: the power goes into the proposal, the rest is accepted or not.
     """
     held, count = model.pi_slab > 0.0, chain.n_effects[0]
     shape = 1.5 * count if held else 1.0 * count
-    pi = np.random.beta(1.0 + shape, 2.0 * model.n_variants - count)
+    pi = np.random.beta(model.shape + shape, (model.shape + 1.0) * model.n_variants - count)
     used = np.argmax(model.scale)
     if held:
         previous = 1.0 / (1.0 + np.exp(-chain.log_odds[used]))
@@ -404,7 +407,7 @@ def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed
     for sweep in range(draws.trace.shape[0]):
         draw_background(likelihood, chain, factor, shift)
         reset(likelihood, chain, conditionals, work)
-        move_effects(likelihood, chain, conditionals, work, sums, model.n_held, n_slots, keep)
+        move_effects(model, likelihood, chain, conditionals, work, sums, n_slots, keep)
         draw_sizes(likelihood, chain, factor, shift, size, draws.log_bf[sweep])
         for a in range(chain.n_effects[0]):
             draws.places[sweep, a] = chain.members[a]

@@ -102,6 +102,10 @@ class Model(NamedTuple):
     """Variants that vary, at least 1."""
     n_held: int
     """Effects of prior probability 1, the first of a chain."""
+    shape: float
+    """a of pi ~ Beta(a, a p)."""
+    none: float
+    """Prior odds of no effect at all, beside what pi says."""
 
 
 class Work(NamedTuple):

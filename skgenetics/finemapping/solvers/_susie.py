@@ -69,9 +69,10 @@ class SusieState(NamedTuple):
 class SuSiE(Solver):
     """A sum of single effects, each on one variant; calibrated, fast, and sets directly.
 
-    At most `max_effects` of FinemapMiXeR. Each effect is there with a probability, for which one
-    more effect has the prior odds sum_i pi_i / (1 - pi_i) if `causal_probability` is given (with
-    probabilities of 1 every effect is certain, as in the original), and else as many as fit.
+    At most `max_effects` of FinemapMiXeR, 10 by default. Each effect is there with a probability,
+    for which one more effect has the prior odds sum_i pi_i / (1 - pi_i) if `causal_probability` is
+    given (with probabilities of 1 every effect is certain, as in the original), and else as many as
+    fit.
 
     Parameters
     ----------
@@ -104,8 +105,6 @@ class SuSiE(Solver):
         locus = problem.locus
         z, scale, pi, slab = on_host(locus.z, locus.scale, problem.prior.pi, problem.prior.slab)
         weights = np.ones_like(z) if pi is None else pi
-        if np.any(scale > 0) and not np.any(weights[scale > 0] > 0):
-            raise ValueError("causal_probability is 0 for every variant that varies.")
         n_samples = float(np.median(on_host(locus.n_samples + 0 * locus.z)[0]))
         n_variants = int(max(np.sum((scale > 0) & (weights > 0)), 1))
         n_effects = min(problem.max_effects, n_variants)
