@@ -45,10 +45,10 @@ def fit(z, ld, background):
 
 # %%
 # One locus, first with few effects alone (``background=0``), then with ``background="auto"``, which
-# learns how strong the background is, and takes none where the locus asks for none. Black triangles mark
-# the three large effects. Without a background there are five sets, and two of them hold none of
-# the three: one is a single variant with a PIP near 1. With it the three sets that remain hold one
-# each.
+# learns how strong the background is, and takes none where the locus asks for none. Black triangles
+# mark the three large effects. Without a background there are five sets, and two of them hold none
+# of the three: one is a single variant with a PIP near 1. With it the three sets that remain hold
+# one each.
 
 locus, ld, z, large = simulate("ENSG00000099949", seed=0)
 positions = locus.variants["base_pair_location"]
