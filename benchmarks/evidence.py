@@ -160,7 +160,7 @@ class Study(NamedTuple):
         return results
 
 
-OURS = "gibbs"  # the solver of FinemapMiXeR that claims are about
+OURS = "auto"  # the solver of FinemapMiXeR that claims are about: the default
 EFFECTS = "weak", "mixed", "strong", "rare", "background"
 
 
@@ -205,7 +205,7 @@ OTHERS_OF_COMPARE = (
 STUDIES = {
     "finemapping": finemapping(
         "finemapping_own_ld.csv",
-        "finemapping_calibration.py --solvers susie gibbs --loci 100 --csv FILE",
+        "finemapping_calibration.py --solvers auto susie --loci 100 --csv FILE",
     ),
     "compare": Study(
         "compare.csv", "skgenetics compare", "target", "genes",

@@ -183,6 +183,29 @@ def test_guide_of_networks_has_the_figures_of_its_rows():
         assert " ".join((str(number + 1), *cells, short(slope, 2))) in text
 
 
+def test_guide_of_fine_mapping_says_what_its_rows_say():
+    text = page("doc/guide/finemapping/figures.rst")
+    totals = {}
+    for method in ("auto", "susie", "susieR"):
+        rows = [row for row in rows_of("finemapping_own_ld.csv") if row["method"] == method]
+        totals[method] = {
+            key: sum(float(row[key]) for row in rows if row["regime"] != "null")
+            for key in ("sets", "sets_true", "above", "above_false", "above_announced")
+        }
+    ours, theirs = totals["auto"], totals["susieR"]
+    covered = {method: short(one["sets_true"] / one["sets"], 2) for method, one in totals.items()}
+    assert f"is {covered['auto']} over all {ours['sets']:.0f} sets" in text
+    assert f"in susieR {covered['susieR']} over {theirs['sets']:.0f} sets" in text
+    assert (
+        f"{ours['above_false']:.0f} of {ours['above']:.0f} variants with a PIP above .9 have no "
+        f"effect, where {ours['above_announced']:.1f} are announced"
+    ) in text
+    assert (
+        f"in susieR {theirs['above_false']:.0f} of {theirs['above']:.0f} "
+        f"({theirs['above_announced']:.1f})"
+    ) in text
+
+
 def test_programs_of_studies_can_be_imported():
     for study in evidence.STUDIES.values():
         if study.program.split()[0].endswith(".py"):
