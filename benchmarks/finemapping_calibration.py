@@ -1,7 +1,7 @@
 """Print how far the PIPs and sets of FinemapMiXeR's solvers hold, on coalescent genotypes.
 
     python benchmarks/finemapping_calibration.py [--regimes weak mixed ...] [--solvers ...]
-        [--loci 20] [--variants 500] [--panel 0] [--without-rival] [--first 0] [--csv FILE]
+        [--loci 20] [--variants 500] [--panel 0] [--rivals susieR ...] [--first 0] [--csv FILE]
 
 Windows are of neighboring variants (MAF above .01) of 5,500 people of European history, simulated
 by msprime and kept in a folder of the system's temporary files. z ~ N(sqrt(N) R b, R) for N =
@@ -19,8 +19,9 @@ A row per regime and solver: average precision (AP) of pooled PIPs; slope of the
 .01; PIPs above .9, the share of them that is false, and the share that they announce; sum of PIPs
 over number of effects (null: a locus); coverage and power of the credible sets; median processor
 seconds. A number after +- is a standard error, loci being the units. Then PIPs by bin: mean PIP and
-share of causal variants. susieR is susie_rss with its defaults on the same z and LD. With --csv,
-a row per locus and method, from which the documentation's tables are made.
+share of causal variants. susieR is susie_rss on the same z and LD, with its defaults or those of
+RIVALS, some of which need susieR 0.16. With --csv, a row per locus and method, from which the
+documentation's tables are made.
 """
 
 import os
@@ -47,6 +48,13 @@ except ImportError:  # run as a program
 
 from skgenetics import FinemapMiXeR
 
+RIVALS = {
+    "susieR": "",
+    "susieR-refine": "refine = TRUE",
+    "susieR-background": 'unmappable_effects = "inf"',
+    "susieR-panel": "R_finite = {panel}",
+    "susieR-mismatch": 'R_finite = {panel}, R_mismatch = "eb"',
+}
 REGIMES = "weak", "mixed", "strong", "rare", "background", "null"
 N_SAMPLES, BACKGROUND = 50_000, 30.0
 N_SCAN, N_OTHERS = 5_000, 500  # people of a window: whose LD z has, and of whom panels are
@@ -229,19 +237,19 @@ def main():
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--regimes", nargs="+", default=list(REGIMES), choices=REGIMES)
-    parser.add_argument("--solvers", nargs="+", default=["auto", "gibbs"])
+    parser.add_argument("--solvers", nargs="*", default=["auto", "gibbs"])
     parser.add_argument("--loci", type=int, default=20, help="of each regime")
     parser.add_argument("--first", type=int, default=0, help="number of the first window")
     parser.add_argument("--variants", type=int, default=500)
     parser.add_argument("--panel", type=int, default=0, help="people of the panel; 0: own LD")
-    parser.add_argument("--without-rival", action="store_true")
+    parser.add_argument("--rivals", nargs="*", default=["susieR"], choices=list(RIVALS))
     parser.add_argument("--csv", help="file of what is counted, a row per locus and method")
     arguments = parser.parse_args()
     if arguments.panel == arguments.variants:
         parser.error("a square array is always r: take one person less for the panel")
     names = list(arguments.solvers)
-    if shutil.which("Rscript") is not None and not arguments.without_rival:
-        names.append("susieR")
+    if shutil.which("Rscript") is not None:
+        names += arguments.rivals
     warm_z, warm_ld, _ = simulate("mixed", arguments.first, arguments.variants, 0)
     for solver in arguments.solvers:
         fit(solver, warm_z[:50], warm_ld[:50, :50])  # compiles
@@ -258,8 +266,9 @@ def main():
         ]
         truth = [causal for *_, causal in loci]
         for name in names:
-            if name == "susieR":
-                fits = susier_fits([(z, correlations(ld)) for z, ld, _ in loci], N_SAMPLES)
+            if name in RIVALS:
+                posed = [(z, correlations(ld)) for z, ld, _ in loci]
+                fits = susier_fits(posed, N_SAMPLES, RIVALS[name].format(panel=arguments.panel))
             else:
                 fits = [fit(name, z, ld) for z, ld, _ in loci]
             rows += records(regime, name, truth, fits)

@@ -47,7 +47,7 @@ for (folder in args[-1]) {
   z <- readBin(file.path(folder, "z"), "double", p)
   R <- matrix(readBin(file.path(folder, "ld"), "double", p * p), p, p)
   seconds <- system.time(
-    fit <- suppressWarnings(suppressMessages(susie_rss(z = z, R = R, n = n)))
+    fit <- suppressWarnings(suppressMessages(susie_rss(z = z, R = R, n = n@)))
   )
   writeBin(fit$pip, file.path(folder, "pip"))
   sets <- sapply(fit$sets$cs, function(cs) paste(cs - 1, collapse = ","))
@@ -102,14 +102,14 @@ def simulate(size, n_causal, seed, prefix=None):
     return z, R, causal
 
 
-def susier_fits(loci, n_samples):
-    """Run susie_rss on (z, R) of each locus in one R process.
+def susier_fits(loci, n_samples, settings=""):
+    """Run susie_rss on (z, R) of each locus in one R process, with further arguments as R code.
 
     Returns a list of PIPs, arrays of the variants of the credible sets, and processor seconds.
     """
     with tempfile.TemporaryDirectory() as scratch:
         script = Path(scratch) / "run.R"
-        script.write_text(SUSIER)
+        script.write_text(SUSIER.replace("@", f", {settings}" if settings else ""))
         folders = [Path(scratch) / str(k) for k in range(len(loci))]
         for folder, (z, R) in zip(folders, loci, strict=True):
             folder.mkdir()
