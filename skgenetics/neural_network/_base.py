@@ -62,6 +62,8 @@ DIVERGED = 10  # times the loss of a constant, or 1: too large for chance or too
 N_MOMENTS = 5000  # rows whose moments batch norm starts from
 N_SAMPLE = 1000  # training rows kept for feature_importances_
 BATCH_SIZE = 200  # rows of a minibatch for batch_size="auto"
+LEARNING_RATE = 1e-2  # of Adam for learning_rate_init="auto"
+SUM_OF_STEPS = 2.0  # largest sum of the variants' steps in partial_fit, likewise
 
 
 class LINABase(CallbackSupportMixin, NetworkImportances):
@@ -81,7 +83,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         "dropout": [Number(low=0, high=1, closed="left")],
         "batch_norm": [Option("auto"), Flag()],
         "solver": [Option("adam", "lbfgs")],
-        "learning_rate_init": [Number(low=0)],
+        "learning_rate_init": [Option("auto"), Number(low=0)],
         "batch_size": [Option("auto"), Integer(low=1)],
         "max_iter": [Integer(low=1)],
         "early_stopping": [Flag()],
@@ -169,11 +171,12 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             self._scale(X, targets, weight)
             self._state = self._untrained(self._samples(rows, X, targets, weight), rng)
         network = copy_network(self._state.network)
+        rate = self._learning_rate(SUM_OF_STEPS / X.shape[1])
         if self._optimizer is None:
-            optimizer = Adam(network.arrays(), self.learning_rate_init)
+            optimizer = Adam(network.arrays(), rate)
         else:
             optimizer = self._optimizer.copy()
-        optimizer.learning_rate = self.learning_rate_init
+        optimizer.learning_rate = rate
         loss, moments = adam_epoch(
             ModelState(network, self._state.moments),
             self._samples(rows, X, targets, weight),
@@ -186,7 +189,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if loss == np.inf:
             raise ValueError(
                 "The training diverged: a loss or parameter is not finite. The parameters before "
-                f"this call are kept. Lower learning_rate_init, now {self.learning_rate_init:g}."
+                f"this call are kept. Lower learning_rate_init, now {rate:g}."
             )
         self._optimizer = optimizer
         losses = [*getattr(self, "loss_curve_", []), loss]
@@ -241,6 +244,12 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         scanned = self.start == "auto" and self.standardize
         return min(self._hidden_sizes()) // 2 if scanned else 0
 
+    def _learning_rate(self, most: float = LEARNING_RATE) -> float:
+        """Return the learning rate of Adam; "auto" stands for LEARNING_RATE, or `most` if less."""
+        if self.learning_rate_init == "auto":
+            return min(LEARNING_RATE, most)
+        return self.learning_rate_init
+
     def _network_of(self, known: Known, samples: Samples, rng: np.random.Generator) -> ModelState:
         """Return the network of a linear model with products."""
         drawn = self._drawn(samples, rng, random_coef=False)
@@ -284,7 +293,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if self.solver == "lbfgs":
             return train_lbfgs(self._state.network, training, self._objective(), tol=self.tol)
         settings = AdamSettings(
-            learning_rate=self.learning_rate_init,
+            learning_rate=self._learning_rate(),
             batch_size=self._batch_size(len(training.rows)),
             dropout=self.dropout,
             tol=self.tol,
@@ -327,7 +336,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             raise FitKept(
                 "The training diverged: a loss or parameter is not finite after "
                 f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
-                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y."
+                f"learning_rate_init, now {self._learning_rate():g}, or scale X and y."
             )
         constant = constant_loss(self._loss, training.Y, training.cell_weight, training.weight)
         limit = DIVERGED * max(1.0, constant)
@@ -338,7 +347,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             warnings.warn(
                 f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {DIVERGED} times "
                 "the loss of predicting the mean: the training diverges. Lower "
-                f"learning_rate_init, now {self.learning_rate_init:g}, or scale X and y.",
+                f"learning_rate_init, now {self._learning_rate():g}, or scale X and y.",
                 ConvergenceWarning,
                 stacklevel=5,
             )

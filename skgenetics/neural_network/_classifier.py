@@ -70,9 +70,10 @@ class LINAClassifier(ClassifierMixin, LINABase):
     solver : {"adam", "lbfgs"}, default="adam"
         "adam" trains on minibatches. "lbfgs" uses all rows at once, without dropout, batch norm or
         held-out rows.
-    learning_rate_init : float, default=1e-2
+    learning_rate_init : "auto" or float, default="auto"
         Learning rate of Adam. With held-out rows it is lowered three times, to .3 of itself, where
-        the loss on them no longer falls.
+        the loss on them no longer falls. "auto": 0.01, and in `partial_fit`, which has no such
+        rows, at most 2 / n_variants: a step moves a coefficient of each variant by as much.
     batch_size : "auto" or int, default="auto"
         Rows of a minibatch. "auto": 200, or all rows if there are fewer.
     max_iter : int, default=200
@@ -180,7 +181,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
         dropout: float = 0.0,
         batch_norm: Literal["auto"] | bool = "auto",
         solver: Literal["adam", "lbfgs"] = "adam",
-        learning_rate_init: float = 1e-2,
+        learning_rate_init: Literal["auto"] | float = "auto",
         batch_size: Literal["auto"] | int = "auto",
         max_iter: int = 200,
         early_stopping: bool = True,

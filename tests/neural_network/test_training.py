@@ -401,3 +401,18 @@ class TestEstimators:
         assert model.fit(X[:700], y[:700]).score(X[700:], y[700:]) > 0.98
         top = model.second_order_importance(X[700:], top_k=1)
         assert top.pairs.tolist() == [[0, 1]]
+
+
+def test_partial_fit_takes_smaller_steps_with_many_variants():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(400, 3000)).astype(np.int8)
+    y = X[:, :20].sum(axis=1) + rng.normal(size=400)
+
+    def losses(**options):
+        model = LINARegressor((8,), random_state=0, **options)
+        for _ in range(3):
+            model.partial_fit(X, y)
+        return model.loss_curve_
+
+    assert losses() == losses(learning_rate_init=2 / 3000)
+    assert losses()[-1] < 2 < losses(learning_rate_init=0.01)[-1]
