@@ -1,6 +1,15 @@
+import sys
 from pathlib import Path
 
 import pytest
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    """Close what a test drew: beyond 20 open figures matplotlib warns, in whatever test comes."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,6 @@ import io
 import pkgutil
 import re
 import runpy
-import sys
 from pathlib import Path
 
 import pytest
@@ -36,14 +35,6 @@ EQUATIONS = re.findall(
     flags=re.MULTILINE,
 )
 FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-
-
-@pytest.fixture(autouse=True)
-def _close_figures():
-    """Close what examples drew: beyond 20 open figures matplotlib warns, in whatever test comes."""
-    yield
-    if "matplotlib.pyplot" in sys.modules:
-        sys.modules["matplotlib.pyplot"].close("all")
 
 
 def test_api_lists_every_public_package():

@@ -71,9 +71,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         SOLVERS
 
         "auto" takes "susie", and in :meth:`fit_summary` "gibbs" up to 1,500 variants if the LD is
-        that of the scan's people, as z shows. If max_effects is given, it takes "susie"; else, if a
-        number is given for causal_probability, or the heritability, "gibbs" up to 4,096 variants,
-        whose prior has such a number, as in the model above. `solver_` tells.
+        that of the scan's people, as z shows. With max_effects or annotations it takes "susie";
+        else, if a number is given for causal_probability, or the heritability, "gibbs" up to 4,096
+        variants, whose prior has such a number, as in the model above. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
         per variant, which a solver without pi_1 takes relative to each other only. This and other

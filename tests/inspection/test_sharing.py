@@ -66,6 +66,15 @@ def test_without_a_null_and_in_given_axes():
     assert ax.get_title() == "Variant rs1"
 
 
+def assert_bars(found, shares):
+    """Shares of .1% and more have bars, and the others one together."""
+    rest = sum(share for share in shares.values() if share < 0.001)
+    seen = {name: share for name, share in shares.items() if share >= 0.001}
+    assert found.keys() - {"all others"} == seen.keys()
+    np.testing.assert_allclose([found[name] for name in seen], list(seen.values()))
+    np.testing.assert_allclose(found.get("all others", 0.0), rest, atol=1e-12)
+
+
 def test_of_an_estimator():
     rng = np.random.default_rng(0)
     X = rng.binomial(2, 0.4, size=(200, 20))
@@ -75,10 +84,10 @@ def test_of_an_estimator():
     n_scales = len(model.scales_)
     grid = np.reshape(model.weights_[1:], (-1, n_scales)).sum(axis=1)
     found = drawn(display)
-    np.testing.assert_allclose([found[name] for name in model.covariance_names_], grid)
+    assert_bars(found, dict(zip(model.covariance_names_, grid, strict=True)))
     one = drawn(SharingDisplay.from_estimator(model, variant=3).plot())
     alone = model.responsibilities_[3, 1:].reshape(-1, n_scales).sum(axis=1)
-    np.testing.assert_allclose([one[name] for name in model.covariance_names_], alone)
+    assert_bars(one, dict(zip(model.covariance_names_, alone, strict=True)))
     np.testing.assert_allclose(alone.sum(), 1, atol=0.01)
     with pytest.raises(ValueError, match="variant"):
         SharingDisplay.from_estimator(model, variant=20)

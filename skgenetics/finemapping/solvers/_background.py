@@ -45,10 +45,11 @@ def learned_background(
 ) -> tuple[Likelihood, np.ndarray]:
     """Return the `Likelihood` on a grid of the background's variance, and the grid (T,).
 
-    No background has probability 1/2, the logarithm of N h^2 of one is uniform on the grid, which
-    ends where a variant's background is as large as noise: 9 variants or fewer have none. Points
-    whose posterior probability is below 1% beside the clear effects alone are left out. In O(p^3)
-    a point, one third of it for those left out.
+    No background has probability 1/2, and one of T = N h^2 a probability in proportion to T^(-3/2):
+    a locus of strong LD cannot tell one effect from a large background, which is the rarer. The
+    grid ends where a variant's background is as large as noise: 9 variants or fewer have none.
+    Points whose posterior probability is below 1% beside the clear effects alone are left out. In
+    O(p^3) a point, one third of it for those left out.
 
     Parameters
     ----------
@@ -65,9 +66,10 @@ def learned_background(
     z_norm : float
         See `NoiseNorm`.
     """
-    grid = TOTALS / max(n_variants, 1)
-    grid = np.append(0.0, grid[grid <= LARGEST])
-    log_prior = np.log(np.append(0.5, np.full(len(grid) - 1, 0.5 / max(len(grid) - 1, 1))))
+    totals = TOTALS[TOTALS / max(n_variants, 1) <= LARGEST]
+    grid = np.append(0.0, totals / max(n_variants, 1))
+    share = totals**-1.5
+    log_prior = np.log(np.append(0.5, 0.5 * share / share.sum()))
     clear = clear_effects(linear / noise, quadratic / noise, slab, odds)
     points = [Point(linear, quadratic, 0.0, z_norm)]
     values = [log_prior[0] + points[0].log_evidence(clear, slab[clear], noise)]
