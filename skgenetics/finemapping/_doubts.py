@@ -80,17 +80,20 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
     """Fit `estimator` to summary statistics, and do by `on_mismatch` what doubts ask for.
 
     A solver that believes the LD follows where that is found to fit: by single effects without a
-    background at once, or else by single effects in full, which stay if doubts remain.
+    background at once, or else by single effects in full, which stay if doubts remain, or if it
+    explains more than all of the trait.
     """
     believing, checks = believing_solver(estimator, locus), on_mismatch != "ignore"
     if believing is not None:
         screen, doubts = first_look(estimator, locus, checks)
         if not doubts:
             estimator._fit_summary_locus(locus, believing)
-            if screen is not None:
-                estimator.ld_mismatch_ = False if screen.tells else None
-                estimator.flipped_, estimator.outliers_ = screen.flipped, screen.outliers
-            return
+            if estimator.heritability_ <= 1:
+                if screen is not None:
+                    estimator.ld_mismatch_ = False if screen.tells else None
+                    estimator.flipped_, estimator.outliers_ = screen.flipped, screen.outliers
+                return
+            believing = None  # more than all of the trait: the LD is not to be believed
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         estimator._fit_summary_locus(locus)
@@ -98,8 +101,9 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
     if believing is not None and not mismatch and ld_is_of_the_scan(estimator, locus):
         again = clone(estimator).set_params(random_state=estimator.random_state).set_callbacks()
         again._fit_summary_locus(locus, believing)
-        take_over(estimator, again)
-        estimator._solver = again._solver
+        if again.heritability_ <= 1:
+            take_over(estimator, again)
+            estimator._solver = again._solver
     elif not mismatch:
         for warning in caught:
             warnings.warn(warning.message, stacklevel=5)
