@@ -98,13 +98,15 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
         warnings.simplefilter("always")
         estimator._fit_summary_locus(locus)
     mismatch = settle_doubts(estimator, locus, on_mismatch) if checks else False
-    if believing is not None and not mismatch and ld_is_of_the_scan(estimator, locus):
+    believed = believing is not None and not mismatch and ld_is_of_the_scan(estimator, locus)
+    if believed:
         again = clone(estimator).set_params(random_state=estimator.random_state).set_callbacks()
         again._fit_summary_locus(locus, believing)
-        if again.heritability_ <= 1:
+        believed = again.heritability_ <= 1
+        if believed:
             take_over(estimator, again)
             estimator._solver = again._solver
-    elif not mismatch:
+    if not believed and not mismatch:
         for warning in caught:
             warnings.warn(warning.message, stacklevel=5)
     if checks:

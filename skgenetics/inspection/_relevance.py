@@ -102,8 +102,10 @@ def hand_down(ratio: Array, term: Term, weight: Array) -> Array:
     A GPU, at which a product for each sample is slow, omits nothing.
     """
     xp, h = namespace_of(ratio), ratio.shape[1]
+    if is_on_gpu(ratio):
+        return _from_all_units(ratio, term, weight)
     live = xp.any(ratio != 0, axis=1)
-    if is_on_gpu(ratio) or _share_of_true(live) * (h + COPY_ROWS) > h:
+    if _share_of_true(live) * (h + COPY_ROWS) > h:
         return _from_all_units(ratio, term, weight)
     units = [xp.nonzero(live[i, :])[0] for i in range(ratio.shape[0])]
     ratios = [xp.take(ratio[i, :, :], units[i], axis=1) for i in range(ratio.shape[0])]
