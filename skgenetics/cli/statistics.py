@@ -36,16 +36,23 @@ def add_statistics(group: Any, *, several: bool = False) -> None:
     )
 
 
-def add_panel(group: Any) -> Any:
-    """Add the arguments that name genotypes of a panel; return those of which one may be given."""
+def add_panel(group: Any, *, several: bool = False) -> Any:
+    """Add the arguments that name genotypes of a panel, or `several` panels.
+
+    Return those of which one may be given.
+    """
+    each: dict[str, Any] = {"nargs": "+"} if several else {}
     panel = group.add_mutually_exclusive_group()
     panel.add_argument(
         "--bfile",
         metavar="P",
         help="LD panel: PLINK 1 files P.bed, .bim, .fam; with @ in place of the chromosome, all",
+        **each,
     )
-    panel.add_argument("--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam")
-    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes")
+    panel.add_argument(
+        "--pfile", metavar="P", help="LD panel: PLINK 2 files P.pgen, .pvar, .psam", **each
+    )
+    panel.add_argument("--vcf", metavar="F", help="LD panel: VCF or BCF of genotypes", **each)
     return panel
 
 

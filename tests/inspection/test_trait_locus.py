@@ -2,10 +2,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.colors import to_hex
 from scipy.stats import norm
 
 from skgenetics import FinemapMiXeR, MMASHRegressor
 from skgenetics.inspection import TraitLocusDisplay
+from skgenetics.inspection.displays._style import NEUTRAL, ORDERED_COLORS
 
 Z = np.array([[1.0, 0.5], [6.0, -2.0], [5.5, np.nan], [0.2, -9.0]])
 POSITIONS = [1000, 2000, 3000, 4000]
@@ -51,6 +53,27 @@ def test_a_panel_per_trait_and_rings_where_an_effect_is_sure():
         assert panel.get_ylim()[1] > np.nanmax(expected)
     assert not display.axes_[0].xaxis.get_tick_params()["labelbottom"]
     display.figure_.draw_without_rendering()
+
+
+def test_each_population_has_the_colors_of_its_own_ld():
+    def color_of(panel, position):
+        for points in panel.collections:
+            at = np.round(1e6 * np.asarray(points.get_offsets())[:, 0])
+            if len(points.get_facecolor()) and position in at:
+                return to_hex(points.get_facecolor()[0])
+        return None
+
+    r2 = np.array([[0.1, 0.7], [0.9, 0.3], [0.5, np.nan], [1.0, 1.0]])
+    axes = TraitLocusDisplay(POSITIONS, Z, PIP, r2=r2).plot().axes_
+    for place, position in enumerate(POSITIONS[:3]):
+        for panel, column in ((axes[0], 0), (axes[1], 1), (axes[2], 1)):  # the lead is of trait 1
+            bin_ = int(5 * np.nan_to_num(r2[place, column]))
+            assert color_of(panel, position) == ORDERED_COLORS[bin_].lower()
+    r2[3, 0] = np.nan  # the first population lacks the lead variant
+    axes = TraitLocusDisplay(POSITIONS, Z, PIP, r2=r2).plot().axes_
+    assert {color_of(axes[0], position) for position in POSITIONS[:3]} == {NEUTRAL.lower()}
+    with pytest.raises(ValueError, match="r2 must have shape"):
+        TraitLocusDisplay(POSITIONS, Z, PIP, r2=r2[:3])
 
 
 def test_genes_have_a_panel_and_make_the_figure_taller():

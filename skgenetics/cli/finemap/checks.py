@@ -5,6 +5,7 @@ import argparse
 from skgenetics.cli.console import is_demo
 from skgenetics.cli.statistics import check_columns, has_panel
 
+OF_PANELS = ("bfile", "pfile", "vcf", "ld", "ld_variants", "panel_size")  # one of each population
 EXAMPLES = """\
 skgenetics finemap --demo
 skgenetics finemap --sumstats gwas.tsv.gz --bfile panel --build GRCh37 --out my_run"""
@@ -14,7 +15,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     """Exit with status 2 if arguments are missing or do not go together."""
     error = arguments.parser.error
     own = ("sumstats", "bfile", "pfile", "vcf", "ld", "n", "build", "regions", "chr")
-    if is_demo(arguments, (*own, "prior_column", "coloc"), EXAMPLES):
+    if is_demo(arguments, (*own, "prior_column", "coloc", "populations"), EXAMPLES):
         return
     if not arguments.sumstats:
         error("--sumstats is missing: a file of summary statistics")
@@ -29,6 +30,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     check_columns(arguments)
     check_columns(arguments, "--coloc-columns")
     check_traits(arguments)
+    check_panels(arguments)
     if not arguments.coloc and (
         arguments.coloc_n or arguments.coloc_columns or arguments.coloc_trait
     ):
@@ -42,6 +44,38 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         error("give --regions, or --chr, --start and --end, not both")
     if arguments.start > arguments.end:
         error("--start is after --end")
+
+
+def of_one_panel(arguments: argparse.Namespace) -> argparse.Namespace:
+    """Return the arguments with one value in place of lists of one for each panel."""
+    one = {name: (getattr(arguments, name) or [None])[0] for name in OF_PANELS}
+    return argparse.Namespace(**vars(arguments) | one)
+
+
+def check_panels(arguments: argparse.Namespace) -> None:
+    """Exit with status 2 unless there is one panel, or one of each population."""
+    error, n_files = arguments.parser.error, len(arguments.sumstats)
+    given = {name: len(getattr(arguments, name) or []) for name in OF_PANELS}
+    words = {name: f"--{name.replace('_', '-')}" for name in OF_PANELS}
+    if not arguments.populations:
+        for name, count in given.items():
+            if count > 1:
+                error(
+                    f"{words[name]} takes one value; got {count}. With --populations it takes one "
+                    "for each file of --sumstats"
+                )
+        return
+    if n_files == 1:
+        error("--populations is for several files of --sumstats, one of each population")
+    for name, count in given.items():
+        alike = name == "panel_size" and count == 1  # for all
+        if count not in (0, n_files) and not alike:
+            error(
+                f"{words[name]} has {count} for {n_files} files of --sumstats: --populations needs "
+                "one for each, in the same order"
+            )
+    if arguments.trait_correlation != "auto":
+        error("--trait-correlation is of traits in one population: leave it out with --populations")
 
 
 def check_traits(arguments: argparse.Namespace) -> None:

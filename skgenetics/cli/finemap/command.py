@@ -21,7 +21,7 @@ from skgenetics.cli.console import (
     progress,
     share,
 )
-from skgenetics.cli.finemap.checks import check_arguments
+from skgenetics.cli.finemap.checks import check_arguments, of_one_panel
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import check_report
 from skgenetics.cli.statistics import add_panel, add_statistics
@@ -54,6 +54,8 @@ examples:
   skgenetics finemap --sumstats gwas.tsv.gz --coloc eqtl.tsv.gz --coloc-n 670 --bfile panel \\
                      --build GRCh38
   skgenetics finemap --sumstats ldl.tsv.gz hdl.tsv.gz tg.tsv.gz --bfile panel --build GRCh37
+  skgenetics finemap --sumstats eur.tsv.gz eas.tsv.gz --bfile eur_panel eas_panel --populations \\
+                     --build GRCh37
   skgenetics finemap --sumstats table.txt --columns effect_allele=EA other_allele=NEA beta=B \\
                      standard_error=SE chromosome=CHR base_pair_location=BP --n N --ld ld.npz \\
                      --build GRCh37
@@ -74,6 +76,11 @@ several traits at once:
   With several files of --sumstats, each locus that any of them has is fine-mapped in all traits
   together: an effect is of one variant, and may act on some of the traits. OUT.trait_effects.tsv
   says what each credible set does to each trait, OUT.trait_variants.tsv.gz has their z.
+
+several populations:
+  With --populations the files are of one trait in several populations, and each has a panel of its
+  own: --bfile EUR EAS. An effect is of one variant, which may act in some of them. A variant need
+  not be in all files and panels. The tables are those of several traits.
 
 two traits:
   --coloc names the statistics of another trait. Each locus of --sumstats is fine-mapped in both
@@ -99,7 +106,7 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_data(parser.add_argument_group("data"))
-    _add_traits(parser.add_argument_group("several traits at once (files of --sumstats)"))
+    _add_traits(parser.add_argument_group("several traits, or populations (files of --sumstats)"))
     _add_coloc(parser.add_argument_group("a second trait, fine-mapped alone"))
     _add_loci(parser.add_argument_group("loci (around the variants of p < 5e-8)"))
     _add_work(parser.add_argument_group("fine-mapping"))
@@ -116,16 +123,20 @@ def _add_data(data: Any) -> None:
         help="summary statistics; the format is found out. Several files: several traits at once",
     )
     add_statistics(data, several=True)
-    panel = add_panel(data)
-    panel.add_argument("--ld", metavar="F", help="LD itself: correlations of variants, with names")
+    panel = add_panel(data, several=True)
+    panel.add_argument(
+        "--ld", metavar="F", nargs="+", help="LD itself: correlations of variants, with names"
+    )
     data.add_argument(
         "--ld-variants",
         metavar="F",
+        nargs="+",
         help="variants of --ld if the file does not name them: a .bim, or a table with a header",
     )
     data.add_argument(
         "--panel-size",
         metavar="N",
+        nargs="+",
         type=at_least(3),
         help="number of people that the LD comes from, if other than the study's: its errors "
         "count as noise (the people of --bfile or --pfile; --ld: the study's own)",
@@ -174,6 +185,12 @@ def _add_traits(traits: Any) -> None:
     """Add the arguments of several traits that are fine-mapped at once."""
     traits.add_argument(
         "--trait-names", metavar="NAME", nargs="+", help="of the files (up to their first dot)"
+    )
+    traits.add_argument(
+        "--populations",
+        action="store_true",
+        help="the files are of one trait in several populations, nobody in two of them: give as "
+        "many panels as files, in the same order",
     )
     traits.add_argument(
         "--trait-correlation",
@@ -270,13 +287,18 @@ def run_finemap(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics finemap``."""
     check_arguments(arguments)
     from skgenetics.cli.finemap.data import load_demo, load_files
+    from skgenetics.cli.finemap.populations import load_populations
     from skgenetics.cli.finemap.traits import load_traits
 
+    if not arguments.populations:
+        arguments = of_one_panel(arguments)
     console = Console("finemap")
     check_prefix(arguments.out)
     check_report(arguments.report)
     if arguments.demo:
         studies = [load_demo(arguments)]
+    elif arguments.populations:
+        studies = [load_populations(arguments)]
     elif len(arguments.sumstats) > 1:
         studies = [load_traits(arguments)]
     else:

@@ -382,8 +382,9 @@ def _draw(_: Any, picture: Picture, seed: int) -> LocusView | None:
     key = ["base_pair_location", "effect_allele", "other_allele"]
     index = data["variants"].set_index(key).index
     rows = picture.variants.set_index(key).index.get_indexer(index)  # of the table, for each z
-    ld = data["ld"]  # correlations, or dosages of the panel
-    matrix = {"X": None, "ld": ld} if ld.shape[0] == ld.shape[1] else {"X": ld, "ld": None}
+    ld = data["ld"]  # correlations, or dosages of the panel; of populations, a list
+    of_people = not isinstance(ld, list) and ld.shape[0] != ld.shape[1]
+    matrix = {"X": ld, "ld": None} if of_people else {"X": None, "ld": ld}
     display = locus_display(
         picture.variants.iloc[rows],
         picture.sets,

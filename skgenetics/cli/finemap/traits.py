@@ -51,7 +51,7 @@ def load_traits(arguments: argparse.Namespace) -> Study:
     lines: list[str] = []
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        scans = [read_sumstats_of(one, lines) for one in of_each_trait(arguments)]
+        scans = [read_sumstats_of(one, lines) for one in of_each_file(arguments)]
         panel = read_panel(arguments)
     names = trait_names(arguments, scans)
     lines += [panel.describe(), *notes_of(caught)]
@@ -83,18 +83,20 @@ def load_traits(arguments: argparse.Namespace) -> Study:
     return Study(loci, arguments.build, lines, Path(arguments.out), traits=names)
 
 
-def of_each_trait(arguments: argparse.Namespace) -> list[argparse.Namespace]:
-    """Return the arguments of each file of --sumstats: one --n or --trait counts for all."""
+def of_each_file(
+    arguments: argparse.Namespace, names: Sequence[str] = ("n", "trait")
+) -> list[argparse.Namespace]:
+    """Return the arguments of each file of --sumstats; one value of those in `names` is for all."""
     given = vars(arguments) | {"prior_column": None, "n_cases": None}
-    files = arguments.sumstats
+    n_files = len(arguments.sumstats)
 
-    def each(name: str) -> list[Any]:
+    def value(name: str, file: int) -> Any:
         values = getattr(arguments, name) or [None]
-        return values if len(values) == len(files) else values * len(files)
+        return values[file if len(values) == n_files else 0]
 
     return [
-        argparse.Namespace(**given | {"sumstats": file, "n": n, "trait": trait})
-        for file, n, trait in zip(files, each("n"), each("trait"), strict=True)
+        argparse.Namespace(**given | {name: value(name, file) for name in ("sumstats", *names)})
+        for file in range(n_files)
     ]
 
 

@@ -77,25 +77,31 @@ def describe_rows(
     read: Callable[..., dict[str, Any]],
 ) -> dict[str, Any]:
     """Return what `finemap_loci` is told of a region whose variants `read` opens."""
-    description = {
+    if not len(rows):
+        reason = "no variant of the statistics is in the panel"
+        return describe_region(arguments, region, partial(fail, reason))
+    source = ld_source(arguments, panel, region, rows)
+    if isinstance(source, str):
+        return describe_region(arguments, region, partial(fail, source))
+    open_locus = partial(read, fields_of(arguments, rows), source, arguments.panel_size)
+    return describe_region(arguments, region, open_locus)
+
+
+def describe_region(
+    arguments: argparse.Namespace, region: Region, open_locus: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
+    """Return what `finemap_loci` is told of a region that `open_locus` reads."""
+    return {
         "name": region.name,
         "chromosome": region.chromosome,
         "start": region.start,
         "end": region.end,
         "on_mismatch": arguments.on_mismatch,
-    }
-    if not len(rows):
-        reason = "no variant of the statistics is in the panel"
-        return description | {"open": partial(_raise, reason)}
-    source = _ld_source(arguments, panel, region, rows)
-    if isinstance(source, str):
-        return description | {"open": partial(_raise, source)}
-    return description | {
-        "open": partial(read, _fields(arguments, rows), source, arguments.panel_size)
+        "open": open_locus,
     }
 
 
-def _fields(arguments: argparse.Namespace, rows: "pd.DataFrame") -> dict[str, np.ndarray]:
+def fields_of(arguments: argparse.Namespace, rows: "pd.DataFrame") -> dict[str, np.ndarray]:
     """Return the columns of the variants, which of them are not fitted, and maybe the prior."""
     dropped = DROPPED | ({"AMBIGUOUS"} if arguments.drop_ambiguous else set())
     fields = {name: _array(rows[name]) for name in _FIELDS if name in rows}
@@ -107,7 +113,7 @@ def _fields(arguments: argparse.Namespace, rows: "pd.DataFrame") -> dict[str, np
     return fields
 
 
-def _ld_source(
+def ld_source(
     arguments: argparse.Namespace, panel: Panel, region: Region, rows: "pd.DataFrame"
 ) -> np.ndarray | PanelDosages | str:
     """Return the LD of some variants, how to read their dosages, or what is missing for it."""
@@ -145,7 +151,7 @@ def _haploid(build: str, copies_of_x: np.ndarray, rows: "pd.DataFrame") -> Haplo
     return Haploid(np.flatnonzero(copies_of_x == 1), np.flatnonzero(~diploid))
 
 
-def _raise(message: str) -> NoReturn:
+def fail(message: str) -> NoReturn:
     """Fail to open a locus."""
     raise ValueError(message)
 
@@ -164,12 +170,7 @@ def read_locus(
     panel_size : int, or None
         People that the LD comes from; None: those of the dosages.
     """
-    pd = import_optional("pandas", extra="dataframe")
-    columns = {name: values for name, values in fields.items() if name not in ("dropped", "prior")}
-    table = pd.DataFrame(columns)
-    for name in table.columns.intersection(["rsid", "flag"]):
-        table[name] = table[name].where(table[name] != "", None)
-    table["base_pair_location"] = table["base_pair_location"].astype("int64")
+    table = table_of(fields)
     dropped = fields["dropped"]
     if isinstance(source, PanelDosages):
         dosages, varies = source.read()
@@ -177,17 +178,14 @@ def read_locus(
         dropped = dropped | ~varies
         ld = dosages[:, ~dropped]
     else:
-        ld = _exact_correlations(source)[np.ix_(~dropped, ~dropped)]
-    fitted = table[~dropped].reset_index(drop=True)
-    if not len(fitted):
-        words = "the only variant is" if len(table) == 1 else f"all {len(table)} variants are"
-        raise ValueError(f"{words} left out: see the column flag")
+        ld = exact_correlations(source)[np.ix_(~dropped, ~dropped)]
+    fitted = fitted_rows(table, dropped)
     if isinstance(source, PanelDosages):
         if panel_size is None and len(ld) < fitted["n"].max():  # else they are the scan's people
             panel_size = len(ld)
         if ld.shape[0] >= ld.shape[1]:
             ld = panel_ld(ld).dense().matrix
-    locus = {
+    locus: dict[str, Any] = {
         "z": fitted["z"].to_numpy(),
         "n_samples": fitted["n"].to_numpy(),
         "ld": ld,
@@ -200,7 +198,26 @@ def read_locus(
     return locus
 
 
-def _exact_correlations(ld: np.ndarray) -> np.ndarray:
+def table_of(fields: dict[str, np.ndarray]) -> "pd.DataFrame":
+    """Return the variants of a locus as a table."""
+    pd = import_optional("pandas", extra="dataframe")
+    columns = {name: values for name, values in fields.items() if name not in ("dropped", "prior")}
+    table = pd.DataFrame(columns)
+    for name in table.columns.intersection(["rsid", "flag"]):
+        table[name] = table[name].where(table[name] != "", None)
+    table["base_pair_location"] = table["base_pair_location"].astype("int64")
+    return table
+
+
+def fitted_rows(table: "pd.DataFrame", dropped: np.ndarray) -> "pd.DataFrame":
+    """Return the variants that are not `dropped`; raise ValueError if they all are."""
+    if dropped.all():
+        words = "the only variant is" if len(table) == 1 else f"all {len(table)} variants are"
+        raise ValueError(f"{words} left out: see the column flag")
+    return table[~dropped].reset_index(drop=True)
+
+
+def exact_correlations(ld: np.ndarray) -> np.ndarray:
     """Return LD that is exactly symmetric, 1 on its diagonal and within -1..1: text rounds it."""
     ld = (ld.astype(np.float64) + ld.T) / 2
     np.fill_diagonal(ld, 1)

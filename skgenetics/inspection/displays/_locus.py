@@ -360,7 +360,7 @@ class LocusDisplay(Display):
     def _draw_association(self, ax: Axes) -> None:
         """Draw -log10 p, colored by LD with the lead variant, and name the lead variant."""
         log_p = minus_log10_p(self.z)
-        self._draw_variants(ax, log_p)
+        self._draw_variants(ax, log_p, self.r2)
         for number, variants in enumerate(self._variants_of_sets()):
             self._ring(ax, variants, log_p, *category_style(number))
         lead = self.lead
@@ -382,7 +382,7 @@ class LocusDisplay(Display):
 
     def _draw_pip(self, ax: Axes) -> None:
         """Draw the PIPs and the credible sets."""
-        self._draw_variants(ax, self.pip)
+        self._draw_variants(ax, self.pip, self.r2)
         top = 1.0 if self.pip.max() > 0.3 else max(self.pip.max(), 0.01)
         rings = self._draw_sets(ax, 1.13 * top)
         ax.set_ylim(-0.04 * top, 1.25 * top)
@@ -421,15 +421,15 @@ class LocusDisplay(Display):
             )
         return rings
 
-    def _draw_variants(self, ax: Axes, height: np.ndarray) -> None:
+    def _draw_variants(self, ax: Axes, height: np.ndarray, r2: np.ndarray | None) -> None:
         """Draw one point per variant: a color per bin of r2, the lead variant as a diamond."""
         x, lead, style = self._x, self.lead, scatter_style(len(self.z))
         is_lead = np.arange(len(x)) == lead
-        if self.r2 is None:
+        if r2 is None:
             ax.scatter(x[~is_lead], height[~is_lead], c=NEUTRAL, **style)
             lead_color = INK
         else:
-            bins = np.minimum((self.r2 * 5).astype(int), 4)
+            bins = np.minimum((r2 * 5).astype(int), 4)
             for number, (color, label) in enumerate(zip(ORDERED_COLORS, _R2_LABELS)):
                 chosen = ~is_lead & (bins == number)
                 ax.scatter(x[chosen], height[chosen], c=color, label=label, **style)

@@ -22,6 +22,7 @@ from skgenetics.inspection.displays._style import (
     write_title,
 )
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._labels import Labels
 from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -36,8 +37,9 @@ class TraitLocusDisplay(LocusDisplay):
 
     Panels that share the position on the chromosome: from the top, one per trait of -log10 p of
     each single variant; posterior inclusion probabilities (PIP); and genes, if there are any.
-    Colors are the LD with one variant, the strongest in any trait. The credible sets, which are of
-    all traits, are ringed in every panel.
+    Colors are the LD with one variant, the strongest in any trait; of several populations, each
+    panel has the LD of its own, and that of the PIPs the LD of the one in which that variant is the
+    strongest. The credible sets, which are of all traits, are ringed in every panel.
 
     Parameters
     ----------
@@ -49,7 +51,10 @@ class TraitLocusDisplay(LocusDisplay):
         Posterior inclusion probabilities, of an effect on any trait.
     trait_names : sequence of str, default=None
         None: "y0", "y1", ...
-    credible_sets, r2, names, genes, chromosome, build, title
+    r2 : array-like of shape (n_variants,) or (n_variants, n_traits), default=None
+        Squared correlation with the lead variant; of each population, if the traits are one trait
+        in several: NaN where it lacks one of the two. None draws grey points.
+    credible_sets, names, genes, chromosome, build, title
         As for :class:`LocusDisplay`. A set may have "lfsr" (n_traits,): its rings are drawn in
         the traits in which the sign of its effect is sure, below .05, alone.
 
@@ -101,9 +106,14 @@ class TraitLocusDisplay(LocusDisplay):
     ):
         numbered = [f"y{j}" for j in range(np.shape(z)[-1])]
         self.trait_names = np.asarray(numbered if trait_names is None else trait_names).astype(str)
+        z = np.asarray(to_numpy(z), dtype=float)
+        self._trait_r2 = None
+        if r2 is not None and np.ndim(r2) == 2:
+            self._trait_r2 = np.asarray(to_numpy(r2), dtype=float)
+            r2 = np.nan_to_num(self._trait_r2[:, strongest_trait(z)])
         super().__init__(
             positions,
-            np.asarray(to_numpy(z), dtype=float),
+            z,
             pip,
             credible_sets=credible_sets,
             r2=r2,
@@ -133,7 +143,9 @@ class TraitLocusDisplay(LocusDisplay):
         ----------
         estimator : MMASHRegressor
             Fitted with ``solver="single_effects"``.
-        positions, X, ld, genes, chromosome, build, title
+        ld : array-like of shape (n_variants, n_variants), or list of n_traits of them, default=None
+            LD; of each population, if the estimator was fitted with a list.
+        positions, X, genes, chromosome, build, title
             As for :meth:`LocusDisplay.from_estimator`.
 
         Returns
@@ -158,14 +170,13 @@ class TraitLocusDisplay(LocusDisplay):
             )
         z = np.atleast_2d(to_numpy(estimator.z_)).T
         z = np.where(np.isnan(z).all(axis=1, keepdims=True), 0.0, z)  # what no trait has
-        lead = lead_of(strongest_z(z))
         return cls(
             in_fitted_order(positions, "positions", estimator),
             z,
             to_numpy(estimator.pip_),
             trait_names=estimator.trait_names_,
             credible_sets=estimator.credible_sets_,
-            r2=r2_with(lead, len(z), *genotypes_or_ld(X, ld, fitted_variants(estimator))),
+            r2=r2_in_each(z, X, ld, fitted_variants(estimator)),
             names=getattr(estimator, "feature_names_in_", None),
             genes=genes,
             chromosome=chromosome,
@@ -198,7 +209,9 @@ class TraitLocusDisplay(LocusDisplay):
             and trait.
         trait_effects : pandas DataFrame
             Columns cs, trait and lfsr: a row per credible set and trait.
-        X, ld, genes, build, title
+        ld : array-like of shape (n_variants, n_variants), or list of n_traits of them, default=None
+            LD, in the order of `variants`; of each population, if the traits are one in several.
+        X, genes, build, title
             As for :meth:`LocusDisplay.from_frame`.
 
         Returns
@@ -221,14 +234,13 @@ class TraitLocusDisplay(LocusDisplay):
         for found in reported:
             rows = trait_effects[trait_effects["cs"] == found["cs"]].set_index("trait")
             found["lfsr"] = rows.loc[traits, "lfsr"].to_numpy(dtype=float)
-        lead = lead_of(strongest_z(z))
         return cls(
             variants["base_pair_location"].to_numpy(dtype=np.int64),
             z,
             variants["pip"].to_numpy(dtype=float),
             trait_names=traits,
             credible_sets=reported,
-            r2=r2_with(lead, len(z), X, ld),
+            r2=r2_in_each(z, X, ld, Labels(None, "variants")),
             names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
             genes=genes,
             chromosome=variants["chromosome"].iloc[0],
@@ -304,8 +316,11 @@ class TraitLocusDisplay(LocusDisplay):
 
     def _draw_trait(self, ax: Axes, trait: int) -> None:
         """Draw -log10 p in one trait, and ring the sets that are sure to act on it."""
-        log_p = minus_log10_p(self.z[:, trait])
-        self._draw_variants(ax, log_p)
+        log_p, r2 = minus_log10_p(self.z[:, trait]), self.r2
+        if self._trait_r2 is not None:
+            r2 = self._trait_r2[:, trait]
+            r2 = None if np.isnan(r2[self.lead]) else np.nan_to_num(r2)
+        self._draw_variants(ax, log_p, r2)
         for number, variants in enumerate(self._variants_of_sets()):
             lfsr = self.credible_sets[number].get("lfsr")
             if lfsr is None or lfsr[trait] < 0.05:
@@ -314,6 +329,21 @@ class TraitLocusDisplay(LocusDisplay):
         ax.set_ylim(-0.04 * highest, 1.12 * highest)
         ax.set_ylabel(f"{self.trait_names[trait]}\n$-\\log_{{10}}\\,p$")
         open_frame(ax)
+
+
+def r2_in_each(z: np.ndarray, X: ArrayLike | None, ld: Any, labels: Labels) -> np.ndarray | None:
+    """Return r2 with the lead variant (n_variants,), or (n_variants, n_traits) of a list of LD."""
+    lead = lead_of(strongest_z(z))
+    if not isinstance(ld, (list, tuple)) or np.ndim(ld[0]) != 2:
+        return r2_with(lead, len(z), *genotypes_or_ld(X, ld, labels))
+    known = [r2_with(lead, len(z), *genotypes_or_ld(X, one, labels)) for one in ld]
+    return np.stack([r2 for r2 in known if r2 is not None], axis=1)
+
+
+def strongest_trait(z: np.ndarray) -> int:
+    """Return the trait in which the z of the lead variant is the largest in size."""
+    known = np.abs(np.nan_to_num(z))
+    return int(np.argmax(known[lead_of(strongest_z(z))]))
 
 
 def strongest_z(z: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from skgenetics.inspection.displays._style import (
     category_style,
     position_label,
 )
-from skgenetics.inspection.displays._trait_locus import TraitLocusDisplay
+from skgenetics.inspection.displays._trait_locus import TraitLocusDisplay, strongest_trait
 from skgenetics.inspection.pages._page import (
     json_script,
     paragraphs,
@@ -70,7 +70,10 @@ def locus_display(
     trait_effects: DataFrame | None = None,
     **given: Any,
 ) -> LocusDisplay:
-    """Return the picture of the tables of one locus, of one trait or of several."""
+    """Return the picture of the tables of one locus, of one trait or of several.
+
+    The LD is `ld`, of several populations a list, or that of the dosages `X`.
+    """
     if trait_variants is None or trait_effects is None:
         return LocusDisplay.from_frame(variants, sets, **given)
     return TraitLocusDisplay.from_frames(variants, trait_variants, sets, trait_effects, **given)
@@ -81,6 +84,8 @@ def locus_view(
 ) -> LocusView:
     """Return what a report shows of a locus, whose LD is given as dosages, as r, or not at all."""
     leads = [display.lead, *leads_of_sets(display)]
+    if isinstance(ld, list):  # of populations: that of the lead variant
+        ld = np.nan_to_num(ld[strongest_trait(display.z)])
     r2 = [r2_with(lead, len(display.z), X, ld) for lead in leads]
     known = [values for values in r2 if values is not None]
     columns = np.stack(known) if known else np.empty((0, len(display.z)))
