@@ -68,7 +68,9 @@ def fit_data(
     training = _individuals(X, expression, training_rows, placement)
     held_out = _individuals(X, expression, held_out_rows, placement)
     weight = weight[training_rows]
-    moments = expression_moments(training.y, weight, scale=model.standardize_expression)
+    moments = expression_moments(
+        training.y, weight, xp, placement.device, scale=model.standardize_expression
+    )
     _warn_of_gaps(moments.cells)
     return FitData(training, held_out, weight, moments, windows, placement)
 

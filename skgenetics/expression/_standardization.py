@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.expression.trans._targets import GENE_CHUNK
+from skgenetics.expression.trans._targets import gene_chunks
+from skgenetics.utils._arrays import move_to, namespace_of, to_numpy
 from skgenetics.utils._moments import is_constant
 
 
@@ -19,15 +20,20 @@ class ExpressionMoments(NamedTuple):
     within: float  # the same about the means of gene and tissue
 
 
-def expression_moments(y: np.ndarray, weight: np.ndarray, *, scale: bool) -> ExpressionMoments:
+def expression_moments(
+    y: np.ndarray, weight: np.ndarray, xp: Any, device: Any, *, scale: bool
+) -> ExpressionMoments:
     """Return the `ExpressionMoments` of y (I, J, K), NaN where not observed.
+
+    They are computed in a namespace and on a device, by chunks of genes, and come back to the host.
 
     scale : bool
         Whether expression is divided by the standard deviation over a gene's cells too.
     """
+    moved = move_to(weight, xp, device, xp.float64)
     parts = [
-        _gene_moments(y[:, first : first + GENE_CHUNK].astype(np.float64), weight, scale)
-        for first in range(0, y.shape[1], GENE_CHUNK)
+        _gene_moments(move_to(y[:, genes], xp, device, xp.float64), moved, scale)
+        for genes in gene_chunks(y.shape, moved)
     ]
     mean, size, tissue_mean, cells, total, within = zip(*parts)
     return ExpressionMoments(
@@ -37,30 +43,38 @@ def expression_moments(y: np.ndarray, weight: np.ndarray, *, scale: bool) -> Exp
 
 
 def _gene_moments(y, weight, scale):
-    """Return the `ExpressionMoments` of a chunk of genes, in double precision."""
-    cells = weight[:, None, None] * ~np.isnan(y)
-    count = np.maximum(cells.sum(axis=(0, 2)), 1e-300)
-    mean, z = _centered(y, cells / count[:, None])
-    size = np.ones_like(mean)
-    if scale:
-        variance = np.sum(cells * z**2, axis=(0, 2)) / count
-        size = np.where(is_constant(variance, mean), 1.0, np.sqrt(variance))
-        z = z / size[:, None]
-    tissue_cells = cells.sum(axis=0)
-    tissue_mean = np.sum(cells * z, axis=0) / np.maximum(tissue_cells, 1e-300)
-    total, within = np.sum(cells * z**2), np.sum(cells * (z - tissue_mean) ** 2)
-    return ExpressionMoments(mean, size, tissue_mean.T, tissue_cells.T, float(total), float(within))
-
-
-def _centered(y, share):
-    """Return the means (m,) of y (I, m, K) under shares of its cells, and y less them, 0 for NaN.
+    """Return the `ExpressionMoments` of a chunk of genes, in double precision.
 
     The mean is corrected by that of what it leaves, as in `skgenetics.utils._moments.center`.
     """
-    mean = np.sum(share * np.nan_to_num(y), axis=(0, 2))
-    z = np.nan_to_num(y - mean[:, None])
-    rest = np.sum(share * z, axis=(0, 2))
-    return mean + rest, np.nan_to_num(y - (mean + rest)[:, None])
+    xp = namespace_of(y)
+    seen = ~xp.isnan(y)
+    cells = _sums(weight, xp.astype(seen, y.dtype))
+    count = xp.clip(xp.sum(cells, axis=1), min=1e-300)
+    mean, z = 0.0 * count, xp.where(seen, y, 0.0)
+    for _ in range(2):
+        mean = mean + xp.sum(_sums(weight, z), axis=1) / count
+        z = xp.where(seen, y - mean[:, None], 0.0)
+    squares = xp.sum(_sums(weight, z * z), axis=1)
+    size = 1.0 + 0.0 * mean
+    if scale:
+        variance = squares / count
+        size = xp.where(is_constant(variance, mean), size, xp.sqrt(variance))
+    tissue_mean = _sums(weight, z) / xp.clip(cells, min=1e-300)
+    z = xp.where(seen, z - tissue_mean, 0.0)
+    within = xp.sum(_sums(weight, z * z), axis=1)
+    total, within = (float(xp.sum(part / size**2)) for part in (squares, within))
+    tissue_mean = tissue_mean / size[:, None]
+    return ExpressionMoments(
+        to_numpy(mean), to_numpy(size), to_numpy(tissue_mean.T), to_numpy(cells.T), total, within
+    )
+
+
+def _sums(weight, values):
+    """Return the weighted sums (m, K) over individuals of values (I, m, K)."""
+    n, *shape = values.shape
+    xp = namespace_of(values)
+    return xp.reshape(weight @ xp.reshape(values, (n, -1)), tuple(shape))
 
 
 class StandardizedExpression:

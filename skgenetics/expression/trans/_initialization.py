@@ -18,7 +18,7 @@ from skgenetics.expression._incomplete_pca import IncompletePCA
 from skgenetics.expression.cis._regression import CisSettings, fit_cis
 from skgenetics.expression.cis._windows import Columns
 from skgenetics.expression.trans._targets import Targets, dense
-from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 
 EXACT_SIZE = 2000  # larger matrices get a randomized decomposition
 OVERSAMPLES, POWER_ROUNDS = 10, 2
@@ -48,8 +48,7 @@ def sample_scores(
     if not complete and n_samples * n_genes * n_components**2 < EM_SIZE:
         components = _incomplete_scores(targets, sampled, weight[sampled], n_components)
     else:
-        blocks = [to_numpy(block.y) for block in targets.blocks]
-        samples = blocks if complete else _filled(targets, sampled)
+        samples = [b.y for b in targets.blocks] if complete else _filled(targets, sampled)
         components = _complete_scores(samples, weight[sampled], n_components, random_state)
     scores = scores[:, :, : components.shape[1]]
     scores[sampled] = components
@@ -70,10 +69,12 @@ def _incomplete_scores(targets, sampled, weight, n_components):
 def _complete_scores(parts, weight, n_components, random_state):
     """Return the scores (N, T) of N samples, in parts (n, J) times the roots of the weights."""
     if min(weight.size, parts[0].shape[1]) <= EXACT_SIZE:
+        parts = [to_numpy(part) for part in parts]
         right = _right_vectors(np.concatenate(parts).astype(np.float64))[:, :n_components]
     else:
         right = _leading_vectors(parts, n_components, random_state)
-    return np.concatenate([part @ right for part in parts]) / np.sqrt(weight)[:, None]
+    scores = np.concatenate([to_numpy(part @ right) for part in parts])
+    return scores / np.sqrt(weight)[:, None]
 
 
 def _filled(targets, sampled):
@@ -93,13 +94,14 @@ def _leading_vectors(parts, n_components, random_state):
 
     Subspace iteration in the dtype of the parts, which are not stacked; a start needs no more.
     """
-    width = min(n_components + OVERSAMPLES, parts[0].shape[1])
-    basis = random_state.normal(size=(parts[0].shape[1], width)).astype(parts[0].dtype)
+    xp, n_genes = namespace_of(parts[0]), parts[0].shape[1]
+    basis = random_state.normal(size=(n_genes, min(n_components + OVERSAMPLES, n_genes)))
+    basis = move_to(basis, xp, device_of(parts[0]), parts[0].dtype)
     for _ in range(POWER_ROUNDS):
-        basis, _ = np.linalg.qr(sum(part.T @ (part @ basis) for part in parts))
-    moved = np.concatenate([part @ basis for part in parts])
-    _, vectors = np.linalg.eigh(moved.T @ moved)
-    return basis @ vectors[:, ::-1][:, :n_components]
+        basis, _ = xp.linalg.qr(sum(part.T @ (part @ basis) for part in parts))
+    moved = xp.concat([part @ basis for part in parts], axis=0)
+    _, vectors = xp.linalg.eigh(moved.T @ moved)
+    return basis @ xp.flip(vectors, axis=1)[:, :n_components]
 
 
 def _right_vectors(matrix):

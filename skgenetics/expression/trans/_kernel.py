@@ -48,17 +48,17 @@ class CenteredGenotypes:
         """Return the product (n, T) with coef (S, T)."""
         return sum(block @ coef[columns, :] for columns, block in self.blocks())
 
-    def products(self, values: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    def products(self, values: np.ndarray) -> Iterator[tuple[slice, Array]]:
         """Yield slices of columns and the products (m, T) of these columns with values (n, T).
 
-        In single precision, between arrays on the host. The columns of `values` sum to 0, so that
-        the means of X drop out.
+        In single precision, of values on the host. The columns of `values` sum to 0, so that the
+        means of X drop out.
         """
         xp = namespace_of(self.X)
         scaled = move_to(np.ascontiguousarray(values / self.scale.size**0.5), xp, self._device)
         scaled = xp.astype(scaled, xp.float32)
         for columns, block in column_blocks(self.X, xp.float32):
-            yield columns, to_numpy(self._of_rows(block).T @ scaled)
+            yield columns, self._of_rows(block).T @ scaled
 
     def take(self, columns: np.ndarray) -> np.ndarray:
         """Return columns (n, m) on the host, in double precision."""

@@ -12,7 +12,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._arrays import (
+    device_of,
+    move_to,
+    namespace_of,
+    slices,
+    to_numpy,
+    working_size,
+)
 from skgenetics.utils._typing import Array
 
 GENE_CHUNK = 64  # genes whose cells are gathered at once, in all tissues, and largest masked group
@@ -85,27 +92,23 @@ class _BlockMaker:
         return self.shared[key]
 
     def block(
-        self,
-        tissue: int,
-        genes: slice,
-        rows: np.ndarray,
-        seen: np.ndarray,
-        y: np.ndarray,
-        mean: np.ndarray,
+        self, tissue: int, genes: slice, sampled: Sampled, seen: np.ndarray, y: Array, mean: Array
     ) -> tuple[Block, float, int]:
-        """Return a `Block`, the weight N of its cells and the number of its observed genes."""
-        weight = self.weight[rows]
+        """Return a `Block`, the weight N of its cells and the number of its observed genes.
+
+        seen : bool array (n, genes), or (n, 1) for all genes, on the host
+        """
+        n_genes = y.shape[1]
         total: Any
         mask: Any = None
         if seen.all():
-            total = float(weight.sum())
-            n_cells, n_targets = total * y.shape[1], y.shape[1]
+            total = float(self.xp.sum(sampled.weight))
+            n_cells, n_targets = total * n_genes, n_genes
         else:
-            by_gene = weight @ seen
+            by_gene = to_numpy(sampled.weight) @ seen
             n_cells, n_targets = float(by_gene.sum()), np.count_nonzero(by_gene)
             mask = seen[:1] if np.all(seen == seen.any(axis=0)) else seen
             total, mask = self.array(by_gene), self.array(mask)
-        sampled, y, mean = self.individuals(rows), self.array(y), self.array(mean)
         block = Block(tissue, genes, *sampled, total, y, mean, mask)
         return block, n_cells, n_targets
 
@@ -113,17 +116,18 @@ class _BlockMaker:
 def make_targets(y: Any, weight: np.ndarray, xp: Any, device: Any) -> Targets:
     """Return the `Targets` of y (I, J, K), on the host, NaN where not observed.
 
-    Only observed cells are copied, by chunks of genes, in the dtype of y.
+    Only observed cells are copied, by chunks of genes, in the dtype of y. What is computed of them
+    is computed on the device.
 
     weight : array (I,), on the host
     """
     n, n_genes, n_tissues = y.shape
-    order, groups = _grouped(y)
     make = _BlockMaker(weight, xp, device)
+    order, groups = _grouped(y, make)
     blocks, n_cells, n_targets = [], 0.0, 0
     for genes, same_cells in groups:
-        for k, parts in enumerate(_gather(y, weight, order[genes], same_cells)):
-            if parts[0].size:
+        for k, parts in enumerate(_gather(y, order[genes], same_cells, make)):
+            if parts[1].size:
                 block, cells, targets = make.block(k, genes, *parts)
                 blocks.append(block)
                 n_cells, n_targets = n_cells + cells, n_targets + targets
@@ -132,31 +136,50 @@ def make_targets(y: Any, weight: np.ndarray, xp: Any, device: Any) -> Targets:
     return Targets(blocks, slices, make.array(order), float(n_cells), int(n_targets), shape)
 
 
-def _gather(y, weight, members, same_cells):
-    """Return, per tissue, the rows (n,), seen, values (n, genes) and means of a group's genes."""
-    sampled = ~np.isnan(y[:, members[:1] if same_cells else members])
-    rows = [np.flatnonzero(of_tissue) for of_tissue in sampled.any(axis=1).T]
-    seen = [sampled[sampled_rows, :, k] for k, sampled_rows in enumerate(rows)]
-    values = [np.empty((sampled_rows.size, members.size), dtype=y.dtype) for sampled_rows in rows]
-    means = np.zeros((len(rows), members.size))
-    for first in range(0, members.size, GENE_CHUNK):
-        chunk = slice(first, first + GENE_CHUNK)
-        part = y[:, members[chunk]]
-        for k, sampled_rows in enumerate(rows):
-            in_chunk = seen[k] if same_cells else seen[k][:, chunk]
-            w = weight[sampled_rows, None] * in_chunk
-            cells = np.where(in_chunk, part[sampled_rows, :, k], 0)
-            means[k, chunk] = np.sum(w * cells, axis=0) / np.maximum(w.sum(axis=0), 1e-300)
-            values[k][:, chunk] = np.sqrt(w) * (cells - means[k, chunk])
-    return list(zip(rows, seen, values, means))
+def gene_chunks(shape: tuple[int, int, int], like: Array) -> Iterator[slice]:
+    """Yield slices of the genes of expression (I, J, K) that are worked on at once, beside `like`.
+
+    They are `GENE_CHUNK` genes, or as many more as a GPU takes.
+    """
+    n, n_genes, n_tissues = shape
+    cells = max(n * n_tissues, 1)
+    yield from slices(n_genes, working_size(GENE_CHUNK * cells, like) // cells)
 
 
-def _grouped(y):
+def _gather(y, members, same_cells, make):
+    """Return, per tissue, what a group's genes have there, as the parts of a block.
+
+    `Sampled`, seen (n, genes) or (n, 1) on the host, values (n, genes) and means.
+    """
+    xp, (n, _, n_tissues) = make.xp, y.shape
+    observed = ~np.isnan(y[:, members[:1] if same_cells else members])
+    rows = [np.flatnonzero(of_tissue) for of_tissue in observed.any(axis=1).T]
+    seen = [observed[sampled_rows, :, k] for k, sampled_rows in enumerate(rows)]
+    sampled = [make.individuals(sampled_rows) for sampled_rows in rows]
+    place = {"device": make.device}
+    values = [
+        xp.empty((of_tissue.size, members.size), dtype=getattr(xp, y.dtype.name), **place)
+        for of_tissue in rows
+    ]
+    means = [xp.zeros(members.size, dtype=xp.float64, **place) for _ in rows]
+    for chunk in gene_chunks((n, members.size, n_tissues), means[0]):
+        part = make.array(y[:, members[chunk]])
+        for k, individuals in enumerate(sampled):
+            in_chunk = make.array(seen[k] if same_cells else seen[k][:, chunk])
+            w = individuals.weight[:, None] * xp.astype(in_chunk, xp.float64)
+            cells = xp.where(in_chunk, xp.take(part[:, :, k], individuals.rows, axis=0), 0.0)
+            mean = xp.sum(w * cells, axis=0) / xp.clip(xp.sum(w, axis=0), min=1e-300)
+            means[k][chunk] = mean
+            values[k][:, chunk] = xp.astype(xp.sqrt(w) * (cells - mean), values[k].dtype)
+    return list(zip(sampled, seen, values, means))
+
+
+def _grouped(y, make):
     """Return the order of genes and the `GeneGroup` of each run of it."""
-    patterns = []
-    for first in range(0, y.shape[1], GENE_CHUNK):
-        seen = ~np.isnan(y[:, first : first + GENE_CHUNK]).transpose(1, 0, 2)
-        packed = np.packbits(seen.reshape(len(seen), -1), axis=1)
+    xp, patterns = make.xp, []
+    for chunk in gene_chunks(y.shape, make.array(make.weight)):
+        missing = to_numpy(xp.permute_dims(xp.isnan(make.array(y[:, chunk])), (1, 0, 2)))
+        packed = np.packbits(missing.reshape(len(missing), -1), axis=1)
         patterns += [of_gene.tobytes() for of_gene in packed]
     _, label, count = np.unique(
         np.array(patterns, dtype=object), return_inverse=True, return_counts=True

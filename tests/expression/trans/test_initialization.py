@@ -2,6 +2,7 @@
 
 import functools
 
+import array_api_strict
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -22,7 +23,7 @@ from skgenetics.expression.trans._initialization import (
 )
 from skgenetics.expression.trans._kernel import CenteredGenotypes, GenotypeScale
 from skgenetics.expression.trans._targets import make_targets
-from skgenetics.expression.trans._variant_lasso import ALPHA_SHARE, variant_lasso
+from skgenetics.expression.trans._variant_lasso import ALPHA_SHARE, GROWTH, _leading, variant_lasso
 
 
 def test_scores_are_principal_components_of_samples(tensor):
@@ -137,6 +138,29 @@ def test_variants_of_factors_are_a_lasso(candidates, monkeypatch):
         np.testing.assert_allclose(ours[allowed], theirs.coef_, atol=2e-3)
         assert np.count_nonzero(ours) == np.count_nonzero(ours[allowed])
         np.testing.assert_allclose(fit[:, t], X @ ours, atol=1e-10)
+
+
+@pytest.mark.parametrize("few", [False, True])
+def test_leading_products_are_those_of_all_columns(few):
+    """In another namespace, over blocks of which each has larger ones than those before."""
+    rng = np.random.default_rng(0)
+    n_columns, n_components, width = 900, 3, 60
+    values = rng.normal(size=(n_columns, n_components)) * np.linspace(1, 3, n_columns)[:, None]
+    values[5] = values[700]  # a tie
+    closed = [rng.choice(n_columns, size, replace=False) for size in (0, 40, 150)]
+    candidates = [rng.permutation(n_columns)[:m] for m in (30, 300, 800)] if few else None
+    device = array_api_strict.Device("device1")
+    blocks = (
+        (slice(a, a + width), array_api_strict.asarray(values[a : a + width], device=device))
+        for a in range(0, n_columns, width)
+    )
+    found = _leading(blocks, closed, candidates, n_components)
+    for t in range(n_components):
+        allowed = np.arange(n_columns) if candidates is None else np.sort(candidates[t])
+        allowed = allowed[~np.isin(allowed, closed[t])]
+        order = np.argsort(-np.abs(values[allowed, t]), kind="stable")[:GROWTH]
+        np.testing.assert_array_equal(found[t].columns, allowed[order])
+        np.testing.assert_array_equal(found[t].sizes, np.abs(values[allowed[order], t]))
 
 
 def test_candidates_are_the_windows_of_a_factors_genes():
