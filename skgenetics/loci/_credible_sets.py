@@ -181,7 +181,8 @@ def sets_of_draws(
                 share = min(candidate["coverage"], 1 - 0.5 / len(causal))
                 log10_bf = log10_odds(np.array([share])) - log10_odds(prior[members])
             else:
-                log10_bf = log10_bf_of_set(np.isin(original, members), log_bf)
+                near = (original >= 0) & (abs_r[original] >= min_purity)
+                log10_bf = log10_bf_of_set(np.isin(original, members), near, log_bf)
             candidate["log10_bf"] = log10_bf
             remaining[members] = 0.0
             causal[draws[has_signal], nearest[has_signal]] = -1
@@ -189,15 +190,16 @@ def sets_of_draws(
     return sets
 
 
-def log10_bf_of_set(inside: np.ndarray, log_bf: np.ndarray) -> float:
+def log10_bf_of_set(inside: np.ndarray, near: np.ndarray, log_bf: np.ndarray) -> float:
     """Return log10 of the Bayes factor of a set from those (k, m) of the effects of draws.
 
     In draws with one effect `inside` the set, a variant j has the probability w_j BF_j / BF for
-    prior shares w_j, so that 1/BF is the mean of 1/BF_j. Draws with more effects inside, among
-    which none is needed alone, count only where there are no others.
+    prior shares w_j, so that 1/BF is the mean of 1/BF_j. Draws with more effects `near`, in the
+    set or correlated with it, among which none is needed alone, count only where there are no
+    others.
     """
-    count = inside.sum(axis=1)
-    alone = inside & (count == count[count > 0].min())[:, None]
+    count = np.where(inside.any(axis=1), near.sum(axis=1), near.shape[1] + 1)
+    alone = inside & (count == count.min())[:, None]
     inverse = -log_bf[alone]
     return float((np.log(len(inverse)) - np.logaddexp.reduce(inverse)) / np.log(10))
 

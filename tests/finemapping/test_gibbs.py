@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skgenetics import FinemapMiXeR
 from skgenetics.finemapping._chains import chain_diagnostics, effective_size
 from skgenetics.finemapping._prior import Prior
-from skgenetics.finemapping.solvers import Gibbs
+from skgenetics.finemapping.solvers import Gibbs, _background
 from skgenetics.finemapping.solvers._background import held_background, learned_background
 from skgenetics.finemapping.solvers._gibbs import (
     HYPER_DEGREES,
@@ -128,7 +128,8 @@ def test_held_background_equals_enumeration():
     np.testing.assert_array_less(np.abs(state.pip.mean(axis=0) - pip), 4.5 * error)
 
 
-def test_learned_background_equals_enumeration():
+def test_learned_background_equals_enumeration(monkeypatch):
+    monkeypatch.setattr(_background, "FEWEST", 0.0)
     z, R, scale, prior = locus_with_background()
     likelihood, taus = learned_background(
         z, R, n_variants=60, noise=1.0, slab=prior["slab"] * scale**2, odds=prior["pi"] / 0.9,
@@ -145,6 +146,28 @@ def test_learned_background_equals_enumeration():
     drawn = np.array([np.mean(trace == tau, axis=1) for tau in taus])
     error = drawn.std(axis=1, ddof=1) / 40**0.5
     np.testing.assert_array_less(np.abs(drawn.mean(axis=1) - posterior), 4.5 * error + 1e-4)
+
+
+@pytest.mark.parametrize(("n_variants", "r"), [(10, 1.0), (20, 1.0), (50, 0.99)])
+def test_one_signal_of_a_tight_locus_is_an_effect_and_no_background(n_variants, r):
+    R = np.full((n_variants, n_variants), r)
+    np.fill_diagonal(R, 1.0)
+    noise = (1 - r) ** 0.5 * np.random.default_rng(0).normal(size=n_variants)
+    noise[0] = 0.0
+    model = FinemapMiXeR(solver="gibbs").fit_summary(7.0 * R[0] + noise, R, n_samples=20_000)
+    assert model.background_variance_ == 0
+    assert [0 in found["variants"] for found in model.credible_sets_] == [True]
+    (found,) = model.credible_sets_
+    ratio = 400 * 0.05  # N H sigma_beta^2 of an effect of z^2 about 20
+    wakefield = 0.5 * (49 * ratio / (1 + ratio) - np.log1p(ratio)) / np.log(10)
+    assert abs(found["log10_bf"] - wakefield) < 1
+
+
+def test_number_of_independent_variants():
+    assert _background.n_independent(np.eye(7)) == pytest.approx(7)
+    assert _background.n_independent(np.full((7, 7), 3.0)) == pytest.approx(1)
+    assert _background.n_independent(blocks(12, 1.0, n_blocks=3)) == pytest.approx(3)
+    assert _background.n_independent(np.zeros((2, 2))) == 0
 
 
 def joint_draws(prior, n_sweeps, seed):

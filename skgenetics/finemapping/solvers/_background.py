@@ -16,6 +16,7 @@ from skgenetics.utils._numba import kernel
 # N h^2 of the background, as a rule: 10 is what 10 effects of z about 1 explain.
 TOTALS = 10.0 * np.sqrt(10.0) ** np.arange(6)
 LARGEST = 1.0  # tau^2 of a variant: effects as large as the noise of z are no background
+FEWEST = 10.0  # independent variants: all small effects of fewer look like one effect
 LOG_NEGLIGIBLE = np.log(0.01)  # posterior probability of a point of the grid that is left out
 TILE = 32  # rows and columns of a block that stays in cache
 CLEAR = 3.0  # log posterior odds of effects that are told from the background beforehand
@@ -47,9 +48,9 @@ def learned_background(
 
     No background has probability 1/2, and one of T = N h^2 a probability in proportion to T^(-3/2):
     a locus of strong LD cannot tell one effect from a large background, which is the rarer. The
-    grid ends where a variant's background is as large as noise: 9 variants or fewer have none.
-    Points whose posterior probability is below 1% beside the clear effects alone are left out. In
-    O(p^3) a point, one third of it for those left out.
+    grid ends where a variant's background is as large as noise, and fewer than 10 independent
+    variants (see `n_independent`) have none. Points whose posterior probability is below 1% beside
+    the clear effects alone are left out. In O(p^3) a point, one third of it for those left out.
 
     Parameters
     ----------
@@ -67,6 +68,8 @@ def learned_background(
         See `NoiseNorm`.
     """
     totals = TOTALS[TOTALS / max(n_variants, 1) <= LARGEST]
+    if n_independent(quadratic) < FEWEST:
+        totals = totals[:0]
     grid = np.append(0.0, totals / max(n_variants, 1))
     share = totals**-1.5
     log_prior = np.log(np.append(0.5, 0.5 * share / share.sum()))
@@ -83,6 +86,12 @@ def learned_background(
     kept[0] = True
     chosen = np.flatnonzero(kept)
     return stacked([points[k] for k in chosen], log_prior[chosen]), grid[chosen]
+
+
+def n_independent(quadratic: np.ndarray) -> float:
+    """Return tr(G)^2 / tr(G^2), p without LD and 1 where all variants are one."""
+    squares = float(np.einsum("ij,ij->", quadratic, quadratic))
+    return float(np.trace(quadratic)) ** 2 / squares if squares else 0.0
 
 
 class Point:
