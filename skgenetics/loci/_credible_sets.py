@@ -13,7 +13,7 @@ TIE = 1e-6  # variants this close in probability are one: duplicates stay togeth
 
 
 class CredibleSet(TypedDict):
-    """A set of variants that holds a causal one with probability `coverage`.
+    """A set of variants that holds a signal's causal one with probability `coverage`.
 
     An entry of the attribute ``credible_sets_`` of an estimator, a dict with these items.
     """
@@ -21,7 +21,7 @@ class CredibleSet(TypedDict):
     variants: np.ndarray
     """Indices of the k variants, most probable first."""
     alpha: np.ndarray
-    """Probability (k,) of each variant to be the causal one."""
+    """Probability (k,) of each variant to be the causal one, given that there is one."""
     coverage: float
     """Sum of `alpha`."""
     min_abs_r: float
@@ -155,8 +155,9 @@ def sets_of_draws(
     """Return credible sets of draws: causal (k, m) holds the causal variants of each, then -1.
 
     The variant of the largest PIP leads. In each draw the causal variant that correlates most with
-    the lead, absolute r >= `min_purity`, is this signal's; its distribution over draws is `alpha`,
-    of which the set is the smallest part to reach `coverage`. A causal variant serves one set.
+    the lead, absolute r >= `min_purity`, is this signal's. A signal that is in a share `coverage`
+    of the draws has a set: its distribution over these draws is `alpha`, of which the set is the
+    smallest part to reach `coverage`. A causal variant serves one set.
 
     The Bayes factor of a set is that of its odds over its prior ones, which the number of draws
     limits, or comes from the log Bayes factors (k, m) of each causal variant given the others.
@@ -172,13 +173,16 @@ def sets_of_draws(
         affinity = np.where(causal >= 0, abs_r[causal], -1.0)
         nearest = np.argmax(affinity, axis=1)
         has_signal = affinity[draws, nearest] >= min_purity
+        presence = float(has_signal.mean())
+        if presence < coverage:
+            continue
         variants = causal[draws, nearest][has_signal]
-        alpha = np.bincount(variants, minlength=len(pip)) / len(causal)
+        alpha = np.bincount(variants, minlength=len(pip)) / len(variants)
         candidate = credible_set(alpha, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
         if candidate is not None:
             members = candidate["variants"]
             if log_bf is None:
-                share = min(candidate["coverage"], 1 - 0.5 / len(causal))
+                share = min(presence * candidate["coverage"], 1 - 0.5 / len(causal))
                 log10_bf = log10_odds(np.array([share])) - log10_odds(prior[members])
             else:
                 near = (original >= 0) & (abs_r[original] >= min_purity)

@@ -16,6 +16,7 @@ from skgenetics.finemapping.solvers._background import held_background, learned_
 from skgenetics.finemapping.solvers._gibbs import (
     HYPER_DEGREES,
     HYPER_NONE,
+    HYPER_RATE,
     HYPER_SHAPE,
     HYPER_Z2,
     SWEEPS_PER_STATE,
@@ -208,7 +209,7 @@ def joint_draws(prior, n_sweeps, seed):
 @pytest.mark.parametrize("pi_slab", [None, 0.1])
 def test_joint_distribution_is_that_of_the_prior(pi_slab):
     trace, scale = joint_draws(Prior(None, None, pi_slab), 8_000, seed=1)
-    pi = beta_distribution(HYPER_SHAPE, 4 * HYPER_SHAPE).rvs(10**6, random_state=0)
+    pi = beta_distribution(HYPER_SHAPE, 4 * HYPER_RATE).rvs(10**6, random_state=0)
     none = (HYPER_NONE - 1) * (1 - pi) ** 4  # what no effect at all has beside that
     total, middle = 1 + none.mean(), HYPER_Z2 / np.median(scale**2)
     if pi_slab is None:
@@ -293,7 +294,7 @@ def test_every_effect_of_a_draw_is_stored():
 
 def quantiles_of_pi(p, n):
     """The n quantiles of pi, equal weights, beside which no effect at all has a weight more."""
-    return beta_distribution.ppf((np.arange(n) + 0.5) / n, HYPER_SHAPE, HYPER_SHAPE * p)
+    return beta_distribution.ppf((np.arange(n) + 0.5) / n, HYPER_SHAPE, HYPER_RATE * p)
 
 
 def with_more_of_none(z, R, scale, *, pi, slab):
@@ -406,11 +407,12 @@ def test_sets_of_draws_by_hand():
     places = np.array([[0, 2], [1, 2], [0, 3], [0, -1]] * 25)
     pip = np.array([0.75, 0.25, 0.5, 0.25, 0.0])
     found = sets_of_draws(places, pip, np.full(5, 0.2), ld, coverage=0.9, min_purity=0.5)
-    assert [one["variants"].tolist() for one in found] == [[0, 1]]  # the other reaches .75
+    assert [one["variants"].tolist() for one in found] == [[0, 1]]  # the other is there in .75
     assert found[0]["coverage"] == pytest.approx(1)
     found = sets_of_draws(places, pip, np.full(5, 0.2), ld, coverage=0.7, min_purity=0.5)
     assert [one["variants"].tolist() for one in found] == [[0], [2, 3]]
-    assert found[1]["coverage"] == pytest.approx(0.75)
+    assert found[1]["coverage"] == pytest.approx(1)  # of the draws in which it is there
+    assert found[1]["alpha"] == pytest.approx([2 / 3, 1 / 3])
     odds, prior = 0.75 / 0.25, (1 - 0.8**2) / 0.8**2
     assert found[1]["log10_bf"] == pytest.approx(np.log10(odds / prior))
 

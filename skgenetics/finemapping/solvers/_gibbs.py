@@ -41,10 +41,10 @@ from skgenetics.utils._parameters import Constraints, Integer
 SWEEPS_PER_STATE = 50  # a block
 BURN_IN = 2  # blocks that are left out
 FEWEST_BLOCKS = 4  # of a chain, before Monte Carlo errors count
-# Hyperpriors of what is learned: pi ~ Beta(4, 4 p), one causal variant a locus, and no effect at
-# all has twice the probability that it would have by that; sigma_beta^2 ~ scaled inverse chi^2 of
-# 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
-HYPER_SHAPE, HYPER_NONE = 4.0, 2.0
+# Hyperpriors of what is learned: pi ~ Beta(2, p), two causal variants a locus, and no effect at all
+# has six times the probability that it would have by that, 2/3; sigma_beta^2 ~ scaled inverse chi^2
+# of 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
+HYPER_SHAPE, HYPER_RATE, HYPER_NONE = 2.0, 1.0, 6.0
 HYPER_DEGREES, HYPER_Z2 = 4.0, 20.0
 MIN_SLOTS, MOST_SLOTS = 12, 48  # their number doubles where a chain fills them
 COVARIANCE_DRAWS = 200  # thinned draws that stand for the covariance of the effects
@@ -403,6 +403,7 @@ def first_state(
         n_variants=max(int(varies.sum()), 1),
         n_held=len(held),
         shape=HYPER_SHAPE,
+        rate=HYPER_RATE,
         none=HYPER_NONE if prior.pi is None else 1.0,
     )
     expected = float(np.sum(pi[varies & (pi < 1)]))

@@ -348,7 +348,7 @@ def draw_pi(model, chain, squares):
     """
     held, count = model.pi_slab > 0.0, chain.n_effects[0]
     shape = 1.5 * count if held else 1.0 * count
-    pi = np.random.beta(model.shape + shape, (model.shape + 1.0) * model.n_variants - count)
+    pi = np.random.beta(model.shape + shape, (model.rate + 1.0) * model.n_variants - count)
     used = np.argmax(model.scale)
     if held:
         previous = 1.0 / (1.0 + np.exp(-chain.log_odds[used]))

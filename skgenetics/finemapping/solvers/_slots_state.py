@@ -103,7 +103,9 @@ class Model(NamedTuple):
     n_held: int
     """Effects of prior probability 1, the first of a chain."""
     shape: float
-    """a of pi ~ Beta(a, a p)."""
+    """a of pi ~ Beta(a, b p)."""
+    rate: float
+    """b of it."""
     none: float
     """Prior odds of no effect at all, beside what pi says."""
 
