@@ -33,7 +33,8 @@ def with_panel_noise(
     if not isinstance(design, CellDesign):  # whose residual covariance may be given
         known = noise = problem.covariance.matrix
     for _ in range(MAX_ROUNDS):
-        *_, state = islice(solver.start(data.design, problem, tol=tol), MAX_SWEEPS)
+        quick = problem._replace(refine=False)
+        *_, state = islice(solver.start(data.design, quick, tol=tol), MAX_SWEEPS)
         previous, noise = noise, known + panel_noise(state.effects * to_z, ld, panel_size)
         data, problem = at_noise(data, problem, noise)
         if np.all(np.abs(np.diag(noise - previous)) < RELATIVE_CHANGE * np.diag(noise)):

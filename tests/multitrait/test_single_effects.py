@@ -232,6 +232,25 @@ def test_refinement_leaves_a_variant_between_two_that_act():
     assert better == 3
 
 
+@pytest.mark.parametrize("noise", [0.0, 1.0])
+def test_effects_of_neighbors_do_not_compete_for_a_trait(noise):
+    """Variant 3 acts on all traits but one, variant 4 on all alike: the first fit ties the one."""
+    p, n = 12, 20_000
+    R = 0.75 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p)))
+    B = np.zeros((p, 4))
+    B[3], B[4] = [-0.147, -0.147, 0, -0.147], 0.124
+    draw = np.linalg.cholesky(R) @ np.random.default_rng(0).normal(size=B.shape)
+    z = np.sqrt(n) * R @ B + noise * draw
+    model = MMASHRegressor(solver="single_effects").fit_summary(
+        z, R, n_samples=n, trait_correlation=np.eye(4)
+    )
+    sets = {int(found["variants"][0]): found for found in model.credible_sets_}
+    assert sets[3]["lfsr"][2] > 0.2
+    assert max(sets[3]["lfsr"][[0, 1, 3]]) < 1e-10
+    assert max(sets[4]["lfsr"]) < 1e-10
+    np.testing.assert_allclose(sets[3]["effect"], B[3], atol=0.004 + 0.02 * noise)
+
+
 def test_variants_have_no_posterior_of_their_own():
     X, Y = locus()
     model = MMASHRegressor(**LOCUS).fit(X, Y)

@@ -38,6 +38,8 @@ class Problem(NamedTuple):
     """Variants without an effect that count beside those of the data where pi is learned."""
     max_effects: int = 10
     """L, of a solver that sums single effects."""
+    refine: bool = True
+    """Whether such a solver looks for better optima from other starts."""
     slab_shares: np.ndarray | None = None
     """(T',) w of such a solver before the data are seen, without the null."""
 

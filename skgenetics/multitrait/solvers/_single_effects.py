@@ -14,7 +14,7 @@ An effect without evidence, BF_l < 1, stays out of the others' way: its q is "ab
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -37,7 +37,8 @@ SUPPORT = 1e-4  # what the means left out of a support can shift any z by
 SHARED_COUNTS = 1.0  # pseudo-count of w per covariance: few effects say little of the mixture
 MAX_MOVE = 1e-2  # of a PIP in the last sweep
 CACHED_COLUMNS = 2000  # of X'QX
-REFINING_SWEEPS = 100
+REFINING_SWEEPS, TRIED_SWEEPS = 100, 2
+COMPETING_Z = 3.0  # what two effects each do to z of a trait: above it they compete for the trait
 
 
 class GramColumns:
@@ -150,15 +151,14 @@ class SingleEffects(Solver):
 
     def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
         """Return the generator of sweeps, those of the refinement included."""
-        return refined(design, problem, tol=tol)
+        sweeps = refined if problem.refine else single_effects
+        return sweeps(design, problem, tol=tol)
 
 
 def refined(design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
-    """Yield the states of a fit, and of better ones found by leaving out a set's variants.
+    """Yield the states of a fit, and of better ones found from other starts.
 
-    A fit may hold on to a variant between two that act. So each effect that is there is refitted
-    once without the variants that make up most of it, and the fit goes on from there with all
-    variants; the state of the best bound stays.
+    The fit goes on from each of `other_starts`; the state of the best bound stays.
     """
     best = None
     for state in single_effects(design, problem, tol=tol):
@@ -168,40 +168,90 @@ def refined(design: Design, problem: Problem, *, tol: float) -> Iterator[Effects
         yield state
     if best is None:
         return
-    tried = 0
-    while tried < len(best.fitted):
-        effect = best.fitted[tried]
-        tried += 1
-        if effect.presence < 0.5:
-            continue
-        order = np.argsort(-effect.alpha, kind="stable")
-        without = order[: int(np.argmax(np.cumsum(effect.alpha[order]) >= 0.95)) + 1]
-        prior = np.ones(len(order))
-        prior[without] = 0.0
-        if not np.any(prior[design.used] > 0):
-            continue
-        state = settled(design, problem, best, prior, tol=tol)
-        state = settled(design, problem, state, None, tol=tol)
+    starts = other_starts(design, problem, best, tol=tol)
+    while (start := next(starts, None)) is not None:
+        state = last_of(sweeps_from(design, problem, best, start, tol=tol), REFINING_SWEEPS)
         if state.bound > best.bound + max(tol, 1e-3):
-            best, tried = state, 0
+            best, starts = state, other_starts(design, problem, state, tol=tol)
             yield EffectsState(
                 state.fitted, state.weights, state.covariance, problem, state.bound, False
             )
     yield best
 
 
-def settled(
+def other_starts(
+    design: Design, problem: Problem, state: EffectsState, *, tol: float
+) -> Iterator[list[Effect]]:
+    """Yield effects from which the fit may find a better optimum than `state`.
+
+    A fit may hold on to a variant between two that act. So each effect that is there is refitted
+    without the variants that make up most of it.
+
+    Two effects of variants in LD may share what one of them does to a trait, the one too much and
+    the other against it, where the covariances tie the trait to others. So what an effect does to a
+    trait is left to the others, if one of them moves its lead variant in that trait too, unless it
+    comes back at once.
+    """
+    there = [place for place, effect in enumerate(state.fitted) if effect.presence > 0.5]
+    for place in there:
+        alpha = state.fitted[place].alpha
+        order = np.argsort(-alpha, kind="stable")
+        prior = np.ones(len(order))
+        prior[order[: int(np.argmax(np.cumsum(alpha[order]) >= 0.95)) + 1]] = 0.0
+        if np.any(prior[design.used] > 0):
+            sweeps = sweeps_from(design, problem, state, state.fitted, prior, tol=tol)
+            yield last_of(sweeps, REFINING_SWEEPS).fitted
+    gram = GramColumns(design)
+    leads = [int(np.argmax(state.fitted[place].alpha)) for place in there]
+    d = design.squared_norm[leads]
+    d = np.diagonal(d, axis1=1, axis2=2) if d.ndim == 3 else d.reshape(len(d), -1)
+    noise = np.sqrt(d * np.diag(state.covariance.matrix))  # of the scores, (there, J)
+    noise = np.where(noise > 0, noise, np.inf)
+    shifts = [state.fitted[place].shift(gram) for place in there]
+    for k, place in enumerate(there):
+        moved = np.array([shift[leads[k]] for shift in shifts]) / noise[k]  # (there, J), in z
+        competing = np.abs(np.delete(moved, k, axis=0)).max(axis=0, initial=0) > COMPETING_Z
+        traits = np.flatnonzero(competing & (np.abs(moved[k]) > COMPETING_Z))
+        for some in [traits] * (len(traits) > 1) + [traits[[j]] for j in range(len(traits))]:
+            start = without_traits(state.fitted, place, some)
+            sweeps = sweeps_from(design, problem, state, start, tol=tol)
+            tried = last_of(sweeps, TRIED_SWEEPS).fitted
+            if what_is_done(tried[-1], some) < what_is_done(state.fitted[place], some) / 2:
+                yield tried
+
+
+def what_is_done(effect: Effect, traits: np.ndarray) -> float:
+    """Return the sum of squares of what an effect does to some traits."""
+    return 0.0 if effect.means is None else float(np.sum(effect.means[:, traits].sum(axis=0) ** 2))
+
+
+def without_traits(effects: list[Effect], place: int, traits: np.ndarray) -> list[Effect]:
+    """Return effects of which one does nothing to some traits, and is the last to be updated."""
+    means = effects[place].means
+    assert means is not None
+    means = means.copy()
+    means[:, traits] = 0.0
+    others = [effect for k, effect in enumerate(effects) if k != place]
+    return [*others, replace(effects[place], means=means)]
+
+
+def sweeps_from(
     design: Design,
     problem: Problem,
     state: EffectsState,
-    prior: np.ndarray | None,
+    start: list[Effect],
+    variant_prior: np.ndarray | None = None,
     *,
     tol: float,
-) -> EffectsState:
-    """Return the state that a fit ends in, started from another with another prior of variants."""
+) -> Iterator[EffectsState]:
+    """Yield the states of a fit that goes on from `start`, with weights and Sigma of a state."""
     problem = problem._replace(weights=state.weights, covariance=state.covariance)
-    sweeps = single_effects(design, problem, tol=tol, start=state.fitted, variant_prior=prior)
-    return deque(islice(sweeps, REFINING_SWEEPS), maxlen=1).pop()
+    return single_effects(design, problem, tol=tol, start=start, variant_prior=variant_prior)
+
+
+def last_of(sweeps: Iterator[EffectsState], n_sweeps: int) -> EffectsState:
+    """Return the state after some sweeps, or before if the fit converges."""
+    return deque(islice(sweeps, n_sweeps), maxlen=1).pop()
 
 
 def single_effects(
