@@ -4,6 +4,7 @@ from skgenetics.io._bgen import read_bgen
 from skgenetics.io._dosages import read_genotypes, write_genotypes
 from skgenetics.io._expression import read_expression
 from skgenetics.io._gene_sets import read_gene_sets
+from skgenetics.io._genes import read_genes, read_genetic_map
 from skgenetics.io._genotypes import VARIANT_COLUMNS, Genotypes, sample_index
 from skgenetics.io._harmonize import harmonize, is_low_n
 from skgenetics.io._joined import with_covariates
@@ -49,6 +50,8 @@ __all__ = [
     "read_fusion",
     "read_fusion_list",
     "read_gene_sets",
+    "read_genes",
+    "read_genetic_map",
     "read_genotypes",
     "read_header",
     "read_ld",

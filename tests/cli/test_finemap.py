@@ -379,7 +379,9 @@ def test_a_panel_too_small_for_the_signal_is_named(scan, finemap):
 def test_the_demo_its_pictures_and_its_report(tmp_path, monkeypatch, finemap):
     monkeypatch.chdir(tmp_path)
     printed = run(finemap, text="--demo --report")
-    assert Path("skgenetics_finemap.report.html").stat().st_size < 3e6
+    page = Path("skgenetics_finemap.report.html")
+    assert page.stat().st_size < 1e6
+    assert "gene ENSG00000273295" in page.read_text()
     assert "the statistics are simulated on them" in printed
     assert "2 of 2 are in the sets" in printed
     assert "No variant has PIP > 0.5: the sets are the result, not the lead variants" in printed
@@ -480,3 +482,23 @@ def test_loci_that_the_panel_does_not_have_are_skipped(scan, finemap):
     assert f"Skipped: chr2:{start}-{start + 1_000_000}, where the panel has no variant" in printed
     assert "60 of the statistics and 60 of the panel; 60 matched" in printed
     assert len(read("run.loci.tsv")) == 1
+
+
+def test_pictures_have_genes_and_recombination(scan, finemap):
+    Path("genes.bed").write_text("chr2\t0\t250000000\tLONG\nchr3\t1\t2\tELSEWHERE\n")
+    Path("map").write_text("chr position cM\n3 1 0\n3 1000 1\n")
+    given = " --report --genes genes.bed --genetic-map map"
+    printed = run(finemap, text=FILES + given)
+    assert "Nothing of map lies in the loci: are chromosomes and build the same?" in printed
+    assert "Nothing of genes.bed" not in printed
+    text = Path("run.report.html").read_text()
+    assert text.count("; gene LONG.") == 4  # twice per locus: of either picture
+    assert "ELSEWHERE" not in text
+    assert "120 matched by position and alleles" in text  # on what
+
+
+def test_genes_that_are_none_stop_before_the_work(scan, finemap):
+    Path("genes.bed").write_text("chr2 0 25\n")
+    status, _, errors = finemap(text=FILES + " --genes genes.bed")
+    assert status == 2
+    assert "genes.bed, line 1 is 'chr2 0 25'; expected chromosome, start, end and name" in errors

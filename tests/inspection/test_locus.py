@@ -422,3 +422,39 @@ def test_lead_variant_is_above_the_rings(estimator, positions, X):
     for panel in display.plot().axes_[:2]:
         markers = {c.get_label(): c.get_zorder() for c in panel.collections}
         assert markers["lead variant"] == max(markers.values())
+
+
+def test_recombination_is_drawn_as_rates(estimator, positions):
+    at = np.array([29.0, 30.1, 30.2, 31.0])  # Mb: 1, 20, 3 cM/Mb between them
+    cm = np.cumsum([0, 1.1, 2.0, 2.4])
+    genetic_map = pd.DataFrame({"base_pair_location": at * 1e6, "cm": cm, "chromosome": "chr22"})
+    other = genetic_map.assign(chromosome="21", cm=cm[::-1].cumsum())
+    both = pd.concat([other, genetic_map])
+    given = {"positions": positions, "genes": {"name": "A", "start": 30_010_000}}
+    display = LocusDisplay.from_estimator(estimator, **given, genetic_map=both, chromosome=22)
+    axes = display.plot().axes_
+    assert len(axes) == 4
+    assert axes[2].get_ylabel() == "cM/Mb"
+    rates, ends, _ = axes[2].patches[0].get_data()
+    for low, high, rate in ((29, 30.1, 1), (30.1, 30.2, 20), (30.2, 31, 3)):
+        inside = (ends[:-1] >= low) & (ends[1:] <= high)
+        np.testing.assert_allclose(rates[inside], rate, rtol=1e-6)
+        assert inside.any()
+    lengths = np.diff(ends)
+    expected = np.interp(ends[-1], at, cm) - np.interp(ends[0], at, cm)
+    np.testing.assert_allclose(np.sum(rates * lengths), expected)  # centimorgans are kept
+    heights = [panel.get_window_extent() for panel in axes]
+    assert all(a.y0 > b.y1 for a, b in pairwise(heights))
+
+
+def test_maps_that_cannot_be_drawn(estimator, positions):
+    table = pd.DataFrame({"base_pair_location": [1, 2], "cm": [1.0, 0.5]})
+    with pytest.raises(ValueError, match="must rise"):
+        LocusDisplay.from_estimator(estimator, positions=positions, genetic_map=table)
+    with pytest.raises(ValueError, match="genetic_map has no cm; expected what"):
+        LocusDisplay.from_estimator(
+            estimator, positions=positions, genetic_map=table.drop(columns="cm")
+        )
+    elsewhere = table.assign(cm=[0.0, 0.5])
+    display = LocusDisplay.from_estimator(estimator, positions=positions, genetic_map=elsewhere)
+    assert len(display.plot().axes_) == 2

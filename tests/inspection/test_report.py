@@ -3,7 +3,9 @@
 import re
 import shutil
 import subprocess
+from base64 import b64decode
 from html.parser import HTMLParser
+from io import BytesIO
 
 import numpy as np
 import pandas as pd
@@ -13,9 +15,10 @@ from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics, make_trait
 from skgenetics.finemapping import finemap_loci
 from skgenetics.inspection import LocusDisplay, report
+from skgenetics.inspection.displays._style import ORDERED_COLORS
 from skgenetics.inspection.pages._loci import fitted_variants, in_order
 from skgenetics.inspection.pages._locus import interactive_picture, locus_view, shown_variants
-from skgenetics.inspection.pages._page import table
+from skgenetics.inspection.pages._page import static_picture, table
 
 pytest.importorskip("bokeh")
 
@@ -192,6 +195,32 @@ def test_r2_with_each_lead_is_in_the_picture(loci, result):
     grey = locus_view("x", display, None, None)
     assert grey.r2.shape == (0, len(locus["z"]))
     assert interactive_picture(grey, np.arange(5), "there")["target_id"] == "there"
+
+
+def test_genes_and_recombination_are_below_a_locus(loci, result, tmp_path):
+    genes = pd.DataFrame({"name": ["ABC", "FAR"], "chromosome": ["1", "9"], "strand": ["+", None]})
+    genes = genes.assign(start=1_000_000, end=1_004_000)
+    positions = np.array([900_000, 1_100_000])
+    genetic_map = pd.DataFrame({"chromosome": "1", "base_pair_location": positions, "cm": [0, 1.0]})
+    given = {"genes": genes, "genetic_map": genetic_map}
+    text = report(result, tmp_path / "x.html", **given).read_text()
+    assert [alt.count("gene ABC") for alt in Elements(text).images] == [1, 0]
+    assert "FAR" not in text
+    display = LocusDisplay([1_000_000, 1_050_000], [5.0, 1], [1.0, 0], chromosome="1", **given)
+    item = str(interactive_picture(locus_view("x", display, None, None), np.arange(2), "there"))
+    assert "ABC" in item
+    assert "cM/Mb" in item
+
+
+def test_static_pictures_keep_the_colors_of_ld():
+    image = pytest.importorskip("PIL.Image")
+    r2 = np.linspace(0, 1, 500)
+    display = LocusDisplay(np.arange(500) * 100, 9 * r2, np.zeros(500), r2=r2)
+    drawn = image.open(BytesIO(b64decode(static_picture(display)))).convert("RGB")
+    colors = np.array(drawn).reshape(-1, 3).astype(int)
+    for color in ORDERED_COLORS:
+        wanted = [int(color[k : k + 2], 16) for k in (1, 3, 5)]
+        assert np.abs(colors - wanted).sum(axis=1).min() <= 30, color
 
 
 def test_cells_sort_by_value():

@@ -66,8 +66,8 @@ def write_report(
         sections.append(Section("Loci", locus_pictures(views, notes={})))
     sections.append(Section("Methods", paragraphs(_METHODS[: 1 + bool(fits)])))
     sections.append(Section("Files", file_links([name for name in files if "<" not in name])))
-    scripts = [library_script()] if drawn else []
-    write_page(folder / _NAME, "Models compared", sections, scripts=scripts)
+    library = library_script() if drawn else ""
+    write_page(folder / _NAME, "Models compared", sections, library=library)
     return _NAME
 
 

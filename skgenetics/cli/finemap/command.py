@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from sklearn.utils import Bunch
 
     from skgenetics.cli.finemap.data import Locus, Study
+    from skgenetics.cli.finemap.tracks import Tracks
 
 _MOST_SUBSETS = 5  # traits whose subsets have covariances of their own
 _MOST_EFFECTS = 10  # of several traits, unless --max-num-causal says so
@@ -275,6 +276,15 @@ def _add_output(output: Any) -> None:
         help="write OUT.report.html too: one file with tables and interactive pictures",
     )
     output.add_argument(
+        "--genes", metavar="F", help="genes to draw below the loci: BED with names, GTF or GFF3"
+    )
+    output.add_argument(
+        "--genetic-map",
+        metavar="F",
+        help="recombination to draw below the loci: chromosome, base pair and centimorgans, with a "
+        "header, or a .map of PLINK",
+    )
+    output.add_argument(
         "--format",
         choices=("native", *FORMATS),
         default="native",
@@ -288,6 +298,7 @@ def run_finemap(arguments: argparse.Namespace) -> int:
     check_arguments(arguments)
     from skgenetics.cli.finemap.data import load_demo, load_files
     from skgenetics.cli.finemap.populations import load_populations
+    from skgenetics.cli.finemap.tracks import read_tracks
     from skgenetics.cli.finemap.traits import load_traits
 
     if not arguments.populations:
@@ -295,6 +306,7 @@ def run_finemap(arguments: argparse.Namespace) -> int:
     console = Console("finemap")
     check_prefix(arguments.out)
     check_report(arguments.report)
+    tracks = read_tracks(arguments)
     if arguments.demo:
         studies = [load_demo(arguments)]
     elif arguments.populations:
@@ -310,7 +322,7 @@ def run_finemap(arguments: argparse.Namespace) -> int:
             n_jobs = number_of_jobs(arguments)
             if arguments.chunk:
                 return _finemap_part(arguments, studies, console, n_jobs)
-            return _finemap(arguments, studies, console, n_jobs)
+            return _finemap(arguments, studies, tracks, console, n_jobs)
     except KeyboardInterrupt:
         kept = join_names([f"{study.parts}/" for study in studies])
         sys.stderr.write(
@@ -341,11 +353,16 @@ def _finemap_part(
 
 
 def _finemap(
-    arguments: argparse.Namespace, studies: "list[Study]", console: Console, n_jobs: int
+    arguments: argparse.Namespace,
+    studies: "list[Study]",
+    tracks: "Tracks",
+    console: Console,
+    n_jobs: int,
 ) -> int:
     """Fit the loci of `studies`, print and write what comes out, and return the exit status."""
     from skgenetics.cli.finemap.coloc import coloc_lines, coloc_table
     from skgenetics.cli.finemap.report import Fitted, locus_lines, reason, write_results
+    from skgenetics.cli.finemap.tracks import track_notes
     from skgenetics.io import atomic_path
 
     traits = [Fitted(study, _fit(arguments, study, study.loci, n_jobs)) for study in studies]
@@ -363,7 +380,8 @@ def _finemap(
             raise ValueError(
                 f"No locus{study.of} could be fine-mapped: {reason(result.loci['message'].iloc[0])}"
             )
-    files, notes = write_results(arguments, traits, coloc, lines_on, n_jobs)
+    files, notes = write_results(arguments, traits, coloc, lines_on, tracks, n_jobs)
+    notes += track_notes(arguments, tracks, [locus.region for locus in studies[0].loci])
     console.say(*studies[0].closing_lines(traits[0].result), *notes)
     console.say(f"Wrote {', '.join(files)}")
     status = OK

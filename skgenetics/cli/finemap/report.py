@@ -13,6 +13,7 @@ from sklearn.utils import Bunch
 
 from skgenetics.cli.finemap.data import Locus, Study
 from skgenetics.cli.finemap.formats import FORMATS
+from skgenetics.cli.finemap.tracks import Tracks
 from skgenetics.cli.pictures import draw_into, without_pictures
 from skgenetics.inspection.pages import LocusView, locus_display, locus_view, write_report
 from skgenetics.io import atomic_path
@@ -235,12 +236,13 @@ def write_results(
     traits: Sequence[Fitted],
     coloc: "pd.DataFrame | None",
     notes_on: Mapping[str, Sequence[str]],
+    tracks: Tracks,
     n_jobs: int,
 ) -> tuple[list[str], list[str]]:
     """Write tables, pictures and the report; return their names, and notes to print.
 
-    `notes_on` are the printed lines of each locus. All are written under temporary names, and
-    renamed once the last one is whole.
+    `notes_on` are the printed lines of each locus, `tracks` what is drawn below it. All are
+    written under temporary names, and renamed once the last one is whole.
     """
     folder = Path(arguments.out).parent
     tables: dict[str, pd.DataFrame] = {}
@@ -274,7 +276,9 @@ def write_results(
             for locus in study.loci:
                 if locus.region.name in named:
                     path = stack.enter_context(atomic_path(folder / named[locus.region.name]))
-                    units.append(_picture(path, study.build, locus, result, arguments.report))
+                    below = tracks.within(locus.region)
+                    one = _picture(path, study.build, locus, result, below)
+                    units.append(one._replace(for_report=arguments.report))
         views = iter(list(run_parallel(_draw, units, n_jobs=n_jobs)))
         reports = []
         for (study, result), named in zip(traits, pictures, strict=True):
@@ -325,6 +329,7 @@ def _write_report(
         title=f"Fine-mapped loci{study.of}",
         notes={name: lines[1:] for name, lines in notes_on.items()},  # the first is the name
         files=files,
+        data=[line for line in study.lines if line and not line.startswith("Your own data")],
     )
 
 
@@ -354,12 +359,13 @@ class Picture(NamedTuple):
     title: str
     variants: "pd.DataFrame"  # those fitted, rows of the table of variants
     sets: "pd.DataFrame"
-    for_report: bool
+    below: dict[str, Any]  # genes and genetic_map
+    for_report: bool = False
     trait_variants: "pd.DataFrame | None" = None  # of several traits
     trait_effects: "pd.DataFrame | None" = None
 
 
-def _picture(path: Path, build: str, locus: Locus, result: Bunch, for_report: bool) -> Picture:
+def _picture(path: Path, build: str, locus: Locus, result: Bunch, below: dict[str, Any]) -> Picture:
     """Return what a process needs to draw a locus into `path`."""
     name = locus.region.name
     (row,) = result.loci[result.loci["locus"] == name].itertuples()
@@ -367,13 +373,13 @@ def _picture(path: Path, build: str, locus: Locus, result: Bunch, for_report: bo
     variants = result.variants
     variants = variants[(variants["locus"] == name) & variants["pip"].notna()]
     sets = result.credible_sets[result.credible_sets["locus"] == name]
-    by_trait = [
-        result[kind][result[kind]["locus"] == name]
+    by_trait = {
+        kind: result[kind][result[kind]["locus"] == name]
         for kind in ("trait_variants", "trait_effects")
         if kind in result
-    ]
+    }
     read = locus.description["open"]
-    return Picture(path, build, read, title, variants, sets, for_report, *by_trait)
+    return Picture(path, build, read, title, variants, sets, below, **by_trait)
 
 
 def _draw(_: Any, picture: Picture, seed: int) -> LocusView | None:
@@ -391,6 +397,7 @@ def _draw(_: Any, picture: Picture, seed: int) -> LocusView | None:
         picture.trait_variants,
         picture.trait_effects,
         **matrix,
+        **picture.below,
         build=picture.build,
         title=picture.title,
     )

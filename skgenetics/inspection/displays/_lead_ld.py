@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.sparse import issparse
+from scipy.stats import norm
 
 from skgenetics.utils._arrays import column_blocks, to_numpy
 from skgenetics.utils._labels import Labels, column_labels, without_labels
@@ -83,3 +84,9 @@ def _center_calls(block: np.ndarray, has_codes: bool) -> np.ndarray:
     centered = np.where(called, block - mean, 0.0)
     constant = is_constant(np.sum(centered**2, axis=0) / n_calls, mean)
     return np.where(constant, 0.0, centered)
+
+
+def minus_log10_p(z: np.ndarray) -> np.ndarray:
+    """Return -log10 of the two-sided p-values of `z`, which do not underflow."""
+    # 0 - turns the -0.0 of a p-value of 1 into 0.0
+    return 0 - (norm.logsf(np.abs(z)) + np.log(2)) / np.log(10)

@@ -6,19 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-from scipy.stats import norm
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.inspection.displays._base import Display, import_matplotlib
-from skgenetics.inspection.displays._genes import (
-    Gene,
-    PlacedGene,
-    check_genes,
-    lay_out_genes,
-    plot_genes,
+from skgenetics.inspection.displays._lead_ld import (
+    genotypes_or_ld,
+    lead_of,
+    minus_log10_p,
+    r2_with,
 )
-from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with
 from skgenetics.inspection.displays._locus_sets import (
     check_positions,
     check_sets,
@@ -42,18 +39,28 @@ from skgenetics.inspection.displays._style import (
     spread,
     write_title,
 )
+from skgenetics.inspection.displays._tracks import (
+    GAP_INCHES,
+    Gene,
+    Tracks,
+    check_genes,
+    draw_tracks,
+    genes_on,
+    lay_out_tracks,
+    map_on,
+)
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PathCollection
+    from pandas import DataFrame
 
-_R2_LABELS = ("0.0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1.0")
+R2_LABELS = ("0.0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1.0")
 _WIDTH, _HEIGHT = 8.5, 5.4  # inches, without genes
 _LEGEND_INCHES, _NARROW_INCHES = 1.75, 6.0  # narrower axes have their legends below the panels
 _LABEL_INCHES, _LEGEND_BELOW_INCHES = 0.55, 1.3  # labels of the positions, and legends below them
-_GAP_INCHES, _GENE_ROW_INCHES = 0.15, 0.28
 _SET_INCHES = 0.45  # width of "set 1"
 
 
@@ -64,20 +71,18 @@ class _Layout(NamedTuple):
     height: float  # of the panels of association and PIP, each
     gap: float  # between panels
     legend_height: float  # below the panels, 0 if legends are beside them
-    gene_height: float  # of the panel of genes and the gap above it
-    gene_inches: float  # the same in inches
-    genes: list[PlacedGene]  # in the panel of genes
-    n_rows: int  # of genes
+    track_height: float  # of recombination and genes, with gaps
+    tracks: Tracks
 
 
 class LocusDisplay(Display):
     """Picture of one fine-mapped locus.
 
-    Two or three panels share the position on the chromosome. From the top: -log10 p of each single
+    Two to four panels share the position on the chromosome. From the top: -log10 p of each single
     variant, colored by its LD with the lead variant; posterior inclusion probabilities (PIP) with
-    credible sets; and genes, if there are any. The panels and their legends fill the axes drawn
-    into, which should measure 3.5 x 4 inches at least. Axes narrower than 6 inches have the legends
-    below the panels.
+    credible sets; and recombination and genes, if they are given. The panels and their legends fill
+    the axes drawn into, which should measure 3.5 x 4 inches at least. Axes narrower than 6 inches
+    have the legends below the panels.
 
     Parameters
     ----------
@@ -93,9 +98,13 @@ class LocusDisplay(Display):
         Squared correlation with the lead variant; None draws grey points.
     names : array-like of shape (n_variants,), default=None
         Names of the variants; None names the lead variant by its position.
-    genes : dict or list of dict, default=()
-        Each with "name", "start" and, if known, "end" (base pairs, start < end) and "strand" ("+"
-        or "-"). Genes outside the range of the positions are not drawn.
+    genes : dict, list of dict or pandas DataFrame, default=()
+        Each with "name", "start" and, if known, "end" (base pairs, start < end), "strand" ("+" or
+        "-") and "chromosome", as of :func:`skgenetics.io.read_genes`. Genes elsewhere are not
+        drawn.
+    genetic_map : pandas DataFrame, default=None
+        Columns base_pair_location, cm and, if it is of several, chromosome, as of
+        :func:`skgenetics.io.read_genetic_map`: its rates of recombination (cM/Mb) are drawn.
     chromosome : str or int, default=None
         Name of the chromosome, for the axis.
     build : str, default=None
@@ -107,8 +116,8 @@ class LocusDisplay(Display):
     ----------
     lead : int
         Index of the lead variant.
-    axes_ : ndarray of matplotlib Axes, shape (2,) or (3,)
-        The panels of association, PIP and, if there are any, genes; after `plot`.
+    axes_ : ndarray of matplotlib Axes, shape (2,) to (4,)
+        The panels of association, PIP and, if given, recombination and genes; after `plot`.
     ax_ : matplotlib Axes
         The axes that the panels fill, after `plot`.
     figure_ : matplotlib Figure
@@ -146,7 +155,8 @@ class LocusDisplay(Display):
         credible_sets: Sequence[Mapping[str, Any]] = (),
         r2: ArrayLike | None = None,
         names: ArrayLike | None = None,
-        genes: Gene | Sequence[Gene] | None = (),
+        genes: Gene | Sequence[Gene] | DataFrame | None = (),
+        genetic_map: DataFrame | None = None,
         chromosome: str | int | None = None,
         build: str | None = None,
         title: str | None = None,
@@ -157,7 +167,8 @@ class LocusDisplay(Display):
         self.credible_sets = list(credible_sets)
         self.r2 = None if r2 is None else to_numpy(r2)
         self.names = None if names is None else np.asarray(names, dtype=object)
-        self.genes = [genes] if isinstance(genes, Mapping) else list(genes or ())
+        self.genes = genes_on(genes, chromosome)
+        self.genetic_map = map_on(genetic_map, chromosome)
         self.chromosome = chromosome
         self.build = build
         self.title = title
@@ -171,7 +182,8 @@ class LocusDisplay(Display):
         positions: ArrayLike,
         X: ArrayLike | None = None,
         ld: ArrayLike | None = None,
-        genes: Gene | Sequence[Gene] | None = None,
+        genes: Gene | Sequence[Gene] | DataFrame | None = None,
+        genetic_map: DataFrame | None = None,
         chromosome: str | int | None = None,
         build: str | None = None,
         title: str | None = None,
@@ -190,14 +202,8 @@ class LocusDisplay(Display):
             integers. NaN and negative integers are missing calls: their variant's mean stands in.
         ld : array-like or sparse matrix of shape (n_variants, n_variants), default=None
             Correlations of the variants, instead of `X`. Without both, points are grey.
-        genes : dict or list of dict, default=None
-            Genes, as for the class.
-        chromosome : str or int, default=None
-            Name of the chromosome, for the axis.
-        build : str, default=None
-            Genome build of the positions, for the axis.
-        title : str, default=None
-            Title of the picture.
+        genes, genetic_map, chromosome, build, title
+            As for the class.
 
         Returns
         -------
@@ -231,6 +237,7 @@ class LocusDisplay(Display):
             r2=r2_with(lead_of(z), len(z), *genotypes_or_ld(X, ld, fitted_variants(estimator))),
             names=getattr(estimator, "feature_names_in_", None),
             genes=genes,
+            genetic_map=genetic_map,
             chromosome=chromosome,
             build=build,
             title=title,
@@ -244,7 +251,8 @@ class LocusDisplay(Display):
         *,
         X: ArrayLike | None = None,
         ld: ArrayLike | None = None,
-        genes: Gene | Sequence[Gene] | None = None,
+        genes: Gene | Sequence[Gene] | DataFrame | None = None,
+        genetic_map: DataFrame | None = None,
         build: str | None = None,
         title: str | None = None,
     ) -> Self:
@@ -257,7 +265,7 @@ class LocusDisplay(Display):
             the credible set); one row per variant, in the order of the columns of `X` or `ld`.
         credible_sets : pandas DataFrame
             Columns cs, coverage and min_abs_r; one row per credible set.
-        X, ld, genes, build, title
+        X, ld, genes, genetic_map, build, title
             As for `from_estimator`.
 
         Returns
@@ -280,6 +288,7 @@ class LocusDisplay(Display):
             r2=r2_with(lead_of(z), len(z), X, ld),
             names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
             genes=genes,
+            genetic_map=genetic_map,
             chromosome=variants["chromosome"].iloc[0],
             build=build,
             title=title,
@@ -289,10 +298,11 @@ class LocusDisplay(Display):
         """Return the size without genes."""
         return _WIDTH, _HEIGHT
 
-    def _new_axes(self):
-        """Return the axes of a new figure, which is the taller the more rows of genes there are."""
+    def _new_axes(self) -> Axes:
+        """Return the axes of a new figure, which is the taller the more is drawn below."""
         ax = super()._new_axes()
-        root_figure(ax).set_size_inches(_WIDTH, _HEIGHT + self._lay_out(ax).gene_inches)
+        width, height = self._figure_size()
+        root_figure(ax).set_size_inches(width, height + self._lay_out(ax).tracks.inches)
         return ax
 
     def _lay_out(self, ax: Axes) -> _Layout:
@@ -302,13 +312,10 @@ class LocusDisplay(Display):
         is_narrow = has_legend and width < _NARROW_INCHES
         panel_width = 1 - _LEGEND_INCHES / width if has_legend and not is_narrow else 1.0
         legend_height = is_narrow * min((_LABEL_INCHES + _LEGEND_BELOW_INCHES) / height, 0.5)
-        genes = lay_out_genes(self.genes, self._limits, width * panel_width)
-        n_rows = 1 + max((gene.row for gene in genes), default=-1)
-        gene_inches = _GENE_ROW_INCHES * n_rows + 1.5 * _GAP_INCHES if genes else 0.0
-        gene_height, gap = min(gene_inches / height, 0.5), _GAP_INCHES / height
-        panel_height = (1 - legend_height - gene_height - gap) / 2
-        heights = gap, legend_height, gene_height, gene_inches
-        return _Layout(panel_width, panel_height, *heights, genes, n_rows)
+        tracks = lay_out_tracks(self.genes, self.genetic_map, self._limits, width * panel_width)
+        track_height, gap = min(tracks.inches / height, 0.5), GAP_INCHES / height
+        panel_height = (1 - legend_height - track_height - gap) / 2
+        return _Layout(panel_width, panel_height, gap, legend_height, track_height, tracks)
 
     def _draw(self, ax):
         """Draw the panels."""
@@ -316,26 +323,26 @@ class LocusDisplay(Display):
         layout = self._lay_out(ax)
         width, height, bottom = layout.width, layout.height, layout.legend_height
         upper = ax.inset_axes((0, 1 - height, width, height))
-        lower = ax.inset_axes((0, bottom + layout.gene_height, width, height), sharex=upper)
-        axes = [upper, lower]
+        lower = ax.inset_axes((0, bottom + layout.track_height, width, height), sharex=upper)
         upper.set_xlim(self._limits)
         self._draw_association(upper)
         self._draw_pip(lower)
-        if layout.genes:
-            place = (0, bottom, width, layout.gene_height - layout.gap)
-            axes.append(ax.inset_axes(place, sharex=upper))
-            plot_genes(axes[-1], layout.genes, layout.n_rows)
+        self._finish(ax, layout, [upper, lower])
+
+    def _finish(self, ax: Axes, layout: _Layout, panels: list[Axes]) -> None:
+        """Draw the tracks below the panels, name the positions, and place legends."""
+        place = (0, layout.legend_height, layout.width, layout.track_height)
+        axes = [*panels, *draw_tracks(ax, layout.tracks, place, panels[0])]
         for panel in axes:
             panel.tick_params(labelbottom=panel is axes[-1])
             panel.ticklabel_format(axis="x", useOffset=False)
         axes[-1].locator_params(axis="x", nbins=7)
         axes[-1].set_xlabel(position_label(self.chromosome, self.build))
-        write_title(upper, self.title)
-        if layout.legend_height:
-            top = layout.legend_height - _LABEL_INCHES / size_in_inches(ax)[1]
-            for legend, left in ((upper.get_legend(), -0.1), (lower.get_legend(), 0.45)):
-                if legend is not None:
-                    legend.set_bbox_to_anchor((left, top), transform=ax.transAxes)
+        write_title(axes[0], self.title)
+        top = layout.legend_height - _LABEL_INCHES / size_in_inches(ax)[1]
+        for panel, left in ((panels[0], -0.1), (panels[-1], 0.45)):
+            if layout.legend_height and (legend := panel.get_legend()) is not None:
+                legend.set_bbox_to_anchor((left, top), transform=ax.transAxes)
         self.axes_ = np.array(axes, dtype=object)
 
     @property
@@ -430,7 +437,7 @@ class LocusDisplay(Display):
             lead_color = INK
         else:
             bins = np.minimum((r2 * 5).astype(int), 4)
-            for number, (color, label) in enumerate(zip(ORDERED_COLORS, _R2_LABELS)):
+            for number, (color, label) in enumerate(zip(ORDERED_COLORS, R2_LABELS)):
                 chosen = ~is_lead & (bins == number)
                 ax.scatter(x[chosen], height[chosen], c=color, label=label, **style)
             lead_color = ORDERED_COLORS[-1]
@@ -485,9 +492,3 @@ class LocusDisplay(Display):
                 raise ValueError(f"{name} must lie in [0, 1]; got {value.min()} to {value.max()}.")
         check_sets(self.credible_sets, shape[0])
         check_genes(self.genes)
-
-
-def minus_log10_p(z: np.ndarray) -> np.ndarray:
-    """Return -log10 of the two-sided p-values of `z`, which do not underflow."""
-    # 0 - turns the -0.0 of a p-value of 1 into 0.0
-    return 0 - (norm.logsf(np.abs(z)) + np.log(2)) / np.log(10)

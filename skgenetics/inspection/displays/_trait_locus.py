@@ -8,38 +8,42 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.inspection.displays._genes import Gene, plot_genes
-from skgenetics.inspection.displays._lead_ld import genotypes_or_ld, lead_of, r2_with
-from skgenetics.inspection.displays._locus import LocusDisplay, minus_log10_p
+from skgenetics.inspection.displays._lead_ld import (
+    genotypes_or_ld,
+    lead_of,
+    minus_log10_p,
+    r2_with,
+)
+from skgenetics.inspection.displays._locus import LocusDisplay
 from skgenetics.inspection.displays._locus_sets import check_positions, sets_in_frame
 from skgenetics.inspection.displays._per_variant import fitted_variants, in_fitted_order
 from skgenetics.inspection.displays._style import (
     category_style,
     open_frame,
-    position_label,
-    root_figure,
     size_in_inches,
-    write_title,
 )
+from skgenetics.inspection.displays._tracks import GAP_INCHES, Gene
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._labels import Labels
 from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from pandas import DataFrame
 
 _PLACE = ["base_pair_location", "effect_allele", "other_allele"]
-_PANEL_INCHES, _GAP_INCHES = 1.7, 0.15
+_PANEL_INCHES = 1.7
 
 
 class TraitLocusDisplay(LocusDisplay):
     """Picture of one locus that was fine-mapped in several traits at once.
 
     Panels that share the position on the chromosome: from the top, one per trait of -log10 p of
-    each single variant; posterior inclusion probabilities (PIP); and genes, if there are any.
-    Colors are the LD with one variant, the strongest in any trait; of several populations, each
-    panel has the LD of its own, and that of the PIPs the LD of the one in which that variant is the
-    strongest. The credible sets, which are of all traits, are ringed in every panel.
+    each single variant; posterior inclusion probabilities (PIP); and recombination and genes, if
+    they are given. Colors are the LD with one variant, the strongest in any trait; of several
+    populations, each panel has the LD of its own, and that of the PIPs the LD of the one in which
+    that variant is the strongest. The credible sets, which are of all traits, are ringed in every
+    panel.
 
     Parameters
     ----------
@@ -54,7 +58,7 @@ class TraitLocusDisplay(LocusDisplay):
     r2 : array-like of shape (n_variants,) or (n_variants, n_traits), default=None
         Squared correlation with the lead variant; of each population, if the traits are one trait
         in several: NaN where it lacks one of the two. None draws grey points.
-    credible_sets, names, genes, chromosome, build, title
+    credible_sets, names, genes, genetic_map, chromosome, build, title
         As for :class:`LocusDisplay`. A set may have "lfsr" (n_traits,): its rings are drawn in
         the traits in which the sign of its effect is sure, below .05, alone.
 
@@ -99,7 +103,8 @@ class TraitLocusDisplay(LocusDisplay):
         credible_sets: Sequence[Mapping[str, Any]] = (),
         r2: ArrayLike | None = None,
         names: ArrayLike | None = None,
-        genes: Gene | Sequence[Gene] | None = (),
+        genes: Gene | Sequence[Gene] | DataFrame | None = (),
+        genetic_map: DataFrame | None = None,
         chromosome: str | int | None = None,
         build: str | None = None,
         title: str | None = None,
@@ -119,6 +124,7 @@ class TraitLocusDisplay(LocusDisplay):
             r2=r2,
             names=names,
             genes=genes,
+            genetic_map=genetic_map,
             chromosome=chromosome,
             build=build,
             title=title,
@@ -132,7 +138,8 @@ class TraitLocusDisplay(LocusDisplay):
         positions: ArrayLike,
         X: ArrayLike | None = None,
         ld: ArrayLike | None = None,
-        genes: Gene | Sequence[Gene] | None = None,
+        genes: Gene | Sequence[Gene] | DataFrame | None = None,
+        genetic_map: DataFrame | None = None,
         chromosome: str | int | None = None,
         build: str | None = None,
         title: str | None = None,
@@ -145,7 +152,7 @@ class TraitLocusDisplay(LocusDisplay):
             Fitted with ``solver="single_effects"``.
         ld : array-like of shape (n_variants, n_variants), or list of n_traits of them, default=None
             LD; of each population, if the estimator was fitted with a list.
-        positions, X, genes, chromosome, build, title
+        positions, X, genes, genetic_map, chromosome, build, title
             As for :meth:`LocusDisplay.from_estimator`.
 
         Returns
@@ -179,6 +186,7 @@ class TraitLocusDisplay(LocusDisplay):
             r2=r2_in_each(z, X, ld, fitted_variants(estimator)),
             names=getattr(estimator, "feature_names_in_", None),
             genes=genes,
+            genetic_map=genetic_map,
             chromosome=chromosome,
             build=build,
             title=title,
@@ -194,7 +202,8 @@ class TraitLocusDisplay(LocusDisplay):
         *,
         X: ArrayLike | None = None,
         ld: ArrayLike | None = None,
-        genes: Gene | Sequence[Gene] | None = None,
+        genes: Gene | Sequence[Gene] | DataFrame | None = None,
+        genetic_map: DataFrame | None = None,
         build: str | None = None,
         title: str | None = None,
     ) -> Self:
@@ -211,7 +220,7 @@ class TraitLocusDisplay(LocusDisplay):
             Columns cs, trait and lfsr: a row per credible set and trait.
         ld : array-like of shape (n_variants, n_variants), or list of n_traits of them, default=None
             LD, in the order of `variants`; of each population, if the traits are one in several.
-        X, genes, build, title
+        X, genes, genetic_map, build, title
             As for :meth:`LocusDisplay.from_frame`.
 
         Returns
@@ -243,6 +252,7 @@ class TraitLocusDisplay(LocusDisplay):
             r2=r2_in_each(z, X, ld, Labels(None, "variants")),
             names=variants["rsid"].fillna(variants["variant_id"]).to_numpy(dtype=object),
             genes=genes,
+            genetic_map=genetic_map,
             chromosome=variants["chromosome"].iloc[0],
             build=build,
             title=title,
@@ -271,28 +281,16 @@ class TraitLocusDisplay(LocusDisplay):
             at = np.flatnonzero(wrong)[0]
             raise ValueError(f"z has infinity, or no value in any trait, for variant {at}.")
 
-    def _panels_inches(self) -> float:
-        """Return the height of the panels above the genes."""
-        return _PANEL_INCHES * (self.z.shape[1] + 1)
-
     def _figure_size(self) -> tuple[float, float]:
-        """Return the size without genes."""
-        return super()._figure_size()[0], self._panels_inches()
-
-    def _new_axes(self) -> Axes:
-        """Return the axes of a new figure, with room for the genes."""
-        ax = super()._new_axes()
-        width, _ = self._figure_size()
-        height = self._panels_inches() + self._lay_out(ax).gene_inches
-        root_figure(ax).set_size_inches(width, height)
-        return ax
+        """Return the size without recombination and genes."""
+        return super()._figure_size()[0], _PANEL_INCHES * (self.z.shape[1] + 1)
 
     def _draw(self, ax: Axes) -> None:
         """Draw the panels."""
         ax.set_axis_off()
         layout, height = self._lay_out(ax), size_in_inches(ax)[1]
-        n_panels, gap = self.z.shape[1] + 1, _GAP_INCHES / height
-        room = (1 - layout.gene_height - gap * (n_panels - 1)) / n_panels
+        n_panels, gap = self.z.shape[1] + 1, GAP_INCHES / height
+        room = (1 - layout.legend_height - layout.track_height - gap * (n_panels - 1)) / n_panels
         axes: list[Axes] = []
         for k in range(n_panels):
             place = (0, 1 - (k + 1) * room - k * gap, layout.width, room)
@@ -302,17 +300,7 @@ class TraitLocusDisplay(LocusDisplay):
             self._draw_trait(panel, trait)
         self._name_colors(axes[0])
         self._draw_pip(axes[-1])
-        if layout.genes:
-            place = (0, 0, layout.width, layout.gene_height - layout.gap)
-            axes.append(ax.inset_axes(place, sharex=axes[0]))
-            plot_genes(axes[-1], layout.genes, layout.n_rows)
-        for panel in axes:
-            panel.tick_params(labelbottom=panel is axes[-1])
-            panel.ticklabel_format(axis="x", useOffset=False)
-        axes[-1].locator_params(axis="x", nbins=7)
-        axes[-1].set_xlabel(position_label(self.chromosome, self.build))
-        write_title(axes[0], self.title)
-        self.axes_ = np.array(axes, dtype=object)
+        self._finish(ax, layout, axes)
 
     def _draw_trait(self, ax: Axes, trait: int) -> None:
         """Draw -log10 p in one trait, and ring the sets that are sure to act on it."""

@@ -94,6 +94,8 @@ def report(
     path: str | Path,
     *,
     ld: Mapping[str, ArrayLike] | Callable[[str], ArrayLike] | None = None,
+    genes: DataFrame | None = None,
+    genetic_map: DataFrame | None = None,
     build: str | None = None,
     title: str = "Fine-mapped loci",
     notes: Mapping[str, Sequence[str]] | None = None,
@@ -114,6 +116,9 @@ def report(
         By the name of a locus, its correlations (n_variants, n_variants), or dosages of a panel
         (n_people, n_variants), in the order of its fitted variants, or labelled by their
         variant_id or rsid. Points are colored by r2 with the lead. None: they are grey.
+    genes, genetic_map : pandas DataFrame, default=None
+        Genes and map of recombination, as of :func:`skgenetics.io.read_genes` and
+        :func:`skgenetics.io.read_genetic_map`, drawn below each locus.
     build : str, default=None
         Genome build of the positions.
     title : str, default="Fine-mapped loci"
@@ -157,7 +162,8 @@ def report(
         variants = fitted_variants(result, name)
         matrix = None if ld is None else ld(name) if callable(ld) else ld.get(name)
         matrix = None if matrix is None else in_order(matrix, variants)
-        views.append(view_of(result, name, matrix, build=build))
+        tracks = {"genes": genes, "genetic_map": genetic_map}
+        views.append(view_of(result, name, matrix, build=build, **tracks))
     return write_report(path, result, views, build=build, title=title, notes=notes, files=files)
 
 
@@ -188,9 +194,13 @@ def in_order(matrix: ArrayLike, variants: DataFrame) -> ArrayLike:
     return np.asarray(matrix) if order is None else np.asarray(matrix)[:, order]
 
 
-def view_of(result: Bunch, name: str, matrix: ArrayLike | None, *, build: str | None) -> LocusView:
-    """Return what a report shows of a locus, whose `matrix` is of correlations or dosages."""
+def view_of(result: Bunch, name: str, matrix: ArrayLike | None, **drawn: Any) -> LocusView:
+    """Return what a report shows of a locus, whose `matrix` is of correlations or dosages.
+
+    `drawn` are arguments of displays: build, genes and genetic_map.
+    """
     given: dict[str, Any] = {"X": None, "ld": None}
+    drawn["title"] = name
     if matrix is not None:
         shape = np.shape(matrix)
         given["ld" if shape[0] == shape[1] else "X"] = matrix
@@ -203,9 +213,7 @@ def view_of(result: Bunch, name: str, matrix: ArrayLike | None, *, build: str | 
         fitted_variants(result, name),
         sets_of(result, name),
         *by_trait,
-        **given,
-        build=build,
-        title=name,
+        **given | drawn,
     )
     return locus_view(name, display, **given)
 
@@ -219,8 +227,9 @@ def write_report(
     title: str,
     notes: Mapping[str, Sequence[str]] | None,
     files: Sequence[str],
+    data: Sequence[str] = (),
 ) -> Path:
-    """Write the report of loci whose pictures are made."""
+    """Write the report of loci whose pictures are made; `data` says in words on what."""
     if not views:
         raise ValueError("No locus was fitted, so that there is nothing to report.")
     anchors = {view.name: anchor(k) for k, view in enumerate(views)}
@@ -228,6 +237,7 @@ def write_report(
     sets = _table_of_sets(result)
     sections = [
         Section("Summary", bullets(summary(result, build))),
+        *([Section("Data", paragraphs(data))] if data else []),
         Section(
             "Loci",
             table(
@@ -250,7 +260,7 @@ def write_report(
     ]
     if files:
         sections.append(Section("Files", file_links(files)))
-    return write_page(path, title, sections, scripts=[library_script()])
+    return write_page(path, title, sections, library=library_script())
 
 
 def summary(result: Bunch, build: str | None) -> list[str]:

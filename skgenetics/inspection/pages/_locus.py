@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.inspection.displays._lead_ld import r2_with
-from skgenetics.inspection.displays._locus import LocusDisplay, minus_log10_p
+from skgenetics.inspection.displays._lead_ld import minus_log10_p, r2_with
+from skgenetics.inspection.displays._locus import R2_LABELS, LocusDisplay
 from skgenetics.inspection.displays._style import (
     EDGE,
     NEUTRAL,
@@ -21,26 +21,35 @@ from skgenetics.inspection.displays._style import (
     category_style,
     position_label,
 )
+from skgenetics.inspection.displays._tracks import (
+    RECOMBINATION_COLOR,
+    RECOMBINATION_LABEL,
+    Tracks,
+    lay_out_tracks,
+)
 from skgenetics.inspection.displays._trait_locus import TraitLocusDisplay, strongest_trait
 from skgenetics.inspection.pages._page import (
-    json_script,
+    packed_json,
     paragraphs,
     picture,
     static_picture,
 )
 from skgenetics.utils._optional import import_optional
-from skgenetics.utils._text import count_of
+from skgenetics.utils._text import count_of, first_names
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from skgenetics.utils._typing import ArrayLike
 
-_MARKERS = {"o": "circle", "s": "square", "^": "triangle", "D": "diamond", "v": "inverted_triangle",
-            "P": "plus", "X": "x", "<": "star"}  # fmt: skip
+_MARKERS = {  # of displays: what Bokeh calls them, and as a letter
+    "o": ("circle", "○"), "s": ("square", "□"), "^": ("triangle", "△"), "D": ("diamond", "◇"),
+    "v": ("inverted_triangle", "▽"), "P": ("plus", "✚"), "X": ("x", "✕"), "<": ("star", "☆"),
+}  # fmt: skip
 _LIVE_BYTES = 1_000_000  # of the interactive pictures of a page
 _LITTLE_EVIDENCE = 1e-3  # PIP below which a variant may be left out of an interactive picture
 _BYTES_PER_VARIANT = 75  # of its numbers and name, as text
+_TRACK_INCHES = 4.0  # width for which genes are laid out: also a narrow screen is readable
 
 _RECOLOR = """
 const chosen = source.selected.indices[0];
@@ -114,7 +123,18 @@ def _in_words(name: str, display: LocusDisplay) -> str:
         )
     if len(parts) == 1:
         parts.append("no credible set")
+    genes = [gene.name for gene in _tracks(display).genes]
+    if genes:
+        parts.append(f"{'genes' if len(genes) > 1 else 'gene'} {first_names(genes, 10)}")
     return "; ".join(parts) + "."
+
+
+def _tracks(display: LocusDisplay) -> Tracks:
+    """Return what is drawn below the panels."""
+    limits = (display.positions.min() / 1e6, display.positions.max() / 1e6)
+    if limits[0] == limits[1]:
+        limits = (limits[0] - 0.001, limits[1] + 0.001)
+    return lay_out_tracks(display.genes, display.genetic_map, limits, _TRACK_INCHES)
 
 
 def strongest_first(display: LocusDisplay) -> list[np.ndarray]:
@@ -190,14 +210,19 @@ def interactive_picture(view: LocusView, shown: np.ndarray, target: str) -> dict
         )  # fmt: skip
         plot.add_tools(models.HoverTool(renderers=[points], tooltips=tips))
         _ring_sets(plot, source, column, len(display.credible_sets), models)
-        plot.toolbar.logo = None
         plots.append(plot)
-    if display.genes:
-        plots.append(_genes_plot(display, plots[0].x_range, plotting))
+    tracks = _tracks(display)
+    if tracks.rates is not None:
+        plots.append(_rates_plot(*tracks.rates, plots[0].x_range, plotting))
+    if tracks.genes:
+        plots.append(_genes_plot(tracks, plots[0].x_range, plotting))
     plots[-1].xaxis.axis_label = position_label(display.chromosome, display.build)
     recolor = models.CustomJS(args={"source": source, "colors": ORDERED_COLORS}, code=_RECOLOR)
     source.selected.js_on_change("indices", recolor)
-    item = embed.json_item(layouts.column(*plots, sizing_mode="stretch_width"), target)
+    grid = layouts.gridplot(
+        [[plot] for plot in plots], sizing_mode="stretch_width", toolbar_options={"logo": None}
+    )
+    item = embed.json_item(grid, target)
     return dict(item)
 
 
@@ -209,23 +234,42 @@ def scan_tips(display: LocusDisplay) -> list[tuple[str, str]]:
     return [(label, f"@y{k}{{0.0}} (z @z{k}{{0.00}})") for k, label in enumerate(scans)]
 
 
-def _genes_plot(display: LocusDisplay, x_range: Any, plotting: Any) -> Any:
-    """Return the panel of genes, one below the other."""
-    genes = display.genes
+def _rates_plot(ends: np.ndarray, rates: np.ndarray, x_range: Any, plotting: Any) -> Any:
+    """Return the panel of recombination."""
     plot = plotting.figure(
-        height=50 + 22 * len(genes), sizing_mode="stretch_width", x_range=x_range, tools="",
-        y_range=(-0.7, len(genes) - 0.3), output_backend="canvas",
+        height=90, sizing_mode="stretch_width", x_range=x_range, tools="", output_backend="canvas",
+        y_axis_label=RECOMBINATION_LABEL,
     )  # fmt: skip
-    starts = [gene["start"] / 1e6 for gene in genes]
-    ends = [gene.get("end", gene["start"]) / 1e6 for gene in genes]
-    rows = list(range(len(genes)))
-    plot.segment(starts, rows, ends, rows, line_width=5, line_color=EDGE)
-    plot.scatter(starts, rows, size=7, marker="diamond", color=EDGE)
-    names = [f"{gene['name']} ({gene['strand']})" if gene.get("strand") else gene["name"]
-             for gene in genes]  # fmt: skip
-    plot.text(ends, rows, text=names, x_offset=8, text_baseline="middle", text_font_size="12px")
-    plot.yaxis.visible = plot.ygrid.visible = False
-    plot.toolbar_location = None
+    known = np.isfinite(rates)
+    middle = (ends[1:] + ends[:-1])[known] / 2
+    plot.step(
+        middle.astype(np.float32), rates[known].astype(np.float32), mode="center",
+        line_color=RECOMBINATION_COLOR,
+    )  # fmt: skip
+    plot.y_range.start = 0
+    plot.yaxis[0].ticker.desired_num_ticks = 3
+    return plot
+
+
+def _genes_plot(tracks: Tracks, x_range: Any, plotting: Any) -> Any:
+    """Return the panel of genes."""
+    genes = tracks.genes
+    plot = plotting.figure(
+        height=50 + 24 * tracks.n_rows, sizing_mode="stretch_width", x_range=x_range, tools="",
+        y_range=(tracks.n_rows - 0.5, -0.9), output_backend="canvas", y_axis_label="Genes",
+    )  # fmt: skip
+    rows = np.array([gene.row for gene in genes])
+    left, right = (np.array([getattr(gene, key) for gene in genes]) for key in ("left", "right"))
+    plot.segment(left, rows, right, rows, line_width=3, line_color=EDGE)
+    for strand, tips, angle in (("+", right, -np.pi / 2), ("-", left, np.pi / 2)):
+        chosen = [gene.strand == strand for gene in genes]
+        plot.scatter(tips[chosen], rows[chosen], size=8, marker="triangle", angle=angle, color=EDGE)
+    plot.text(
+        [gene.text_x for gene in genes], rows - 0.2, text=[gene.name for gene in genes],
+        text_align=[gene.text_side for gene in genes], text_font_size="12px",
+    )  # fmt: skip
+    plot.yaxis.ticker = []
+    plot.ygrid.visible = False
     return plot
 
 
@@ -255,25 +299,39 @@ def _columns(view: LocusView, shown: np.ndarray) -> dict[str, Any]:
 
 
 def _ring_sets(plot: Any, source: Any, column: str, n_sets: int, models: Any) -> None:
-    """Draw open markers around the members of each credible set, which a legend names."""
+    """Draw open markers around the members of each credible set."""
     for k in range(1, n_sets + 1):
         color, marker = category_style(k - 1)
         view = models.CDSView(filter=models.GroupFilter(column_name="set_name", group=str(k)))
         plot.scatter(
-            "x", column, source=source, view=view, size=13, marker=_MARKERS[marker],
-            fill_color=None, line_color=color, line_width=1.6, legend_label=f"credible set {k}",
+            "x", column, source=source, view=view, size=13, marker=_MARKERS[marker][0],
+            fill_color=None, line_color=color, line_width=1.6,
             nonselection_line_alpha=1.0,
         )  # fmt: skip
-    if n_sets:
-        plot.legend.location = "top_right"
-        plot.legend.background_fill_alpha = 0.7
+
+
+def _legend(view: LocusView) -> str:
+    """Return what the colors and the markers of the interactive picture mean."""
+    parts = []
+    if len(view.r2):
+        bins = zip(ORDERED_COLORS, R2_LABELS, strict=True)
+        parts = ["r² with the lead:", *(_sign("●", color, label) for color, label in bins)]
+    for number, reported in enumerate(view.display.credible_sets):
+        color, marker = category_style(number)
+        size = count_of(len(reported["variants"]), "variant")
+        parts.append(_sign(_MARKERS[marker][1], color, f"set {number + 1} ({size})"))
+    return f'<p class="legend live">{" ".join(parts)}</p>' if parts else ""
+
+
+def _sign(sign: str, color: str, label: str) -> str:
+    """Return a colored sign and what it means."""
+    return f'<span><b style="color:{color}" aria-hidden="true">{sign}</b> {label}</span>'
 
 
 def library_script() -> str:
     """Return the part of Bokeh that runs in the browser."""
     resources = import_optional("bokeh.resources", extra="report")
-    script = resources.Resources(mode="inline", components=["bokeh"]).js_raw[0]
-    return str(script).replace("</script", "<\\/script")
+    return str(resources.Resources(mode="inline", components=["bokeh"]).js_raw[0])
 
 
 def anchor(number: int) -> str:
@@ -293,7 +351,7 @@ def locus_pictures(
         shown = shown_variants(view.display, _LIVE_BYTES / len(views))
         left_out = len(view.display.z) - len(shown)
         hint = "Point at a variant for its numbers; drag to move, scroll to zoom."
-        if len(view.r2):
+        if len(view.r2) > 1:
             hint += " Press a member of a set to color by r² with its lead."
         if left_out:
             hint += f" {count_of(left_out, 'variant')} of little evidence are not in this picture."
@@ -303,9 +361,9 @@ def locus_pictures(
             f'<h3>{html.escape(view.name)}</h3>{doubt}</summary><div class="inside">'
             + paragraphs(line.strip() for line in notes.get(view.name, ()))
             + f'<div class="card"><div class="live" id="live-{k}" data-item="item-{k}" '
-            f'role="img" aria-label="{html.escape(view.text)}"></div>'
+            f'role="img" aria-label="{html.escape(view.text)}"></div>{_legend(view)}'
             f'<div class="replaced">{picture(view.image, view.text)}</div></div>'
             f'<p class="note live">{html.escape(hint)}</p></div></details>'
-            + json_script(interactive_picture(view, shown, f"live-{k}"), f"item-{k}")
+            + packed_json(interactive_picture(view, shown, f"live-{k}"), f"item-{k}")
         )
     return "".join(parts)

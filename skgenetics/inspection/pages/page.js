@@ -28,18 +28,34 @@ for (const box of document.querySelectorAll(".sortable")) {
   });
 }
 
+// What is packed in an element, as text.
+async function unpacked(id) {
+  const packed = Uint8Array.from(atob(document.getElementById(id).textContent),
+    (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(stream).text();
+}
+
 // A locus draws its interactive picture when it is opened, by hand or by a link to it.
-function draw(details) {
+async function draw(details) {
   const target = details.querySelector(".live[data-item]");
   if (!details.open || target === null || typeof Bokeh === "undefined") return;
-  const item = JSON.parse(document.getElementById(target.dataset.item).textContent);
+  const item = target.dataset.item;
   delete target.dataset.item;
-  Bokeh.embed.embed_item(item, target.id);
+  Bokeh.embed.embed_item(JSON.parse(await unpacked(item)), target.id);
 }
-for (const details of document.querySelectorAll("details")) {
-  details.addEventListener("toggle", () => draw(details));
-  draw(details);
+const loci = document.querySelectorAll("details");
+for (const details of loci) details.addEventListener("toggle", () => draw(details));
+
+// Static pictures stay in a browser that cannot unpack what draws the others.
+async function liven() {
+  const library = document.createElement("script");
+  library.textContent = await unpacked("library");
+  document.head.append(library);
+  document.documentElement.classList.add("lively");
+  loci.forEach(draw);
 }
+if (document.getElementById("library") && typeof DecompressionStream !== "undefined") liven();
 function follow() {
   const place = document.getElementById(location.hash.slice(1));
   if (place instanceof HTMLDetailsElement) { place.open = true; place.scrollIntoView(); }
