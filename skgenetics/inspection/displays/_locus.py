@@ -19,6 +19,7 @@ from skgenetics.inspection.displays._lead_ld import (
 from skgenetics.inspection.displays._locus_sets import (
     check_positions,
     check_sets,
+    lead_of_set,
     set_label,
     sets_in_frame,
 )
@@ -407,7 +408,7 @@ class LocusDisplay(Display):
     def _draw_sets(self, ax: Axes, text_y: float) -> list[PathCollection]:
         """Ring the variants of each credible set, number the sets at `text_y`; return the rings."""
         sets = self._variants_of_sets()
-        leads = np.array([v[np.argmax(self.pip[v])] for v in sets], dtype=int)
+        leads = np.array([lead_of_set(s, self.pip) for s in self.credible_sets], dtype=int)
         low, high = ax.get_xlim()
         gap = _SET_INCHES / size_in_inches(ax)[0] * (high - low)
         text_x = spread(self._x[leads], gap, high - gap / 2)

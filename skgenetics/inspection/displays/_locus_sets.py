@@ -35,12 +35,21 @@ def check_positions(variants: Any, title: str | None) -> None:
 
 def sets_in_frame(variants: Any, credible_sets: Any) -> list[dict[str, Any]]:
     """Return the sets of a table of them with a member in the table of variants."""
-    cs = variants["cs"].to_numpy()
-    return [
-        {"variants": np.flatnonzero(cs == row["cs"]), **row[["cs", "coverage", "min_abs_r"]]}
-        for _, row in credible_sets.iterrows()
-        if (cs == row["cs"]).any()
-    ]
+    cs, names = variants["cs"].to_numpy(), variants["variant_id"].to_numpy(dtype=object)
+    found = []
+    for _, row in credible_sets.iterrows():
+        members = np.flatnonzero(cs == row["cs"])
+        if len(members):
+            lead = members[names[members] == row.get("lead_variant_id")]
+            known = {"lead": int(lead[0])} if len(lead) else {}
+            found.append({"variants": members, **row[["cs", "coverage", "min_abs_r"]], **known})
+    return found
+
+
+def lead_of_set(reported: Mapping[str, Any], pip: np.ndarray) -> int:
+    """Return the variant that leads a set: the one its table names, or of the largest PIP."""
+    variants = to_numpy(reported["variants"]).astype(int)
+    return int(reported.get("lead", variants[np.argmax(pip[variants])]))
 
 
 def set_label(number: int, reported: Mapping[str, Any]) -> str:

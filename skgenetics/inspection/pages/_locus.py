@@ -14,6 +14,7 @@ import numpy as np
 
 from skgenetics.inspection.displays._lead_ld import minus_log10_p, r2_with
 from skgenetics.inspection.displays._locus import R2_LABELS, LocusDisplay
+from skgenetics.inspection.displays._locus_sets import lead_of_set
 from skgenetics.inspection.displays._style import (
     EDGE,
     NEUTRAL,
@@ -102,9 +103,8 @@ def locus_view(
 
 
 def leads_of_sets(display: LocusDisplay) -> list[int]:
-    """Return the variant of the largest PIP of each credible set."""
-    sets = [np.asarray(reported["variants"]) for reported in display.credible_sets]
-    return [int(members[np.argmax(display.pip[members])]) for members in sets]
+    """Return the variant that leads each credible set."""
+    return [lead_of_set(reported, display.pip) for reported in display.credible_sets]
 
 
 def _in_words(name: str, display: LocusDisplay) -> str:
