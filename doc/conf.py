@@ -31,6 +31,7 @@ extensions = [
     "registries",
     "gpu_results",
     "measured",
+    "parameter_groups",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",
@@ -76,6 +77,7 @@ sphinx_gallery_conf = {
     "filename_pattern": r"/plot_",
     "download_all_examples": False,
     "show_signature": False,
+    "remove_config_comments": True,  # which thumbnail is chosen
     "write_computation_times": False,  # their page loads scripts from the network
     "abort_on_example_error": True,
     "capture_repr": ("_repr_html_",),  # tables, and no names of objects

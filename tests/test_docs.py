@@ -6,12 +6,14 @@ import doctest
 import functools
 import importlib
 import importlib.util
+import inspect
 import io
 import pkgutil
 import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import skgenetics
@@ -160,6 +162,20 @@ def test_the_floors_are_drawn_as_they_are():
     assert len(drawing) == len(rooms)
     for line, names in zip(drawing, rooms):
         assert names <= set(line.split())
+
+
+def test_parameters_of_large_estimators_are_grouped():
+    groups = runpy.run_path(str(DOC / "_extensions" / "parameter_groups.py"))["GROUPS"]
+    for name in skgenetics.__all__:
+        estimator = getattr(skgenetics, name)
+        parameters = list(inspect.signature(estimator).parameters) if callable(estimator) else []
+        if name in groups:
+            firsts = [parameters.index(first) for first in groups[name]]
+            assert firsts == sorted(firsts)
+            assert firsts[0] == 0
+            assert max(np.diff([*firsts, len(parameters)])) <= 7
+        else:
+            assert len(parameters) <= 12, name
 
 
 @pytest.mark.parametrize("command", ["finemap", "compare"])

@@ -7,6 +7,8 @@ regulator changes many genes, in some tissues more than in others. This example 
 expression over the genotypes of 358 people, so the regulators are known.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Four variants are regulators. Each acts on a fifth of 60 genes in 11 tissues, and tissues of one
 # kind have similar effects. In addition, a variant near each gene acts on that gene. As in GTEx, a

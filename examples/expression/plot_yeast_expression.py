@@ -12,6 +12,8 @@ run on a simulated cross of the same shape. The line printed below then says so,
 pictures are those of the simulation.
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 # %%
 # The example uses 400 of the 4,482 genes, chosen at random, to be quick. The cis window of a gene
 # is 50 kb on either side of the gene. A marker is 0 or 1, the parent that it comes from.

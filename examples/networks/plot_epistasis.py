@@ -7,6 +7,8 @@ pairs of variants act together. The trait is simulated over realistic genotypes,
 known: ten variants act alone, and four pairs of variants act through their product.
 """
 
+# sphinx_gallery_thumbnail_number = 3
+
 # %%
 # Each person has 60 variants on each of six chromosomes, with frequencies and LD like those of
 # Europeans. LD makes the question harder, because a variant without an effect resembles a neighbor

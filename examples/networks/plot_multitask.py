@@ -8,6 +8,8 @@ we train the same network on the rare disease alone and on both diseases, with t
 compare predictions for other people.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # Of 5,000 simulated people, 30% have the common disease and 2% the rare one. Both diseases have the
 # same causal variants: 16 act alone, with effects on the two diseases that have a correlation of

@@ -7,6 +7,8 @@ make them similar? In this example the relatives are made from real people, so t
 of 12 stretches of chromosome 22, a relative has four from one person and eight from another.
 """
 
+# sphinx_gallery_thumbnail_number = 2
+
 # %%
 # The network is an autoencoder. Its hidden layer summarizes the genotypes so that they can be
 # restored, and two people are as similar as their summaries. The 40 people compared below are not
