@@ -1,9 +1,8 @@
 """Columns of large text tables, only where they are wanted.
 
-PyArrow splits the fields: of a plain table on all threads at once (as many as OMP_NUM_THREADS
-says), of one with rows to leave out some rows at a time, so that these have numbers. What it cannot
-take is made alike first: the file is unpacked, spaces are joined to one, and lines above the header
-are left out.
+PyArrow splits the fields, some rows at a time, so that no second copy of the table is ever held.
+What it cannot take is made alike first: the file is unpacked, spaces are joined to one, and lines
+above the header are left out.
 """
 
 import contextlib
@@ -27,7 +26,7 @@ from skgenetics.utils._typing import PathLike
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_BLOCK = 1 << 22  # bytes that are parsed at once
+_BLOCK = 1 << 21  # bytes that are parsed at once, few enough to stay in a cache
 _SAMPLE = 20  # rows that are looked at first
 _LONGEST = 1 << 24  # bytes of a line that is still one
 
@@ -41,18 +40,11 @@ class Layout(NamedTuple):
     sample: list[list[str]]  # the first rows
 
 
-class Kinds(NamedTuple):
-    """Columns that are parsed as more than texts."""
-
-    numbers: frozenset[str] = frozenset()
-    categories: frozenset[str] = frozenset()  # texts of few kinds
-
-
-_TEXTS = Kinds()
+Numbers = frozenset[str] | None  # columns to parse as numbers; None: all are texts as they stand
 
 
 class NotPlain(Exception):
-    """A table that `Kinds` do not fit, or with rows that are none: it is to be read as texts."""
+    """A table in which a number is none: it is to be read as texts."""
 
 
 class Malformed(NamedTuple):
@@ -63,7 +55,7 @@ class Malformed(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Some rows of the wanted columns: texts, or what `Kinds` says of them."""
+    """Some rows of the wanted columns: numbers where it was asked for, else texts."""
 
     columns: "dict[str, pa.Array]"
     first: int  # number of the first, from 1 below the header, without malformed ones
@@ -76,7 +68,7 @@ def read_layout(path: PathLike) -> Layout:
 
 
 def iterate_columns(
-    path: PathLike, wanted: Sequence[str], malformed: list[Malformed], kinds: Kinds = _TEXTS
+    path: PathLike, wanted: Sequence[str], malformed: list[Malformed], numbers: Numbers = None
 ) -> Iterator[Batch]:
     """Yield the wanted columns of a table, some rows at a time.
 
@@ -88,27 +80,20 @@ def iterate_columns(
         Columns as the header spells them.
     malformed : list
         Rows that have another number of fields are appended; they are not yielded.
-    kinds : Kinds
-        Columns to parse as numbers or categories, all on all threads; words for missing are null
-        in them. Without any, all are texts.
+    numbers : frozenset of str, optional
+        Columns to parse as numbers; words for missing are null in all columns then. None: all are
+        texts as they stand.
 
     Raises
     ------
     NotPlain
-        With `kinds`, where a column of numbers is none throughout, or a row is malformed.
+        With `numbers`, where one is none.
     """
     name = Path(path).name
     with _open_utf8(path) as stream:
         layout, begun = _read_layout(name, stream)
         cleaned = _Cleaned(begun, stream, layout)
-        if kinds == _TEXTS:
-            yield from _parse(name, layout, cleaned, wanted, malformed)
-            return
-        table = _parse_at_once(name, layout, cleaned, wanted, kinds)
-    n_rows = 0
-    for batch in table.to_batches():
-        yield Batch(dict(zip(wanted, batch.columns, strict=True)), n_rows + 1)
-        n_rows += batch.num_rows
+        yield from _parse(name, layout, cleaned, wanted, malformed, numbers)
 
 
 def lines_as_columns(
@@ -117,10 +102,11 @@ def lines_as_columns(
     lines: bytes,
     wanted: Sequence[str],
     malformed: list[Malformed],
+    numbers: Numbers = None,
 ) -> Iterator[Batch]:
     """Yield the wanted columns of rows that were taken out of a table."""
     cleaned = _Cleaned(b"", io.BytesIO(lines), layout)
-    yield from _parse(name, layout, cleaned, wanted, malformed)
+    yield from _parse(name, layout, cleaned, wanted, malformed, numbers)
 
 
 @contextlib.contextmanager
@@ -248,42 +234,18 @@ class _Cleaned:
         self.closed = True
 
 
-def _parse_at_once(
-    name: str, layout: Layout, stream: _Cleaned, wanted: Sequence[str], kinds: Kinds
-) -> "pa.Table":
-    """Return the wanted columns of all rows in a stream."""
-    pa = import_optional("pyarrow", extra="dataframe")
-    csv = import_optional("pyarrow.csv", extra="dataframe")
-    others = []  # rows that are none
-
-    def note(row: Any) -> str:
-        others.append(row.actual_columns)
-        return "skip"
-
-    options = _options(layout, wanted, kinds, note)
-    with _told_of(name):
-        try:
-            table = csv.read_csv(pa.PythonFile(stream, mode="r"), **options)
-        except pa.ArrowInvalid as error:
-            if "conversion error to double" in str(error):
-                raise NotPlain from error
-            if "Empty CSV" not in str(error):
-                raise
-            return pa.table({name: pa.array([], pa.string()) for name in wanted})
-    if others:
-        raise NotPlain
-    if layout.quoted and table.num_rows != stream.n_lines:
-        raise _open_quote(name)
-    return table.select([str(layout.header.index(column)) for column in wanted])
-
-
 def _parse(
-    name: str, layout: Layout, stream: _Cleaned, wanted: Sequence[str], malformed: list[Malformed]
+    name: str,
+    layout: Layout,
+    stream: _Cleaned,
+    wanted: Sequence[str],
+    malformed: list[Malformed],
+    numbers: Numbers,
 ) -> Iterator[Batch]:
-    """Yield the wanted columns of the rows in a stream as texts."""
+    """Yield the wanted columns of the rows in a stream."""
     pa = import_optional("pyarrow", extra="dataframe")
     csv = import_optional("pyarrow.csv", extra="dataframe")
-    n_others = 0  # lines that are comments or blank
+    n_rows = n_others = 0  # others: lines that are comments or blank
 
     def note(row: Any) -> str:
         nonlocal n_others
@@ -293,9 +255,8 @@ def _parse(
             n_others += 1
         return "skip"
 
-    options = _options(layout, wanted, _TEXTS, note)
     column_of = {column: str(layout.header.index(column)) for column in wanted}
-    n_rows = 0
+    options = _options(layout, column_of, numbers, note)
     with _told_of(name):
         try:
             for batch in csv.open_csv(pa.PythonFile(stream, mode="r"), **options):
@@ -304,6 +265,8 @@ def _parse(
                     yield Batch(columns, n_rows + 1)
                     n_rows += batch.num_rows
         except pa.ArrowInvalid as error:
+            if "conversion error to double" in str(error):
+                raise NotPlain from error
             if "Empty CSV" not in str(error) or n_rows:
                 raise
     if layout.quoted and n_rows + len(malformed) + n_others != stream.n_lines:
@@ -311,16 +274,20 @@ def _parse(
 
 
 def _options(
-    layout: Layout, wanted: Sequence[str], kinds: Kinds, note: Callable[[Any], str]
+    layout: Layout, column_of: dict[str, str], numbers: Numbers, note: Callable[[Any], str]
 ) -> dict[str, Any]:
-    """Return the options of PyArrow's readers; `note` is told of rows that are none."""
+    """Return the options of PyArrow's reader; `note` is told of rows that are none."""
+    pa = import_optional("pyarrow", extra="dataframe")
     csv = import_optional("pyarrow.csv", extra="dataframe")
-    column_of = {column: str(layout.header.index(column)) for column in wanted}
+    types = {
+        k: pa.float64() if column in (numbers or ()) else pa.large_string()  # pandas' texts
+        for column, k in column_of.items()
+    }
     return {
         "read_options": csv.ReadOptions(
             column_names=[str(k) for k in range(len(layout.header))],
             block_size=_BLOCK,
-            use_threads=kinds != _TEXTS,  # then rows have no numbers
+            use_threads=False,  # with them, rows have no numbers
         ),
         "parse_options": csv.ParseOptions(
             delimiter=layout.delimiter or " ",
@@ -329,9 +296,9 @@ def _options(
         ),
         "convert_options": csv.ConvertOptions(
             include_columns=[*dict.fromkeys(column_of.values())],
-            column_types={k: _type(column, kinds) for column, k in column_of.items()},
+            column_types=types,
             null_values=missing_words(),
-            strings_can_be_null=kinds != _TEXTS,
+            strings_can_be_null=numbers is not None,
         ),
     }
 
@@ -356,15 +323,6 @@ def _told_of(name: str) -> Iterator[None]:
 def _open_quote(name: str) -> ValueError:
     """Return the error of a field that a quotation mark opens, and none closes on its line."""
     return ValueError(f"{name} has a quotation mark that is not closed on its line.")
-
-
-def _type(column: str, kinds: Kinds) -> Any:
-    """Return PyArrow's type of a column; pandas holds texts as large strings."""
-    pa = import_optional("pyarrow", extra="dataframe")
-    if column in kinds.numbers:
-        return pa.float64()
-    text = pa.large_string()
-    return pa.dictionary(pa.int32(), text) if column in kinds.categories else text
 
 
 def row_numbers(first: int, n_rows: int, malformed: Sequence[Malformed]) -> list[int]:

@@ -1,13 +1,13 @@
 """Summary statistics of association studies, whichever program wrote them."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skgenetics.io._lines import to_number
 from skgenetics.io._regions import Region
-from skgenetics.io._sumstats_effects import add_effects
+from skgenetics.io._sumstats_effects import effects_of
 from skgenetics.io._sumstats_formats import (
     MEANINGS,
     OVERRULED,
@@ -19,7 +19,7 @@ from skgenetics.io._sumstats_guess import guessed_columns
 from skgenetics.io._sumstats_programs import recognize
 from skgenetics.io._sumstats_rows import read_sumstats_rows
 from skgenetics.io._sumstats_source import Source, open_source
-from skgenetics.io._sumstats_values import WORDS, first_of_list, taken_apart, to_numbers
+from skgenetics.io._sumstats_values import WORDS, taken_apart, to_numbers
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number
 from skgenetics.utils._text import first_names
@@ -162,8 +162,7 @@ def read_sumstats(
     _fill_places(frame)
     if region is not None:
         frame = _inside(frame, region)
-    _add_rsids(frame)
-    add_effects(frame, "z" in named, notes, name)
+    effects = effects_of(frame, "z" in named, notes, name)
     mixed_model = form is not None and form.mixed_model
     if form is not None and mixed_model:
         notes.append(
@@ -172,7 +171,7 @@ def read_sumstats(
         )
     if form is not None and form.note:
         notes.append(f"{name}: {form.note}.")
-    frame = _with_all_columns(frame, extra)
+    frame = _all_columns(frame, effects, extra)
     frame.attrs = {
         "format": form.name if form else "column map",
         "mixed_model": mixed_model,
@@ -216,7 +215,8 @@ def _fill_places(frame: "pd.DataFrame") -> None:
     for column in ("variant_id", "rsid"):
         if column not in frame:
             continue
-        parts = taken_apart(pa.array(frame[column], pa.large_string()))
+        names = pa.chunked_array(pa.array(frame[column], pa.large_string()))
+        parts = taken_apart(names.combine_chunks())
         if parts["chromosome"].null_count < len(frame):
             frame["chromosome"] = parts["chromosome"].to_pandas()
             frame["base_pair_location"] = to_numbers(
@@ -241,31 +241,28 @@ def _add_n(frame: "pd.DataFrame", is_named: bool) -> None:
         frame["n"] = effective.fillna(frame["n"]) if "n" in frame else effective
 
 
-def _add_rsids(frame: "pd.DataFrame") -> None:
-    """Take as rsid the IDs of any kind that are."""
+def _all_columns(
+    frame: "pd.DataFrame", effects: dict[str, np.ndarray], extra: dict[str, str]
+) -> "pd.DataFrame":
+    """Return a frame of all `COLUMNS` in their order; what the file does not say is NA."""
     pa = import_optional("pyarrow", extra="dataframe")
-    pc = import_optional("pyarrow.compute", extra="dataframe")
     pd = import_optional("pandas", extra="dataframe")
-    if "variant_id" in frame:
-        names = pa.array(frame["variant_id"], pa.large_string())
-        is_rsid = pc.fill_null(pc.starts_with(names, "rs"), False)
-        rsid = pd.array(first_of_list(pc.if_else(is_rsid, names, None)), dtype="str")
-        frame["rsid"] = frame["rsid"].fillna(pd.Series(rsid)) if "rsid" in frame else rsid
-
-
-def _with_all_columns(frame: "pd.DataFrame", extra: dict[str, str]) -> "pd.DataFrame":
-    """Return the frame with all `COLUMNS` in their order; what the file does not say is NA."""
-    pd = import_optional("pandas", extra="dataframe")
-    columns = {}
+    columns: dict[str, Any] = {}
     for column in (*COLUMNS, *extra):
-        if column in frame:
+        if column in effects:  # not to be copied
+            columns[column] = effects[column]
+        elif column in frame:
             columns[column] = frame[column]
+        elif column in WORDS:
+            nothing = pa.nulls(len(frame), pa.large_string())
+            columns[column] = pd.array(nothing, dtype="str")
         else:
-            columns[column] = pd.Series(
-                np.nan, frame.index, dtype="str" if column in WORDS else float
-            )
-    columns["base_pair_location"] = columns["base_pair_location"].astype("Int64")
-    return pd.DataFrame(columns, copy=False)
+            columns[column] = np.full(len(frame), np.nan)
+    places = np.asarray(columns["base_pair_location"], dtype=float)
+    whole, unknown = np.zeros(len(places), dtype=np.int64), np.isnan(places)
+    np.copyto(whole, places, casting="unsafe", where=~unknown)
+    columns["base_pair_location"] = pd.arrays.IntegerArray(whole, unknown)
+    return pd.DataFrame(columns, frame.index, copy=False)
 
 
 def _mapped(columns: Mapping[str, str], header: list[str], name: str) -> dict[str, str]:

@@ -14,8 +14,10 @@ _CLEAR = 0.4985  # -log10 p of z = 1, below which rounding tells more than the e
 _MANY = 20_000  # variants whose z and p are compared
 
 
-def add_effects(frame: "pd.DataFrame", z_is_named: bool, notes: list[str], name: str) -> None:
-    """Add beta, z and p-values, each from what the file has."""
+def effects_of(
+    frame: "pd.DataFrame", z_is_named: bool, notes: list[str], name: str
+) -> dict[str, np.ndarray]:
+    """Return beta, z and p-values by meaning, each from what the file has."""
     beta, se = _beta(frame), _standard_error(frame, notes, name)
     if "z" in frame:
         _check_signs(beta, _column_or_nan(frame, "z"), name)
@@ -34,8 +36,8 @@ def add_effects(frame: "pd.DataFrame", z_is_named: bool, notes: list[str], name:
     p = _column_or_nan(frame, "p_value")
     lost = np.flatnonzero(np.isnan(p))
     p = _with(p, lost, 10.0 ** -neg_log_p[lost])
-    frame["beta"], frame["standard_error"], frame["z"] = beta, se, z
-    frame["neg_log_10_p_value"], frame["p_value"] = neg_log_p, p
+    effects = {"beta": beta, "standard_error": se, "z": z}
+    return effects | {"p_value": p, "neg_log_10_p_value": neg_log_p}
 
 
 def z_of_p(neg_log_p: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skgenetics.io._columns import Kinds
 from skgenetics.io._lines import to_number
 from skgenetics.io._sumstats_effects import z_of_p
 from skgenetics.io._sumstats_formats import missing_meanings
@@ -201,7 +200,7 @@ def _support(source: Source, found: dict[str, str]) -> list[str]:
     p = found.get("p_value") or found.get("neg_log_10_p_value")
     if "standard_error" not in found or effect is None or p is None:
         return []
-    batch = next(source.batches([effect, found["standard_error"], p], [], Kinds()), None)
+    batch = next(source.batches([effect, found["standard_error"], p], [], None), None)
     if batch is None:
         return []
     columns: dict[str, pa.Array] = {

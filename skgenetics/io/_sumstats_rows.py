@@ -1,14 +1,15 @@
 """The rows of summary statistics, as columns by their meaning."""
 
+from array import array
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skgenetics.io._columns import Batch, Kinds, NotPlain
+from skgenetics.io._columns import Batch, NotPlain, Numbers
 from skgenetics.io._sumstats_formats import Format
 from skgenetics.io._sumstats_source import Source
 from skgenetics.io._sumstats_values import (
-    IDS,
+    TINY,
     WORDS,
     BadRows,
     first_of_list,
@@ -34,11 +35,7 @@ def read_sumstats_rows(
 ) -> "tuple[pd.DataFrame, list[str]]":
     """Return the rows of a table: columns in use by their meaning, and notes."""
     pd = import_optional("pandas", extra="dataframe")
-    try:  # most files hold what they should, which is parsed sooner
-        reader = _read(_Reader(source, form, used, extra, BadRows(source.name, strict)), source)
-    except NotPlain:
-        bad = BadRows(source.name, strict)
-        reader = _read(_Reader(source, form, used, extra, bad, is_fast=False), source)
+    reader = _read(source, form, used, extra, strict)
     if not (reader.n_read or reader.bad.count or reader.n_of_other_tests or source.sample):
         raise ValueError(f"{source.name} has a header line only; expected one row per variant.")
     notes = reader.bad.finish(reader.n_read, len(source.header))
@@ -48,18 +45,38 @@ def read_sumstats_rows(
     return frame, notes
 
 
-def _read(reader: "_Reader", source: Source) -> "_Reader":
-    """Give a reader all rows."""
-    for batch in source.batches(reader.wanted(), reader.bad.malformed, reader.kinds()):
-        reader.add(batch)
+def _read(
+    source: Source,
+    form: Format | None,
+    used: dict[str, str],
+    extra: dict[str, str],
+    strict: bool,
+) -> "_Reader":
+    """Return a reader that has all rows.
+
+    Most files hold numbers where they should, which are parsed soonest; p-values are read as texts
+    where one is so small that floats end, and all columns where a field is none.
+    """
+    numbers = {column for meaning, column in used.items() if meaning not in WORDS}
+    numbers |= set(extra.values())
+    numbers -= {column for meaning, column in used.items() if meaning in WORDS}
+    without_p = numbers - {used.get("p_value", "")}
+    for parsed in (frozenset(numbers), frozenset(without_p), None):
+        reader = _Reader(source, form, used, extra, BadRows(source.name, strict), parsed)
+        try:
+            for batch in source.batches(reader.wanted(), reader.bad.malformed, parsed):
+                reader.add(batch)
+        except NotPlain:
+            continue
+        break
     return reader
 
 
 class _Reader:
     """Turns batches of fields into columns, and remembers what was left out.
 
-    Fast, it takes columns of numbers as PyArrow parsed them, and raises `NotPlain` at the first
-    field that is none; otherwise it takes texts.
+    With `numbers`, it takes these columns as PyArrow parsed them, and raises `NotPlain` at the
+    first field that is none; otherwise it takes texts.
     """
 
     def __init__(
@@ -69,15 +86,15 @@ class _Reader:
         used: dict[str, str],
         extra: dict[str, str],
         bad: BadRows,
-        *,
-        is_fast: bool = True,
+        numbers: Numbers,
     ) -> None:
         self.name, self.used, self.extra, self.bad = source.name, used, extra, bad
-        self.is_fast = is_fast
+        self.numbers = numbers
         kept = form.extra if form is not None else ()
         self.words = [column for column in kept if column in source.header]
         self.test = (form.test if form is not None else None) or "ADD"
-        self.parts: dict[str, list[Any]] = {}
+        self.texts: dict[str, list[pa.Array]] = {}
+        self.values: dict[str, array[float]] = {}
         self.n_read = self.n_of_other_tests = 0
         self.tests: set[str] = set()
 
@@ -85,20 +102,10 @@ class _Reader:
         """Return the columns of the file that are read."""
         return [*dict.fromkeys([*self.used.values(), *self.extra.values(), *self.words])]
 
-    def kinds(self) -> Kinds:
-        """Return how columns are parsed: p-values as texts, because floats end at 1e-308."""
-        if not self.is_fast:
-            return Kinds()
-        few = {m: c for m, c in self.used.items() if m in WORDS and m not in IDS}
-        numbers = {c for m, c in self.used.items() if m not in WORDS and m != "p_value"}
-        texts = {c for m, c in self.used.items() if m in IDS or m == "p_value"} | {*self.words}
-        categories = frozenset(few.values()) - texts
-        numbers |= set(self.extra.values())
-        return Kinds(frozenset(numbers) - texts - categories, categories)
-
     def add(self, batch: Batch) -> None:
         """Take the rows of a batch."""
-        batch = self._of_the_test(batch if self.is_fast else self._without_headers(batch))
+        is_plain = self.numbers is not None
+        batch = self._of_the_test(batch if is_plain else self._without_headers(batch))
         n_rows = len(next(iter(batch.columns.values())))
         words: dict[str, Any] = {}
         numbers: dict[str, np.ndarray] = {}
@@ -106,14 +113,16 @@ class _Reader:
         for meaning, column in (self.used | self.extra).items():
             texts = batch.columns[column]
             if meaning in WORDS and meaning not in self.extra:
-                words |= _words(texts, meaning, self.is_fast)
+                words |= _words(texts, meaning, is_plain)
                 continue
             values, bad = to_numbers(texts, meaning)
-            if self.is_fast and bad.any():
+            if is_plain and bad.any():
                 raise NotPlain
             self.bad.add(batch, bad, meaning, texts)
             is_bad |= bad
             if meaning == "p_value":
+                if column in (self.numbers or ()) and (values < TINY).any():
+                    raise NotPlain
                 numbers["neg_log_10_p_value"] = neg_log_10(values, texts)
             numbers[meaning] = values
         for name in self.words:
@@ -124,6 +133,8 @@ class _Reader:
             is_bad |= bad
         if "effect_allele" in words and "ref_allele" in words:
             words.setdefault("other_allele", _other_allele(words))
+        if "variant_id" in words:
+            words["rsid"] = _rsids(words["variant_id"], words.get("rsid"))
         self._keep(words, numbers, ~is_bad)
         self.bad.n_values += int(is_bad.sum())
         self.n_read += n_rows - int(is_bad.sum())
@@ -169,24 +180,23 @@ class _Reader:
         every = good.all()
         for meaning, texts in words.items():
             kept = texts if every else texts.filter(pa.array(good))
-            self.parts.setdefault(meaning, []).append(kept)
+            self.texts.setdefault(meaning, []).append(kept)
         for meaning, values in numbers.items():
-            self.parts.setdefault(meaning, []).append(values if every else values[good])
+            kept = np.ascontiguousarray(values if every else values[good], dtype=float)
+            # an array of Python grows where it lies, so that there is never a second copy
+            self.values.setdefault(meaning, array("d")).frombytes(kept.data.cast("B"))
 
     def columns(self) -> "dict[str, Any]":
         """Return all columns."""
         pd = import_optional("pandas", extra="dataframe")
         pa = import_optional("pyarrow", extra="dataframe")
-        result = {}
-        for meaning in self.used if not self.parts else ():  # no row, as of an empty region
-            result[meaning] = pd.array([], dtype="str") if meaning in WORDS else np.empty(0)
-        for meaning in [*self.parts]:
-            parts = self.parts.pop(meaning)
-            if isinstance(parts[0], np.ndarray):
-                result[meaning] = np.concatenate(parts)
-            else:
-                result[meaning] = pd.array(pa.chunked_array(parts, pa.large_string()), dtype="str")
-        return result
+        if not (self.texts or self.values):  # no row, as of an empty region
+            texts = {meaning: pd.array([], dtype="str") for meaning in self.used}
+            return {m: texts[m] if m in WORDS else np.empty(0) for m in self.used}
+        return {
+            meaning: pd.array(pa.chunked_array(parts, pa.large_string()), dtype="str")
+            for meaning, parts in self.texts.items()
+        } | {meaning: np.frombuffer(values) for meaning, values in self.values.items()}
 
 
 def _filtered(batch: Batch, rows: "pa.Array") -> Batch:
@@ -210,6 +220,15 @@ def _words(texts: "pa.Array", meaning: str, has_nulls: bool) -> "dict[str, pa.Ar
             for name, part in zip(names, parts.values(), strict=True)
         }
     return {meaning: words}
+
+
+def _rsids(names: "pa.Array", rsids: "pa.Array | None") -> "pa.Array":
+    """Return rsids, and where they are missing those among names of any kind."""
+    pc = import_optional("pyarrow.compute", extra="dataframe")
+    is_rsid = pc.fill_null(pc.starts_with(names, "rs"), False)
+    named = names if pc.all(is_rsid).as_py() else pc.if_else(is_rsid, names, None)
+    named = first_of_list(named)
+    return named if rsids is None else pc.coalesce(rsids, named)
 
 
 def _other_allele(words: "dict[str, pa.Array]") -> "pa.Array":

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from skgenetics.io._columns import (
     Batch,
-    Kinds,
     Layout,
     Malformed,
+    Numbers,
     iterate_columns,
     lines_as_columns,
     read_layout,
@@ -26,7 +28,7 @@ _VCF = ("#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT")
 _ROWS_AT_ONCE = 100_000
 _SAMPLE = 20
 
-Batches = Callable[[Sequence[str], list[Malformed], Kinds], Iterator[Batch]]
+Batches = Callable[[Sequence[str], list[Malformed], Numbers], Iterator[Batch]]
 
 
 class Source(NamedTuple):
@@ -52,10 +54,12 @@ def open_source(path: PathLike, trait: str | None = None, region: Region | None 
     layout = read_layout(path)
     lines = None if region is None else _lines_of(path, region)
 
-    def batches(wanted: Sequence[str], malformed: list[Malformed], kinds: Kinds) -> Iterator[Batch]:
+    def batches(
+        wanted: Sequence[str], malformed: list[Malformed], numbers: Numbers
+    ) -> Iterator[Batch]:
         if lines is None:
-            return iterate_columns(path, wanted, malformed, kinds)
-        return lines_as_columns(path.name, layout, lines, wanted, malformed)
+            return iterate_columns(path, wanted, malformed, numbers)
+        return lines_as_columns(path.name, layout, lines, wanted, malformed, numbers)
 
     if tuple(layout.header[:9]) == _VCF:
         return _open_vcf(path.name, layout, batches, trait)
@@ -76,7 +80,9 @@ def _open_parquet(path: Path) -> Source:
         words = " ".join(str(error).split())[:200].rstrip(".")
         raise ValueError(f"{name} is not a readable parquet file: {words}.") from error
 
-    def batches(wanted: Sequence[str], malformed: list[Malformed], kinds: Kinds) -> Iterator[Batch]:
+    def batches(
+        wanted: Sequence[str], malformed: list[Malformed], numbers: Numbers
+    ) -> Iterator[Batch]:
         n_rows = 0
         try:
             for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(wanted)):
@@ -141,14 +147,15 @@ def _open_vcf(name: str, layout: Layout, batches: Batches, trait: str | None) ->
     column = trait or traits[0]
 
     def expanded(
-        wanted: Sequence[str], malformed: list[Malformed], kinds: Kinds
+        wanted: Sequence[str], malformed: list[Malformed], numbers: Numbers
     ) -> Iterator[Batch]:
         fixed = [name for name in wanted if name in _VCF]
         needed = [*dict.fromkeys([*fixed, "FORMAT", column])]
-        for batch in batches(needed, malformed, Kinds()):
-            parts = _taken_apart(batch.columns["FORMAT"], batch.columns[column], wanted)
-            columns = {name: batch.columns[name] for name in fixed} | parts
-            yield Batch(columns, batch.first)
+        own = [name for name in wanted if name not in _VCF]
+        of_table = None if numbers is None else numbers.intersection(_VCF)
+        for batch in batches(needed, malformed, of_table):
+            parts = _taken_apart(batch.columns["FORMAT"], batch.columns[column], own)
+            yield Batch({name: batch.columns[name] for name in fixed} | parts, batch.first)
 
     place = layout.header.index(column)
     sample = [
@@ -158,21 +165,37 @@ def _open_vcf(name: str, layout: Layout, batches: Batches, trait: str | None) ->
     return Source(name, [*_VCF[:8], *keys], sample, expanded, is_of_trait=True)
 
 
-def _taken_apart(formats: "pa.Array", values: "pa.Array", wanted: Sequence[str]) -> dict[str, Any]:
-    """Return the values of wanted keys of FORMAT, one column each."""
+def _taken_apart(
+    formats: "pa.Array", values: "pa.Array", wanted: Sequence[str]
+) -> "dict[str, pa.Array]":
+    """Return the values of wanted keys of FORMAT, one column each, null where they are missing.
+
+    Rows of one FORMAT and as many fields are taken apart together; most often these are all.
+    """
     pa = import_optional("pyarrow", extra="dataframe")
     pc = import_optional("pyarrow.compute", extra="dataframe")
-    result = {key: pa.nulls(len(values), pa.large_string()) for key in wanted if key not in _VCF}
     fields = pc.split_pattern(values, ":")
-    n_fields = pc.list_value_length(fields)
-    for written in pc.unique(formats).to_pylist():
-        keys = written.split(":")
-        same = pc.equal(formats, written)
-        for key in result:
-            if key in keys:
-                place = keys.index(key)
-                is_long = pc.and_(same, pc.greater(n_fields, place))
-                chosen = pc.if_else(is_long, fields, pa.scalar([""] * len(keys), fields.type))
-                texts = pc.list_element(chosen, place)
-                result[key] = pc.if_else(is_long, texts, result[key])
-    return {key: pc.fill_null(texts, "NA") for key, texts in result.items()}
+    written = pc.fill_null(formats, "").dictionary_encode()
+    n_fields = pc.fill_null(pc.list_value_length(fields), 0).to_numpy().astype(np.int64)
+    codes = written.indices.to_numpy() + len(written.dictionary) * n_fields
+    order = np.argsort(codes, kind="stable")
+    parts: dict[str, list[Any]] = {key: [] for key in wanted}
+    for rows in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        keys = formats[rows[0]].as_py()
+        keys = [] if keys is None else keys.split(":")
+        n = n_fields[rows[0]]
+        same = fields if len(rows) == len(order) else fields.take(pa.array(rows))
+        flat = same.flatten()
+        for key, found in parts.items():
+            place = keys.index(key) if key in keys else n
+            if place < n:
+                found.append(flat.take(pa.array(np.arange(place, len(flat), n))))
+            else:
+                found.append(pa.nulls(len(rows), pa.large_string()))
+    back = None if len(order) == len(rows) else pa.array(np.argsort(order))
+    return {
+        key: without_missing_words(
+            pa.concat_arrays(found) if back is None else pa.concat_arrays(found).take(back)
+        )
+        for key, found in parts.items()
+    }

@@ -20,9 +20,10 @@ WORDS = ("chromosome", "test", *IDS, *ALLELES)
 _CHROMOSOMES = {"23": "X", "24": "Y", "25": "X", "26": "MT", "M": "MT", "XY": "X"}
 _CHROMOSOMES |= {"PAR1": "X", "PAR2": "X"}
 _NO_PLACE = ("0", "-9")  # of a variant without one, in PLINK and GEMMA
-_TINY = 1e-300  # below this, a p-value is read from its text
+TINY = 1e-300  # below this, a p-value is read from its text
 _FEW_BAD, _SHARE_BAD = 10, 0.05  # rows that may be bad before the table counts as misunderstood
 _A_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_IS_BASE = np.isin(np.arange(256), np.frombuffer(b"ACGT", dtype=np.uint8))
 _BASES = r"[ACGTNacgtn]+|[<*.-].*"
 
 # meaning: lowest, highest, and what is expected
@@ -116,8 +117,7 @@ def to_words(texts: "pa.Array", meaning: str, *, has_nulls: bool = False) -> "pa
     """
     pa = import_optional("pyarrow", extra="dataframe")
     pc = import_optional("pyarrow.compute", extra="dataframe")
-    coded = texts if pa.types.is_dictionary(texts.type) else None
-    if coded is None and not pa.types.is_large_string(texts.type):
+    if not pa.types.is_large_string(texts.type):
         texts = texts.cast(pa.large_string())
     if meaning in IDS:
         if not has_nulls:
@@ -125,9 +125,12 @@ def to_words(texts: "pa.Array", meaning: str, *, has_nulls: bool = False) -> "pa
         characters = _bytes_of(texts)
         may_be_spaces = (characters <= ord(" ")) | (characters > ord("~"))
         return pc.utf8_trim_whitespace(texts) if may_be_spaces.any() else texts
-    coded = texts.dictionary_encode() if coded is None else coded
-    known = [_word(text, meaning) for text in coded.dictionary.to_pylist()]
-    return pa.array(known, pa.large_string()).take(coded.indices)
+    if meaning in ALLELES and has_nulls and _IS_BASE[_bytes_of(texts)].all():
+        return texts
+    coded = texts.dictionary_encode()
+    written = coded.dictionary.to_pylist()
+    known = [_word(text, meaning) for text in written]
+    return texts if known == written else pa.array(known, pa.large_string()).take(coded.indices)
 
 
 def without_missing_words(texts: "pa.Array") -> "pa.Array":
@@ -181,10 +184,16 @@ def to_numbers(texts: "pa.Array", meaning: str) -> tuple[np.ndarray, np.ndarray]
     """Return a column as float64, NaN where missing, and which fields are no number of its kind."""
     values, bad = _as_floats(texts)
     low, high, _ = _RANGES.get(meaning, (-np.inf, np.inf, ""))
+    is_place = meaning == "base_pair_location"
+    if len(values) and not bad.any():  # most columns need no second look
+        least, most = np.fmin.reduce(values), np.fmax.reduce(values)
+        is_whole = not is_place or (least > 0 and (values == np.floor(values)).all())
+        if is_whole and -np.inf < least and low <= least and most <= high and most < np.inf:
+            return values, bad
     missing = np.isinf(values)
     with np.errstate(invalid="ignore"):
         wrong = (values < low) | (values > high)
-    if meaning == "base_pair_location":
+    if is_place:
         missing |= (values == 0) | (values == -9)
         wrong |= ~np.isnan(values) & (values != np.floor(values))
     bad = bad | (wrong & ~missing)
@@ -229,7 +238,7 @@ def neg_log_10(p: np.ndarray, texts: "pa.Array") -> np.ndarray:
     """Return -log10 of p-values; those that floats cannot hold are read from their text."""
     with np.errstate(divide="ignore"):
         result = -np.log10(p)
-    for row in np.flatnonzero(p < _TINY).tolist():
+    for row in np.flatnonzero(p < TINY).tolist():
         try:
             result[row] = -float(Decimal(str(texts[row]).strip()).log10())
         except DecimalException:
