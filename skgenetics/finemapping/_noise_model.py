@@ -15,6 +15,7 @@ from scipy.optimize import OptimizeResult, minimize
 from skgenetics.utils._typing import ArrayLike
 
 SMALLEST_SHARE = 1e-3  # of s: z and r are published with few decimals
+ROUNDED_SHARES = SMALLEST_SHARE * 10.0 ** -np.arange(4)  # or with more of them
 FLIP_LIMIT = 25.0  # log likelihood ratio of an allele flip
 MIN_FLIP_Z = 2.0  # below it a flip changes little, and cannot be told from noise
 OUTLIER_LIMIT = 25.0  # log likelihood ratio of a wrong z against an effect of its variant
@@ -39,7 +40,7 @@ class NoiseModel(NamedTuple):
 
 
 class NoiseScale(NamedTuple):
-    """The covariance g R^2 + c R + SMALLEST_SHARE I of z, fitted to it."""
+    """The covariance g R^2 + c R + s I of z, fitted to it, s <= SMALLEST_SHARE."""
 
     scale: float
     """c."""
@@ -176,27 +177,29 @@ def _minimize(
 def fit_noise_scale(z: np.ndarray, values: np.ndarray, vectors: np.ndarray) -> NoiseScale:
     """Return the `NoiseScale` of maximum likelihood: whether all z are too large, or too small.
 
-    Where LD does not fit, c alone cannot explain what z has along small eigenvalues, as s can. A
-    grid of c and g, refined once.
+    Where LD does not fit, c alone cannot explain what z has along small eigenvalues, as s can. What
+    z and r have lost by rounding is s at c = 1: along eigenvalues as small, z of all digits would
+    look too small beside any other. A grid of c and g, refined once.
     """
     if not np.any(z):
         return NoiseScale(1.0, 0.0)
     power, values, count = power_along(z, values, vectors)
 
-    def fit(log_c: np.ndarray, log_g: np.ndarray) -> tuple[float, float, float]:
+    def fit(log_c: np.ndarray, log_g: np.ndarray, share: float) -> tuple[float, float, float]:
         """Return the smallest -log likelihood on a grid, and where it is."""
-        signal = np.exp(log_g)[None, :, None] * values**2
-        variance = np.exp(log_c)[:, None, None] * values + signal + SMALLEST_SHARE
+        signal, scale = np.exp(log_g)[None, :, None] * values**2, np.exp(log_c)[:, None, None]
+        variance = scale * values + signal + share
         loss = (np.log(variance) @ count + np.sum(power / variance, axis=-1)) / 2
         i, j = np.unravel_index(np.argmin(loss), loss.shape)
         return float(loss[i, j]), float(log_c[i]), float(log_g[j])
 
-    log_g = np.linspace(*largest_signal(z), 21)
-    null, _, best_g = fit(np.zeros(1), log_g)
-    null = min(null, fit(np.zeros(1), best_g + np.linspace(-1, 1, 11))[0])
-    _, best_c, best_g = fit(np.linspace(-3, 5, 33), log_g)
+    one, log_g = np.zeros(1), np.linspace(*largest_signal(z), 21)
+    fits = [(*fit(one, log_g, share), share) for share in ROUNDED_SHARES]
+    null, _, best_g, share = min(fits)
+    null = min(null, fit(one, best_g + np.linspace(-1, 1, 11), share)[0])
+    _, best_c, best_g = fit(np.linspace(-3, 5, 33), log_g, share)
     fine = best_c + np.linspace(-0.25, 0.25, 11), best_g + np.linspace(-1, 1, 11)
-    loss, best_c, _ = fit(*fine)
+    loss, best_c, _ = fit(*fine, share)
     return NoiseScale(float(np.exp(best_c)), null - loss)
 
 

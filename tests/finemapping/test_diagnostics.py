@@ -378,16 +378,27 @@ def test_the_scale_is_the_most_likely(c):
     z = rng.multivariate_normal(np.zeros(60), c * ld + 0.3 * ld @ ld)
     found = fit_noise_scale(z, *np.linalg.eigh(ld))
 
-    def density(c, g):
-        return multivariate_normal(np.zeros(60), g * ld @ ld + c * ld + 1e-3 * np.eye(60)).logpdf(z)
+    def density(c, g, s):
+        return multivariate_normal(np.zeros(60), g * ld @ ld + c * ld + s * np.eye(60)).logpdf(z)
 
-    signals = np.geomspace(1e-4, 50, 60)
-    best = max(density(found.scale, g) for g in signals)
-    assert (
-        best > max(density(other, g) for other in np.geomspace(0.1, 8, 40) for g in signals) - 0.1
-    )
-    null = max(density(1.0, g) for g in signals)
+    signals, shares = np.geomspace(1e-4, 50, 60), 10.0 ** -np.arange(3, 7)
+    null, rounding = max((density(1.0, g, s), s) for g in signals for s in shares)
+    scales = [found.scale, *np.geomspace(0.1, 8, 40)]
+    best, *others = (max(density(c, g, rounding) for g in signals) for c in scales)
+    assert best > max(others) - 0.1
     np.testing.assert_allclose(found.log_lr, best - null, atol=0.1)
+
+
+@pytest.mark.parametrize("digits", [2, 3, 16])
+def test_z_of_any_digits_has_the_scale_of_its_noise(digits):
+    # 300 variants in 30 blocks, of tight LD: with errors of 1e-3 beside them, c was .4
+    rng = np.random.default_rng(0)
+    parents = np.repeat(rng.normal(size=(2000, 30)), 10, axis=1)
+    ld = np.corrcoef(parents + rng.normal(0, 0.04, size=parents.shape), rowvar=False)
+    for _ in range(5):
+        z = rng.multivariate_normal(np.zeros(300), ld)
+        found = fit_noise_scale(z.round(digits), *np.linalg.eigh(ld))
+        assert 0.75 < found.scale < 1.35
 
 
 def test_too_few_variants_to_tell_are_said_to_be_so():
