@@ -2,6 +2,7 @@
 
     python benchmarks/finemapping_calibration.py [--regimes weak mixed ...] [--solvers ...]
         [--loci 20] [--variants 500] [--panel 0] [--rivals susieR ...] [--first 0] [--csv FILE]
+        [--annotation true | noise]
 
 Windows are of neighboring variants (MAF above .01) of 5,500 people of European history, simulated
 by msprime and kept in a folder of the system's temporary files. z ~ N(sqrt(N) R b, R) for N =
@@ -22,6 +23,9 @@ seconds. A number after +- is a standard error, loci being the units. Then PIPs 
 share of causal variants. susieR is susie_rss on the same z and LD, with its defaults or those of
 RIVALS, some of which need susieR 0.16. With --csv, a row per locus and method, from which the
 documentation's tables are made.
+
+With --annotation true the solvers are told which variants are annotated: .15 of all and .6 of the
+causal ones. With noise, the annotation is normal and tells nothing.
 """
 
 import os
@@ -142,12 +146,22 @@ def correlations(ld):
     return ld if ld.shape[0] == ld.shape[1] else np.corrcoef(ld.T.astype(float))
 
 
-def fit(solver, z, ld):
+def annotation(kind, seed, n_variants, causal):
+    """The annotation (p, 1) of a locus, or None."""
+    rng = np.random.default_rng([seed, 77])
+    annotated = (rng.random(n_variants) < 0.15).astype(float)
+    annotated[causal] = rng.random(len(causal)) < 0.6
+    noise = rng.normal(size=n_variants)
+    return {None: None, "true": annotated[:, None], "noise": noise[:, None]}[kind]
+
+
+def fit(solver, z, ld, annotations=None):
     """PIPs, credible sets and processor seconds of a solver."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.process_time()
-        model = FinemapMiXeR(solver=solver, random_state=0).fit_summary(z, ld, n_samples=N_SAMPLES)
+        model = FinemapMiXeR(solver=solver, annotations=annotations, random_state=0)
+        model.fit_summary(z, ld, n_samples=N_SAMPLES)
         seconds = time.process_time() - start
     return np.asarray(model.pip_), [one["variants"] for one in model.credible_sets_], seconds
 
@@ -243,6 +257,7 @@ def main():
     parser.add_argument("--variants", type=int, default=500)
     parser.add_argument("--panel", type=int, default=0, help="people of the panel; 0: own LD")
     parser.add_argument("--rivals", nargs="*", default=["susieR"], choices=list(RIVALS))
+    parser.add_argument("--annotation", choices=["true", "noise"])
     parser.add_argument("--csv", help="file of what is counted, a row per locus and method")
     arguments = parser.parse_args()
     if arguments.panel == arguments.variants:
@@ -270,7 +285,10 @@ def main():
                 posed = [(z, correlations(ld)) for z, ld, _ in loci]
                 fits = susier_fits(posed, N_SAMPLES, RIVALS[name].format(panel=arguments.panel))
             else:
-                fits = [fit(name, z, ld) for z, ld, _ in loci]
+                fits = [
+                    fit(name, z, ld, annotation(arguments.annotation, seed, len(z), causal))
+                    for seed, (z, ld, causal) in enumerate(loci, start=arguments.first)
+                ]
             rows += records(regime, name, truth, fits)
             print(f"{regime:10} {line(rows[-len(loci) :])}", flush=True)
             if arguments.csv:

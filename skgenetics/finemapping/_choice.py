@@ -54,10 +54,10 @@ def believing_solver(estimator: Any, locus: Locus) -> Solver | None:
     """Return the solver that "auto" takes for summary statistics if their LD is to be believed.
 
     None if the LD is said to be that of other people, or there is no such solver for the size, or
-    the user asks for another or gives annotations.
+    the user asks for another.
     """
-    if estimator.solver != "auto" or estimator.annotations is not None:
-        return None  # weights of annotations are learned from many fits
+    if estimator.solver != "auto":
+        return None
     if flag_asked_for(estimator, fixed_prior(estimator, locus.labels)) is not None:
         return None
     if locus.panel_size < np.max(to_numpy(locus.n_samples)):

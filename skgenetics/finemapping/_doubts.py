@@ -116,6 +116,7 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
 def first_look(estimator: Any, locus: Locus, checks: bool) -> tuple[Screen | None, bool]:
     """Return the `Screen`, if the LD is checked, and whether a quick fit leaves doubts."""
     look = clone(estimator).set_params(solver=solver_of_effects().quick()).set_callbacks()
+    look.set_params(annotations=None)  # which say nothing of the LD
     if look.background == "auto":
         look.set_params(background=0.0)
     with warnings.catch_warnings():

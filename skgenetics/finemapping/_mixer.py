@@ -9,7 +9,7 @@ from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.finemapping._annotations import learn_annotations
+from skgenetics.finemapping._annotations import with_annotations
 from skgenetics.finemapping._choice import SolverName, choose_solver, described_solvers
 from skgenetics.finemapping._data import (
     TraitUnits,
@@ -71,9 +71,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         SOLVERS
 
         "auto" takes "susie", and in :meth:`fit_summary` "gibbs" up to 1,500 variants if the LD is
-        that of the scan's people, as z shows. With max_effects or annotations it takes "susie";
-        else, if a number is given for causal_probability, or the heritability, "gibbs" up to 4,096
-        variants, whose prior has such a number, as in the model above. `solver_` tells.
+        that of the scan's people, as z shows. With max_effects it takes "susie"; else, if a number
+        is given for causal_probability, or the heritability, "gibbs" up to 4,096 variants, whose
+        prior has such a number, as in the model above. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
         per variant, which a solver without pi_1 takes relative to each other only. This and other
@@ -97,9 +97,10 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         fixes sigma_beta^2 = h^2 / sum_i pi_i H_i. If causal_probability is None, pi_1 is learned
         under it; a solver without pi_1 expects one effect.
     annotations : None or array-like of shape (n_variants, n_annotations), default=None
-        Of the variants, such as 1 for one in an enhancer: prior odds that depend on them are
-        learned by logistic regression on the PIPs, in up to 10 fits, with a normal prior on the
-        slopes (variance 1 per standard deviation). In place of causal_probability.
+        Of the variants, such as 1 for one in an enhancer: log prior odds are linear in them, with
+        a normal prior on the slopes (variance 1 per standard deviation). A sampler averages over
+        the slopes, the others learn them by logistic regression on the PIPs, in up to 10 fits. In
+        place of causal_probability.
     max_effects : None or int, default=None
         Largest number of effects, if the solver sums single effects. None: 10.
     max_iter : None or int, default=None
@@ -166,7 +167,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         (mean, (low, high)): the number of variants with an effect, and the central interval that
         holds it with probability `coverage`.
     annotation_coef_ : array of shape (n_annotations,)
-        With annotations: log odds ratio of an effect per unit of each.
+        With annotations: log odds ratio of an effect per unit of each; of a sampler the mean.
     solver_ : str
         Name of the solver that ran.
     elbo_path_ : list of float
@@ -461,8 +462,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         problem = pose_problem(self, solver, locus, fixed)
         if self.annotations is not None:
             design = validate_annotations(self.annotations, n_variants, locus.labels)
-            problem, coef = learn_annotations(solver, problem, design)
-            self.annotation_coef_ = locus.array(coef)
+            problem = with_annotations(solver, problem, design)
         path = BoundPath()
         attributes = partial(
             fitted_attributes,

@@ -46,6 +46,8 @@ class Posterior(NamedTuple):
     """s0^2, held or learned."""
     background: float | None = None
     """tau^2 of the background, if the solver learns it."""
+    slopes: np.ndarray | None = None
+    """Log odds ratios (k,) of the annotations, if the solver learns them, on the host."""
 
 
 def explained_share(posterior: Posterior, locus: Locus) -> float:

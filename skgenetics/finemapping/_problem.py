@@ -30,6 +30,7 @@ def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPr
         residual_variance=noise,
         noise_norm=solver.noise_norm(locus) if noise is None else NoiseNorm(),
         background=None if estimator.background == "auto" else float(estimator.background),
+        annotations=None,
         max_effects=min(estimator.max_effects or MAX_EFFECTS, observed.z.shape[0]),
         max_iter=solver.n_iterations(estimator.max_iter),
         tol=solver.default_tol if estimator.tol is None else estimator.tol,

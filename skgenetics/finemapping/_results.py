@@ -53,9 +53,13 @@ def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
     """Return the parameters of the model: as the user fixed them, or as they were learned."""
     locus, prior, fixed = problem.locus, problem.prior, problem.fixed
     learned_pi, slab = learned_prior(posterior, prior.pi_slab)
-    pi = prior.pi if fixed.annotated else learned_pi
+    pi = locus.array(problem.prior_pip(posterior)) if fixed.annotated else learned_pi
     if fixed.heritability is not None and prior.slab is not None:
         slab = float(prior.slab[0])
+    annotated, annotations = {}, problem.annotations
+    if annotations is not None:
+        slopes = posterior.slopes if annotations.slopes is None else annotations.slopes
+        annotated["annotation_coef_"] = locus.array(slopes / annotations.unit)
     genic = locus.heterozygosity * posterior.slab_second
     return {
         "causal_probability_": fixed_or_learned(fixed.causal_probability, pi, locus),
@@ -64,6 +68,7 @@ def prior_attributes(posterior: Posterior, problem: Problem) -> dict[str, Any]:
         "background_variance_": background_variance(posterior, problem),
         "heritability_": explained_share(posterior, problem.observed),
         "genic_variance_": float(namespace_of(genic).sum(genic)),
+        **annotated,
     }
 
 

@@ -26,6 +26,7 @@ from skgenetics.finemapping.solvers._gibbs import (
     scratch,
 )
 from skgenetics.finemapping.solvers._slots import gibbs_sweeps
+from skgenetics.finemapping.solvers._slots_prior import draw_pi, draw_slopes, relative_odds
 from skgenetics.finemapping.solvers._slots_state import Draws, Sums
 from skgenetics.loci._credible_sets import sets_of_draws
 from skgenetics.loci._ld import DenseLD
@@ -171,13 +172,13 @@ def test_number_of_independent_variants():
     assert _background.n_independent(np.zeros((2, 2))) == 0
 
 
-def joint_draws(prior, n_sweeps, seed):
+def joint_draws(prior, annotations, n_sweeps, seed):
     """Traces of a chain whose z are drawn anew after each sweep: Geweke's successive simulation."""
     rng, p = np.random.default_rng(seed), 4
     R, scale = 0.7 ** np.abs(np.subtract.outer(np.arange(p), np.arange(p))), np.arange(1.0, p + 1)
     grid, weights = np.array([0.0, 0.5, 2.0]), np.log([0.5, 0.25, 0.25])
     inverses = [np.linalg.inv(np.eye(p) + tau * R) for tau in grid]
-    model, (chain,), n_slots = first_state(scale, prior, None, p + 20.0, grid, 1)
+    model, (chain,), n_slots = first_state(scale, prior, None, p + 20.0, grid, 1, annotations)
     work = scratch(n_slots, p)
     sums = Sums(np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p + 1))
     noise = 20 / chi2.rvs(20, random_state=rng)
@@ -194,36 +195,103 @@ def joint_draws(prior, n_sweeps, seed):
             log_prior=weights,
         )
         rows = np.full((1, p), -1), np.zeros((1, p)), np.zeros((1, p))
-        draws = Draws(np.zeros((1, 4)), *rows)
+        draws = Draws(np.zeros((1, 4 + annotations.shape[1])), *rows)
         gibbs_sweeps(model, likelihood, chain, *work, sums, draws, rng.integers(2**31), False)
         b, (places,), (sizes,) = np.zeros(p), draws.places, draws.sizes
         used = places >= 0
         b[places[used]] = sizes[used] * scale[places[used]]
-        pi, slab = 1 / (1 + np.exp(-chain.log_odds[0])), chain.slab[0] / scale[0] ** 2
+        pi, slab, w = chain.pi[0], chain.slab[0] / scale[0] ** 2, chain.slopes
         grid_point, logs = chain.grid[0], [np.log(slab), np.log(chain.noise[0])]
         counts = [used.sum(), pi, pi**2]
-        trace.append([*counts, *logs, grid_point == 0, grid_point == 2, 0 in places, 3 in places])
+        places = [grid_point == 0, grid_point == 2, 0 in places, 3 in places]
+        trace.append([*counts, *logs, *places, *w, *w**2])
     return np.array(trace), scale
 
 
 @pytest.mark.parametrize("pi_slab", [None, 0.1])
-def test_joint_distribution_is_that_of_the_prior(pi_slab):
-    trace, scale = joint_draws(Prior(None, None, pi_slab), 8_000, seed=1)
-    pi = beta_distribution(HYPER_SHAPE, 4 * HYPER_RATE).rvs(10**6, random_state=0)
-    none = (HYPER_NONE - 1) * (1 - pi) ** 4  # what no effect at all has beside that
+@pytest.mark.parametrize("annotations", [np.zeros((4, 0)), [[3, 0], [0, -3], [1, 2], [-2, -1]]])
+def test_joint_distribution_is_that_of_the_prior(annotations, pi_slab):
+    annotations, n = np.array(annotations, dtype=float), 10**5
+    trace, scale = joint_draws(Prior(None, None, pi_slab), annotations, 8_000, seed=1)
+    pi = beta_distribution(HYPER_SHAPE, 4 * HYPER_RATE).rvs((n, 1), random_state=0)
+    w = np.random.default_rng(0).normal(size=(n, annotations.shape[1]))
+    odds = np.exp(w @ annotations.T)
+    odds /= np.average(odds, axis=1, weights=None if pi_slab is None else scale**2)[:, None]
+    odds *= pi / (1 - pi)
+    none = (HYPER_NONE - 1) * np.prod(1 / (1 + odds), axis=1)  # no effect at all has it beside that
     total, middle = 1 + none.mean(), HYPER_Z2 / np.median(scale**2)
-    if pi_slab is None:
-        log_slab = np.log(HYPER_DEGREES * middle) - np.mean(
-            np.log(chi2.rvs(HYPER_DEGREES, size=10**6, random_state=0))
-        )
-    else:
-        log_slab = np.log(pi_slab) - np.mean(np.log(pi) * (1 + none)) / total
+
+    def mean(values):
+        """Their mean over the prior, which has more of no effect at all."""
+        return np.mean(values.T * (1 + none), axis=-1) / total
+
+    log_slab = np.log(HYPER_DEGREES * middle) - np.mean(
+        np.log(chi2.rvs(HYPER_DEGREES, size=10**6, random_state=0))
+    )
+    if pi_slab is not None:
+        log_slab = np.log(pi_slab) - mean(np.log(pi))[0]
     log_noise = np.log(20) - np.mean(np.log(chi2.rvs(20, size=10**6, random_state=0)))
-    effect, of_pi = pi.mean() / total, [np.mean(pi**k * (1 + none)) / total for k in (1, 2)]
-    expected = [4 * effect, *of_pi, log_slab, log_noise, 0.5, 0.25, effect, effect]
+    effects = np.mean(odds / (1 + odds), axis=0) / total
+    of_pi, of_w = [mean(pi**k)[0] for k in (1, 2)], [*mean(w), *mean(w**2)]
+    places = [0.5, 0.25, effects[0], effects[3]]
+    expected = [effects.sum(), *of_pi, log_slab, log_noise, *places, *of_w]
     batches = trace.reshape(40, -1, trace.shape[1]).mean(axis=1)
     error = batches.std(axis=0, ddof=1) / 40**0.5
     np.testing.assert_array_less(np.abs(batches.mean(axis=0) - expected), 4 * error)
+
+
+def chain_beside_annotations():
+    """A chain of effects on variants 0 and 2 of four, at w = 1, and the odds of all, of mean 1."""
+    annotations = np.array([[3.0], [-1], [-1], [-1]])
+    model, (chain,), _ = first_state(
+        np.ones(4), Prior(None, np.ones(4)), 1.0, 0.0, np.zeros(1), 1, annotations
+    )
+    chain.slopes[:] = 1.0
+    relative_odds(model, chain.slopes, chain.relative)
+    chain.members[:2], chain.n_effects[0] = [0, 2], 2
+
+    def density(pi, w):
+        """Prior of the two effects alone."""
+        odds = np.exp(annotations @ np.atleast_1d(w)[None])
+        odds = odds / odds.mean(axis=0) * pi / (1 - pi)
+        return odds[0] * odds[2] / np.prod(1 + odds, axis=0)
+
+    return model, chain, density
+
+
+def draws_of(draw, part, n=20_000):
+    """Means of 40 batches of draws."""
+    drawn = np.empty(n)
+    for i in range(n):
+        draw()
+        drawn[i] = part[0]
+    return drawn.reshape(40, -1).mean(axis=1)
+
+
+def test_pi_is_drawn_from_its_conditional_beside_annotations():
+    model, chain, density = chain_beside_annotations()
+    means = draws_of(lambda: draw_pi(model, chain, 0.0), chain.pi)
+    np.testing.assert_allclose(np.exp(chain.relative).mean(), 1)
+    logit = np.log(chain.pi / (1 - chain.pi))
+    np.testing.assert_allclose(chain.log_odds - chain.relative, np.full(4, logit))
+    pi = (np.arange(2000) + 0.5) / 2000
+    prior = beta_distribution(HYPER_SHAPE, 4 * HYPER_RATE).pdf(pi)
+    expected, error = np.average(pi, weights=prior * density(pi, 1.0)), means.std(ddof=1) / 40**0.5
+    assert abs(means.mean() - expected) < 4 * error
+    conjugate = beta_distribution(HYPER_SHAPE + 2, 4 * HYPER_RATE + 2).mean()
+    assert abs(expected - conjugate) > 8 * error  # without them
+
+
+def test_slopes_are_drawn_from_their_conditional():
+    model, chain, density = chain_beside_annotations()
+    chain.pi[0] = 0.7
+    means = draws_of(lambda: draw_slopes(model, chain), chain.slopes)
+    w = np.linspace(-5, 5, 2001)
+    expected = np.average(w, weights=np.exp(-(w**2) / 2) * density(0.7, w))
+    assert abs(means.mean() - expected) < 4 * means.std(ddof=1) / 40**0.5
+    odds_alone = np.average(w, weights=np.exp(-(w**2) / 2 + 2 * w) / np.exp(
+        np.outer([3, -1, -1, -1], w)).mean(axis=0) ** 2)  # fmt: skip
+    assert abs(expected - odds_alone) > 0.1
 
 
 def test_moves_leave_the_posterior_as_it_is():

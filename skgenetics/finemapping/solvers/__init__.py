@@ -5,7 +5,7 @@ Their names, as in ``FinemapMiXeR(solver="gibbs")``, stand for the solvers with 
 
 from skgenetics.finemapping.solvers._adam import Adam
 from skgenetics.finemapping.solvers._cavi import CAVI
-from skgenetics.finemapping.solvers._contract import Effects, Problem, Solver, State
+from skgenetics.finemapping.solvers._contract import Annotations, Effects, Problem, Solver, State
 from skgenetics.finemapping.solvers._gibbs import Gibbs
 from skgenetics.finemapping.solvers._susie import SuSiE
 
@@ -19,4 +19,15 @@ SOLVERS: dict[str, type[Solver]] = {
     )
 }
 
-__all__ = ["CAVI", "SOLVERS", "Adam", "Effects", "Gibbs", "Problem", "Solver", "State", "SuSiE"]
+__all__ = [
+    "CAVI",
+    "SOLVERS",
+    "Adam",
+    "Annotations",
+    "Effects",
+    "Gibbs",
+    "Problem",
+    "Solver",
+    "State",
+    "SuSiE",
+]

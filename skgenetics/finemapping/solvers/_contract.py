@@ -51,6 +51,17 @@ class SetRules(TypedDict):
     min_purity: float
 
 
+class Annotations(NamedTuple):
+    """Annotations of the variants, on the host."""
+
+    values: np.ndarray
+    """(p, k), of mean 0 and standard deviation 1 over the variants that vary."""
+    unit: np.ndarray
+    """Standard deviations (k,) as they were given; infinity for a constant one, of slope 0."""
+    slopes: np.ndarray | None = None
+    """Log odds ratios (k,) a standard deviation, if they are known before the solver runs."""
+
+
 class Problem(NamedTuple):
     """A locus of p variants and what is asked about it."""
 
@@ -71,6 +82,9 @@ class Problem(NamedTuple):
     """tau^2, the variance of a background of small effects, as `with_background` takes it; None:
     learned. A solver with `learns_background` must see to it; for the others it is part of `locus`.
     """
+    annotations: "Annotations | None"
+    """What a solver with `learns_annotations` must let the prior odds depend on; for the others
+    `prior` does."""
     max_effects: int
     """The most effects that a solver with `sums_effects` may use."""
     max_iter: int
@@ -100,7 +114,12 @@ class Problem(NamedTuple):
         """Return the prior probabilities (p,) on the host: as they are known, or the mean PIP."""
         if self.prior.pi is not None:
             return on_host(self.prior.pi)[0]
-        return np.full(posterior.pip.shape[0], learned_prior(posterior)[0])
+        pi = np.full(posterior.pip.shape[0], learned_prior(posterior)[0])
+        if self.annotations is None:
+            return pi
+        relative = np.exp(self.annotations.values @ posterior.slopes)
+        odds = relative / np.mean(relative[to_numpy(self.locus.scale) > 0]) * pi / (1 - pi)
+        return odds / (1 + odds)
 
     def set_rules(self) -> SetRules:
         """Return the arguments that every function of credible sets takes."""
@@ -166,6 +185,9 @@ class Solver(GeneticsEstimator):
     """Whether it fits at most `max_effects` effects; with one it asks nothing of the LD."""
     learns_background: ClassVar[bool] = False
     """Whether it takes `background` of the problem and says in its `Posterior` what it is."""
+    learns_annotations: ClassVar[bool] = False
+    """Whether it takes `annotations` of the problem and says in its `Posterior` what their slopes
+    are. For the others they are learned by many fits."""
     is_sampler: ClassVar[bool] = False
     """Whether it draws. A chain that has not converged needs more draws and is no sign of LD that
     does not fit."""

@@ -83,7 +83,7 @@ class GibbsState(NamedTuple):
         return joined
 
     def averages(self) -> np.ndarray:
-        """Return the means (4,) of the traces."""
+        """Return the means (4 + k,) of the traces."""
         return np.mean([block.trace.mean(axis=(0, 1)) for block in self.blocks], axis=0)
 
 
@@ -104,7 +104,8 @@ class Gibbs(Solver):
 
     Slots hold a variant or nothing; each is redrawn given the others, with the sizes of the effects
     integrated out, so that effects change places in tight LD too. What is learned is drawn with
-    them, the background of small effects on a grid: none with probability 1/2.
+    them, slopes of annotations too, and the background of small effects on a grid: none with
+    probability 1/2.
 
     Parameters
     ----------
@@ -137,6 +138,7 @@ class Gibbs(Solver):
     most_variants: ClassVar[float] = 1500
     is_sampler: ClassVar[bool] = True
     learns_background: ClassVar[bool] = True
+    learns_annotations: ClassVar[bool] = True
     default_tol: ClassVar[float] = 0.01
     unfinished: ClassVar[str] = (
         "has taken all draws, and its chains disagree (see diagnostics_): increase n_draws."
@@ -170,6 +172,7 @@ class Gibbs(Solver):
             n_chains=self.n_chains,
             tol=problem.tol,
             rng=problem.rng,
+            annotations=None if problem.annotations is None else problem.annotations.values,
         )
 
     def posterior(self, state: GibbsState, locus: Locus) -> Posterior:
@@ -178,7 +181,7 @@ class Gibbs(Solver):
         draws = thinned_draws(state)
         draws -= draws.mean(axis=0)
         spread = second - mean**2 - np.mean(draws**2, axis=0)
-        *_, noise, background = state.averages()
+        _, _, noise, background, *slopes = state.averages()
         return Posterior(
             pip=locus.array(np.clip(state.pip.mean(axis=0), 0.0, 1.0)),
             mean=locus.array(mean),
@@ -190,6 +193,7 @@ class Gibbs(Solver):
             slab_second=locus.array(second),
             residual_variance=float(noise),
             background=float(background) / background_unit(locus),
+            slopes=np.array(slopes),
         )
 
     def credible_sets(self, state: GibbsState, problem: Problem) -> list[CredibleSet]:
@@ -285,6 +289,7 @@ def gibbs(
     n_chains: int,
     tol: float,
     rng: np.random.RandomState,
+    annotations: np.ndarray | None = None,
 ) -> Iterator[GibbsState]:
     """Yield a `GibbsState` per block of sweeps of all chains, until they agree to `tol`.
 
@@ -307,8 +312,12 @@ def gibbs(
         Largest standard error of a PIP at which the chains end.
     rng : RandomState
         Source of the seeds.
+    annotations : array (p, k)
+        Of standard deviation 1: prior odds that depend on them are drawn beside pi.
     """
-    model, chains, n_slots = first_state(scale, prior, residual_variance, rank, grid, n_chains)
+    model, chains, n_slots = first_state(
+        scale, prior, residual_variance, rank, grid, n_chains, annotations
+    )
     n_blocks, p, most = -(-n_draws // SWEEPS_PER_STATE), len(scale), int(np.sum(scale > 0))
     sums = [Sums(np.zeros(p), np.zeros(p), np.zeros(p), np.zeros(p + 1)) for _ in chains]
     kept: list[Draws] = []
@@ -319,7 +328,10 @@ def gibbs(
         conditionals, work = scratch(width, p)
         shape = n_chains, SWEEPS_PER_STATE, width
         draws = Draws(
-            np.zeros((*shape[:2], 4)), np.full(shape, -1), np.zeros(shape), np.zeros(shape)
+            np.zeros((*shape[:2], 4 + model.annotations.shape[1])),
+            np.full(shape, -1),
+            np.zeros(shape),
+            np.zeros(shape),
         )
         for c, chain in enumerate(chains):
             one, seed = Draws(*(part[c] for part in draws)), rng.randint(2**31 - 1)
@@ -382,9 +394,12 @@ def first_state(
     rank: float,
     grid: np.ndarray,
     n_chains: int,
+    annotations: np.ndarray | None = None,
 ) -> tuple[Model, list[Chain], int]:
     """Return the `Model`, the chains without effects but those held, and a number of slots."""
     varies = scale > 0
+    design = np.zeros((len(scale), 0)) if annotations is None else annotations
+    share = np.where(varies, 1.0 if prior.pi_slab is None else scale**2, 0.0)
     pi, slab = first_prior(prior, scale)
     with np.errstate(divide="ignore"):
         log_odds = np.where(varies, np.log(pi) - np.log1p(-pi), -np.inf)
@@ -405,6 +420,8 @@ def first_state(
         shape=HYPER_SHAPE,
         rate=HYPER_RATE,
         none=HYPER_NONE if prior.pi is None else 1.0,
+        annotations=np.ascontiguousarray(design),
+        share=share / max(share.sum(), 1e-300),
     )
     expected = float(np.sum(pi[varies & (pi < 1)]))
     n_slots = max(MIN_SLOTS, int(expected + 4 * np.sqrt(expected)) + 1)
@@ -414,6 +431,9 @@ def first_state(
             members=np.append(held, np.zeros(n_slots, dtype=held.dtype)),
             n_effects=np.array([len(held)]),
             log_odds=log_odds.copy(),
+            pi=np.array([float(np.max(pi, initial=0.0))]),
+            slopes=np.zeros(design.shape[1]),
+            relative=np.zeros(len(scale)),
             slab=np.where(varies, slab * scale**2, 1.0),
             noise=np.array([float(residual_variance or 1.0)]),
             grid=np.zeros(1, dtype=np.int64),

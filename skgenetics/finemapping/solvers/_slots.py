@@ -20,9 +20,9 @@ nothing is that times the prior odds of no effect at all.
 
 import numpy as np
 
+from skgenetics.finemapping.solvers._slots_prior import draw_hyperparameters
 from skgenetics.utils._numba import kernel
 
-LARGEST_SLAB = 1e4  # z that LD cannot explain would let effects grow without bound
 FAST = ("reassoc", "contract", "arcp", "nsz", "nnan")
 SMALLEST_LOG = -709.1  # exponent -1023, whose bits are those of 0
 LOG2, LOG2_REST = 0.693147180369123816490, 1.90821492927058770002e-10  # log 2 in two parts
@@ -340,64 +340,6 @@ def draw_sizes(likelihood, chain, factor, shift, size, log_bf):
 
 
 @kernel
-def draw_pi(model, chain, squares):
-    """Draw pi from Beta(a + n, (a + 1) p - n) for n effects, sigma_beta^2 with it if h^2 is held.
-
-    If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
-    density of pi: the power goes into the proposal, the rest is accepted or not.
-    """
-    held, count = model.pi_slab > 0.0, chain.n_effects[0]
-    shape = 1.5 * count if held else 1.0 * count
-    pi = np.random.beta(model.shape + shape, (model.rate + 1.0) * model.n_variants - count)
-    used = np.argmax(model.scale)
-    if held:
-        previous = 1.0 / (1.0 + np.exp(-chain.log_odds[used]))
-        if np.log(np.random.random()) > 0.5 * (previous - pi) * squares / model.pi_slab:
-            pi = previous
-        set_slab(model, chain, model.pi_slab / pi)
-    odds = np.log(pi) - np.log1p(-pi)
-    for j in range(model.scale.shape[0]):
-        if model.scale[j] > 0.0:
-            chain.log_odds[j] = odds
-
-
-@kernel
-def set_slab(model, chain, slab):
-    """Give the effects the variance sigma_beta^2 = `slab` per allele."""
-    for j in range(model.scale.shape[0]):
-        if model.scale[j] > 0.0:
-            chain.slab[j] = slab * model.scale[j] ** 2
-
-
-@kernel
-def draw_hyperparameters(model, likelihood, chain, size):
-    """Draw pi, sigma_beta^2 and s0^2, as far as they are learned, given effects `size`.
-
-    Returns sum of b^2 of the effects.
-    """
-    count, grid = chain.n_effects[0], chain.grid[0]
-    squares, explained, error = 0.0, 0.0, likelihood.z_norm[grid]
-    for a in range(count):
-        i = chain.members[a]
-        squares += (size[a] / model.scale[i]) ** 2
-        explained += size[a] ** 2
-        error -= 2.0 * likelihood.linear[grid, i] * size[a]
-        for b in range(count):
-            error += size[a] * size[b] * likelihood.quadratic[grid, i, chain.members[b]]
-    if model.draws_pi:
-        draw_pi(model, chain, squares)
-    if model.draws_slab and model.pi_slab == 0.0:
-        shape = 0.5 * (model.degrees + count)
-        scale = 0.5 * (model.degrees * model.prior_slab + squares)
-        slab = min(scale / np.random.gamma(shape), LARGEST_SLAB * model.prior_slab)
-        set_slab(model, chain, slab)
-    if model.draws_noise:
-        error = max(error, 1e-4 * model.rank)
-        chain.noise[0] = 0.5 * error / np.random.gamma(0.5 * model.rank)
-    return explained
-
-
-@kernel
 def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed, keep):
     """Run as many sweeps of a chain as `draws` has rows; if `keep`, add to the `sums`."""
     np.random.seed(seed)
@@ -416,3 +358,4 @@ def gibbs_sweeps(model, likelihood, chain, conditionals, work, sums, draws, seed
         draws.trace[sweep, 1] = draw_hyperparameters(model, likelihood, chain, size)
         draws.trace[sweep, 2] = chain.noise[0]
         draws.trace[sweep, 3] = chain.noise[0] * model.grid[chain.grid[0]]
+        draws.trace[sweep, 4:] = chain.slopes

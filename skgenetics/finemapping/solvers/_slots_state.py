@@ -29,6 +29,12 @@ class Chain(NamedTuple):
     """Number of effects (1,)."""
     log_odds: np.ndarray
     """Of the prior (p,)."""
+    pi: np.ndarray
+    """pi (1,), if it is drawn."""
+    slopes: np.ndarray
+    """w (k,) of the annotations."""
+    relative: np.ndarray
+    """Log prior odds (p,) beside those of pi, by the annotations."""
     slab: np.ndarray
     """s_j, the variance of an effect (p,)."""
     noise: np.ndarray
@@ -66,7 +72,8 @@ class Draws(NamedTuple):
     """What is stored of some sweeps of c chains, or of one."""
 
     trace: np.ndarray
-    """Number of effects, sum of b^2 of them, s0^2 and tau^2 of the background (c, sweeps, 4)."""
+    """Number of effects, sum of b^2 of them, s0^2, tau^2 of the background, and the slopes of the
+    annotations (c, sweeps, 4 + k)."""
     places: np.ndarray
     """Variants with an effect (c, sweeps, most effects of a draw), then -1."""
     sizes: np.ndarray
@@ -108,6 +115,10 @@ class Model(NamedTuple):
     """b of it."""
     none: float
     """Prior odds of no effect at all, beside what pi says."""
+    annotations: np.ndarray
+    """(p, k), of standard deviation 1."""
+    share: np.ndarray
+    """Weights (p,) of the mean prior odds, 1 in sum."""
 
 
 class Work(NamedTuple):
