@@ -201,6 +201,8 @@ def other_starts(
         if np.any(prior[design.used] > 0):
             sweeps = sweeps_from(design, problem, state, state.fitted, prior, tol=tol)
             yield last_of(sweeps, REFINING_SWEEPS).fitted
+    if len(there) < 2:
+        return
     gram = GramColumns(design)
     leads = [int(np.argmax(state.fitted[place].alpha)) for place in there]
     d = design.squared_norm[leads]
