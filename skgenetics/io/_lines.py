@@ -67,11 +67,13 @@ def open_unpacked(path: PathLike) -> Iterator[IO[bytes]]:
 
 def unpacked_bytes(path: PathLike, max_bytes: int) -> bytes:
     """Return the bytes of a file, unpacked; raise ValueError if there are more than `max_bytes`."""
+    content = bytearray()  # grows: read(n) takes n bytes at once, whatever the file holds
     with _open_any(Path(path)) as stream:
-        content = stream.read(max_bytes + 1)
-    if len(content) > max_bytes:
-        raise ValueError(f"{Path(path).name} holds more than {max_bytes >> 20} MB.")
-    return content
+        while part := stream.read(2**20):
+            content += part
+            if len(content) > max_bytes:
+                raise ValueError(f"{Path(path).name} holds more than {max_bytes >> 20} MB.")
+    return bytes(content)
 
 
 @contextlib.contextmanager
@@ -253,9 +255,9 @@ def is_position(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) < 11 and int(text) < 2**31
 
 
-def to_number(text: str) -> float:
+def to_number(text: Any) -> float:
     """Return a text as a float; NaN if it is not a number."""
     try:
         return float(text)
-    except ValueError:
+    except (TypeError, ValueError):
         return np.nan

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skgenetics.io._lines import is_missing, read_rows
+from skgenetics.io._lines import is_missing, read_rows, to_number
 from skgenetics.io._read_r_objects import RObject, read_r_objects
 from skgenetics.io._weight_tables import WeightFile
 from skgenetics.utils._optional import import_optional
@@ -131,6 +131,7 @@ def _read_gene(path: Path, wanted: str | None) -> "tuple[dict[str, Any], pd.Data
         matrix, _, models = objects["wgt.matrix"].matrix()
         snps = _columns(objects["snps"])
         performance = _performance(objects.get("cv.performance"), models)
+        people = objects["N.tot"].numbers() if "N.tot" in objects else np.empty(0)
     except ValueError as error:
         raise ValueError(f"{path.name} is not one of FUSION: {error}.") from error
     if len(snps[0]) != len(matrix):
@@ -142,12 +143,11 @@ def _read_gene(path: Path, wanted: str | None) -> "tuple[dict[str, Any], pd.Data
     if name == _MARGINAL:
         column = np.where(np.arange(len(column)) == np.argmax(np.abs(column)), column, 0)
     r2, pvalue = performance.get(name, (np.nan, np.nan))
-    people = objects.get("N.tot")
     gene = {
         "model": name,
         "cv_r2": r2,
         "cv_pvalue": pvalue,
-        "n_samples": float(np.asarray(people.values)[0]) if people is not None else None,
+        "n_samples": float(people[0]) if people.size and people[0] > 0 else None,
     }
     return gene, _variants(snps, column)
 
@@ -197,7 +197,7 @@ def _variants(snps: list[Any], weight: np.ndarray) -> "pd.DataFrame":
     return pd.DataFrame(
         {
             "chromosome": [_chromosome(value) for value in chromosome],
-            "base_pair_location": pd.array([int(value) for value in position], dtype="Int64"),
+            "base_pair_location": pd.array([_place(value) for value in position], dtype="Int64"),
             "variant_id": name,
             "rsid": [text if text.startswith("rs") else None for text in name],
             "effect_allele": [str(text).upper() for text in effect],
@@ -207,6 +207,12 @@ def _variants(snps: list[Any], weight: np.ndarray) -> "pd.DataFrame":
     )
 
 
+def _place(value: Any) -> int | None:
+    """Return a position, None if it is no number of base pairs."""
+    number = to_number(value)
+    return int(number) if 0 <= number < 2**31 else None
+
+
 def _chromosome(value: Any) -> str:
     """Return a chromosome, which may be a number."""
-    return value if isinstance(value, str) else f"{value:.0f}"
+    return f"{value:.0f}" if isinstance(value, float | np.number) else str(value)

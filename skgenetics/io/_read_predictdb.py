@@ -28,6 +28,9 @@ _EXTRA = {  # names in the table extra
     "phi": ("phi",),
 }
 _COVARIANCE = ("GENE", "RSID1", "RSID2", "VALUE")
+_LONGEST_ROW = 2**20  # bytes; texts of a database are names
+_FETCHED = 256  # rows at a time
+_ROWS = 2**19  # of a table of covariances, at a time
 
 
 def read_predictdb(path: PathLike) -> WeightFile:
@@ -78,6 +81,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     base.text_factory = lambda text: text.decode("utf-8", "replace")
     base.execute("PRAGMA trusted_schema = OFF")
     base.execute("PRAGMA query_only = ON")
+    base.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_ROW)
     return base
 
 
@@ -90,7 +94,8 @@ def _select(
 ) -> "pd.DataFrame":
     """Return columns of a table; an absent table without required columns is empty."""
     pd = import_optional("pandas", extra="dataframe")
-    query = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = ?"
+    # a virtual table has no page of its own, and runs the code of an extension
+    query = "SELECT count(*) FROM sqlite_master WHERE type='table' AND rootpage > 0 AND name = ?"
     there = base.execute(query, (table,)).fetchone()[0] > 0
     if not there and required:
         raise ValueError(
@@ -111,8 +116,24 @@ def _select(
     if not columns:
         return pd.DataFrame()
     names = ", ".join(f'"{name}"' for name in columns)  # of the fixed ones above
-    rows = base.execute(f'SELECT {names} FROM "{table}"').fetchall()
+    rows = _rows(base.execute(f'SELECT {names} FROM "{table}"'), path)
     return pd.DataFrame(rows, columns=columns)
+
+
+def _rows(cursor: sqlite3.Cursor, path: Path) -> list[tuple]:
+    """Return the rows of a query of a table, which are no longer than the file that holds them.
+
+    A damaged or forged file may name a page many times.
+    """
+    rows: list[tuple] = []
+    files = path, path.with_name(f"{path.name}-wal")  # what was written last
+    room = sum(file.stat().st_size for file in files if file.is_file())
+    while part := cursor.fetchmany(_FETCHED):
+        rows += part
+        room -= sum(4 + sum(len(v) for v in row if isinstance(v, str | bytes)) for row in part)
+        if room < 0:
+            raise sqlite3.DatabaseError("its tables hold more than the whole file")
+    return rows
 
 
 def _weights(rows: "pd.DataFrame", path: Path) -> "tuple[pd.DataFrame, str | None]":
@@ -177,20 +198,16 @@ def read_covariances(path: PathLike, weights: "pd.DataFrame") -> "dict[str, pd.D
     """
     pd = import_optional("pandas", extra="dataframe")
     path = Path(path)
+    genes = weights["gene"].unique()
+    options = {"sep": r"\s+", "dtype": dict.fromkeys(_COVARIANCE[:3], "str"), "chunksize": _ROWS}
     with open_unpacked(path) as stream:
         try:
-            table = pd.read_csv(stream, sep=r"\s+", dtype=dict.fromkeys(_COVARIANCE[:3], "str"))
+            parts = [_part(part, genes, path.name) for part in pd.read_csv(stream, **options)]
         except pd.errors.EmptyDataError:
             raise ValueError(f"{path.name} is empty; expected a table of covariances.") from None
-        except (ValueError, UnicodeDecodeError) as error:
+        except (pd.errors.ParserError, UnicodeDecodeError) as error:
             raise ValueError(f"{path.name} cannot be read as a table: {error}") from error
-    missing = [name for name in _COVARIANCE if name not in table]
-    if missing:
-        raise ValueError(
-            f"{path.name} lacks the column {missing[0]}: expected a table of "
-            f"{', '.join(_COVARIANCE)}; got {', '.join(map(str, table.columns[:6]))}."
-        )
-    table = table[table["GENE"].isin(weights["gene"])]
+    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COVARIANCE)
     value = numbers(table["VALUE"])
     named = _names_of_variants(weights)
     first, second = (_variant_ids(table, column, named) for column in ("RSID1", "RSID2"))
@@ -208,6 +225,17 @@ def read_covariances(path: PathLike, weights: "pd.DataFrame") -> "dict[str, pd.D
         matrix[row, column] = matrix[column, row] = value[start:end]
         covariances[str(gene[start])] = pd.DataFrame(matrix, index=names, columns=names)
     return covariances
+
+
+def _part(table: "pd.DataFrame", genes: np.ndarray, name: str) -> "pd.DataFrame":
+    """Return the rows about some genes in a part of a table of covariances."""
+    missing = [column for column in _COVARIANCE if column not in table]
+    if missing:
+        raise ValueError(
+            f"{name} lacks the column {missing[0]}: expected a table of "
+            f"{', '.join(_COVARIANCE)}; got {', '.join(map(str, table.columns[:6]))}."
+        )
+    return table.loc[table["GENE"].isin(genes), list(_COVARIANCE)]
 
 
 def _names_of_variants(weights: "pd.DataFrame") -> dict[str, str]:

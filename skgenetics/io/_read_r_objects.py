@@ -2,7 +2,8 @@
 
 Only data are read: vectors, lists, strings and their attributes. Code, environments and pointers
 are refused, and nothing is ever evaluated. No array is made before the file is seen to hold its
-values. See "Serialization Formats" in the manual "R Internals".
+values, and what takes more memory than bytes of the file, small objects and sequences, is counted.
+See "Serialization Formats" in the manual "R Internals".
 """
 
 import struct
@@ -25,7 +26,8 @@ _HAS_ATTRIBUTES, _HAS_TAG = 1 << 9, 1 << 10
 _NO_INTEGER = -(2**31)
 _LATIN1 = 1 << 14  # among the flags of a text
 _ENDS = "it ends in the middle, as a file that was not copied as a whole"
-_MAX_BYTES, _MAX_DEPTH, _MAX_SEQUENCE = 2**28, 64, 2**24
+_MAX_BYTES, _MAX_DEPTH = 2**28, 64
+_MAX_OBJECTS = 2**21  # with the elements of sequences that a file does not hold one by one
 
 
 @dataclass
@@ -50,22 +52,35 @@ class RObject:
         """Return the values of a column: those of a factor are its levels."""
         if "levels" not in self.attributes:
             return self.values
-        levels = self.texts_of("levels")
-        codes = np.asarray(self.values, dtype=np.int64)
-        if len(codes) and (codes.max() > len(levels) or codes[codes != _NO_INTEGER].min() < 1):
+        levels, codes = self.texts_of("levels"), self.numbers()
+        known = codes[codes != _NO_INTEGER]
+        if not np.isin(known, np.arange(1, len(levels) + 1)).all():
             raise ValueError("it holds a factor with a level that it does not name")
-        return [None if code == _NO_INTEGER else levels[code - 1] for code in codes]
+        return [None if code == _NO_INTEGER else levels[int(code) - 1] for code in codes]
+
+    def numbers(self) -> np.ndarray:
+        """Return the values of a vector of numbers."""
+        if not isinstance(self.values, np.ndarray):
+            raise ValueError("it holds texts or a list where numbers are expected")
+        return self.values.astype(np.float64)
 
     def matrix(self) -> tuple[np.ndarray, list[str], list[str]]:
         """Return a matrix with the names of its rows and columns."""
-        dimensions = self.attributes.get("dim")
-        shape = [int(n) for n in dimensions.values] if dimensions is not None else []
-        values = np.asarray(self.values, dtype=np.float64)
-        if len(shape) != 2 or shape[0] * shape[1] != values.size:
+        values, dimensions = self.numbers(), self.attributes.get("dim")
+        shape = dimensions.numbers() if dimensions is not None else np.empty(0)
+        if len(shape) != 2 or np.prod(shape) != values.size or (shape < 0).any():
             raise ValueError("it holds a vector where a matrix is expected")
+        values = values.reshape((int(shape[0]), int(shape[1])), order="F")
         held = self.attributes.get("dimnames")
-        names = [[str(text) for text in part.values] for part in held.values] if held else [[], []]
-        return values.reshape(shape, order="F"), names[0], names[1]
+        parts = [] if held is None else list(held.values)
+        names = [
+            [str(text) for text in part.values] if isinstance(part, RObject) else []
+            for part in parts
+        ]
+        rows, columns = names if len(names) == 2 else ([], [])
+        if len(rows) not in (0, values.shape[0]) or len(columns) not in (0, values.shape[1]):
+            raise ValueError("its matrix has names of another number of rows or columns")
+        return values, rows, columns
 
 
 def read_r_objects(path: PathLike) -> dict[str, RObject]:
@@ -102,6 +117,7 @@ class _Reader:
     def __init__(self, content: bytes) -> None:
         self.content, self.place = content, 7
         self.references: list[str] = []
+        self.n_objects = 0.0
 
     def read(self) -> dict[str, RObject]:
         """Return the named objects of the file."""
@@ -137,6 +153,12 @@ class _Reader:
         held, self.place = self.content[self.place : end], end
         return held
 
+    def _count(self, n: float) -> None:
+        """Count objects, or elements that are to be made of few bytes."""
+        self.n_objects += n if 0 <= n <= _MAX_OBJECTS else _MAX_OBJECTS + 1  # NaN too
+        if self.n_objects > _MAX_OBJECTS:
+            raise ValueError(f"it holds more than {_MAX_OBJECTS:,} objects")
+
     def _object(self, depth: int) -> Any:
         """Read an object: an RObject, a dict of a list of pairs, a text, or None."""
         if depth > _MAX_DEPTH:
@@ -145,11 +167,15 @@ class _Reader:
 
     def _flagged(self, flags: int, depth: int) -> Any:
         """Read the rest of an object that begins with `flags`."""
+        self._count(1)
         kind = flags & 255
         if kind == _NULL or kind in _ENVIRONMENTS:
             return None
         if kind == _REFERENCE:
-            return self.references[(flags >> 8 or self._integer()) - 1]
+            place = flags >> 8 or self._integer()
+            if not 0 < place <= len(self.references):
+                raise ValueError("it refers to a name that it does not hold")
+            return self.references[place - 1]
         if kind == _SYMBOL:
             name = self._object(depth + 1)
             self.references.append(name)
@@ -215,25 +241,24 @@ class _Reader:
         state = self._object(depth + 1)
         attributes = self._object(depth + 1)
         form = str(next(iter(info.values()))) if isinstance(info, dict) and info else "unknown"
-        result = RObject(_expanded(form, state))
+        result = RObject(self._expanded(form, state))
         if isinstance(attributes, dict):
             held = {k: v for k, v in attributes.items() if isinstance(v, RObject)}
             result.attributes = held
         return result
 
-
-def _expanded(form: str, state: Any) -> Any:
-    """Return the values of one of R's compact forms."""
-    if form in ("compact_intseq", "compact_realseq") and isinstance(state, RObject):
-        length, first, step = (float(value) for value in state.values)
-        if not 0 <= length <= _MAX_SEQUENCE:
-            raise ValueError(f"it claims a sequence of {length:g} elements")
-        return first + step * np.arange(int(length))
-    parts = list(state.values()) if isinstance(state, dict) else getattr(state, "values", None)
-    inner = parts[0] if isinstance(parts, list) and parts else None
-    if form.startswith("wrap_") and isinstance(inner, RObject):
-        return inner.values
-    if form == "deferred_string" and isinstance(inner, RObject):
-        numbers = inner.values
-        return [f"{number:.15g}" for number in np.asarray(numbers, dtype=float)]
-    raise ValueError(f"it holds the form {form!r}, which is not read")
+    def _expanded(self, form: str, state: Any) -> Any:
+        """Return the values of one of R's compact forms."""
+        if form in ("compact_intseq", "compact_realseq") and isinstance(state, RObject):
+            length, first, step = state.numbers()
+            self._count(length)
+            return first + step * np.arange(int(length))
+        parts = list(state.values()) if isinstance(state, dict) else getattr(state, "values", None)
+        inner = parts[0] if isinstance(parts, list) and parts else None
+        if form.startswith("wrap_") and isinstance(inner, RObject):
+            return inner.values
+        if form == "deferred_string" and isinstance(inner, RObject):
+            numbers = inner.numbers()
+            self._count(numbers.size)
+            return [f"{number:.15g}" for number in numbers]
+        raise ValueError(f"it holds the form {form!r}, which is not read")
