@@ -9,6 +9,7 @@ from sklearn.model_selection import KFold, cross_val_score
 from skgenetics import MILAGERegressor
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.datasets import make_expression_tensor, make_genotypes
+from skgenetics.preprocessing import expression_components
 from tests.compose.test_covariates import Recorder, least_squares
 
 OWN = [[3, 4], [], [5]]  # covariates of three tissues, beside column 0 for all
@@ -134,3 +135,31 @@ def test_hidden_factors_of_a_tissue_no_longer_hide_cis_effects():
         scores.append(np.mean(fold_scores))
     assert scores[1] > scores[0] + 0.1
     assert cross_val_score(model, X, y, cv=KFold(3)).min() > 0.3  # the covariates' part counts
+
+
+def test_hidden_covariates_of_expression_uncover_its_genetics():
+    """A batch acts on all genes of one tissue, and hides their effects in both (joint scaling)."""
+    rng = np.random.default_rng(0)
+    n, n_genes = 160, 60
+    X = rng.integers(0, 3, size=(n, n_genes)).astype(float)
+    genetic = 0.5 * X[:, :, None] * np.ones(2)
+    y = genetic + rng.normal(size=genetic.shape)
+    y[:, :, 1] += 4 * rng.normal(size=(n, 1)) * rng.choice([-1, 1], n_genes)
+    windows = np.arange(n_genes)[:, None] + [0, 1]
+    model = MILAGERegressor(0, cis_windows=windows, n_variants=n_genes, cis_alpha=0.1,
+                            cis_penalty="lasso", polygenic=False)  # fmt: skip
+    hidden = expression_components(y, 2)
+    data = np.hstack([X, *hidden])
+    own = [list(range(n_genes, n_genes + 2)), list(range(n_genes + 2, n_genes + 4))]
+    adjusted = CovariateAdjustedRegressor(model, tissue_covariates=own)
+    train, test = slice(0, 120), slice(120, n)
+    adjusted.fit(data[train], y[train])
+    model.fit(X[train], y[train])
+
+    def r(values, tissue):
+        pairs = zip(values[:, :, tissue].T, genetic[test, :, tissue].T)
+        return np.mean([np.corrcoef(a, b)[0, 1] if a.std() > 0 else 0.0 for a, b in pairs])
+
+    for tissue in range(2):
+        assert r(adjusted.regressor_.predict(X[test]), tissue) > 0.9
+        assert r(model.predict(X[test]), tissue) < 0.75

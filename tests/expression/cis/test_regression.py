@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
 
+from skgenetics import MILAGERegressor
 from skgenetics.expression.cis._descent import gene_design
 from skgenetics.expression.cis._regression import (
     AlphaErrors,
@@ -47,6 +48,44 @@ def test_complete_tissues_equal_scikit_learn(tensor, penalty, alpha):
         zero = np.all(model.coef_ == 0, axis=0)
         assert zero.any() == (alpha == 0.1)
         np.testing.assert_array_equal(np.all(coef == 0, axis=1), zero)
+
+
+@pytest.mark.parametrize("n", [40, 400])
+@pytest.mark.parametrize("dtype", [np.int8, np.float32])
+def test_ridge_of_variants_in_perfect_ld(n, dtype):
+    """Each variant three times, once turned, beside constants: fewer people than variants, or more.
+
+    In exact arithmetic copies share the effect of one variant whose penalty is a third.
+    """
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(n, 60))
+    y = np.stack([X[:, 0] - X[:, 7] + rng.normal(size=n) for _ in range(2)], axis=1)
+    y[: n // 4, 1] = np.nan
+    copies = np.hstack([X, X, 2 - X, np.ones((n, 5), dtype=int)]).astype(dtype)
+    settings = CisSettings("ridge", 0.05)
+    ours = fit_cis(copies, y[:, None], np.ones(n), [slice(0, 185)], settings)
+    coef = np.zeros((2, 185))
+    coef[:, ours.variants] = ours.coef
+    per_tissue = np.sum(~np.isnan(y)) / 2
+    for k in range(2):
+        seen = ~np.isnan(y[:, k])
+        theirs = Ridge(alpha=0.05 * per_tissue / 3).fit(X[seen], y[seen, k])
+        for part, sign in enumerate([1, 1, -1]):
+            block = coef[k, 60 * part : 60 * part + 60]
+            np.testing.assert_allclose(3 * sign * block, theirs.coef_, atol=1e-7)
+    np.testing.assert_allclose(coef[:, 180:], 0, atol=1e-10)
+
+
+def test_ridge_path_ends_at_least_squares_of_variants_in_ld():
+    """Almost without a penalty, in nearly collinear columns: the fit is the projection."""
+    rng = np.random.default_rng(1)
+    X = rng.integers(0, 3, size=(80, 1)) + (rng.random((80, 30)) < 0.03)
+    y = rng.normal(size=(80, 1))
+    coef, intercept = solve(X, y, np.ones(80), 1e-9, "ridge")
+    basis, size, _ = np.linalg.svd(X - X.mean(axis=0), full_matrices=False)
+    basis = basis[:, size > 1e-9 * size[0]]
+    projected = y.mean() + basis @ (basis.T @ (y - y.mean()))
+    np.testing.assert_allclose(X @ coef + intercept, projected, atol=1e-6)
 
 
 @pytest.mark.parametrize("penalty", PENALTIES)
@@ -177,6 +216,30 @@ def test_one_gene_that_fails_keeps_the_rest(tensor, monkeypatch):
     np.testing.assert_array_equal(part.indptr[1:], whole.indptr[1:] - 10)
     np.testing.assert_allclose(part.coef, whole.coef[:, 10:])
     np.testing.assert_allclose(part.intercept[:, 0], np.nanmean(y[:, 0], axis=0))
+
+
+def test_a_gene_that_fails_keeps_the_others_in_the_whole_estimator(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, size=(60, 30)).astype(np.int8)
+    y = 1.5 * X[:, [2, 12, 22]] + rng.normal(size=(60, 3))
+    options = {
+        "cis_windows": [[0, 10], [10, 20], [20, 30]], "n_variants": 30, "cis_penalty": "ridge",
+        "cis_alpha": 0.1, "polygenic": False,
+    }  # fmt: skip
+    whole = MILAGERegressor(0, **options).fit(X, y).predict(X)
+    decompose, calls = np.linalg.eigh, []
+
+    def eigh(matrix):
+        calls.append(1)
+        if len(calls) == 2:
+            raise np.linalg.LinAlgError("did not converge")
+        return decompose(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", eigh)
+    with pytest.warns(UserWarning, match="1 of 3 genes, the first 1"):
+        part = MILAGERegressor(0, **options).fit(X, y).predict(X)
+    np.testing.assert_allclose(part[:, [0, 2]], whole[:, [0, 2]])
+    np.testing.assert_allclose(part[:, 1], y[:, 1].mean())
 
 
 def test_genes_that_tell_get_their_own_strength_and_the_rest_the_shared_one():
