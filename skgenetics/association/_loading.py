@@ -17,7 +17,7 @@ from skgenetics.utils._typing import PathLike
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-COVARIANCES = "covariance.txt.gz"  # in a folder of databases: of all its tissues
+COVARIANCES = "covariance.txt.gz"  # beside databases: of all tissues
 _DATABASE, _LIST, _GENE = ".db", ".pos", ".rdat"
 _SCORES = (".txt", ".tsv", ".txt.gz", ".tsv.gz")
 
@@ -67,7 +67,7 @@ def load_weights(
     for note in notes:
         warnings.warn(note, stacklevel=2)
     weights = _join(read, path.name)
-    weights.covariances = _covariances(_covariance_files(path, files, covariance), read)
+    weights.covariances = _covariances(_covariance_files(files, covariance), read)
     if covariance is not None and not weights.covariances:
         raise ValueError(
             f"{Path(covariance).name} has none of the {weights.genes['gene'].nunique():,} genes of "
@@ -129,13 +129,13 @@ def _join(read: Sequence[WeightFile], source: str) -> ExpressionWeights:
     )
 
 
-def _covariance_files(path: Path, files: list[Path], given: PathLike | None) -> list[Path]:
+def _covariance_files(files: list[Path], given: PathLike | None) -> list[Path]:
     """Return the files of covariances that there are, or the one that is given."""
     if given is not None:
         return sorted(Path(given).glob("*.txt.gz")) if Path(given).is_dir() else [Path(given)]
-    places = [file.with_suffix(".txt.gz") for file in files if file.suffix == _DATABASE]
-    if path.is_dir():
-        places.append(path / COVARIANCES)
+    databases = [file for file in files if file.suffix == _DATABASE]
+    places = [file.with_suffix(".txt.gz") for file in databases]
+    places += sorted({file.with_name(COVARIANCES) for file in databases})
     return [place for place in places if place.is_file()]
 
 

@@ -16,6 +16,7 @@ from skgenetics.utils._frames import as_frame, frame_values
 from skgenetics.utils._missing_codes import find_codes, is_missing
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
+from skgenetics.utils._text import count_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,7 +72,7 @@ def predict_expression(
     placed = place_variants(unique.table, genotypes.variants)
     found = placed.row >= 0
     if not found.any():
-        raise ValueError(_nothing_found(unique.table, genotypes, int(placed.other_alleles.sum())))
+        raise ValueError(_nothing_found(unique.table, genotypes, placed.other_alleles))
     n_model = models.genes["n_variants"].to_numpy()
     model = np.repeat(np.arange(len(n_model)), n_model)
     rows = np.flatnonzero(found[unique.number])
@@ -204,14 +205,23 @@ def _used(models: Models, found: np.ndarray, n_found: np.ndarray) -> np.ndarray:
     return used
 
 
-def _nothing_found(variants: "pd.DataFrame", genotypes: Genotypes, n_other_alleles: int) -> str:
+def _nothing_found(
+    variants: "pd.DataFrame", genotypes: Genotypes, other_alleles: np.ndarray
+) -> str:
     """Return in a sentence that no variant of the weights is in the genotypes."""
-    one, other = variants.iloc[0], genotypes.variants.iloc[0]
-    names = f"such as {_say(one)} in the weights and {_say(other)} in {genotypes.source}"
-    if n_other_alleles:
+    one, there = variants.iloc[int(np.argmax(other_alleles))], genotypes.variants
+    if other_alleles.any():
+        same = there["variant_id"].isin([one["variant_id"], one.get("rsid")]) | (
+            (there["chromosome"] == one["chromosome"])
+            & (there["base_pair_location"] == one["base_pair_location"])
+        ).fillna(False)
+        there = there[same.to_numpy(dtype=bool)] if same.any() else there
+    names = f"such as {_say(one)} in the weights and {_say(there.iloc[0])} in {genotypes.source}"
+    if other_alleles.any():
+        count = count_of(int(other_alleles.sum()), "variant")
         return (
-            f"{n_other_alleles:,} variants of the weights are in the genotypes, but with other "
-            f"alleles, {names}: check which columns hold the alleles, and the builds."
+            f"The genotypes have {count} of the weights with other alleles, {names}: check which "
+            "columns hold the alleles, and the builds."
         )
     return (
         f"None of the {len(variants):,} variants of the weights is in the genotypes, {names}: "
@@ -225,5 +235,8 @@ def _say(variant: "pd.Series") -> str:
     place = "no position"
     if pd.notna(variant["base_pair_location"]):
         place = f"{variant['chromosome']}:{variant['base_pair_location']}"
-    alleles = f"{variant['other_allele']}/{variant['effect_allele']}"
+    alleles = "/".join(
+        "?" if pd.isna(variant[name]) or not variant[name] else variant[name]
+        for name in ("other_allele", "effect_allele")
+    )
     return f"{variant['variant_id']} ({place} {alleles})"

@@ -94,7 +94,7 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
 
     Alleles that fit on the other strand alone are turned over, except where a site has several
     pairs of alleles. Rows without their other allele have that of the panel's variant, if it is
-    the only one there.
+    the only one there, and the panel's without it have that of the rows.
     """
     n_rows = len(rows)
     by_id = rows["chromosome"].isna().to_numpy()
@@ -104,7 +104,9 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
         known = _place_by_id(known, rows)
         by_id = by_id | _sites(rows, known[unplaced])[1]
     site, site_in_panel = _sites(rows, known)
-    rows = _with_other_alleles(rows, known, site)
+    bare = known
+    known = _with_other_alleles(known, rows, np.r_[site[n_rows:], site[:n_rows]])
+    rows = _with_other_alleles(rows, bare, site)
     alleles = _number_alleles(rows, known)
     key = np.where((alleles.pair >= 0) & (site >= 0), site * alleles.n_pairs + alleles.pair, -1)
     row_of_key = _first_rows(key[n_rows:])
@@ -126,7 +128,7 @@ def match_variants(rows: "DataFrame", known: "DataFrame") -> Match:
 
 
 def _with_other_alleles(rows: "DataFrame", known: "DataFrame", site: np.ndarray) -> "DataFrame":
-    """Return `rows`; those of one allele get the other from the panel, if its site has one pair."""
+    """Return `rows`; those of one allele get the other from `known`, if its site has one pair."""
     lacks_it = (rows["other_allele"].isna() & rows["effect_allele"].notna()).to_numpy()
     lost = np.flatnonzero(lacks_it & (site[: len(rows)] >= 0))
     if not len(lost):

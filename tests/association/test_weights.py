@@ -10,6 +10,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from skgenetics import FinemapMiXeR, MMASHRegressor
 from skgenetics.association import ExpressionWeights, GeneModel
+from skgenetics.io import read_genotypes
 from skgenetics.preprocessing import GenotypeImputer
 
 
@@ -101,6 +102,26 @@ def test_ids_stand_in_for_places_and_missing_calls_are_means():
     filled = named.astype(float)
     filled.iloc[3, 5] = np.delete(X.to_numpy()[:, 5], 3).mean()
     np.testing.assert_allclose(weights.predict(missing), weights.predict(filled))
+
+
+def test_genotypes_of_one_allele_each_have_the_other_of_the_weights(tmp_path):
+    X, table = people()
+    table["rsid"] = [f"rs{i}" for i in range(6)]
+    weights = ExpressionWeights.from_models([GeneModel("G1", table, np.arange(6.0))])
+    counted = table["effect_allele"].tolist()
+    counted[1] = table["other_allele"][1]
+    values = X.to_numpy().copy()
+    values[:, 1] = 2 - values[:, 1]
+    names = "".join(f" rs{i}_{allele}" for i, allele in enumerate(counted))
+    lines = [f"0 P{i} 0 0 0 -9 {' '.join(map(str, row))}" for i, row in enumerate(values)]
+    (tmp_path / "a.raw").write_text("\n".join(["FID IID PAT MAT SEX PHENOTYPE" + names, *lines]))
+    raw = read_genotypes(tmp_path / "a.raw")
+    np.testing.assert_allclose(weights.predict(raw), weights.predict(X), atol=1e-12)
+    (tmp_path / "a.raw").write_text(
+        "\n".join(["FID IID PAT MAT SEX PHENOTYPE rs9_A rs3_TTT", "0 P1 0 0 0 -9 0 1"])
+    )
+    with pytest.raises(ValueError, match=r"1 variant of .* such as .*103 .* and rs3 \(.*\?/TTT"):
+        weights.predict(read_genotypes(tmp_path / "a.raw"))
 
 
 def test_variants_that_are_not_found_are_told():

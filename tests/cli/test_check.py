@@ -1,5 +1,7 @@
 """``skgenetics check``: what is understood of summary statistics."""
 
+import shlex
+
 import pytest
 
 from skgenetics.cli.main import main
@@ -13,7 +15,7 @@ def check(capsys):
 
     def check(text):
         try:
-            status = main(["check", *text.split()])
+            status = main(["check", *shlex.split(text)])
         except SystemExit as error:
             status = error.code
         return status, *capsys.readouterr()
@@ -33,7 +35,7 @@ def test_what_is_understood(scan, check):
         "z against p: they agree at 120 of 120 variants",
         "120 of 120 shared IDs are at the same position: both are of one genome build",
         "120 of 120 variants of the statistics are in it (100%)",
-        "Next: skgenetics finemap --sumstats gwas.tsv --bfile panel --build GRCh37 --out my_run",
+        "Next: skgenetics finemap --sumstats gwas.tsv --bfile panel --build BUILD --out my_run",
     ):
         assert line in printed
 
@@ -49,6 +51,16 @@ def test_what_does_not_fit(scan, check):
     assert "of 120 variants only. p may be corrected" in printed
     assert "0 of 120 shared IDs are at the same position: the genome builds differ" in printed
     assert "--n PEOPLE" in printed
+
+
+def test_the_next_command_can_be_pasted(scan, check, tmp_path):
+    (tmp_path / "my study").mkdir()
+    (tmp_path / "gwas.tsv").rename(tmp_path / "my study" / "it's.tsv")
+    status, printed, errors = check('"my study/it\'s.tsv" --bfile panel --n 500')
+    assert status == 0, errors
+    command = shlex.split(printed.splitlines()[-1])
+    assert command[:3] == ["Next:", "skgenetics", "finemap"]
+    assert command[3:9] == ["--sumstats", "my study/it's.tsv", "--bfile", "panel", "--n", "500"]
 
 
 def test_unknown_columns_are_guessed(scan, check):

@@ -1,6 +1,7 @@
 """What is printed of summary statistics that are checked."""
 
 import argparse
+import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -145,14 +146,14 @@ def _builds_line(sumstats: "pd.DataFrame", variants: "pd.DataFrame") -> str | No
 
 def next_command(arguments: argparse.Namespace, sumstats: "pd.DataFrame") -> str:
     """Return the command to run next."""
-    words = [f"--sumstats {arguments.sumstats}"]
+    words = ["--sumstats", str(arguments.sumstats)]
     panels = {name: getattr(arguments, name) for name in ("bfile", "pfile", "vcf")}
-    given = [f"--{name} {value}" for name, value in panels.items() if value]
-    words += given or ["--bfile panel"]
+    given = [word for name, value in panels.items() if value for word in (f"--{name}", str(value))]
+    words += given or ["--bfile", "panel"]
     if arguments.columns:
-        words.append(f"--columns {' '.join(arguments.columns)}")
+        words += ["--columns", *arguments.columns]
     if arguments.trait:
-        words.append(f"--trait {arguments.trait}")
+        words += ["--trait", arguments.trait]
     if arguments.n or sumstats["n"].isna().all():
-        words.append(f"--n {arguments.n or 'PEOPLE'}")
-    return f"Next: skgenetics finemap {' '.join(words)} --build GRCh37 --out my_run"
+        words += ["--n", str(arguments.n or "PEOPLE")]
+    return f"Next: skgenetics finemap {shlex.join(words)} --build BUILD --out my_run"
