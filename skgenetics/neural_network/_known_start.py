@@ -28,6 +28,7 @@ from skgenetics.utils._pair_scan import (
     distinct_pairs,
     product_tests,
     sorted_tests,
+    weighted_products,
 )
 from skgenetics.utils._typing import Array
 
@@ -164,7 +165,7 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
     limits = np.maximum(-0.9 * special.ndtri(SCREEN / 2) * sd * np.sqrt(total), 1e-300)
     like = problem.Y
     moved = move_to(targets, namespace_of(like), device_of(like), like.dtype)
-    found = candidate_pairs(block, m, moved, limits, squares=True)
+    found = candidate_pairs(weighted_products(block, m, moved), limits, squares=True)
     tests = []
     for task, pairs in enumerate(found):
         pairs = pairs if columns is None else columns[pairs]

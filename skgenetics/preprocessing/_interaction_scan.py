@@ -8,13 +8,20 @@ from sklearn.base import TransformerMixin
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._arrays import slices, to_numpy
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
-from skgenetics.utils._moments import is_constant
-from skgenetics.utils._opened import OpenedGenotypes
+from skgenetics.utils._moments import column_moments
+from skgenetics.utils._opened import Opened, OpenedGenotypes
 from skgenetics.utils._optional import import_optional
-from skgenetics.utils._pair_scan import PairTests, candidate_pairs, product_tests, sorted_tests
+from skgenetics.utils._pair_counts import are_genotypes, counted_products
+from skgenetics.utils._pair_scan import (
+    PairTests,
+    candidate_pairs,
+    product_tests,
+    sorted_tests,
+    weighted_products,
+)
 from skgenetics.utils._parameters import (
     Anything,
     Constraints,
@@ -38,7 +45,8 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
 
     The model of a pair is :math:`y = b_0 + b_1 x_i + b_2 x_j + b_3 x_i x_j + e`, and
     :math:`b_3 = 0` is tested, as by PLINK's ``--epistasis``. A score, one product of matrices for a
-    block of pairs, tells which pairs are tested exactly: those of p below about `p_value`.
+    block of pairs, tells which pairs are tested exactly: those of p below about `p_value`. For two
+    labels, hard calls and no covariates, the product counts bits, which is several times as fast.
 
     Parameters
     ----------
@@ -155,23 +163,39 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
         self : InteractionScan
         """
         check_parameters(self)
-        reader = self._reader(X)
-        target, mean, n_covariates = self._target(y, reader.shape[0])
-        n, m = reader.shape
+        places = self.positions, self.chromosomes
+        if isinstance(X, OpenedGenotypes):
+            places = X.variants["base_pair_location"], X.variants["chromosome"]
+        X = self._dosages(X, reset=True)
+        n, m = X.shape
+        target, mean, n_covariates = self._target(y, n)
         self.mean_, self.scale_ = np.empty(m), np.empty(m)
-        for start in range(0, m, self.block_size):
-            columns = slice(start, min(start + self.block_size, m))
-            self.mean_[columns], self.scale_[columns] = observed_scales(reader.values(columns))
+        countable = mean is not None and not n_covariates  # the target has two values
+        for columns in slices(m, self.block_size):
+            block = X[:, columns]
+            self.mean_[columns], variance, _ = column_moments(block, np.full(n, 1 / n))
+            self.scale_[columns] = np.where(variance > 0, np.sqrt(variance), np.inf)
+            countable = countable and are_genotypes(block)
+        if countable:
+            scores = counted_products(
+                lambda part: X[:, part],
+                self.mean_,
+                self.scale_,
+                target,
+                target > 0,
+                block=self.block_size,
+            )
+        else:
+            scores = weighted_products(
+                lambda part: self._standardized(X, part),
+                m,
+                target.astype(np.float32)[:, None],
+                block=self.block_size,
+            )
         limit = -LOOSER * special.ndtri(self.p_value / 2) * target.std() * np.sqrt(n)
-        [pairs] = candidate_pairs(
-            lambda part: self._standardized(reader, part),
-            m,
-            target.astype(np.float32)[:, None],
-            np.array([max(limit, 1e-300)]),
-            block=self.block_size,
-        )
+        [pairs] = candidate_pairs(scores, np.array([max(limit, 1e-300)]))
         tests = product_tests(
-            lambda index: self._standardized(reader, index),
+            lambda index: self._standardized(X, index),
             pairs,
             target,
             np.ones(n),
@@ -179,7 +203,7 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
             mean=mean,
             n_tests=m * (m - 1) / 2,
         )
-        keep = (tests[2] <= self.p_value) & (tests[3] <= self.max_r2) & self._far(pairs, reader)
+        keep = (tests[2] <= self.p_value) & (tests[3] <= self.max_r2) & self._far(pairs, *places)
         self.tests_ = sorted_tests(pairs, tests, keep, m * (m - 1) // 2)
         self.pairs_ = self.tests_.pairs[self.tests_.q_value <= self.fdr]
         return self
@@ -189,15 +213,15 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_variants)
+        X : array-like of shape (n_samples, n_variants) or Genotypes
+            Opened genotypes are read as a whole, missing calls as the means in training.
 
         Returns
         -------
         array of shape (n_samples, n_variants + n_pairs)
         """
         check_is_fitted(self)
-        X, _, _ = as_genotypes(self, X, reset=False)
-        X = to_numpy(X)
+        X = self._dosages(X, reset=False)[:, :]
         Z = [(X[:, index] - self.mean_[index]) / self.scale_[index] for index in self.pairs_.T]
         dtype = X.dtype if X.dtype.kind == "f" else np.float64
         return np.concatenate([X.astype(dtype), (Z[0] * Z[1]).astype(dtype)], axis=1)
@@ -243,14 +267,10 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
             return names
         return getattr(self, "feature_names_in_", [f"x{i}" for i in range(self.n_features_in_)])
 
-    def _reader(self, X: Any) -> "_Reader":
-        """Return what reads blocks of variants, of an array or of opened genotypes."""
-        if isinstance(X, OpenedGenotypes):
-            self.n_features_in_ = X.shape[1]
-            self.feature_names_in_ = np.asarray(X.variants["variant_id"], dtype=object)
-            return _Reader(X, X.variants["base_pair_location"], X.variants["chromosome"])
-        X, _, _ = as_genotypes(self, X, reset=True, min_samples=6)
-        return _Reader(to_numpy(X), self.positions, self.chromosomes)
+    def _dosages(self, X: Any, *, reset: bool) -> Any:
+        """Return validated dosages, on the host or on disk."""
+        X, _, _ = as_genotypes(self, X, reset=reset, min_samples=6 if reset else 1, opened=True)
+        return X if isinstance(X, Opened) else to_numpy(X)
 
     def _target(self, y: ArrayLike, n: int) -> tuple[np.ndarray, np.ndarray | None, int]:
         """Return the residual of the trait (n,), the share of cases or None, and covariates."""
@@ -283,52 +303,24 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
             fitted = mean = np.clip(fitted, 1e-4, 1 - 1e-4)
         return y - fitted, mean, design.shape[1] - 1
 
-    def _standardized(self, reader: "_Reader", columns: slice | np.ndarray) -> np.ndarray:
-        """Return standardized dosages; missing calls are at the mean."""
-        block = reader.values(columns).astype(np.float32)
-        block -= self.mean_[columns].astype(np.float32)
-        block /= self.scale_[columns].astype(np.float32)
-        return np.nan_to_num(block, copy=False)
+    def _standardized(self, X: Any, columns: slice | np.ndarray) -> np.ndarray:
+        """Return standardized dosages, of slices or of repeated columns."""
+        place: slice | np.ndarray = slice(None)
+        if not isinstance(columns, slice):
+            columns, place = np.unique(columns, return_inverse=True)
+        Z = (X[:, columns] - self.mean_[columns]) / self.scale_[columns]
+        return Z.astype(np.float32)[:, place]
 
-    def _far(self, pairs: np.ndarray, reader: "_Reader") -> np.ndarray:
+    def _far(self, pairs: np.ndarray, positions: Any, chromosomes: Any) -> np.ndarray:
         """Whether pairs are at least `min_distance` apart."""
         if not self.min_distance:
             return np.ones(len(pairs), dtype=bool)
-        if reader.positions is None:
+        if positions is None:
             raise ValueError("min_distance needs positions, in base pairs.")
         first, second = pairs.T
-        positions = np.asarray(reader.positions, dtype=np.float64)
+        positions = np.asarray(positions, dtype=np.float64)
         far = np.abs(positions[first] - positions[second]) >= self.min_distance
-        if reader.chromosomes is not None:
-            chromosomes = np.asarray(reader.chromosomes)
+        if chromosomes is not None:
+            chromosomes = np.asarray(chromosomes)
             far |= chromosomes[first] != chromosomes[second]
         return far
-
-
-class _Reader:
-    """Dosages of some variants, from an array or a file; missing calls are NaN."""
-
-    def __init__(self, X: Any, positions: Any, chromosomes: Any) -> None:
-        self.X, self.shape = X, X.shape
-        self.positions, self.chromosomes = positions, chromosomes
-
-    def values(self, columns: slice | np.ndarray) -> np.ndarray:
-        """Return dosages (n, k)."""
-        if isinstance(columns, slice):
-            block = self.X[:, columns]
-        else:
-            different, place = np.unique(columns, return_inverse=True)
-            block = self.X[:, different][:, place]
-        if block.dtype == np.int8 and (block < 0).any():
-            block = np.where(block < 0, np.float32(np.nan), block)
-        return block
-
-
-def observed_scales(block: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of the observed dosages; infinite if constant."""
-    observed = ~np.isnan(block) if block.dtype.kind == "f" else np.ones(block.shape, dtype=bool)
-    n = np.maximum(observed.sum(axis=0), 1)
-    mean = np.where(observed, block, 0).sum(axis=0, dtype=np.float64) / n
-    deviation = np.where(observed, block - mean, 0.0)
-    variance = np.sum(deviation**2, axis=0) / n
-    return mean, np.where(is_constant(variance, mean), np.inf, np.sqrt(variance))

@@ -137,11 +137,11 @@ def working_size(size: int, like: Array) -> int:
     return max(size, GPU_SIZE) if is_on_gpu(like) else size
 
 
-def slices(n: int, size: float) -> Iterator[slice]:
-    """Yield slices that cut range(n) into pieces of at most `size`, and of 1 at least."""
+def slices(n: int, size: float, *, start: int = 0) -> Iterator[slice]:
+    """Yield slices that cut range(start, n) into pieces of at most `size`, and of 1 at least."""
     step = max(1, int(size))
-    for start in range(0, n, step):
-        yield slice(start, min(start + step, n))
+    for first in range(start, n, step):
+        yield slice(first, min(first + step, n))
 
 
 def column_blocks(

@@ -48,10 +48,25 @@ class Kernel:
         return self.compiled(*args)
 
 
+def popcount(word: int) -> int:
+    """Return how many bits of an unsigned integer are 1; in kernels, one instruction."""
+    return int(word).bit_count()
+
+
 @functools.cache
 def _teach_numba() -> None:
-    """Let numba see a `Kernel` that a compiled function refers to as the compiled function."""
-    from numba.extending import typeof_impl
+    """Let numba see a `Kernel` that a compiled function refers to as the compiled function.
+
+    And let it compile `popcount`.
+    """
+    from numba.extending import intrinsic, overload, typeof_impl
+
+    @intrinsic
+    def count_bits(typing_context: Any, word: Any) -> Any:
+        return word(word), lambda context, builder, signature, args: builder.ctpop(args[0])
+
+    count: Any = count_bits  # numba passes the first argument of an intrinsic itself
+    overload(popcount)(lambda word: lambda word: count(word))
 
     @typeof_impl.register(Kernel)
     def typeof_kernel(value: Kernel, context: Any) -> Any:

@@ -9,18 +9,20 @@ sqrt(N)) is standard normal without interaction. Pairs beyond a limit are then t
 coefficient of z_i z_j beside z_i, z_j and a constant, by least squares.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy import special
 
 from skgenetics.utils._arrays import namespace_of, slices, to_numpy
+from skgenetics.utils._numba import kernel
 from skgenetics.utils._typing import Array
 
 BLOCK = 512  # columns of a block of pairs
+WEIGHTED_SIZE = 2**23  # floats of the columns that one reading of all others is multiplied by
 MOST_CANDIDATES = 100_000  # pairs of a target that are tested exactly
-EXACT_SIZE = 2**22  # floats of the columns of pairs that are tested exactly at a time
+EXACT_SIZE = 2**18  # people times pairs that are tested exactly at a time
 SADDLE = 10  # p below this over the number of tests is computed more exactly for two labels
 NEWTON_STEPS = 20  # of the saddle point
 
@@ -42,16 +44,19 @@ class PairTests(NamedTuple):
         return self._replace(**fields)
 
 
-def candidate_pairs(
-    columns: Callable[[slice], Array],
-    n_columns: int,
-    targets: Array,
-    limits: np.ndarray,
-    *,
-    block: int = BLOCK,
-    squares: bool = False,
-) -> list[np.ndarray]:
-    """Return, for each target, the pairs (k, 2) with abs(S_ij) beyond its limit, the largest ones.
+class Scores(NamedTuple):
+    """S of a target for some pairs of columns."""
+
+    task: int
+    rows: int  # first of the columns i
+    columns: int  # first of the columns j
+    S: Array  # (i, j)
+
+
+def weighted_products(
+    columns: Callable[[slice], Array], n_columns: int, targets: Array, *, block: int = BLOCK
+) -> Iterator[Scores]:
+    """Yield S_ij of all pairs, those with j >= i at least, by products of matrices.
 
     Parameters
     ----------
@@ -59,32 +64,41 @@ def candidate_pairs(
         From a slice of columns to z (n, width).
     targets : array (n, d)
         D r of each target.
-    limits : ndarray (d,)
-    squares : bool
-        Whether pairs of a column with itself count.
+    block : int
+        Columns read at a time, unless WEIGHTED_SIZE allows more.
     """
     xp = namespace_of(targets)
-    kept: list[list[np.ndarray]] = [[] for _ in range(targets.shape[1])]
-    sizes: list[list[np.ndarray]] = [[] for _ in range(targets.shape[1])]
-    for rows in slices(n_columns, block):
+    for rows in slices(n_columns, max(block, WEIGHTED_SIZE // targets.shape[0])):
         first = columns(rows)
         for task in range(targets.shape[1]):
             weighted = xp.asarray((first * targets[:, task, None]).T, copy=True)
-            for others in slices(n_columns, block):
-                if others.start < rows.start:
-                    continue
-                second = first if others == rows else columns(others)
-                S = xp.abs(weighted @ second)
-                i, j = (to_numpy(index) for index in xp.nonzero(float(limits[task]) < S))
-                if not len(i):
-                    continue
-                S = to_numpy(S)[i, j]
-                i, j = i + rows.start, j + others.start
-                above = i <= j if squares else i < j
-                kept[task].append(np.stack([i[above], j[above]], axis=1))
-                sizes[task].append(S[above])
-            if sum(map(len, sizes[task])) > 2 * MOST_CANDIDATES:
-                _keep_largest(kept[task], sizes[task])
+            for others in slices(n_columns, block, start=rows.start):
+                above = weighted[: others.stop - rows.start, :]
+                yield Scores(task, rows.start, others.start, above @ columns(others))
+
+
+def candidate_pairs(
+    scores: Iterable[Scores], limits: np.ndarray, *, squares: bool = False
+) -> list[np.ndarray]:
+    """Return, for each target, the pairs (k, 2) with abs(S_ij) beyond its limit, the largest ones.
+
+    `squares` says whether pairs of a column with itself count.
+    """
+    kept: list[list[np.ndarray]] = [[] for _ in limits]
+    sizes: list[list[np.ndarray]] = [[] for _ in limits]
+    for task, row, column, S in scores:
+        xp = namespace_of(S)
+        flat = xp.reshape(xp.abs(S), (-1,))
+        [found] = xp.nonzero(float(limits[task]) < flat)
+        if not found.shape[0]:
+            continue
+        i, j = np.divmod(to_numpy(found), S.shape[1])
+        i, j = i + row, j + column
+        above = i <= j if squares else i < j
+        kept[task].append(np.stack([i[above], j[above]], axis=1))
+        sizes[task].append(to_numpy(xp.take(flat, found))[above])
+        if sum(map(len, sizes[task])) > 2 * MOST_CANDIDATES:
+            _keep_largest(kept[task], sizes[task])
     for task_pairs, task_sizes in zip(kept, sizes, strict=True):
         _keep_largest(task_pairs, task_sizes)
     return [pairs[0] for pairs in kept]
@@ -135,24 +149,22 @@ def product_tests(
     results = []
     for part in slices(len(pairs), EXACT_SIZE // len(target)):
         i, j = pairs[part].T
-        first, second = (np.asarray(columns(index), dtype=np.float64) for index in (i, j))
-        product = first * second
-        basis = [np.broadcast_to(1.0, first.shape), first, second]
-        inner = np.stack([[mean_product(u, v, share) for u in basis] for v in basis])
-        r2 = np.divide(inner[1, 2] ** 2, inner[1, 1] * inner[2, 2] + 1e-300)
-        with_product = np.stack([mean_product(u, product, share) for u in basis], axis=1)
-        with_target = np.stack([(share * target) @ u for u in (np.ones_like(first), *basis[1:])], 1)
-        inner[2, :2, i == j] = inner[:2, 2, i == j] = 0.0  # z_j is z_i
-        with_product[i == j, 2] = with_target[i == j, 2] = 0.0
-        inverse = np.linalg.pinv(np.moveaxis(inner, 2, 0), rcond=1e-8, hermitian=True)
+        first, second = (np.ascontiguousarray(np.asarray(columns(index)).T) for index in (i, j))
+        moments = np.empty((len(i), 5, 5))  # of a constant, z_i, z_j, z_i z_j and the target
+        pair_moments(first, second, target, share, moments)
+        r2 = moments[:, 1, 2] ** 2 / (moments[:, 1, 1] * moments[:, 2, 2] + 1e-300)
+        same = np.flatnonzero(i == j)
+        moments[same, 2] = moments[same, :, 2] = 0.0  # z_j is z_i
+        inverse = np.linalg.pinv(moments[:, :3, :3], rcond=1e-8, hermitian=True)
+        with_product, with_target = moments[:, :3, 3], moments[:, :3, 4]
         on_basis = np.einsum("kab,kb->ka", inverse, with_product)
-        square = mean_product(product, product, share)
+        square = moments[:, 3, 3]
         size = square - np.einsum("ka,ka->k", with_product, on_basis)
         usable = size > 1e-6 * np.maximum(square, 1e-12)
         size = np.where(usable, size, 1.0)
-        score = (share * target) @ product - np.einsum("ka,ka->k", with_target, on_basis)
+        score = moments[:, 3, 4] - np.einsum("ka,ka->k", with_target, on_basis)
         explained = np.einsum("ka,kab,kb->k", with_target, inverse, with_target)
-        residual = share @ target**2 - explained - score**2 / size
+        residual = moments[:, 4, 4] - explained - score**2 / size
         freedom = np.maximum(total - 4 - n_nuisance + (i == j), 1)
         variance = np.maximum(residual, 1e-300) * total / freedom
         coef = np.where(usable, score / size, 0.0)
@@ -160,7 +172,8 @@ def product_tests(
         p = 2 * special.stdtr(freedom, -np.abs(z))
         if mean is not None:
             for k in np.flatnonzero((p * n_tests < SADDLE) & usable):
-                direction = product[:, k] - on_basis[k] @ [u[:, k] for u in basis]
+                z_i, z_j = first[k].astype(np.float64), second[k]
+                direction = z_i * z_j - on_basis[k] @ [np.ones_like(z_i), z_i, z_j]
                 p[k] = saddle_point_p(direction, target + mean, mean, weight)
         results.append((coef, z, np.where(usable, p, 1.0), r2))
     if not results:
@@ -168,9 +181,30 @@ def product_tests(
     return tuple(np.concatenate(column) for column in zip(*results, strict=True))
 
 
-def mean_product(u: np.ndarray, v: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Return the weighted means of u v (k,) for arrays (n, k)."""
-    return np.einsum("n,nk,nk->k", share, u, v)
+@kernel(fastmath=("reassoc", "contract", "nsz"))
+def pair_moments(first, second, target, share, moments):
+    """Write the weighted means of products of (1, z_i, z_j, z_i z_j, target) to (k, 5, 5).
+
+    `first` and `second` (k, n) hold z_i and z_j.
+    """
+    for k in range(first.shape[0]):
+        total = i = j = r = ii = ij = ir = jj = jr = iij = ijj = iijj = ijr = rr = 0.0
+        for row in range(first.shape[1]):
+            z_i, z_j, y = np.float64(first[k, row]), np.float64(second[k, row]), target[row]
+            d_i, d_j, d_y = share[row] * z_i, share[row] * z_j, share[row] * y
+            d_ij, product = d_i * z_j, z_i * z_j
+            total, i, j, r = total + share[row], i + d_i, j + d_j, r + d_y
+            ii, ij, ir = ii + d_i * z_i, ij + d_ij, ir + d_i * y
+            jj, jr, rr = jj + d_j * z_j, jr + d_j * y, rr + d_y * y
+            iij, ijj = iij + d_ij * z_i, ijj + d_ij * z_j
+            iijj, ijr = iijj + d_ij * product, ijr + d_ij * y
+        rows = (
+            (total, i, j, ij, r), (i, ii, ij, iij, ir), (j, ij, jj, ijj, jr),
+            (ij, iij, ijj, iijj, ijr), (r, ir, jr, ijr, rr),
+        )  # fmt: skip
+        for a in range(5):
+            for b in range(5):
+                moments[k, a, b] = rows[a][b]
 
 
 def saddle_point_p(

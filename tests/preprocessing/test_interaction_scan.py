@@ -92,6 +92,20 @@ def test_opened_genotypes_are_read_by_blocks():
     assert scan.pairs_.tolist() == [[7, 20]]
     assert max(Recorder.widths) <= 40
     assert scan.feature_names_in_[7] == "rs7"
+    mean = np.delete(X[:, 7], 3).mean()
+    filled = pd.DataFrame(X.astype(float), columns=variants["variant_id"])
+    filled.iloc[3, 7] = mean
+    np.testing.assert_allclose(scan.transform(genotypes), scan.transform(filled))
+    assert scan.transform(genotypes)[3, 7] == pytest.approx(mean)
+    cases = y > np.median(y)  # bits are counted in files that miss no call
+    Recorder.widths.clear()
+    missing[3, 7] = X[3, 7]
+    from_file = InteractionScan(block_size=8, p_value=0.1).fit(genotypes, cases)
+    in_memory = InteractionScan(p_value=0.1).fit(X.astype(np.float32), cases)
+    assert len(from_file.tests_.pairs) > 50
+    np.testing.assert_array_equal(from_file.tests_.pairs, in_memory.tests_.pairs)
+    confounded = InteractionScan(p_value=0.1, covariates=np.zeros((len(y), 1))).fit(X, cases)
+    np.testing.assert_array_equal(confounded.tests_.pairs, in_memory.tests_.pairs)
 
 
 @pytest.mark.parametrize(

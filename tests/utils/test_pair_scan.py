@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from skgenetics.utils import _pair_counts, _pair_scan
 from skgenetics.utils._pair_scan import (
     candidate_pairs,
     false_discovery_rates,
     product_tests,
     saddle_point_p,
+    weighted_products,
 )
 
 
@@ -50,16 +52,41 @@ def test_p_is_uniform_without_interaction():
 
 
 @pytest.mark.parametrize("squares", [False, True])
-def test_every_pair_beyond_the_limit_is_a_candidate(squares):
+@pytest.mark.parametrize("size", [1, 400 * 12])
+def test_every_pair_beyond_the_limit_is_a_candidate(squares, size, monkeypatch):
+    monkeypatch.setattr(_pair_scan, "WEIGHTED_SIZE", size)
     Z, rng = genotypes(2)
     targets = rng.normal(size=(400, 2))
     limits = np.array([25.0, 30.0])
-    found = candidate_pairs(lambda part: Z[:, part], 30, targets, limits, block=7, squares=squares)
+    scores = weighted_products(lambda part: Z[:, part], 30, targets, block=7)
+    found = candidate_pairs(scores, limits, squares=squares)
     for task in range(2):
         S = np.abs((Z * targets[:, task, None]).T @ Z)
         expected = np.argwhere(np.triu(limits[task] < S, 0 if squares else 1))
         assert sorted(map(tuple, found[task])) == sorted(map(tuple, expected))
         assert len(expected) > 10
+
+
+@pytest.mark.parametrize("n_cases", [1, 64, 130, 320])
+def test_counted_scores_are_the_products_of_standardized_genotypes(n_cases, monkeypatch):
+    monkeypatch.setattr(_pair_counts, "READ_SIZE", 321 * 9)
+    rng = np.random.default_rng(n_cases)
+    X = rng.binomial(2, rng.uniform(0.1, 0.9, 20), size=(321, 20)).astype(np.int8)
+    X[:, 4] = 2
+    is_case = rng.permutation(321) < n_cases
+    target = np.where(is_case, 0.9, -0.2)
+    mean, scale = X.mean(axis=0), np.where(X.std(axis=0) > 0, X.std(axis=0), np.inf)
+    Z = (X - mean) / scale
+    expected, seen = (Z * target[:, None]).T @ Z, np.zeros((20, 20), dtype=bool)
+    blocks = _pair_counts.counted_products(
+        lambda part: X[:, part], mean, scale, target, is_case, block=6
+    )
+    for _, row, column, S in blocks:
+        place = slice(row, row + S.shape[0]), slice(column, column + S.shape[1])
+        np.testing.assert_allclose(S, expected[place], rtol=1e-5, atol=1e-4)
+        assert not seen[place].any()
+        seen[place] = True
+    assert seen[np.triu_indices(20)].all()
 
 
 def test_the_tail_of_rare_cases_is_that_of_the_exact_distribution():
