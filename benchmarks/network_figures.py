@@ -1,7 +1,8 @@
 """Print what the networks predict by default, beside ridge or logistic regression and others.
 
-    python benchmarks/network_figures.py additive|epistatic|ld|cases|functions|wheat|mice
-        [--repeats 1] [--csv FILE]
+    python benchmarks/network_figures.py SET [--repeats 1] [--csv FILE]
+
+SET is additive, epistatic, ld, cases, small, functions, other, wheat or mice.
 
 Rows: score on new people (R2, or ROC AUC), slope of the truth on the prediction (of the logit for
 cases; 1 is calibrated), pairs found among twice as many as were planted, and seconds of processor
@@ -33,7 +34,7 @@ from skgenetics import LINAClassifier, LINARegressor
 from skgenetics.datasets import make_interactions
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
-SIMULATED = "additive", "epistatic", "ld", "cases", "functions"
+SIMULATED = "additive", "epistatic", "ld", "cases", "small", "functions", "other"
 FOLDERS = {"wheat": "wheat_bglr", "mice": "mice_bglr"}
 
 
@@ -94,6 +95,15 @@ def trait(X, rng, *, n_causal=30, n_pairs=4, additive=0.4, epistatic=0.1):
     return y + np.sqrt(1 - additive - epistatic) * rng.normal(size=len(X)), pairs
 
 
+def with_covariates(n, m, rng):
+    """Age, sex and body mass beside genotypes; the effect of age differs between the sexes."""
+    X = independent(n, m, rng)
+    y, _ = trait(X, rng, epistatic=0)
+    age, sex, mass = rng.uniform(30, 80, n), rng.integers(0, 2, n), rng.normal(27, 4, n)
+    y = y + 0.04 * (age - 55) + 0.02 * (age - 55) * sex + 0.8 * sex + 0.1 * (mass - 27)
+    return np.column_stack([age, sex, mass, X]), 100 + 5 * y
+
+
 def simulated(name, seed):
     """Yield (label, X, y, training rows, pairs)."""
     rng = np.random.default_rng(seed)
@@ -117,6 +127,31 @@ def simulated(name, seed):
             X = independent(10_000, 300, rng)
             y, pairs = trait(X, rng, epistatic=0.1)
             yield f"cases {share}", X, y > np.quantile(y, 1 - share), 4000, pairs
+    elif name == "small":
+        for n, m, n_causal in ((100, 500, 5), (100, 500, 50), (400, 500, 500)):
+            X = independent(n + 2000, m, rng)
+            y, _ = trait(X, rng, n_causal=n_causal, epistatic=0)
+            yield f"n {n}, {n_causal} causal variants", X, y, n, []
+        X = rng.binomial(2, np.exp(rng.uniform(np.log(0.002), np.log(0.05), 500)), (2500, 500))
+        X = X.astype(np.int8)[:, X[:500].std(axis=0) > 0]
+        y, _ = trait(X, rng, epistatic=0)
+        yield "n 500, rare variants", X, y, 500, []
+        X = independent(2400, 300, rng)
+        y, _ = trait(X, rng, epistatic=0)
+        yield "n 400, 30% cases", X, y > np.quantile(y, 0.7), 400, []
+        X, y = with_covariates(3000, 200, rng)
+        yield "n 1000, raw covariates", X, y, 1000, []
+    elif name == "other":
+        X = rng.lognormal(size=(4000, 20))
+        steps = 2 * (X[:, 0] > 1) * (X[:, 1] > 1) + (X[:, 2] > 2) + (X[:, 3] < 0.5)
+        y = steps + 0.7 * rng.normal(size=len(X))
+        yield "steps of skewed features", X, y, 2000, []
+        yield "their logarithms", np.log(X), y, 2000, []
+        X = rng.integers(0, 10, size=(5000, 20))
+        y = rng.normal(size=(5, 10))[np.arange(5), X[:, :5]].sum(axis=1) + 2 * rng.normal(size=5000)
+        yield "numbers of 10 categories", X.astype(float), y, 3000, []
+        indicators = (X[:, :, None] == np.arange(10)).reshape(len(X), -1)
+        yield "indicators of the categories", indicators.astype(float), y, 3000, []
     elif name == "functions":
         for function in ("F6", "F7", "F8", "F9", "F10"):
             data = make_interactions(function, random_state=seed)
