@@ -162,6 +162,7 @@ class Study(NamedTuple):
 
 OURS = "auto"  # the solver of FinemapMiXeR that claims are about: the default
 EFFECTS = "weak", "mixed", "strong", "rare", "background"
+SHARING = "shared", "sparse", "mixed"  # effects on many traits
 
 
 def finemapping(file, command):
@@ -193,6 +194,29 @@ def finemapping(file, command):
     return Study(file, command, "locus", "windows", tuple(claims))
 
 
+def many_traits(file, command):
+    """What is claimed of single effects on many traits, on coalescent genotypes."""
+    ours, claims = "single_effects", []
+    for other in ("per trait", "canonical"):
+        for kind in SHARING:
+            says, where = f"average precision of PIPs, {kind}", ("effects", (kind,))
+            claims.append(Claim(says, "precision", "", ours, other, where))
+    where = ("effects", SHARING)
+    claims += [
+        Claim("coverage of 95% sets", "sets_true", "sets", ours, "", where, (0.95, 1)),
+        Claim(
+            "sum of PIPs over number of effects (1 is right)",
+            *("pip_sum", "n_causal", ours, "", where, (1, 1)),
+        ),
+    ]
+    for method in (ours, "canonical"):
+        for kind in SHARING:
+            says = f"false share of effects on traits of lfsr < .05, {kind}"
+            where = ("effects", (kind,))
+            claims.append(Claim(says, "claims_wrong", "claims", method, "", where, (0, 0.05)))
+    return Study(file, command, "locus", "windows", tuple(claims))
+
+
 def minus(says, column, one, others, **options):
     """The same difference to several others."""
     return tuple(Claim(says, column, "", one, other, **options) for other in others)
@@ -220,6 +244,11 @@ STUDIES = {
         "multitrait_unequal.csv", "multitrait_figures.py unequal --csv FILE",
         "seed", "simulations",
         minus("mean R2 of five traits", "r2", "MMASHRegressor", ("RidgeCV", "GBLUP")),
+    ),
+    "multitrait_loci": many_traits(
+        "multitrait_loci.csv",
+        "multitrait_calibration.py --traits 5 2 --effects sparse mixed shared null "
+        "--solvers single_effects canonical 'per trait' --loci 30 --csv FILE",
     ),
     "network_functions": Study(
         "network_functions.csv", "network_figures.py functions --csv FILE", "data", "functions",

@@ -1,7 +1,7 @@
 """Print how far PIPs, sets and local false sign rates of many traits hold, on coalescent genotypes.
 
     python benchmarks/multitrait_calibration.py [--traits 2 5 20] [--effects shared sparse ...]
-        [--loci 40] [--people 600] [--variants 500]
+        [--loci 40] [--people 600] [--variants 500] [--csv FILE]
 
 Windows of neighboring variants are those of finemapping_calibration.py. Three variants act; they
 explain .1 of the variance of every trait that they act on:
@@ -15,8 +15,8 @@ A row per number of traits, kind of effects and solver: average precision of PIP
 loci; sum of PIPs over number of effects (null: a locus); PIPs above .9, and the share of them that
 is false; credible sets, the share that holds a causal variant, and their median size; pairs of set
 and trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that
-they announce; median seconds. "per trait" is single_effects on one trait at a time, "subsets" is
-single_effects with covariances of all subsets of up to five traits.
+they announce; median seconds. "per trait" is single_effects on one trait at a time, "canonical" is
+single_effects without the covariances of subsets of up to five traits.
 """
 
 import os
@@ -32,8 +32,10 @@ import numpy as np
 from sklearn.metrics import average_precision_score
 
 try:
+    from .evidence import write_rows
     from .finemapping_calibration import window
 except ImportError:  # run as a program
+    from evidence import write_rows
     from finemapping_calibration import window
 
 from skgenetics import MMASHRegressor
@@ -74,53 +76,74 @@ def fit(name, X, Y):
     if name == "per trait":
         pips = [MMASHRegressor(solver="single_effects", polygenic=0).fit(X, y).pip_ for y in Y.T]
         return 1 - np.prod(1 - np.stack(pips), axis=0), []
-    covariances = "canonical"
-    if name == "subsets":
-        name = "single_effects"
-        covariances = ["independent", "singleton", "heterogeneous", "shared", "subsets"]
+    covariances = "auto"
+    if name == "canonical":
+        name, covariances = "single_effects", "canonical"
     model = MMASHRegressor(solver=name, polygenic=0, covariances=covariances).fit(X, Y)
     return model.pip_, getattr(model, "credible_sets_", [])
 
 
-def row(name, kind, n_traits, arguments):
-    """One line of the table."""
-    precision, pips, truths, sets, claims, seconds = [], [], [], [], [], []
-    for seed in range(arguments.loci):
-        X, Y, B = locus(seed, kind, n_traits, arguments.people, arguments.variants)
-        causal = np.any(B != 0, axis=1)
-        start = time.process_time()
-        pip, found = fit(name, X, Y)
-        seconds.append(time.process_time() - start)
-        pips.append(pip)
-        truths.append(causal)
-        if causal.any():
-            precision.append(average_precision_score(causal, pip))
-        for credible_set in found:
-            held = [v for v in credible_set["variants"] if causal[v]]
-            sets.append((bool(held), len(credible_set["variants"])))
-            if held:
-                lead, r = credible_set["variants"][0], 1.0  # whose counted allele effects are of
-                if held[0] != lead:
-                    r = np.corrcoef(X[:, lead], X[:, held[0]])[0, 1]
-                wrong = np.sign(credible_set["effect"]) != np.sign(r * B[held[0]])
-                claims += list(zip(credible_set["lfsr"], wrong))
-    pip, causal = np.concatenate(pips), np.concatenate(truths)
+def measured(name, kind, n_traits, seed, arguments):
+    """What one locus says of a solver: counts and sums."""
+    X, Y, B = locus(seed, kind, n_traits, arguments.people, arguments.variants)
+    causal = np.any(B != 0, axis=1)
+    start = time.process_time()
+    pip, found = fit(name, X, Y)
+    seconds = time.process_time() - start
+    sizes, sets_true, claims = [], 0, []
+    for credible_set in found:
+        held = [v for v in credible_set["variants"] if causal[v]]
+        sizes.append(len(credible_set["variants"]))
+        sets_true += bool(held)
+        if held:
+            lead, r = credible_set["variants"][0], 1.0  # whose counted allele effects are of
+            if held[0] != lead:
+                r = np.corrcoef(X[:, lead], X[:, held[0]])[0, 1]
+            wrong = np.sign(credible_set["effect"]) != np.sign(r * B[held[0]])
+            claims += [c for c in zip(credible_set["lfsr"], wrong, strict=True) if c[0] < 0.05]
     high = pip > 0.9
-    total = causal.sum() if causal.any() else arguments.loci
-    text = f"J={n_traits:2d} {kind:7s} {name:18s} AP {np.mean(precision or [np.nan]):.3f}"
-    text += f" +-{np.std(precision or [np.nan]) / np.sqrt(max(len(precision), 1)):.3f}"
-    text += f", sum {pip.sum() / total:.2f}, {high.sum():3d} above .9 false "
-    text += f"{np.mean(~causal[high]) if high.any() else 0:.3f}"
-    if sets:
-        held, sizes = np.array(sets).T
-        text += f", {len(sets)} sets hold {held.mean():.3f}, size {np.median(sizes):.0f}"
-    if claims:
-        lfsr, wrong = np.array(claims, dtype=float).T
-        said = lfsr < 0.05
-        text += (
-            f", {said.sum()} lfsr < .05 wrong {wrong[said].mean():.3f} said {lfsr[said].mean():.3f}"
+    return {
+        "traits": n_traits,
+        "effects": kind,
+        "locus": seed,
+        "method": name,
+        "n_causal": int(causal.sum()),
+        "precision": round(average_precision_score(causal, pip), 5) if causal.any() else 0.0,
+        "pip_sum": round(float(pip.sum()), 5),
+        "above": int(high.sum()),
+        "above_false": int((high & ~causal).sum()),
+        "sets": len(sizes),
+        "sets_true": sets_true,
+        "sizes": " ".join(map(str, sizes)),
+        "claims": len(claims),
+        "claims_wrong": int(sum(wrong for _, wrong in claims)),
+        "claims_said": round(float(sum(lfsr for lfsr, _ in claims)), 6),
+        "seconds": round(seconds, 3),
+    }
+
+
+def line(rows):
+    """One line of the table, of the loci of a solver."""
+    total = {
+        key: sum(row[key] for row in rows)
+        for key in (
+            *("n_causal", "pip_sum", "above", "above_false", "sets", "sets_true"),
+            *("claims", "claims_wrong", "claims_said"),
         )
-    print(f"{text}, {np.median(seconds):.2f} s", flush=True)
+    }
+    first, precision = rows[0], np.array([row["precision"] for row in rows])
+    text = f"J={first['traits']:2d} {first['effects']:7s} {first['method']:18s} "
+    text += f"AP {precision.mean():.3f} +-{precision.std() / np.sqrt(len(rows)):.3f}"
+    text += f", sum {total['pip_sum'] / (total['n_causal'] or len(rows)):.2f}, {total['above']:3d} "
+    text += f"above .9 false {total['above_false'] / max(total['above'], 1):.3f}"
+    if total["sets"]:
+        sizes = [int(size) for row in rows for size in row["sizes"].split()]
+        text += f", {total['sets']} sets hold {total['sets_true'] / total['sets']:.3f}, size "
+        text += f"{np.median(sizes):.0f}"
+    if total["claims"]:
+        wrong, said = (total[key] / total["claims"] for key in ("claims_wrong", "claims_said"))
+        text += f", {total['claims']} lfsr < .05 wrong {wrong:.3f} said {said:.3f}"
+    return f"{text}, {np.median([row['seconds'] for row in rows]):.2f} s"
 
 
 def main():
@@ -134,12 +157,19 @@ def main():
     parser.add_argument("--loci", type=int, default=40)
     parser.add_argument("--people", type=int, default=600)
     parser.add_argument("--variants", type=int, default=500)
+    parser.add_argument("--csv", help="file for a row per window and solver")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
+    written = []
     for n_traits in arguments.traits:
         for kind in arguments.effects:
             for name in arguments.solvers:
-                row(name, kind, n_traits, arguments)
+                seeds = range(arguments.loci)
+                rows = [measured(name, kind, n_traits, seed, arguments) for seed in seeds]
+                print(line(rows), flush=True)
+                written += rows
+                if arguments.csv:
+                    write_rows(arguments.csv, written)
 
 
 if __name__ == "__main__":

@@ -161,6 +161,21 @@ def test_guide_of_many_traits_has_the_figures_of_its_rows(name, label):
         assert f"{name} {its_name} {sign}{short(abs(mean), 4)} ({short(error, 4)})" in text
 
 
+def test_guide_of_loci_of_many_traits_has_the_figures_of_its_rows():
+    text, rows = page("doc/guide/multitrait/figures.rst"), rows_of("multitrait_loci.csv")
+    for traits in ("2", "5"):
+        for effects in ("shared", "sparse", "mixed"):
+            mine = [row for row in rows if (row["traits"], row["effects"]) == (traits, effects)]
+            cells = {}
+            for method in ("single_effects", "per trait"):
+                precision = [float(row["precision"]) for row in mine if row["method"] == method]
+                error = np.std(precision) / np.sqrt(len(precision))
+                cells[method] = f"{without_zero(np.mean(precision))} ({without_zero(error)})"
+            ours, alone = cells.values()
+            row = rf"{traits} {effects} {re.escape(ours)} \S+ \(\S+\) {re.escape(alone)} "
+            assert re.search(row, text)
+
+
 def test_guide_of_networks_has_the_figures_of_its_rows():
     text = page("doc/guide/neural_network/figures.rst")
     functions = rows_of("network_functions.csv")

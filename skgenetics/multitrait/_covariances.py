@@ -27,6 +27,7 @@ Named = dict[str, np.ndarray]
 def choose_covariances(
     covariances: Any,
     *,
+    auto: str,
     trait_names: Sequence[str],
     sd: np.ndarray,
     modeled: np.ndarray,
@@ -39,6 +40,8 @@ def choose_covariances(
     ----------
     covariances : str, list of str or array (K, J, J)
         The parameter of the estimator.
+    auto : str
+        What "auto" means, "canonical" in place of "subsets" of many traits.
     trait_names : list (J,) of str
     sd : array (J',)
         Deviations of the traits in the model, in whose squares an array is given.
@@ -49,7 +52,10 @@ def choose_covariances(
     """
     groups = covariances
     if isinstance(covariances, str):
-        check_option(covariances, "covariances", WORDS)
+        check_option(covariances, "covariances", ("auto", *WORDS))
+        if covariances == "auto":
+            few = len(modeled) <= MAX_SUBSET_TRAITS
+            covariances = auto if few or auto != "subsets" else "canonical"
         groups = WORDS[covariances]
     if not isinstance(groups, (list, tuple)) or not all(isinstance(name, str) for name in groups):
         matrices = check_covariances(covariances, len(trait_names))
@@ -172,8 +178,8 @@ def check_covariances(covariances: ArrayLike, n_traits: int) -> np.ndarray:
     if matrices.ndim != 3 or matrices.shape[1:] != (n_traits, n_traits) or len(matrices) == 0:
         raise ValueError(
             f"covariances must have shape (K, {n_traits}, {n_traits}) for the {n_traits} trait(s) "
-            f"of y, or be 'canonical', 'data_driven', 'both' or a list of names; got an array of "
-            f"shape {matrices.shape}."
+            f"of y, or be 'auto', 'canonical', 'data_driven', 'both', 'subsets' or a list of "
+            f"names; got an array of shape {matrices.shape}."
         )
     if not np.all(np.isfinite(matrices)):
         raise ValueError("covariances holds NaN or infinity.")

@@ -72,8 +72,9 @@ class MMASHRegressor(
         sums up to `max_effects` effects, each of one variant that is not known and of one
         vector of effects on the traits drawn from the mixture (the model of mvSuSiE): for
         fine-mapping of a locus, with `credible_sets_` that say which traits each set acts on.
-    covariances : str, list of str or array-like of shape (K, J, J), default="canonical"
-        U. "canonical": effects independent between traits, on one trait alone, of correlation .25,
+    covariances : str, list of str or array-like of shape (K, J, J), default="auto"
+        U. "auto": "subsets" of "single_effects" for up to five traits, else "canonical".
+        "canonical": effects independent between traits, on one trait alone, of correlation .25,
         .5 and .75, and the same for all traits, in units of the traits' deviations.
         "data_driven": extreme deconvolution of the strongest marginal effects. "both". "subsets",
         for up to five traits: the canonical ones, and effects on some of the traits, independent or
@@ -233,7 +234,7 @@ class MMASHRegressor(
     _constraints: ClassVar[Constraints] = {
         "solver": [Option(*SOLVERS)],
         "covariances": [
-            Option("canonical", "data_driven", "both", "subsets"),
+            Option("auto", "canonical", "data_driven", "both", "subsets"),
             Arrays("a list of names or an array (K, J, J)"),
         ],
         "scales": [None, Numbers("an array (L,)")],
@@ -265,7 +266,7 @@ class MMASHRegressor(
         self,
         *,
         solver: str = "coordinate_ascent",
-        covariances: str | list[str] | ArrayLike = "canonical",
+        covariances: str | list[str] | ArrayLike = "auto",
         scales: ArrayLike | None = None,
         weights: ArrayLike | None = None,
         weights_init: ArrayLike | None = None,

@@ -25,7 +25,7 @@ from skgenetics.multitrait._residual_covariance import (
     low_rank_step,
     residual_covariance,
 )
-from skgenetics.multitrait.solvers import Problem, VariantPosterior
+from skgenetics.multitrait.solvers import SOLVERS, Problem, VariantPosterior
 from skgenetics.utils._arrays import to_numpy
 
 NULL_START = 0.9  # of the weights
@@ -138,6 +138,7 @@ def mixture_prior(
         noise = np.outer(errors, errors) * marginal.moment / np.outer(sd, sd)
     named = choose_covariances(
         model.covariances,
+        auto=SOLVERS[model.solver].covariances,
         trait_names=traits.names,
         sd=sd,
         modeled=traits.columns,

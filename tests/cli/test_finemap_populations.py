@@ -79,7 +79,7 @@ def expected(X, z, **options):
     lds[1][np.ix_(own, own)] = np.corrcoef(X[1][:, own], rowvar=False)
     z = z.copy()
     z[[NO_EAS_PANEL, MONOMORPHIC], 1] = np.nan
-    model = MMASHRegressor(solver="single_effects", covariances="subsets", **options)
+    model = MMASHRegressor(solver="single_effects", **options)
     return model.fit_summary(
         pd.DataFrame(z, columns=["eur", "eas"]),
         lds,

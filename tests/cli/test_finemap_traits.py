@@ -58,7 +58,7 @@ def test_tables_are_those_of_the_estimator(traits, finemap):
     assert rows["trait"].unique().tolist() == ["ldl", "hdl", "tg"]
     for number in range(2):
         here = slice(N_VARIANTS * number, N_VARIANTS * (number + 1))
-        model = MMASHRegressor(solver="single_effects", covariances="subsets").fit_summary(
+        model = MMASHRegressor(solver="single_effects").fit_summary(
             pd.DataFrame(z[here], columns=["ldl", "hdl", "tg"]),
             np.corrcoef(X[:, here], rowvar=False),
             n_samples=np.full((N_VARIANTS, 3), N_STUDY),

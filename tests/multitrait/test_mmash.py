@@ -431,11 +431,11 @@ def test_among_the_tools_of_scikit_learn(traits):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"covariances": "canonica"}, "'canonical', 'data_driven', 'both'"),
+        ({"covariances": "canonica"}, "'auto', 'canonical', 'data_driven', 'both'"),
         ({"covariances": ["independen"]}, "'independent', 'singleton'"),
         ({"covariances": np.eye(2)[None]}, r"shape \(K, 3, 3\)"),
         ({"covariances": [np.eye(3), np.eye(2)]}, r"shape \(K, 3, 3\)"),
-        ({"covariances": None}, "covariances must be one of 'canonical'"),
+        ({"covariances": None}, "covariances must be one of 'auto'"),
         ({"covariances": np.tri(3)[None]}, "not symmetric"),
         ({"covariances": -np.eye(3)[None]}, "not positive semidefinite"),
         ({"covariances": np.full((1, 3, 3), np.inf)}, "infinity"),

@@ -39,7 +39,10 @@ def locus(seed):
 @pytest.fixture(scope="module")
 def models():
     options = {"solver": "single_effects", "polygenic": 0, "max_effects": 4}
-    return [MMASHRegressor(**options).fit(*locus(seed)[:2]) for seed in range(25)]
+    return [
+        MMASHRegressor(covariances="canonical", **options).fit(*locus(seed)[:2])
+        for seed in range(25)
+    ]
 
 
 def test_patterns_are_found_and_used(models):
@@ -55,7 +58,7 @@ def test_patterns_are_found_and_used(models):
     errors, errors_before = [], []
     for seed in range(100, 110):
         X, Y, B = locus(seed)
-        before = MMASHRegressor(**options).fit(X, Y)
+        before = MMASHRegressor(covariances="canonical", **options).fit(X, Y)
         after = MMASHRegressor(**options, **sharing._asdict()).fit(X, Y)
         errors.append(np.sum((after.coef_ - B.T) ** 2))
         errors_before.append(np.sum((before.coef_ - B.T) ** 2))
@@ -96,7 +99,7 @@ def test_errors(models):
 def test_subsets_of_traits():
     # a sparse pattern that no canonical covariance has: effects on two of four traits
     wrong, hits = {}, {}
-    for name in ("canonical", "subsets"):
+    for name in ("canonical", "auto"):
         wrong[name], hits[name] = 0, 0
         for seed in range(8):
             rng = np.random.default_rng(seed)
@@ -108,7 +111,12 @@ def test_subsets_of_traits():
                 hit = found["lfsr"] < 0.05
                 hits[name] += hit[:2].sum()
                 wrong[name] += hit[2:].sum()
-    assert hits["subsets"] >= 13
-    assert wrong["subsets"] <= min(1, wrong["canonical"])
+    assert hits["auto"] >= 13
+    assert wrong["auto"] <= min(1, wrong["canonical"])
+    assert "any_of_y0+y1" in model.covariance_names_
+    several = MMASHRegressor(polygenic=0).fit(X, Y)
+    assert several.covariance_names_ == [
+        n for n in model.covariance_names_ if "_in_" not in n and "_of_" not in n
+    ]
     with pytest.raises(ValueError, match="'subsets' are for up to 5 traits; got 6"):
         MMASHRegressor(covariances=["subsets"], polygenic=0).fit(X, np.hstack([Y, Y[:, :2]]))

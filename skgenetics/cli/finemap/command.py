@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from skgenetics.cli.finemap.data import Locus, Study
     from skgenetics.cli.finemap.tracks import Tracks
 
-_MOST_SUBSETS = 5  # traits whose subsets have covariances of their own
 _MOST_EFFECTS = 10  # of several traits, unless --max-num-causal says so
 _BACKGROUNDS: dict[str, str | float] = {"auto": "auto", "none": 0.0}  # as the estimator is told
 
@@ -430,7 +429,6 @@ def _estimator(arguments: argparse.Namespace, study: "Study") -> Any:
     if study.traits:
         return MMASHRegressor(
             solver="single_effects",
-            covariances="subsets" if len(study.traits) <= _MOST_SUBSETS else "canonical",
             max_effects=arguments.max_num_causal or _MOST_EFFECTS,
         )
     single = bool(arguments.coloc) or not arguments.refine  # signals are compared one by one

@@ -106,6 +106,8 @@ class State(Protocol):
 class Solver:
     """Base of the solvers, which keep no state of a fit."""
 
+    covariances: ClassVar[str] = "canonical"
+    """What the estimator's parameter means by "auto"; "subsets" only if the traits are few."""
     by_trait: ClassVar[bool] = False
     """Whether it knows the `CanonicalDesign` of a background of its own in every trait."""
     uses_order: ClassVar[bool] = False

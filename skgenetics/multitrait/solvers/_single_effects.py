@@ -149,6 +149,8 @@ class EffectsState:
 class SingleEffects(Solver):
     """Updates of one effect after the other; see the module."""
 
+    covariances = "subsets"
+
     def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
         """Return the generator of sweeps, those of the refinement included."""
         sweeps = refined if problem.refine else single_effects
@@ -291,14 +293,19 @@ def single_effects(
         before = total_means(effects)
         scores = design.scores()
         spread = np.zeros((design.n_traits, design.n_traits))
-        gain = 0.0
+        gain, absent = 0.0, None
         for place, effect in enumerate(effects):
-            scores = scores + effect.shift(gram)
-            effects[place] = effect = slabs.update(scores, design.squared_norm, log_prior)
-            shift = effect.shift(gram)
-            scores = scores - shift
+            if effect.means is not None or absent is None:
+                scores = scores + effect.shift(gram)
+                effect = slabs.update(scores, design.squared_norm, log_prior)
+            else:  # of the same scores as the absent one before it
+                effect = absent
+            effects[place] = effect
             gain += effect.log_evidence
+            absent = effect if effect.means is None else None
             if effect.means is not None:
+                shift = effect.shift(gram)
+                scores = scores - shift
                 support = effect.variants
                 cross = effect.means.T @ effect.scores[support]
                 own = effect.means.T @ shift[support]
