@@ -226,6 +226,11 @@ OTHERS_OF_COMPARE = (
     *("top variant", "RidgeCV", "ElasticNet", "HistGradientBoosting", "MLP"),
     *("LINARegressor", "MMASHRegressor", "MILAGERegressor"),
 )
+ONE_BY_ONE = "finemap-gibbs", "mmash", "enet"  # what the mixture of weights is made of
+KINDS = {
+    "one": "one effect", "three": "three effects", "mixed": "two effects beside many",
+    "all": "an effect of every variant",
+}  # fmt: skip
 STUDIES = {
     "finemapping": finemapping(
         "finemapping_own_ld.csv",
@@ -234,6 +239,20 @@ STUDIES = {
     "compare": Study(
         "compare.csv", "skgenetics compare", "target", "genes",
         minus("R2", "score", "FinemapMiXeR", OTHERS_OF_COMPARE),
+    ),
+    "weights_geuvadis": Study(
+        "weights_geuvadis.csv", "weights_figures.py --genes 47 --loop 0 --csv FILE",
+        "gene", "genes", minus("R2", "r2", "auto", (*ONE_BY_ONE, "top1")),
+    ),
+    "weights_simulated": Study(
+        "weights_simulated.csv",
+        "weights_figures.py --simulated --genes 80 --loop 0 --csv FILE", "window", "windows",
+        minus("R2, all", "r2", "auto", ONE_BY_ONE)
+        + tuple(
+            claim
+            for kind, words in KINDS.items()
+            for claim in minus(f"R2, {words}", "r2", "auto", ONE_BY_ONE, where=("kind", (kind,)))
+        ),
     ),
     "multitrait_wheat": Study(
         "multitrait_wheat.csv", "multitrait_figures.py wheat --repeats 5 --csv FILE",
