@@ -10,6 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from skgenetics.finemapping._annotations import with_annotations
+from skgenetics.finemapping._background_effects import predictive_parts
 from skgenetics.finemapping._choice import SolverName, choose_solver, described_solvers
 from skgenetics.finemapping._data import (
     TraitUnits,
@@ -20,7 +21,7 @@ from skgenetics.finemapping._data import (
 from skgenetics.finemapping._doubts import fit_with_doubts
 from skgenetics.finemapping._effects import fitted_effects
 from skgenetics.finemapping._elbo import log_sigmoid
-from skgenetics.finemapping._posterior import Posterior, predictive_variance, residual_share
+from skgenetics.finemapping._posterior import Posterior, predictive_variance
 from skgenetics.finemapping._prior import fixed_prior
 from skgenetics.finemapping._problem import pose_problem
 from skgenetics.finemapping._reports import LocusReports
@@ -300,8 +301,10 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         else:
             locus, units = quantitative_units(moments)
         posterior = self._fit_locus(locus._replace(labels=labels), units, given, y)
-        self._noise_variance = moments.y_sd**2 * residual_share(posterior, locus)
-        self._X_mean = moments.X_mean
+        background = self.background_coef_ / (units.effect or 1.0)
+        share, noise = predictive_parts(posterior, locus, background, self.background_variance_)
+        self._covariance = posterior.covariance.times(units.effect * share**0.5)
+        self._X_mean, self._noise_variance = moments.X_mean, moments.y_sd**2 * noise
         return self
 
     @all_or_nothing
@@ -393,9 +396,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         X : array-like or Genotypes of shape (n_samples, n_variants)
             Dosages of the alleles counted in fit.
         return_std : bool, default=False
-            Whether to return the standard deviation of the prediction too: of the effects and of
-            the noise, as which the background counts. Not after :meth:`fit_summary`, which knows
-            neither mean genotypes nor noise.
+            Whether to return the standard deviation of the prediction too: of effects, noise, and
+            the background in genotypes like those of fit. Not after :meth:`fit_summary`, which
+            knows neither mean genotypes nor noise.
 
         Returns
         -------

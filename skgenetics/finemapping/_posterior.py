@@ -71,11 +71,17 @@ def explained_share(posterior: Posterior, locus: Locus) -> float:
     return float(quadratic[0] + own + xp.sum(weights * quadratic[1:]))
 
 
-def residual_share(posterior: Posterior, locus: Locus) -> float:
-    """Return E||y - X beta||^2 / (N var(y)), of the trait whose variance is 1: y's noise."""
-    xp = namespace_of(posterior.mean)
-    fitted = 2 * float(xp.sum(locus.scale * locus.z * posterior.mean)) / locus.n_samples
-    return max(1 - fitted + explained_share(posterior, locus), 0.0)
+def residual_share(posterior: Posterior, locus: Locus, background: Array) -> float:
+    """Return E||y - X (beta + u)||^2 / (N var(y)), for E[u] = `background` (p,) per allele.
+
+    The trait's variance is 1. Of u the mean alone counts.
+    """
+    xp, deviation = namespace_of(posterior.mean), locus.heterozygosity**0.5
+    fitted = 2 * float(xp.sum(locus.scale * locus.z * (posterior.mean + background)))
+    small = deviation * background
+    with_small = locus.ld.product(small) * (small + 2 * deviation * posterior.mean)
+    explained = explained_share(posterior, locus) + float(xp.sum(with_small))
+    return max(1 - fitted / locus.n_samples + explained, 0.0)
 
 
 def predictive_variance(X: Array, X_mean: Array, covariance: Covariance, noise: float) -> Array:

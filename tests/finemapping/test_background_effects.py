@@ -51,6 +51,48 @@ def test_without_large_effects_it_is_ridge(solver):
 
 
 @pytest.mark.parametrize("solver", ["susie", "gibbs"])
+@pytest.mark.parametrize("dense", [True, False])
+def test_the_deviation_of_predictions_is_that_of_ridge(solver, dense, monkeypatch):
+    if not dense:
+        monkeypatch.setattr("skgenetics.finemapping._background_effects.MAX_DENSE_LD", 10)
+    X, y = simulated()
+    model = FinemapMiXeR(
+        solver=solver, background=VARIANCE, causal_probability=1e-12, effect_variance=0.01,
+        residual_variance=NOISE, random_state=0,
+    ).fit(X, y)  # fmt: skip
+    Z, t, *_ = per_deviation(X, y)
+    covariance = np.linalg.inv(Z.T @ Z / NOISE + np.eye(Z.shape[1]) / total_variance(X))
+    of_background = np.mean(np.sum((Z @ covariance) * Z, axis=1))
+    residual = np.mean((t - Z @ covariance @ (Z.T @ t) / NOISE) ** 2) + of_background
+    _, std = model.predict(X, return_std=True)
+    np.testing.assert_allclose(std**2, y.var() * (residual + of_background), rtol=1e-6)
+    assert of_background > 1e-3
+    assert np.all(std**2 < 0.95 * y.var())  # the background is no noise
+
+
+@pytest.mark.parametrize("solver", ["susie", "gibbs"])
+def test_deviations_of_predictions_hold_for_other_people(solver):
+    # effects that the background would explain in their absence: they counted twice, .83 and .77
+    squares = []
+    for seed in range(6):
+        X, y = simulated(seed, n=1000, p=60, polygenic=0.4)
+        half, tau = len(X) // 2, 0.4 / 60 * VARIANCE / total_variance(X)
+        model = FinemapMiXeR(solver=solver, background=tau).fit(X[:half], y[:half])
+        mean, std = model.predict(X[half:], return_std=True)
+        squares.append(np.mean(((y[half:] - mean) / std) ** 2))
+    assert np.mean(squares) == pytest.approx(1, abs=0.05)
+
+
+def test_deviations_of_predictions_are_the_same_without_the_matrix(monkeypatch):
+    X, y = simulated()
+    model = FinemapMiXeR(solver="susie", background=VARIANCE).fit(X, y)
+    _, std = model.predict(X, return_std=True)
+    monkeypatch.setattr("skgenetics.finemapping._background_effects.MAX_DENSE_LD", 10)
+    np.testing.assert_allclose(model.fit(X, y).predict(X, return_std=True)[1], std, rtol=1e-7)
+    assert np.ptp(std) > 1e-3 * std.mean()  # effects, too
+
+
+@pytest.mark.parametrize("solver", ["susie", "gibbs"])
 def test_beside_large_effects_it_is_ridge_of_what_they_leave(solver):
     X, y = simulated(1)
     model = FinemapMiXeR(
