@@ -13,6 +13,7 @@ from skgenetics.neural_network._base import LINABase, only_adam
 from skgenetics.neural_network._objective import log_sigmoid, log_softmax, sigmoid, softmax
 from skgenetics.neural_network._targets import (
     Targets,
+    check_labels,
     check_multilabel,
     encode_classes,
     encode_multilabel,
@@ -346,12 +347,7 @@ class LINAClassifier(ClassifierMixin, LINABase):
         """Return the targets of y, and set `_loss` and `classes_`."""
         if y.ndim == 2:
             return self._encode_multilabel(y, weight, new=new, partial=partial)
-        labels = to_numpy(y)
-        if labels.dtype.kind == "f" and np.isnan(labels).any():
-            raise ValueError(
-                "y contains NaN. Only labels of several tasks, an array (n_samples, n_tasks) of 0, "
-                "1 and NaN, may be unobserved; drop the rows, or pass two columns."
-            )
+        check_labels(to_numpy(y))
         check_classification_targets(y)
         known = None if new else self.classes_
         if new and partial:

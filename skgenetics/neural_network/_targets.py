@@ -9,6 +9,7 @@ import numpy as np
 
 from skgenetics.neural_network._start import standard_deviation
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.utils._labels import is_missing_label
 from skgenetics.utils._moments import center, check_spread, is_constant
 from skgenetics.utils._typing import Array
 
@@ -20,6 +21,23 @@ class Targets(NamedTuple):
     cell_weight: Array  # (n, d) or (n, 1), 0 where not observed
     mean: Array  # (d,)
     scale: Array  # (d,), 0 for tasks that are predicted by a constant
+
+
+def check_labels(labels: np.ndarray) -> None:
+    """Raise ValueError unless labels (n,) are observed, and all numbers or all strings."""
+    kind = labels.dtype.kind
+    if (kind == "f" and np.isnan(labels).any()) or (
+        kind == "O" and any(map(is_missing_label, labels))
+    ):
+        raise ValueError(
+            "y contains NaN, or labels that are missing. Only labels of several tasks, an array "
+            "(n_samples, n_tasks) of 0, 1 and NaN, may be unobserved; drop the rows, or pass two "
+            "columns."
+        )
+    if kind == "O" and len({isinstance(label, str) for label in labels}) > 1:
+        raise ValueError(
+            "y holds numbers and strings: labels must be of one kind, such as y.astype(str)."
+        )
 
 
 def label_codes(y: Array, classes: Array | None, like: Array) -> tuple[Array, Array]:

@@ -171,6 +171,11 @@ def _objects(labels: Iterable[Hashable]) -> np.ndarray:
     return objects
 
 
+def is_missing_label(label: object) -> bool:
+    """Whether a label is None, NaN or a data frame's NA."""
+    return label is None or type(label).__name__ in ("NAType", "NaTType") or bool(label != label)
+
+
 def _is_renumbered(labels: np.ndarray | None) -> bool:
     """Whether labels are the integers from 0 on, in another order."""
     if labels is None or not all(isinstance(label, Integral) for label in labels):
@@ -182,7 +187,7 @@ def _places(labels: np.ndarray, argument: str, noun: str) -> dict[Hashable, int]
     """Return the place of each label; raise ValueError if one comes twice or is missing."""
     place: dict[Hashable, int] = {}
     for i, label in enumerate(labels):
-        if label is None or type(label).__name__ == "NAType" or label != label:
+        if is_missing_label(label):
             raise ValueError(f"{argument} has a missing label at position {i}: name every one.")
         if place.setdefault(label, i) != i:
             raise ValueError(

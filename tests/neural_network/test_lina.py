@@ -430,6 +430,8 @@ class TestBadInput:
             (np.zeros(120), "2 classes at least; got 1 class"),
             (np.linspace(0, 1, 120), "Unknown label type"),
             (np.where(BINARY, np.nan, 0), "NaN"),
+            (np.where(BINARY, None, "a"), "labels that are missing"),
+            (np.where(BINARY, np.array(1, dtype=object), "a"), "numbers and strings"),
             (TASKS * 2, "must hold 0, 1 and NaN.*it holds 2"),
             (TASKS * np.nan, "every value is NaN"),
             (np.where(TASKS, "case", "control"), "must hold 0, 1 and NaN.*it holds 'c.*names of"),
