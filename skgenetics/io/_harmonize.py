@@ -360,7 +360,11 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch, called: 
     if not len(chromosomes) and not len(first):
         return "the statistics have neither positions nor IDs. Name their columns (--columns)."
     if not len(chromosomes) or not len(panel_chromosomes):
-        return f"they were matched by ID, and IDs are written differently, such as {names}."
+        lacking = called.name if len(chromosomes) else "the statistics"
+        return (
+            f"they were matched by ID, for want of chromosome and base_pair_location in {lacking}, "
+            f"and IDs are written differently, such as {names}."
+        )
     if shared.sum() > half:
         return (
             f"{shared.sum():,} have their ID in {called.name}, at another position. The genome "

@@ -307,14 +307,28 @@ def as_target(estimator: Any, y: ArrayLike, *, allow_nan: bool, dtype: Any = "nu
         raise ValueError(
             f"{type(estimator).__name__} requires y to be passed, but the target y is None."
         )
-    checked = check_array(
-        as_array(y, "y")[0],
-        dtype=dtype,
-        ensure_2d=False,
-        allow_nd=True,
-        ensure_all_finite="allow-nan" if allow_nan else True,
-        input_name="y",
-    )
+    try:
+        checked = check_array(
+            as_array(y, "y")[0],
+            dtype=dtype,
+            ensure_2d=False,
+            allow_nd=True,
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            input_name="y",
+        )
+    except ValueError as error:
+        if "contains NaN" in str(error):
+            name = type(estimator).__name__
+            raise ValueError(
+                f"Input y contains NaN: {name} takes no sample without a value. Leave those out of "
+                "X and y."
+            ) from None
+        if "bytes/strings" in str(error):
+            raise ValueError(
+                "y holds text, where numbers are expected: values of a trait, or 0 (control) and 1 "
+                "(case)."
+            ) from None
+        raise
     return widened(checked)
 
 

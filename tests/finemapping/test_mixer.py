@@ -285,7 +285,11 @@ def test_wrong_parameters_are_named(locus, options, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda X, y: (X, np.where(np.arange(len(y)) == 3, np.nan, y)), "Input y contains NaN"),
+        (
+            lambda X, y: (X, np.where(np.arange(len(y)) == 3, np.nan, y)),
+            "Input y contains NaN.*Leave",
+        ),
+        (lambda X, y: (X, np.where(y > 0, "case", "control")), "y holds text, where numbers"),
         (
             lambda X, y: (X, np.where(np.arange(len(y)) == 3, np.inf, y)),
             "Input y contains infinity",

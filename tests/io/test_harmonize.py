@@ -250,7 +250,12 @@ ROW = ("1", 10, "A", "G")
         (
             frame([ROW], z=1.0, rsid="rs1")[["rsid", "effect_allele", "other_allele", "z"]],
             frame([ROW], variant_id="1_10_A_G"),
-            "IDs are written differently, such as rs1 and 1_10_A_G",
+            "base_pair_location in the statistics, .*differently, such as rs1 and 1_10_A_G",
+        ),
+        (
+            frame([ROW], z=1.0, rsid="rs1"),
+            frame([ROW], variant_id="rs2").rename(columns={"base_pair_location": "position"}),
+            "base_pair_location in the panel, and IDs .* such as rs1 and rs2",
         ),
         (frame([ROW]), frame([ROW]), "must have a column z"),
         (frame([ROW], z=1.0).drop(columns="effect_allele"), frame([ROW]), "sumstats must have eff"),
