@@ -63,7 +63,7 @@ N_MOMENTS = 5000  # rows whose moments batch norm starts from
 N_SAMPLE = 1000  # training rows kept for feature_importances_
 BATCH_SIZE = 200  # rows of a minibatch for batch_size="auto"
 LEARNING_RATE = 1e-2  # of Adam for learning_rate_init="auto"
-SUM_OF_STEPS = 2.0  # largest sum of the variants' steps in partial_fit, likewise
+SUM_OF_STEPS = 2.0  # largest sum of the variants' steps without held-out rows, likewise
 
 
 class LINABase(CallbackSupportMixin, NetworkImportances):
@@ -171,7 +171,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             self._scale(X, targets, weight)
             self._state = self._untrained(self._samples(rows, X, targets, weight), rng)
         network = copy_network(self._state.network)
-        rate = self._learning_rate(SUM_OF_STEPS / X.shape[1])
+        rate = self._learning_rate(X.shape[1])
         if self._optimizer is None:
             optimizer = Adam(network.arrays(), rate)
         else:
@@ -244,10 +244,10 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         scanned = self.start == "auto" and self.standardize
         return min(self._hidden_sizes()) // 2 if scanned else 0
 
-    def _learning_rate(self, most: float = LEARNING_RATE) -> float:
-        """Return the learning rate of Adam; "auto" stands for LEARNING_RATE, or `most` if less."""
+    def _learning_rate(self, n_variants: int, *, held_out: bool = False) -> float:
+        """Return the learning rate of Adam; "auto" heeds the variants if no row is held out."""
         if self.learning_rate_init == "auto":
-            return min(LEARNING_RATE, most)
+            return LEARNING_RATE if held_out else min(LEARNING_RATE, SUM_OF_STEPS / n_variants)
         return self.learning_rate_init
 
     def _network_of(self, known: Known, samples: Samples, rng: np.random.Generator) -> ModelState:
@@ -293,7 +293,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         if self.solver == "lbfgs":
             return train_lbfgs(self._state.network, training, self._objective(), tol=self.tol)
         settings = AdamSettings(
-            learning_rate=self._learning_rate(),
+            learning_rate=self._learning_rate(training.X.shape[1], held_out=validation is not None),
             batch_size=self._batch_size(len(training.rows)),
             dropout=self.dropout,
             tol=self.tol,
@@ -332,11 +332,14 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
 
     def _check_divergence(self, epoch: Epoch, training: Samples) -> None:
         """Raise, or warn, if the training has diverged."""
+        rate = self._learning_rate(
+            training.X.shape[1], held_out=epoch.validation_scores is not None
+        )
         if epoch.diverged:
             raise FitKept(
                 "The training diverged: a loss or parameter is not finite after "
                 f"{self.n_iter_} epochs. The parameters before that are kept. Lower "
-                f"learning_rate_init, now {self._learning_rate():g}, or scale X and y."
+                f"learning_rate_init, now {rate:g}, or scale X and y."
             )
         constant = constant_loss(self._loss, training.Y, training.cell_weight, training.weight)
         limit = DIVERGED * max(1.0, constant)
@@ -347,7 +350,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             warnings.warn(
                 f"The loss after {self.n_iter_} epochs is {loss:.3g}, more than {DIVERGED} times "
                 "the loss of predicting the mean: the training diverges. Lower "
-                f"learning_rate_init, now {self._learning_rate():g}, or scale X and y.",
+                f"learning_rate_init, now {rate:g}, or scale X and y.",
                 ConvergenceWarning,
                 stacklevel=5,
             )

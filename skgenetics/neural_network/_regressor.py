@@ -60,8 +60,8 @@ class LINARegressor(RegressorMixin, LINABase):
         held-out rows.
     learning_rate_init : "auto" or float, default="auto"
         Learning rate of Adam. With held-out rows it is lowered three times, to .3 of itself, where
-        the loss on them no longer falls. "auto": 0.01, and in `partial_fit`, which has no such
-        rows, at most 2 / n_variants: a step moves a coefficient of each variant by as much.
+        the loss on them no longer falls. "auto": 0.01, and without such rows, as in `partial_fit`,
+        at most 2 / n_variants: a step moves a coefficient of each variant by as much.
     batch_size : "auto" or int, default="auto"
         Rows of a minibatch. "auto": 200, or all rows if there are fewer.
     max_iter : int, default=200

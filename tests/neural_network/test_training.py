@@ -416,3 +416,19 @@ def test_partial_fit_takes_smaller_steps_with_many_variants():
 
     assert losses() == losses(learning_rate_init=2 / 3000)
     assert losses()[-1] < 2 < losses(learning_rate_init=0.01)[-1]
+
+
+def test_fit_without_held_out_rows_does_not_lose_its_start_with_many_variants():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(300, 2000)).astype(np.int8)
+    y = X[:, :10].sum(axis=1) + rng.normal(size=300)
+
+    def fitted(**options):
+        model = LINARegressor((8,), early_stopping=False, max_iter=5, random_state=0, **options)
+        return model.fit(X[:200], y[:200])
+
+    model = fitted()
+    assert model.loss_curve_ == fitted(learning_rate_init=2 / 2000).loss_curve_
+    score = model.score(X[200:], y[200:])
+    assert score > 0.6
+    assert score > fitted(learning_rate_init=0.01).score(X[200:], y[200:]) + 0.2
