@@ -72,6 +72,23 @@ def test_many_rows_have_numbers_for_names():
     assert ax.get_xlabel() == ax.get_ylabel() == "Variant (column of X)"
 
 
+def test_chromosomes_are_parted_and_the_strongest_pairs_named():
+    S = np.zeros((60, 60))
+    for i, j, size in ((3, 50, -0.2), (7, 20, 0.5), (1, 2, 0.1)):
+        S[i, j] = S[j, i] = size
+    np.fill_diagonal(S, 9.0)  # no pair
+    names, chromosomes = [f"rs{i}" for i in range(60)], np.repeat(["1", "2", "X"], [10, 30, 20])
+    display = InteractionDisplay(S, names=names, chromosomes=chromosomes, n_labels=2).plot()
+    assert [text.get_text() for text in display.ax_.texts] == ["rs7 \u00d7 rs20", "rs3 \u00d7 rs50"]
+    assert [text.xy for text in display.ax_.texts] == [(20, 7), (50, 3)]
+    assert [tick.get_text() for tick in display.ax_.get_xticklabels()] == ["1", "2", "X"]
+    np.testing.assert_allclose(display.ax_.get_yticks(), [4.5, 24.5, 49.5])
+    lines = [line.get_xdata() for line in display.ax_.lines if len(set(line.get_xdata())) == 1]
+    assert {float(x[0]) for x in lines if len(x) == 2} == {9.5, 39.5}
+    assert display.ax_.get_xlabel() == "Chromosome"
+    display.figure_.draw_without_rendering()
+
+
 def test_heat_map_of_a_network(regressor, frame, classifier):
     display = InteractionDisplay.from_estimator(regressor, frame)
     np.testing.assert_array_equal(display.importances, regressor.second_order_importance(frame))
@@ -98,6 +115,8 @@ def test_heat_map_of_a_network(regressor, frame, classifier):
         ({"importances": np.zeros((2, 3))}, r"a square matrix; got shape \(2, 3\)"),
         ({"importances": np.zeros((0, 0))}, r"a square matrix; got shape \(0, 0\)"),
         ({"importances": [[np.nan]]}, "NaN"),
+        ({"chromosomes": [1, 2, 1]}, "in order"),
+        ({"chromosomes": [1, 2]}, r"chromosomes must have shape \(3,\)"),
         ({"names": ["a"]}, r"names must have shape \(3,\), one entry per row; got \(1,\)"),
     ],
 )

@@ -12,7 +12,14 @@ from skgenetics.inspection.displays._networks import (
     unit_of_output,
     variant_names,
 )
-from skgenetics.inspection.displays._style import VARIANT_AXIS, color_scale, write_title
+from skgenetics.inspection.displays._style import (
+    EDGE,
+    INK,
+    VARIANT_AXIS,
+    color_scale,
+    name_point,
+    write_title,
+)
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import ArrayLike
 
@@ -32,6 +39,11 @@ class InteractionDisplay(Display):
         negative values the color scale is symmetric about 0.
     names : array-like of shape (n_variants,), default=None
         Names of the variants or genes; up to 40 are written on the axes. None: their numbers.
+    chromosomes : array-like of shape (n_variants,), default=None
+        Chromosome of each row, chromosome after chromosome; lines part them, and beyond 40 rows
+        they are written on the axes.
+    n_labels : int, default=3
+        Of how many of the strongest pairs the names are written, where they are not on the axes.
     label : str, default="Importance of the pair"
         What the colors are, with its unit.
     axis_label : str, default="Variant (column of X)"
@@ -51,7 +63,8 @@ class InteractionDisplay(Display):
     Raises
     ------
     ValueError
-        If the matrix is not square, not finite or empty, or names do not fit it.
+        If the matrix is not square, not finite or empty, names or chromosomes do not fit it, or a
+        chromosome is in several places.
 
     See Also
     --------
@@ -73,12 +86,16 @@ class InteractionDisplay(Display):
         importances: ArrayLike,
         *,
         names: ArrayLike | None = None,
+        chromosomes: ArrayLike | None = None,
+        n_labels: int = 3,
         label: str = "Importance of the pair",
         axis_label: str = VARIANT_AXIS,
         title: str | None = None,
     ):
         self.importances = to_numpy(importances).astype(float)
         self.names = as_text(names)
+        self.chromosomes = as_text(chromosomes)
+        self.n_labels = n_labels
         self.label = label
         self.axis_label = axis_label
         self.title = title
@@ -86,7 +103,13 @@ class InteractionDisplay(Display):
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] == 0:
             raise ValueError(f"importances must be a square matrix; got shape {shape}.")
         self._check_finite("importances")
-        self._check_shape(shape[:1], "row", "names")
+        self._check_shape(shape[:1], "row", "names", "chromosomes")
+        starts = self._chromosome_starts()
+        if self.chromosomes is not None and len(starts) != len(set(self.chromosomes)):
+            raise ValueError(
+                "chromosomes must be in order, all rows of one after the other; sort the rows and "
+                "columns of importances by chromosome."
+            )
 
     @classmethod
     def from_estimator(
@@ -97,6 +120,8 @@ class InteractionDisplay(Display):
         target: int | None = None,
         groups: ArrayLike | None = None,
         names: ArrayLike | None = None,
+        chromosomes: ArrayLike | None = None,
+        n_labels: int = 3,
         title: str | None = None,
         **keywords: Any,
     ) -> Self:
@@ -114,6 +139,8 @@ class InteractionDisplay(Display):
             The gene of each variant. Importances are added over genes, which become the rows.
         names : array-like, default=None
             Names of the rows. None: those of `groups`, or those that `fit` has seen, if any.
+        chromosomes, n_labels
+            As in the class.
         title : str, default=None
             Title of the picture.
         **keywords
@@ -141,7 +168,14 @@ class InteractionDisplay(Display):
             label = f"Change by the pair beyond both ({unit})"
         else:
             label = f"Importance of the pair ({unit} per squared allele)"
-        return cls(importances, names=variant_names(estimator, names), label=label, title=title)
+        return cls(
+            importances,
+            names=variant_names(estimator, names),
+            chromosomes=chromosomes,
+            n_labels=n_labels,
+            label=label,
+            title=title,
+        )
 
     def _figure_size(self):
         """Return the size of a square and its scale."""
@@ -152,7 +186,10 @@ class InteractionDisplay(Display):
         image = ax.imshow(
             self.importances, interpolation="nearest", **color_scale(self.importances)
         )
-        n = len(self.importances)
+        n, starts = len(self.importances), self._chromosome_starts()
+        for start in starts[1:]:
+            for line in (ax.axvline, ax.axhline):
+                line(start - 0.5, color=EDGE, linewidth=0.6)
         if self.names is not None and n <= _MAX_NAMES:
             size = "medium" if n <= 15 else "x-small"
             upright = n <= 15 and max(map(len, self.names)) <= 3
@@ -160,8 +197,34 @@ class InteractionDisplay(Display):
             ax.set_xticks(range(n), self.names, fontsize=size, rotation=0 if upright else 90)
             ax.tick_params(length=0)
         else:
-            ax.set(xlabel=self.axis_label, ylabel=self.axis_label)
+            if self.chromosomes is not None:
+                middles = (starts + np.append(starts[1:], n) - 1) / 2
+                ax.set_xticks(middles, self.chromosomes[starts])
+                ax.set_yticks(middles, self.chromosomes[starts])
+            axis_label = "Chromosome" if len(starts) else self.axis_label
+            ax.set(xlabel=axis_label, ylabel=axis_label)
+            self._name_strongest(ax)
         write_title(ax, self.title)
         self.colorbar_ = ax.figure.colorbar(image, ax=ax, shrink=0.8)
         self.colorbar_.outline.set_visible(False)
         self.colorbar_.set_label(self.label)
+
+    def _chromosome_starts(self):
+        """Return the first row of each chromosome; none if chromosomes are not known."""
+        if self.chromosomes is None:
+            return np.array([], dtype=int)
+        changes = np.flatnonzero(self.chromosomes[1:] != self.chromosomes[:-1]) + 1
+        return np.concatenate([[0], changes])
+
+    def _name_strongest(self, ax):
+        """Circle the strongest pairs above the diagonal, and write their names."""
+        if self.names is None:
+            return
+        rows, columns = np.triu_indices(len(self.importances), 1)
+        sizes = np.abs(self.importances[rows, columns])
+        for k in np.argsort(-sizes, kind="stable")[: self.n_labels]:
+            if sizes[k] > 0:
+                i, j = rows[k], columns[k]
+                ax.plot(j, i, "o", markersize=8, markerfacecolor="none", markeredgecolor=INK)
+                name = f"{self.names[i]} \u00d7 {self.names[j]}"
+                name_point(ax, j, i, name, points_above=5, near_edge=0.25)
