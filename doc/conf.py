@@ -43,6 +43,7 @@ html_title = "skgenetics"
 html_show_sourcelink = False
 html_static_path = ["_static"]
 html_css_files = ["skgenetics.css"]
+html_context = {"default_mode": "auto"}  # light or dark as the reader's system is
 html_math_renderer = "mathml"  # doc/_extensions/mathml.py
 html_theme_options = {
     "show_prev_next": False,
