@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -37,9 +38,21 @@ def on_cluster(address: str | None) -> Iterator[None]:
             f"--scheduler {address}: no Dask scheduler answers there ({error}). Start one by "
             "'dask scheduler', and workers of one thread each by 'dask worker'."
         ) from error
-    with client, parallel_config("dask"):
+    with _without_tracebacks(), client, parallel_config("dask"):
         client.register_plugin(_in_folder(os.getcwd()))
         yield
+
+
+@contextlib.contextmanager
+def _without_tracebacks() -> Iterator[None]:
+    """Let Dask not print how it lost a scheduler: what the command says of it is one sentence."""
+    logger = logging.getLogger("distributed.client")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def _in_folder(folder: str) -> Any:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from skgenetics._version import __version__
+from skgenetics.utils._errors import LostScheduler
+from skgenetics.utils._text import join_names
 
 OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
 
@@ -42,6 +44,17 @@ class Console:
 
         with atomic_path(path) as temporary:
             temporary.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def keeping(units: str, *folders: Path) -> Iterator[None]:
+    """Say of what ends the work, a key or a lost scheduler, where finished units are kept."""
+    try:
+        yield
+    except (KeyboardInterrupt, LostScheduler) as error:
+        kept = join_names([f"{folder}/" for folder in folders])
+        error.add_note(f"finished {units} are in {kept}, and the same command goes on from there")
+        raise
 
 
 def close_output() -> None:

@@ -14,11 +14,12 @@ from typing import NoReturn
 from skgenetics._version import __version__
 from skgenetics.cli.check.command import add_parser as add_check
 from skgenetics.cli.compare.command import add_parser as add_compare
-from skgenetics.cli.console import BAD_INPUT, OK, UNEXPECTED, close_output
+from skgenetics.cli.console import BAD_INPUT, OK, SOME_FAILED, UNEXPECTED, close_output
 from skgenetics.cli.finemap.command import add_parser as add_finemap
 from skgenetics.cli.predict.command import add_parser as add_predict
 from skgenetics.cli.twas.command import add_parser as add_twas
 from skgenetics.cli.weights.command import add_parser as add_weights
+from skgenetics.utils._errors import LostScheduler
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,9 +92,10 @@ def main(words: Sequence[str] | None = None) -> int:
             return arguments.run(arguments)
     except KeyboardInterrupt as error:
         ended = isinstance(error, _Terminated)
-        word = "terminated" if ended else "interrupted"
-        sys.stderr.write(f"{name}: {word}; nothing was written.\n")
-        return 128 + (signal.SIGTERM if ended else signal.SIGINT)
+        status = 128 + (signal.SIGTERM if ended else signal.SIGINT)
+        sentence = f"{'terminated' if ended else 'interrupted'}; {_kept(error)}"
+    except LostScheduler as error:
+        status, sentence = SOME_FAILED, f"error: {str(error).rstrip('.')}; {_kept(error)}"
     except Exception as error:
         if arguments.debug:
             traceback.print_exc()
@@ -105,6 +107,11 @@ def main(words: Sequence[str] | None = None) -> int:
             sentence += " (--debug shows where; nothing was written)"
     sys.stderr.write(f"{name}: {sentence}\n")
     return status
+
+
+def _kept(error: BaseException) -> str:
+    """Return what is left of work that ended early, as `console.keeping` has noted it."""
+    return "; ".join(getattr(error, "__notes__", ["nothing was written"])) + "."
 
 
 def _one_line(error: Exception) -> str:

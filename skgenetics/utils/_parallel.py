@@ -16,6 +16,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
+from skgenetics.utils._errors import LostScheduler
 from skgenetics.utils._text import first_names
 
 
@@ -163,7 +164,7 @@ def _on_cluster(
             except KilledWorker as again:
                 result = result_of_dead(place, again)
         except CancelledError as error:
-            raise ConnectionError("The connection to the Dask scheduler was lost.") from error
+            raise LostScheduler("The connection to the Dask scheduler was lost.") from error
         sent.popleft()
         if place + n_sent < n_units:
             sent.append(send(place + n_sent))

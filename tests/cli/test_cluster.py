@@ -2,6 +2,11 @@
 
 import argparse
 import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -80,6 +85,73 @@ def test_models_are_compared_on_a_cluster_whose_worker_ends(study, compare, clus
         assert status == 0, errors
         found.append(pd.read_csv("run/comparison.csv").drop(columns="seconds"))
     pd.testing.assert_frame_equal(*found)
+
+
+@pytest.fixture
+def scheduler(tmp_path):
+    """The process of a scheduler with a worker, and its address."""
+    pytest.importorskip("distributed")
+    (tmp_path / "dask").mkdir()
+    given = {"cwd": tmp_path / "dask", "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    file = tmp_path / "dask" / "scheduler.json"
+    dask = [sys.executable, "-m", "distributed.cli.dask_"]
+    options = ["--scheduler-file", str(file), "--no-dashboard"]
+    words = [*dask[:2], dask[2] + "scheduler", *options, "--port", "0"]
+    process = subprocess.Popen(words, **given)
+    worker = [*dask[:2], dask[2] + "worker", *options, "--nthreads", "1", "--no-nanny"]
+    working = subprocess.Popen(worker, **given)
+    wait_for(file.exists)
+    wait_for(lambda: file.read_text().endswith("}"))
+    yield process, json.loads(file.read_text())["address"]
+    for one in (process, working):
+        one.kill()
+        one.wait()
+
+
+def wait_for(condition):
+    """Wait until something is so, for a minute at most."""
+    end = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ended", ["scheduler", "command"])
+def test_what_is_finished_stays_when_the_work_ends(scan, scheduler, finemap, monkeypatch, ended):
+    monkeypatch.setattr("skgenetics.cli.finemap.report._draw", draw_nothing)
+    _, table = scan
+    starts = table["base_pair_location"].to_numpy()[::10]  # of windows of ten variants
+    bed = [f"2\t{start - 1}\t{start + 9_500}\n" for start in starts]
+    Path("loci.bed").write_text("".join(bed))
+    text = FILES + " --regions loci.bed"
+    process, address = scheduler
+    words = [sys.executable, "-m", "skgenetics", "finemap", *text.split(), "--scheduler", address]
+    command = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: list(Path().glob("run.parts/*.json.gz")) or command.poll() is not None)
+    if ended == "scheduler":
+        process.kill()
+    else:
+        command.send_signal(signal.SIGINT)
+    _, errors = command.communicate(timeout=60)
+    *_, said = errors.splitlines()
+    kept = "finished loci are in run.parts/, and the same command goes on from there."
+    if ended == "scheduler":
+        lost = "error: The connection to the Dask scheduler was lost"
+        assert (command.returncode, said) == (3, f"skgenetics finemap: {lost}; {kept}")
+    else:
+        assert (command.returncode, said) == (130, f"skgenetics finemap: interrupted; {kept}")
+    assert "Traceback" not in errors
+    assert not Path("run.loci.tsv").exists()
+    n_kept = len(list(Path("run.parts").iterdir()))
+    assert 0 < n_kept < len(bed)
+    run(finemap, text=text)  # goes on, on one machine
+    resumed = tables()
+    for name in TABLES:
+        Path(f"run.{name}").unlink()
+    run(finemap, text=text)
+    for ours, theirs in zip(resumed, tables(), strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(scan, finemap, monkeypatch):

@@ -2,8 +2,6 @@
 
 import argparse
 import contextlib
-import signal
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from skgenetics.cli.console import (
     at_least,
     check_prefix,
     genome_build,
+    keeping,
     number_of_jobs,
     progress,
     share,
@@ -25,7 +24,6 @@ from skgenetics.cli.finemap.checks import check_arguments, of_one_panel
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.pictures import check_report
 from skgenetics.cli.statistics import add_panel, add_statistics
-from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
     from sklearn.utils import Bunch
@@ -316,19 +314,12 @@ def run_finemap(arguments: argparse.Namespace) -> int:
         studies = load_files(arguments)
     for study in studies:
         console.say(*study.lines, "")
-    try:
-        with on_cluster(arguments.scheduler):
-            n_jobs = number_of_jobs(arguments)
-            if arguments.chunk:
-                return _finemap_part(arguments, studies, console, n_jobs)
-            return _finemap(arguments, studies, tracks, console, n_jobs)
-    except KeyboardInterrupt:
-        kept = join_names([f"{study.parts}/" for study in studies])
-        sys.stderr.write(
-            f"skgenetics finemap: interrupted; finished loci are in {kept}, and the same command "
-            "goes on from there.\n"
-        )
-        return 128 + signal.SIGINT
+    parts = [study.parts for study in studies]
+    with keeping("loci", *parts), on_cluster(arguments.scheduler):
+        n_jobs = number_of_jobs(arguments)
+        if arguments.chunk:
+            return _finemap_part(arguments, studies, console, n_jobs)
+        return _finemap(arguments, studies, tracks, console, n_jobs)
 
 
 def _finemap_part(

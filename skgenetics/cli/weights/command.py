@@ -3,8 +3,6 @@
 import argparse
 import contextlib
 import shlex
-import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +17,7 @@ from skgenetics.cli.console import (
     frequency,
     genome_build,
     is_demo,
+    keeping,
     number_of_jobs,
     progress,
 )
@@ -201,15 +200,8 @@ def run_weights(arguments: argparse.Namespace) -> int:
     study = load_demo(arguments) if arguments.demo else load_files(arguments)
     console.say(*study.lines, "")
     parts = out.with_name(out.name + ".parts")
-    try:
-        with on_cluster(arguments.scheduler):
-            return _weights(arguments, study, console, parts)
-    except KeyboardInterrupt:
-        sys.stderr.write(
-            f"skgenetics weights: interrupted; finished genes are in {parts}/, and the same "
-            "command goes on from there.\n"
-        )
-        return 128 + signal.SIGINT
+    with keeping("genes", parts), on_cluster(arguments.scheduler):
+        return _weights(arguments, study, console, parts)
 
 
 def _weights(arguments: argparse.Namespace, study: "Study", console: Console, parts: Path) -> int:
