@@ -83,6 +83,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "capture_repr": ("_repr_html_",),  # tables, and no names of objects
     "image_srcset": ["2x"],
+    "image_scrapers": ("picture_texts",),  # doc/_extensions/picture_texts.py
     "subsection_order": [f"../examples/{name}" for name in SECTIONS],
     "within_subsection_order": "FileNameSortKey",
 }

@@ -18,6 +18,7 @@ import pytest
 
 import skgenetics
 from skgenetics.cli.main import main
+from skgenetics.inspection import LocusDisplay
 
 ROOT = Path(__file__).resolve().parents[1]
 DOC = ROOT / "doc"
@@ -176,6 +177,17 @@ def test_parameters_of_large_estimators_are_grouped():
             assert max(np.diff([*firsts, len(parameters)])) <= 7
         else:
             assert len(parameters) <= 12, name
+
+
+def test_pictures_of_examples_are_told_in_words():
+    plt = pytest.importorskip("matplotlib.pyplot")
+    text_of = runpy.run_path(str(DOC / "_extensions" / "picture_texts.py"))["text_of"]
+    display = LocusDisplay([100, 200], [5.0, 1], [0.9, 0], r2=[1.0, 0], chromosome=3, title="A")
+    text = text_of(display.plot().figure_)
+    assert text.startswith("A: -log10 p of single variants (r² with the lead variant: lead")
+    assert "Posterior inclusion probability (PIP) against Position on chromosome 3 (Mb)" in text
+    assert text_of(plt.figure()) == "A picture without labels."
+    plt.close("all")
 
 
 @pytest.mark.parametrize("command", ["finemap", "compare"])
