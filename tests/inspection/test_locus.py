@@ -458,3 +458,14 @@ def test_maps_that_cannot_be_drawn(estimator, positions):
     elsewhere = table.assign(cm=[0.0, 0.5])
     display = LocusDisplay.from_estimator(estimator, positions=positions, genetic_map=elsewhere)
     assert len(display.plot().axes_) == 2
+
+
+@pytest.mark.parametrize("height", [3.5, 6.5])
+def test_labels_fit_beside_their_panels(estimator, positions, X, height):
+    display = LocusDisplay.from_estimator(estimator, positions=positions, X=X)
+    figure, ax = plt.subplots(figsize=(9, height))
+    display.plot(ax)
+    figure.draw_without_rendering()
+    upper, lower = (panel.yaxis.label.get_window_extent() for panel in display.axes_)
+    assert not upper.overlaps(lower)
+    assert ("of single" in display.axes_[0].get_ylabel()) == (height > 4)

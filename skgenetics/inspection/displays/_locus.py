@@ -62,6 +62,7 @@ R2_LABELS = ("0.0–0.2", "0.2–0.4", "0.4–0.6", "0.6–0.8", "0.8–1.0")
 _WIDTH, _HEIGHT = 8.5, 5.4  # inches, without genes
 _LEGEND_INCHES, _NARROW_INCHES = 1.75, 6.0  # narrower axes have their legends below the panels
 _LABEL_INCHES, _LEGEND_BELOW_INCHES = 0.55, 1.3  # labels of the positions, and legends below them
+_LONG_LABEL_INCHES = (1.6, 1.1)  # heights of panels that have room for the label of z, and of PIPs
 _SET_INCHES = 0.45  # width of "set 1"
 
 
@@ -376,7 +377,8 @@ class LocusDisplay(Display):
         ax.set_ylim(-0.04 * highest, 1.2 * highest)
         name = f"{self.positions[lead]:,} bp" if self.names is None else str(self.names[lead])
         name_point(ax, self._x[lead], log_p[lead], name, points_above=9, near_edge=0.25)
-        ax.set_ylabel("$-\\log_{10}\\,p$ of single variants")
+        low = size_in_inches(ax)[1] < _LONG_LABEL_INCHES[0]
+        ax.set_ylabel("$-\\log_{10}\\,p$" + " of single variants" * (not low))
         open_frame(ax)
         self._name_colors(ax)
 
@@ -395,7 +397,8 @@ class LocusDisplay(Display):
         rings = self._draw_sets(ax, 1.13 * top)
         ax.set_ylim(-0.04 * top, 1.25 * top)
         ax.set_yticks([tick for tick in ax.get_yticks() if 0 <= tick <= 1.001 * top])
-        ax.set_ylabel("Posterior inclusion\nprobability (PIP)")
+        low = size_in_inches(ax)[1] < _LONG_LABEL_INCHES[1]
+        ax.set_ylabel("PIP" if low else "Posterior inclusion\nprobability (PIP)")
         open_frame(ax)
         if rings:
             labels = [
