@@ -165,20 +165,20 @@ EFFECTS = "weak", "mixed", "strong", "rare", "background"
 SHARING = "shared", "sparse", "mixed"  # effects on many traits
 
 
-def finemapping(file, command):
-    """What is claimed of FinemapMiXeR on coalescent genotypes."""
+def finemapping(file, command, one=OURS, others=("susieR", "susie")):
+    """What is claimed of a solver of FinemapMiXeR on coalescent genotypes."""
     claims = []
     for says, top, bottom in (
         ("average precision of PIPs", "precision", "n_causal"),
         ("coverage of 95% sets", "sets_true", "sets"),
         ("power: causal variants in a set", "causal_in_sets", "n_causal"),
     ):
-        for other in ("susieR", "susie"):
-            claims.append(Claim(f"{says}, all", top, bottom, OURS, other, ("regime", EFFECTS)))
+        for other in others:
+            claims.append(Claim(f"{says}, all", top, bottom, one, other, ("regime", EFFECTS)))
         for regime in EFFECTS:
             where = ("regime", (regime,))
-            claims.append(Claim(f"{says}, {regime}", top, bottom, OURS, "susieR", where))
-    for method in (OURS, "susieR"):
+            claims.append(Claim(f"{says}, {regime}", top, bottom, one, "susieR", where))
+    for method in (one, "susieR"):
         for says, top, bottom, promised in (
             ("coverage of 95% sets", "sets_true", "sets", (0.95, 1)),
             ("sum of PIPs over number of effects (1 is right)", "pip_sum", "n_causal", (1, 1)),
@@ -235,6 +235,12 @@ STUDIES = {
     "finemapping": finemapping(
         "finemapping_own_ld.csv",
         "finemapping_calibration.py --solvers auto susie --loci 100 --csv FILE",
+    ),
+    "finemapping_panel": finemapping(
+        "finemapping_panel.csv",
+        "finemapping_calibration.py --panel 499 --solvers susie --loci 100 --csv FILE",
+        "susie",
+        ("susieR",),
     ),
     "compare": Study(
         "compare.csv", "skgenetics compare", "target", "genes",

@@ -221,6 +221,26 @@ def test_guide_of_fine_mapping_says_what_its_rows_say():
     ) in text
 
 
+def test_guide_of_panels_says_what_its_rows_say():
+    text = page("doc/guide/finemapping/figures.rst")
+    found = {}
+    for method in ("susie", "susieR"):
+        rows = [
+            row
+            for row in rows_of("finemapping_panel.csv")
+            if row["method"] == method and row["regime"] != "null"
+        ]
+        false, above, announced = (
+            sum(float(row[key]) for row in rows)
+            for key in ("above_false", "above", "above_announced")
+        )
+        found[method] = f"{false:.0f} of {above:.0f}", f"{announced:.1f} are announced"
+    wrong, announced = found["susieR"]
+    assert f"{wrong} variants with a PIP above .9 have none, where {announced}" in text
+    wrong, announced = found["susie"]
+    assert f"it is {wrong}, where {announced}" in text
+
+
 def test_programs_of_studies_can_be_imported():
     for study in evidence.STUDIES.values():
         if study.program.split()[0].endswith(".py"):
