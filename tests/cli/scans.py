@@ -1,5 +1,9 @@
 """Small scans for the tests of ``skgenetics finemap``: a panel in PLINK files, and statistics."""
 
+import base64
+import gzip
+import re
+
 import numpy as np
 import pandas as pd
 from scipy.stats import norm
@@ -83,6 +87,12 @@ def exchanged(table, rows):
 def read(name):
     """Read a table of results."""
     return pd.read_csv(name, sep="\t", comment="#", dtype={"chromosome": str}, low_memory=False)
+
+
+def interactive_pictures(page):
+    """Return what the interactive pictures of a report are drawn of, as text."""
+    packed = re.findall(r'<script type="text/plain" id="item-\d+">([^<]*)<', page)
+    return "".join(gzip.decompress(base64.b64decode(text)).decode() for text in packed)
 
 
 def draw_nothing(_, unit, seed):
