@@ -123,10 +123,10 @@ def simulated(name, seed):
             y, pairs = trait(X, rng, epistatic=epistatic)
             yield f"LD, variance of pairs {epistatic}", X, y, 3000, pairs if epistatic else []
     elif name == "cases":
-        for share in (0.5, 0.1, 0.01):
-            X = independent(10_000, 300, rng)
+        for share, n in ((0.5, 4000), (0.1, 4000), (0.01, 4000), (0.01, 40_000)):
+            X = independent(n + 6000, 300, rng)
             y, pairs = trait(X, rng, epistatic=0.1)
-            yield f"cases {share}", X, y > np.quantile(y, 1 - share), 4000, pairs
+            yield f"cases {share}, n {n}", X, y > np.quantile(y, 1 - share), n, pairs
     elif name == "small":
         for n, m, n_causal in ((100, 500, 5), (100, 500, 50), (400, 500, 500)):
             X = independent(n + 2000, m, rng)
