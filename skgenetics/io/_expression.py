@@ -270,6 +270,8 @@ def _read_bed(path: Path, only: _GeneNames | None) -> _Table:
         )
     genes = []
     for chromosome, start, end, gene, *others in rows:
+        if not chromosome:
+            raise ValueError(f"{name}: {gene} has no chromosome; expected one in the first column.")
         for text in (start, end):
             if not is_position(text):
                 raise ValueError(

@@ -167,6 +167,11 @@ def check_header(header: list[str], name: str) -> None:
     named = [column for column in header if column]
     if len(set(named)) < len(named):
         repeated = next(column for column in named if named.count(column) > 1)
+        if np.isfinite(to_number(repeated)):
+            raise ValueError(
+                f"{name} has no header: its first line holds {repeated[:60]!r} more than once, "
+                "where names of columns are expected."
+            )
         raise ValueError(f"{name} has more than one column named {repeated[:60]!r}.")
     longest = max(header, key=len)
     if len(longest) > 200:

@@ -9,6 +9,7 @@ from skgenetics.io._lines import is_missing, read_rows, to_number
 from skgenetics.io._read_r_objects import RObject, read_r_objects
 from skgenetics.io._weight_tables import WeightFile
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import PathLike
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def read_fusion_list(path: PathLike, *, model: str | None = None) -> WeightFile:
     if missing:
         raise ValueError(
             f"{path.name} lacks the column {missing[0]}: expected the columns WGT, ID, CHR, P0 and "
-            f"P1; got {', '.join(header[:8])}."
+            f"P1; got {first_names(header, 8)}."
         )
     read, failures = [], []
     for row in rows:

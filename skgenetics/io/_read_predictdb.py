@@ -9,9 +9,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from skgenetics.io._lines import open_unpacked
+from skgenetics.io._columns import Malformed, iterate_columns, read_layout
 from skgenetics.io._weight_tables import WeightFile, numbers, words
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import PathLike
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ _EXTRA = {  # names in the table extra
 _COVARIANCE = ("GENE", "RSID1", "RSID2", "VALUE")
 _LONGEST_ROW = 2**20  # bytes; texts of a database are names
 _FETCHED = 256  # rows at a time
-_ROWS = 2**19  # of a table of covariances, at a time
 
 
 def read_predictdb(path: PathLike) -> WeightFile:
@@ -198,16 +198,24 @@ def read_covariances(path: PathLike, weights: "pd.DataFrame") -> "dict[str, pd.D
     """
     pd = import_optional("pandas", extra="dataframe")
     path = Path(path)
-    genes = weights["gene"].unique()
-    options = {"sep": r"\s+", "dtype": dict.fromkeys(_COVARIANCE[:3], "str"), "chunksize": _ROWS}
-    with open_unpacked(path) as stream:
-        try:
-            parts = [_part(part, genes, path.name) for part in pd.read_csv(stream, **options)]
-        except pd.errors.EmptyDataError:
-            raise ValueError(f"{path.name} is empty; expected a table of covariances.") from None
-        except (pd.errors.ParserError, UnicodeDecodeError) as error:
-            raise ValueError(f"{path.name} cannot be read as a table: {error}") from error
-    table = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=_COVARIANCE)
+    header = read_layout(path).header
+    missing = [name for name in _COVARIANCE if name not in header]
+    if missing:
+        raise ValueError(
+            f"{path.name} lacks the column {missing[0]}: expected a table of "
+            f"{', '.join(_COVARIANCE)}; got {first_names(header, 8)}."
+        )
+    genes, malformed = weights["gene"].unique(), list[Malformed]()
+    parts = [pd.DataFrame(columns=_COVARIANCE, dtype="str")]
+    for batch in iterate_columns(path, _COVARIANCE, malformed):
+        part = pd.DataFrame({name: texts.to_pandas() for name, texts in batch.columns.items()})
+        parts.append(part[part["GENE"].isin(genes)])
+    table = pd.concat(parts, ignore_index=True)
+    if malformed:
+        raise ValueError(
+            f"{path.name}: row {malformed[0].number} has {malformed[0].n_fields} fields, "
+            f"the header has {len(header)}."
+        )
     value = numbers(table["VALUE"])
     named = _names_of_variants(weights)
     first, second = (_variant_ids(table, column, named) for column in ("RSID1", "RSID2"))
@@ -225,17 +233,6 @@ def read_covariances(path: PathLike, weights: "pd.DataFrame") -> "dict[str, pd.D
         matrix[row, column] = matrix[column, row] = value[start:end]
         covariances[str(gene[start])] = pd.DataFrame(matrix, index=names, columns=names)
     return covariances
-
-
-def _part(table: "pd.DataFrame", genes: np.ndarray, name: str) -> "pd.DataFrame":
-    """Return the rows about some genes in a part of a table of covariances."""
-    missing = [column for column in _COVARIANCE if column not in table]
-    if missing:
-        raise ValueError(
-            f"{name} lacks the column {missing[0]}: expected a table of "
-            f"{', '.join(_COVARIANCE)}; got {', '.join(map(str, table.columns[:6]))}."
-        )
-    return table.loc[table["GENE"].isin(genes), list(_COVARIANCE)]
 
 
 def _names_of_variants(weights: "pd.DataFrame") -> dict[str, str]:

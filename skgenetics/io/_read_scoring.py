@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from skgenetics.io._lines import iterate_lines
 from skgenetics.io._weight_tables import WeightFile, numbers, words
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import PathLike
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def _check(header: list[str], facts: dict[str, str], name: str) -> None:
     if missing:
         raise ValueError(
             f"{name} is no scoring file of the PGS Catalog: it lacks {missing[0]}; its columns are "
-            f"{', '.join(header[:8]) or 'none'}."
+            f"{first_names(header, 8) or 'none'}."
         )
     if facts.get("weight_type", "").strip().upper() in ("OR", "HR"):
         raise ValueError(

@@ -303,7 +303,7 @@ def _check_columns(used: dict[str, str], source: Source, form: Format | None) ->
         origin = f"of {form.name} and does not say: {'; '.join(missing)}"
     else:
         hint = guessed_columns(source)
-        origin = f"of no known format and does not say: {'; '.join(missing)}"
+        origin = "of no known format"
     raise ValueError(
         f"The header of {source.name} is {origin}. It has {first_names(header, 12)}. {hint}."
     )

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MANY_ROWS = 1000
 _FEWEST_ROWS = 8  # of which values tell what a column is
 _CLOSE = 0.05  # relative difference of z from beta / standard_error and from p that is rounding
+_APART = r"(chr)?(\d{1,2}|[XYM]|MT)[:_]\d+[:_][ACGT]+[:_][ACGT]+([:_].*)?"
 _LETTERS = re.compile(r"[^a-z0-9]+")
 
 # in lower case without marks between, the clearest first; alleles come in pairs below
@@ -135,9 +136,11 @@ def guessed_columns(source: Source) -> str:
     else:
         parts += _support(source, found)
         if not sure:
+            allele = (
+                found.get("effect_allele") or f"the second allele in {found['chr_pos_ref_alt']}"
+            )
             parts.append(
-                f"that {found['effect_allele']} is the allele of the effect is a guess: see the "
-                "file's description"
+                f"that {allele} is the allele of the effect is a guess: see the file's description"
             )
     return "; ".join(parts)
 
@@ -146,7 +149,8 @@ def _add_by_values(found: dict[str, str], source: Source) -> None:
     """Add columns whose names say nothing, but the first values do.
 
     Two columns of bases are the alleles, one of names of chromosomes and one of whole numbers that
-    all differ the place; three columns are effect, standard error and p if they agree.
+    all differ the place, or IDs such as ``chr1_1000_A_G`` are both; three columns are effect,
+    standard error and p if they agree.
     """
     rows = [row for row in source.sample if len(row) == len(source.header)]
     if len(rows) < _FEWEST_ROWS:
@@ -160,9 +164,12 @@ def _add_by_values(found: dict[str, str], source: Source) -> None:
     alleles = only("[ACGT]+", unnamed)
     if "effect_allele" not in found and len(alleles) == 2:
         found["effect_allele"], found["other_allele"] = alleles
+    if "effect_allele" not in found and found.get("variant_id") in only(_APART, source.header):
+        found["chr_pos_ref_alt"] = found.pop("variant_id")
     chromosomes = only(r"(chr)?(0?[1-9]|1\d|2[0-6]|X|Y|XY|MT?)", unnamed)
     whole = [n for n in only(r"[1-9]\d*", unnamed) if len(set(cells[n])) == len(rows)]
-    if "base_pair_location" not in found and len(chromosomes) == len(whole) == 1:
+    has_place = bool({"base_pair_location", "chr_pos_ref_alt"} & set(found))
+    if not has_place and len(chromosomes) == len(whole) == 1 and chromosomes != whole:
         found.setdefault("chromosome", chromosomes[0])
         found["base_pair_location"] = whole[0]
     if {"beta", "odds_ratio", "z"} & set(found):

@@ -455,6 +455,7 @@ FORMATS: tuple[Format, ...] = (
             "variant_id": ("SNP",),
             "effect_allele": ("A1",),
             "other_allele": ("A2",),
+            "effect_allele_frequency": ("F_U",),
             "beta": ("BETA",),
             "odds_ratio": ("OR",),
             "standard_error": ("SE",),

@@ -189,6 +189,8 @@ def test_names_and_numbers_of_people_by_file(traits, finemap):
         ("--on-mismatch shrink", "--on-mismatch shrink is for one trait"),
         ("--format polyfun", "--format is for one trait"),
         ("--trait-correlation gone.txt", "gone.txt"),
+        ("--trait-correlation panel.bed", "panel.bed is not a text file"),
+        ("--trait-correlation gwas.tsv", "has no row and column of"),
         ("", "The files have 118 variants in common, too few"),
     ],
 )

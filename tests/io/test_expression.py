@@ -175,6 +175,7 @@ def test_samples_of_individuals(write):
         ("x.bed", "", "not a BED of phenotypes"),
         ("x.bed", bed().replace("#chr", "gene"), "not a BED of phenotypes"),
         ("x.bed", bed().split("\n")[0] + "\n", "3 people and 0 genes"),
+        ("x.bed", bed().replace("\nchr1", "\n", 1), f"{GENES[0]} has no chromosome"),
         ("x.bed", bed().replace("\t10\t", "\t1o\t"), "start or end of ENSG2 is '1o'"),
         ("x.bed", bed().replace("\tNA", ""), "row 2 has 6 fields, the header has 7"),
         ("x.bed", bed().replace("\tNA", "\tx"), "column 'p2' of ENSG2 is 'x'; expected a number"),

@@ -158,6 +158,12 @@ def test_covariances_go_round(tmp_path):
     path.write_bytes(gzip.compress(lines.encode())[:-12])
     with pytest.raises(ValueError, match=r"a.txt.gz is a damaged packed file"):
         read_covariances(path, weights)
+    path.write_bytes(b"\x88" + lines.encode())
+    with pytest.raises(ValueError, match=r"a.txt.gz is not a text file in UTF-8"):
+        read_covariances(path, weights)
+    path.write_text(lines + "G1 rs1\n")
+    with pytest.raises(ValueError, match="row 3 has 2 fields, the header has 4"):
+        read_covariances(path, weights)
 
 
 def fusion(path, **changes):

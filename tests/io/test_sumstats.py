@@ -122,7 +122,7 @@ def test_any_other_table_by_a_column_map(write):
     )
     names = {"chromosome": "Chr", "base_pair_location": "pos", "effect_allele": "EA"}
     names |= {"other_allele": "NEA", "beta": "lnOR", "standard_error": "StdErr"}
-    with pytest.raises(ValueError, match=r"of no known format .* It has Marker, Chr, Pos"):
+    with pytest.raises(ValueError, match=r"of no known format. It has Marker, Chr, Pos"):
         read_sumstats(path)
     frame = read_sumstats(path, columns=names, n_samples="Neff", extra_columns=["SNPVAR"])
     row = frame.iloc[0]
@@ -212,6 +212,7 @@ def test_bad_rows(write, values, message):
         ("\n##x\n", "is empty"),
         ("A B\n1 2\n", "of no known format"),
         ("rs1 1 10 A G .1 .05\nrs2 1 20 A G .1 .05\n", "has no header: its first line holds '1'"),
+        ("G1 1 5 rs1 1\nG1 1 9 rs2 1\n", "no header: its first line holds '1' more than once"),
         ("SNP A1 A2 Z Z\n1 2 3 4 5\n", "more than one column named 'Z'"),
         (SSF + "p_value\n1\t5\tA\tG\t.5\n", "does not say: beta .* or z"),
         (SSF + "beta\n1\t5\tA\tG\t.5\n", "does not say: beta .* or z"),
@@ -233,6 +234,8 @@ def test_other_forms_of_known_programs(write):
     for text, expected in OTHER_FORMS.items():
         frame = read_sumstats(write(text))
         assert frame.attrs["format"] == expected
+        if "F_U" in text:
+            assert frame["effect_allele_frequency"].tolist() == [0.2]
         assert (frame["rsid"][0], frame["effect_allele"][0]) == ("rs1", "A")
         assert frame["z"][0] == pytest.approx(4, rel=1e-9)
 
@@ -405,6 +408,19 @@ def test_columns_are_guessed_by_their_values(write):
         pair.split("=") for pair in said.partition("--columns ")[2].partition(";")[0].split()
     )
     assert read_sumstats(path := write(text), columns=columns)["z"].notna().all(), path
+
+
+def test_alleles_inside_ids_are_guessed(write):
+    rows = "".join(f"G1\tchr1_{k}_A_G_b38\t{k}\t.0455\t.2\t.1\n" for k in range(1, 12))
+    path = write("gene_id\tvariant_id\ttss_distance\tpval_nominal\tslope\tslope_se\n" + rows)
+    with pytest.raises(ValueError, match="second allele in variant_id is the allele") as caught:
+        read_sumstats(path)
+    said = str(caught.value).partition("--columns ")[2].partition(";")[0].split()
+    expected = "beta=slope standard_error=slope_se p_value=pval_nominal chr_pos_ref_alt=variant_id"
+    assert said == expected.split()
+    frame = read_sumstats(path, columns=dict(pair.split("=") for pair in said))
+    assert frame["effect_allele"].eq("G").all()
+    assert frame["base_pair_location"].tolist() == list(range(1, 12))
 
 
 def test_columns_are_guessed_and_the_guess_is_supported(write):

@@ -183,7 +183,7 @@ def test_formulas_are_text(tmp_path):
 
 
 def test_covariances_are_read_by_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("skgenetics.io._read_predictdb._ROWS", 2)
+    monkeypatch.setattr("skgenetics.io._columns._BLOCK", 32)
     weights = pd.DataFrame({"gene": ["G1", "G1"], "variant_id": ["a", "b"]})
     lines = "GENE RSID1 RSID2 VALUE\nG1 a a 1\nG2 a a 9\nG1 a b -0.5\nG2 a b NA\nG1 b b 2\n"
     path = tmp_path / "a.txt.gz"

@@ -31,7 +31,7 @@ def complaint(call):
 
 def is_one_sentence(text):
     """Whether an error message is a sentence or two on one line, of bearable length."""
-    return "\n" not in text and 10 < len(text) < 700 and text.rstrip().endswith((".", ")"))
+    return "\n" not in text and 10 < len(text) < 700 and text.rstrip().endswith((".", ")", "?"))
 
 
 def _lines(change):

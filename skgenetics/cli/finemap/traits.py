@@ -25,6 +25,7 @@ from skgenetics.cli.finemap.panel import Panel, read_panel
 from skgenetics.cli.finemap.regions import choose_regions, region_numbers
 from skgenetics.cli.finemap.work import DROPPED, describe_rows, read_locus
 from skgenetics.io import Region
+from skgenetics.io._lines import parse_numbers, read_rows
 from skgenetics.loci._tables import add_flag
 from skgenetics.multitrait import noise_correlation
 from skgenetics.utils._optional import import_optional
@@ -165,16 +166,18 @@ def common_z(scans: Sequence["pd.DataFrame"]) -> np.ndarray:
 
 def read_correlation(path: str, names: Sequence[str]) -> np.ndarray:
     """Return the correlations (J, J) of a table with the names of the traits on both sides."""
-    pd = import_optional("pandas", extra="dataframe")
-    table = pd.read_csv(path, sep=r"[\s,]+", engine="python", index_col=0)
-    table.index = table.index.astype(str)
-    missing = [n for n in names if n not in table.index or n not in table.columns]
+    file = Path(path).name
+    header, rows = read_rows(path)
+    down = [row[0] for row in rows]
+    missing = [n for n in names if n not in down or n not in header[1:]]
     if missing:
         raise ValueError(
-            f"{Path(path).name} has no row and column of {missing[0]}: it must have those of all "
-            f"traits, {', '.join(names)}."
+            f"{file} has no row and column of {missing[0]}: it must have those of all traits, "
+            f"{', '.join(names)}."
         )
-    return table.loc[list(names), list(names)].to_numpy(dtype=float)
+    table = parse_numbers([row[1:] for row in rows], down, header[1:], file, missing_code=None)
+    across = [header[1:].index(n) for n in names]
+    return table[np.ix_([down.index(n) for n in names], across)]
 
 
 def combined(
