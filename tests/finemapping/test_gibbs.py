@@ -5,24 +5,24 @@ import itertools
 import numpy as np
 import pytest
 from scipy.stats import beta as beta_distribution
-from scipy.stats import chi2
+from scipy.stats import betabinom, chi2
 from sklearn.exceptions import ConvergenceWarning
 
 from skgenetics import FinemapMiXeR
 from skgenetics.finemapping._chains import chain_diagnostics, effective_size
 from skgenetics.finemapping._prior import Prior
-from skgenetics.finemapping.solvers import Gibbs, _background
+from skgenetics.finemapping.solvers import Gibbs, _background, _gibbs
 from skgenetics.finemapping.solvers._background import held_background, learned_background
 from skgenetics.finemapping.solvers._gibbs import (
     HYPER_DEGREES,
     HYPER_NONE,
-    HYPER_RATE,
     HYPER_SHAPE,
     HYPER_Z2,
     SWEEPS_PER_STATE,
     batch_error,
     first_state,
     gibbs,
+    hyperprior_of_pi,
     scratch,
 )
 from skgenetics.finemapping.solvers._slots import gibbs_sweeps
@@ -210,15 +210,17 @@ def joint_draws(prior, annotations, n_sweeps, seed):
 
 @pytest.mark.parametrize("pi_slab", [None, 0.1])
 @pytest.mark.parametrize("annotations", [np.zeros((4, 0)), [[3, 0], [0, -3], [1, 2], [-2, -1]]])
-def test_joint_distribution_is_that_of_the_prior(annotations, pi_slab):
+def test_joint_distribution_is_that_of_the_prior(annotations, pi_slab, monkeypatch):
+    monkeypatch.setattr(_gibbs, "DENSEST", 4)  # else pi is small, and hardly matters
     annotations, n = np.array(annotations, dtype=float), 10**5
     trace, scale = joint_draws(Prior(None, None, pi_slab), annotations, 8_000, seed=1)
-    pi = beta_distribution(HYPER_SHAPE, 4 * HYPER_RATE).rvs((n, 1), random_state=0)
+    other_shape, weight = hyperprior_of_pi(4)
+    pi = beta_distribution(HYPER_SHAPE, other_shape).rvs((n, 1), random_state=0)
     w = np.random.default_rng(0).normal(size=(n, annotations.shape[1]))
     odds = np.exp(w @ annotations.T)
     odds /= np.average(odds, axis=1, weights=None if pi_slab is None else scale**2)[:, None]
     odds *= pi / (1 - pi)
-    none = (HYPER_NONE - 1) * np.prod(1 / (1 + odds), axis=1)  # no effect at all has it beside that
+    none = (weight - 1) * np.prod(1 / (1 + odds), axis=1)  # no effect at all has it beside that
     total, middle = 1 + none.mean(), HYPER_Z2 / np.median(scale**2)
 
     def mean(values):
@@ -268,17 +270,18 @@ def draws_of(draw, part, n=20_000):
     return drawn.reshape(40, -1).mean(axis=1)
 
 
-def test_pi_is_drawn_from_its_conditional_beside_annotations():
+def test_pi_is_drawn_from_its_conditional_beside_annotations(monkeypatch):
+    monkeypatch.setattr(_gibbs, "DENSEST", 4)
     model, chain, density = chain_beside_annotations()
     means = draws_of(lambda: draw_pi(model, chain, 0.0), chain.pi)
     np.testing.assert_allclose(np.exp(chain.relative).mean(), 1)
     logit = np.log(chain.pi / (1 - chain.pi))
     np.testing.assert_allclose(chain.log_odds - chain.relative, np.full(4, logit))
     pi = (np.arange(2000) + 0.5) / 2000
-    prior = beta_distribution(HYPER_SHAPE, 4 * HYPER_RATE).pdf(pi)
+    prior = beta_distribution(HYPER_SHAPE, 4).pdf(pi)
     expected, error = np.average(pi, weights=prior * density(pi, 1.0)), means.std(ddof=1) / 40**0.5
     assert abs(means.mean() - expected) < 4 * error
-    conjugate = beta_distribution(HYPER_SHAPE + 2, 4 * HYPER_RATE + 2).mean()
+    conjugate = beta_distribution(HYPER_SHAPE + 2, 4 + 2).mean()
     assert abs(expected - conjugate) > 8 * error  # without them
 
 
@@ -360,20 +363,32 @@ def test_every_effect_of_a_draw_is_stored():
     assert len(model.credible_sets_) == p
 
 
+@pytest.mark.parametrize("p", [1, 4, 50, 250, 1000])
+def test_no_effect_has_two_thirds_of_the_prior(p):
+    other_shape, weight = hyperprior_of_pi(p)
+    number = betabinom(p, HYPER_SHAPE, other_shape)
+    none = weight * number.pmf(0)
+    assert none / (none + 1 - number.pmf(0)) == pytest.approx(HYPER_NONE)
+    assert number.mean() < 2
+    expected = number.mean() / (1 - number.pmf(0))  # where there is any
+    assert 1 <= expected < 1.5 if p <= 50 else 1.5 < expected < 2.7
+
+
 def quantiles_of_pi(p, n):
     """The n quantiles of pi, equal weights, beside which no effect at all has a weight more."""
-    return beta_distribution.ppf((np.arange(n) + 0.5) / n, HYPER_SHAPE, HYPER_RATE * p)
+    return beta_distribution.ppf((np.arange(n) + 0.5) / n, HYPER_SHAPE, hyperprior_of_pi(p)[0])
 
 
 def with_more_of_none(z, R, scale, *, pi, slab):
-    """Evidence and PIPs of all configurations, the empty one having the odds HYPER_NONE."""
+    """Evidence and PIPs of all configurations, the empty one having a weight more."""
     log, pip, _ = enumerate_posterior(z, R, scale, pi=pi, slab=slab)
-    total = np.exp(log) + (HYPER_NONE - 1) * (1 - pi) ** len(z)
+    total = np.exp(log) + (hyperprior_of_pi(len(z))[1] - 1) * (1 - pi) ** len(z)
     return total, pip * np.exp(log) / total
 
 
 @pytest.mark.slow
-def test_learned_prior_integrates_over_its_hyperprior():
+def test_learned_prior_integrates_over_its_hyperprior(monkeypatch):
+    monkeypatch.setattr(_gibbs, "DENSEST", 4)
     p, scale = 4, np.full(4, 20.0)
     R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])
     state = sample(z, R, scale, n_draws=20_000)
@@ -390,7 +405,8 @@ def test_learned_prior_integrates_over_its_hyperprior():
 
 
 @pytest.mark.slow
-def test_learned_pi_under_a_heritability_integrates_over_its_prior():
+def test_learned_pi_under_a_heritability_integrates_over_its_prior(monkeypatch):
+    monkeypatch.setattr(_gibbs, "DENSEST", 4)
     p, scale, pi_slab = 4, np.full(4, 20.0), 0.004
     R, z = blocks(4, 0.8), np.array([3.5, 2.9, 0.4, -0.2])
     state = sample(z, R, scale, n_draws=20_000, pi_slab=pi_slab)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import ClassVar, NamedTuple
 
 import numpy as np
+from scipy.special import betaln
 
 from skgenetics.finemapping._chains import chain_diagnostics
 from skgenetics.finemapping._likelihood import root_samples
@@ -41,10 +42,10 @@ from skgenetics.utils._parameters import Constraints, Integer
 SWEEPS_PER_STATE = 50  # a block
 BURN_IN = 2  # blocks that are left out
 FEWEST_BLOCKS = 4  # of a chain, before Monte Carlo errors count
-# Hyperpriors of what is learned: pi ~ Beta(2, p), two causal variants a locus, and no effect at all
-# has six times the probability that it would have by that, 2/3; sigma_beta^2 ~ scaled inverse chi^2
+# Hyperpriors of what is learned: pi ~ Beta(2, p), two causal variants a locus, but no more than two
+# among 250 variants, and no effect at all has probability 2/3; sigma_beta^2 ~ scaled inverse chi^2
 # of 4 degrees of freedom and scale 20 / (N H), a variant of z^2 about 20.
-HYPER_SHAPE, HYPER_RATE, HYPER_NONE = 2.0, 1.0, 6.0
+HYPER_SHAPE, HYPER_NONE, DENSEST = 2.0, 2 / 3, 250
 HYPER_DEGREES, HYPER_Z2 = 4.0, 20.0
 MIN_SLOTS, MOST_SLOTS = 12, 48  # their number doubles where a chain fills them
 COVARIANCE_DRAWS = 200  # thinned draws that stand for the covariance of the effects
@@ -387,6 +388,16 @@ def scratch(width: int, p: int) -> tuple[Conditionals, Work]:
     return conditionals, Work(rows[0], rows[1], rows[2], np.empty(p), np.empty(p), powers)
 
 
+def hyperprior_of_pi(n_variants: int) -> tuple[float, float]:
+    """Return b of pi ~ Beta(HYPER_SHAPE, b), and the weight of no effect at all beside it.
+
+    Without that weight no effect has the probability E (1 - pi)^p = B(a, b + p) / B(a, b).
+    """
+    other_shape = float(max(n_variants, DENSEST))
+    log_none = betaln(HYPER_SHAPE, other_shape + n_variants) - betaln(HYPER_SHAPE, other_shape)
+    return other_shape, HYPER_NONE / (1 - HYPER_NONE) * float(np.expm1(-log_none))
+
+
 def first_state(
     scale: np.ndarray,
     prior: Prior,
@@ -403,6 +414,8 @@ def first_state(
     pi, slab = first_prior(prior, scale)
     with np.errstate(divide="ignore"):
         log_odds = np.where(varies, np.log(pi) - np.log1p(-pi), -np.inf)
+    n_variants = max(int(varies.sum()), 1)
+    other_shape, none = hyperprior_of_pi(n_variants)
     held = np.flatnonzero(varies & (pi == 1))
     log_odds[held] = -np.inf  # they have their effect already
     model = Model(
@@ -415,11 +428,11 @@ def first_state(
         pi_slab=float(prior.pi_slab or 0.0),
         rank=rank,
         grid=grid,
-        n_variants=max(int(varies.sum()), 1),
+        n_variants=n_variants,
         n_held=len(held),
         shape=HYPER_SHAPE,
-        rate=HYPER_RATE,
-        none=HYPER_NONE if prior.pi is None else 1.0,
+        other_shape=other_shape,
+        none=none if prior.pi is None else 1.0,
         annotations=np.ascontiguousarray(design),
         share=share / max(share.sum(), 1e-300),
     )

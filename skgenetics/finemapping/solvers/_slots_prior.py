@@ -16,7 +16,7 @@ SLOPE_STEP = 1.0  # of w, whose prior has standard deviation 1 and is hardly cha
 
 @kernel
 def draw_pi(model, chain, squares):
-    """Draw pi from Beta(a + n, (b + 1) p - n) for n effects, sigma_beta^2 with it if h^2 is held.
+    """Draw pi from Beta(a + n, b + p - n) for n effects, sigma_beta^2 with it if h^2 is held.
 
     If pi sigma_beta^2 is held, the effects add pi^(n/2) exp(-pi squares / (2 pi_slab)) to the
     density of pi: the power goes into the proposal, the rest is accepted or not. So is what
@@ -24,7 +24,7 @@ def draw_pi(model, chain, squares):
     """
     held, annotated, count = model.pi_slab > 0.0, chain.slopes.size > 0, chain.n_effects[0]
     shape = 1.5 * count if held else 1.0 * count
-    pi = np.random.beta(model.shape + shape, (model.rate + 1.0) * model.n_variants - count)
+    pi = np.random.beta(model.shape + shape, model.other_shape + model.n_variants - count)
     previous = chain.pi[0]
     if held or annotated:
         log_ratio = 0.5 * (previous - pi) * squares / model.pi_slab if held else 0.0

@@ -110,8 +110,8 @@ class Model(NamedTuple):
     n_held: int
     """Effects of prior probability 1, the first of a chain."""
     shape: float
-    """a of pi ~ Beta(a, b p)."""
-    rate: float
+    """a of pi ~ Beta(a, b)."""
+    other_shape: float
     """b of it."""
     none: float
     """Prior odds of no effect at all, beside what pi says."""
