@@ -191,5 +191,8 @@ def test_covariances_are_read_by_parts(tmp_path, monkeypatch):
     matrices = read_covariances(path, weights)
     assert list(matrices) == ["G1"]
     np.testing.assert_array_equal(matrices["G1"], [[1, -0.5], [-0.5, 2]])
-    path.write_bytes(gzip.compress(lines.encode()[:24]))
+    path.write_bytes(gzip.compress(lines.encode()[:23]))
     assert read_covariances(path, weights) == {}
+    path.write_bytes(gzip.compress(lines.encode()[:24]))
+    with pytest.raises(ValueError, match="row 1 has 1 fields, the header has 4"):
+        read_covariances(path, weights)
