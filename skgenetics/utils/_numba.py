@@ -1,7 +1,9 @@
 """The one way this package compiles a loop."""
 
 import functools
+import hashlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 
@@ -13,8 +15,9 @@ def kernel(function: Callable | None = None, *, fastmath: tuple[str, ...] = ()) 
     cannot be written to compiles once per process. Kernels are never parallel: callers fan out over
     genes, loci or chains instead. The Python function stays reachable as ``kernel.py_func``.
 
-    A kernel may call kernels of its own file, so that a long loop can be cut into named parts; they
-    are compiled with it. The cache does not notice if a kernel of another file changes.
+    A kernel may call kernels of its own folder, so that a long loop can be cut into named parts;
+    they are compiled with it. If any source of that folder changes, it is compiled anew: numba by
+    itself would go on with what the other files said before.
 
     fastmath : tuple of str
         What floating-point arithmetic is allowed beyond IEEE 754; numba lists the names. It does
@@ -39,13 +42,29 @@ class Kernel:
 
         _teach_numba()
         try:
-            return numba.njit(nogil=True, cache=True, fastmath=self.fastmath)(self.py_func)
-        except RuntimeError:  # numba found no folder for the cache
+            compile_it: Any = numba.njit(nogil=True, cache=True, fastmath=self.fastmath)
+            compiled = compile_it(self.py_func)
+            index = compiled._cache._cache_file
+            index._source_stamp = sources_digest(Path(self.py_func.__code__.co_filename).parent)
+        except (RuntimeError, AttributeError):  # no folder for the cache, or another kind of it
             return numba.njit(nogil=True, fastmath=self.fastmath)(self.py_func)
+        return compiled
 
     def __call__(self, *args: Any) -> Any:
         """Call the compiled function."""
         return self.compiled(*args)
+
+
+@functools.cache
+def sources_digest(folder: Path) -> str:
+    """Return a digest of the Python files of a folder, by which the cache knows that they changed.
+
+    numba's own stamp is the size and time of the one file in which a kernel is defined.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def popcount(word: int) -> int:
