@@ -6,30 +6,30 @@ is counted. Files are set beside reading their bytes once.
 
     python benchmarks/limits.py [--scale 1] [--budget 3] [--only NAME ...]
 
-Measured on one thread of an idle machine: 49 Gflop/s in float64, 96 in float32, 48 GB/s. Ratios are
-within 2 where one product dominates (BiLRP, importances). LINA makes its inputs floating batch by
-batch. Fine-mapping takes many sweeps, restarts and checks, and the bound is for one look at the LD.
-That of MILAGERegressor leaves out the start's lasso and principal components, which
-`bench_expression.py` counts. Files are parsed, not copied. The next steps are the operations of the
-largest ratios.
+Measured on one thread of an idle machine: 52 Gflop/s in float64, 102 in float32, 50 GB/s. Ratios
+are within 2 where one product dominates (BiLRP, importances). LINA makes its inputs floating batch
+by batch. Fine-mapping takes many sweeps, restarts and checks, and the bound is for one look at the
+LD; of 1,000 variants the default samples. That of MILAGERegressor leaves out the start's lasso and
+principal components, which `bench_expression.py` counts. Files are parsed, not copied. The next
+steps are the operations of the largest ratios.
 
 ======================================================================  =======  =====
 operation                                                               seconds  ratio
 ======================================================================  =======  =====
-fine-mapping, 1,000 variants, float64                                    0.0378    227
-fine-mapping, 5,000 variants, float64                                     0.354     85
-fine-mapping, 20,000 variants, float32                                     3.72    112
-sampler, 1,000 variants, 400 draws                                        0.188     82
-published algorithm, 1,000 variants, 200 fits at once                      7.73    9.4
-MMASHRegressor, 1,000 x 5,000 x 20, 20 sweeps                               1.2    6.5
-single effects of 5 traits, 1,000 x 1,000                                  3.07     38
-MILAGERegressor, 449 people, 500,000 variants, 5,000 genes, 28 tissues     32.9     28
-cis part of a gene, 449 people, 2,817 variants, 28 tissues                0.295     23
-LINA, an epoch, 50,000 x 10,000                                            19.4    4.1
-importance of all pairs of 1,000 variants, 64 people                      0.122    1.7
-BiLRP factors, 64 people, 5,000 variants, 50 units                        0.234    1.3
-reading PLINK, 2,000 x 20,000                                             0.583    560
-reading summary statistics, 500,000 rows                                  0.268    150
+fine-mapping, 1,000 variants, float64                                     0.202  1,300
+fine-mapping, 5,000 variants, float64                                     0.269     67
+fine-mapping, 20,000 variants, float32                                     2.53     79
+sampler, 1,000 variants, 400 draws                                        0.101     47
+the paper's steps by Adam, 1,000 variants, 200 fits at once                2.87    3.7
+MMASHRegressor, 1,000 x 5,000 x 20, 20 sweeps                             0.852    4.9
+single effects of 5 traits, 1,000 x 1,000                                  1.91     25
+MILAGERegressor, 449 people, 500,000 variants, 5,000 genes, 28 tissues     22.1     20
+cis part of a gene, 449 people, 2,817 variants, 28 tissues                0.284     23
+LINA, an epoch, 50,000 x 10,000                                            14.4    3.3
+importance of all pairs of 1,000 variants, 64 people                     0.0869    1.3
+BiLRP factors, 64 people, 5,000 variants, 50 units                        0.155   0.95
+reading PLINK, 2,000 x 20,000                                             0.184    180
+reading summary statistics, 500,000 rows                                  0.141     82
 ======================================================================  =======  =====
 """
 

@@ -185,8 +185,9 @@ class BackgroundSearch:
         return self.reached(level, design, problem)
 
     def reached(self, level: Level, design: Design, problem: Problem) -> Candidate:
-        """Return the candidate that some sweeps reach."""
-        states: Iterator[State] = self.solver.start(design, problem, tol=SEARCH_TOL)
+        """Return the candidate that some sweeps reach; only the last fit looks for other optima."""
+        searched = problem._replace(refine=False)
+        states: Iterator[State] = self.solver.start(design, searched, tol=SEARCH_TOL)
         state = deque(islice(states, SEARCH_SWEEPS), maxlen=1).pop()
         # a component without weight may be needed at another delta
         weights = revived(state.weights) if problem.learn_weights else state.weights
