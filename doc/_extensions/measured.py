@@ -46,6 +46,13 @@ class FromResults(SphinxDirective):
         self.env.note_dependency(str(RESULTS / name))
         return read_rows(name)
 
+    def wide_table(self, header, cells):
+        """Return a table of many columns, which is set in small letters."""
+        nodes = self.parse_text_to_nodes(table(header, cells))
+        for node in nodes:
+            node["classes"].append("many-columns")
+        return nodes
+
 
 class Evidence(FromResults):
     """The claims of a study."""
@@ -99,10 +106,10 @@ class CalibrationSets(FromResults):
                     )
                 )
         header = (
-            *("effects", "", "AP", "slope", "false of PIP > .9", "expected", "sum of PIPs"),
+            *("effects", "", "AP", "slope", "false PIP > .9", "expected", "sum of PIPs"),
             *("sets", "coverage", "power", "size", "seconds"),
         )
-        return self.parse_text_to_nodes(table(header, cells))
+        return self.wide_table(header, cells)
 
 
 class CalibrationPips(FromResults):
@@ -125,7 +132,7 @@ class CalibrationPips(FromResults):
         header = ["PIPs"]
         for method in self.arguments[1:]:
             header += [f"{method}: number", "said", "true"]
-        return self.parse_text_to_nodes(table(header, cells))
+        return self.wide_table(header, cells)
 
 
 def setup(app):
