@@ -149,26 +149,28 @@ def _on_cluster(
     against a unit what another one did to its worker. joblib would wait for such a unit forever.
     """
     from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
 
     def send(place: int) -> Any:
         return client.submit(_run_configured, get_config(), *call(place), pure=False)
 
-    sent = deque(send(place) for place in range(min(n_sent, n_units)))
-    for place in range(n_units):
-        try:
-            result = sent[0].result()
-        except KilledWorker as error:
-            _say_that_it_ended(error, names, [place])
+    try:
+        sent = deque(send(place) for place in range(min(n_sent, n_units)))
+        for place in range(n_units):
             try:
-                result = send(place).result()
-            except KilledWorker as again:
-                result = result_of_dead(place, again)
-        except CancelledError as error:
-            raise LostScheduler("The connection to the Dask scheduler was lost.") from error
-        sent.popleft()
-        if place + n_sent < n_units:
-            sent.append(send(place + n_sent))
-        yield result
+                result = sent[0].result()
+            except KilledWorker as error:
+                _say_that_it_ended(error, names, [place])
+                try:
+                    result = send(place).result()
+                except KilledWorker as again:
+                    result = result_of_dead(place, again)
+            sent.popleft()
+            if place + n_sent < n_units:
+                sent.append(send(place + n_sent))
+            yield result
+    except (CancelledError, CommClosedError) as error:
+        raise LostScheduler("The connection to the Dask scheduler was lost.") from error
 
 
 def _say_that_it_ended(

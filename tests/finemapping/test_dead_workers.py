@@ -68,7 +68,7 @@ def test_workers_of_a_cluster_that_end_are_replaced(serial, tmp_path):
     loci = loci_in(tmp_path / "two", [0, 1, 0, 99])
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None
+            n_workers=2, threads_per_worker=1, dashboard_address=":0"
         ) as cluster,
         distributed.Client(cluster),
         parallel_config("dask"),

@@ -374,7 +374,7 @@ def test_dask():
     loci.append({"name": "bad", "open": raise_error})
     with pytest.warns(FitFailedWarning, match="1 of 5"):
         alone = finemap_loci(loci, FinemapMiXeR(max_iter=1))
-    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         distributed.Client(**cluster),
         parallel_config("dask"),
