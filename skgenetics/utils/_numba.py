@@ -45,7 +45,8 @@ class Kernel:
             compile_it: Any = numba.njit(nogil=True, cache=True, fastmath=self.fastmath)
             compiled = compile_it(self.py_func)
             index = compiled._cache._cache_file
-            index._source_stamp = sources_digest(Path(self.py_func.__code__.co_filename).parent)
+            folder = Path(self.py_func.__code__.co_filename).parent
+            index._source_stamp = (index._source_stamp, sources_digest(folder))
         except (RuntimeError, AttributeError):  # no folder for the cache, or another kind of it
             return numba.njit(nogil=True, fastmath=self.fastmath)(self.py_func)
         return compiled
@@ -59,7 +60,8 @@ class Kernel:
 def sources_digest(folder: Path) -> str:
     """Return a digest of the Python files of a folder, by which the cache knows that they changed.
 
-    numba's own stamp is the size and time of the one file in which a kernel is defined.
+    It goes beside numba's own stamp, the size and time of the one file in which a kernel is defined
+    (or of the archive that holds it, where there is no folder).
     """
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.py")):
