@@ -1,5 +1,6 @@
 """Credible sets: the fewest variants that hold a causal one with a given probability."""
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import numpy as np
@@ -151,6 +152,7 @@ def sets_of_draws(
     coverage: float,
     min_purity: float,
     log_bf: np.ndarray | None = None,
+    averaged: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> list[CredibleSet]:
     """Return credible sets of draws: causal (k, m) holds the causal variants of each, then -1.
 
@@ -161,6 +163,7 @@ def sets_of_draws(
 
     The Bayes factor of a set is that of its odds over its prior ones, which the number of draws
     limits, or comes from the log Bayes factors (k, m) of each causal variant given the others.
+    `averaged` gives variants that the data cannot tell apart the mean of what is drawn of them.
     """
     original, causal, remaining, sets = causal, causal.copy(), pip.copy(), []
     draws = np.arange(len(causal))
@@ -178,6 +181,7 @@ def sets_of_draws(
             continue
         variants = causal[draws, nearest][has_signal]
         alpha = np.bincount(variants, minlength=len(pip)) / len(variants)
+        alpha = alpha if averaged is None else averaged(alpha)
         candidate = credible_set(alpha, ld, coverage=coverage, min_purity=min_purity, log10_bf=0.0)
         if candidate is not None:
             members = candidate["variants"]

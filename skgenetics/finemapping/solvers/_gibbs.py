@@ -24,6 +24,7 @@ from skgenetics.finemapping.solvers._contract import (
     indefinite_ld,
     on_host,
 )
+from skgenetics.finemapping.solvers._duplicates import Duplicates, find_duplicates
 from skgenetics.finemapping.solvers._slots import gibbs_sweeps
 from skgenetics.finemapping.solvers._slots_state import (
     Chain,
@@ -174,6 +175,7 @@ class Gibbs(Solver):
             tol=problem.tol,
             rng=problem.rng,
             annotations=None if problem.annotations is None else problem.annotations.values,
+            duplicates=duplicates_of(problem),
         )
 
     def posterior(self, state: GibbsState, locus: Locus) -> Posterior:
@@ -206,6 +208,7 @@ class Gibbs(Solver):
             problem.prior_pip(posterior),
             problem.observed.ld,
             log_bf=np.concatenate(draws.log_bf),
+            averaged=duplicates_of(problem).averaged,
             **problem.set_rules(),
         )
 
@@ -216,6 +219,16 @@ class Gibbs(Solver):
     def diagnostics(self, state: GibbsState) -> dict[str, float]:
         """Return whether the chains agree: see `chain_diagnostics`."""
         return chain_diagnostics(state.draws().trace, state.pip) | {"pip_error": state.pip_error}
+
+
+def duplicates_of(problem: Problem) -> Duplicates:
+    """Return the variants that neither z and LD nor the prior tell apart."""
+    pi, slab, _ = problem.prior_on_host()
+    annotations = () if problem.annotations is None else problem.annotations.values.T
+    known = [values for values in (pi, slab, *annotations) if values is not None]
+    return find_duplicates(
+        problem.locus, np.reshape(known, (len(known), problem.locus.z.shape[0])).T
+    )
 
 
 def sample_unit(root: np.ndarray) -> float:
@@ -291,6 +304,7 @@ def gibbs(
     tol: float,
     rng: np.random.RandomState,
     annotations: np.ndarray | None = None,
+    duplicates: Duplicates | None = None,
 ) -> Iterator[GibbsState]:
     """Yield a `GibbsState` per block of sweeps of all chains, until they agree to `tol`.
 
@@ -315,6 +329,8 @@ def gibbs(
         Source of the seeds.
     annotations : array (p, k)
         Of standard deviation 1: prior odds that depend on them are drawn beside pi.
+    duplicates : Duplicates
+        Variants that share what is drawn of them.
     """
     model, chains, n_slots = first_state(
         scale, prior, residual_variance, rank, grid, n_chains, annotations
@@ -350,6 +366,9 @@ def gibbs(
             pip, first, second, counts = (
                 np.stack(part) / (len(kept) * SWEEPS_PER_STATE) for part in zip(*sums, strict=True)
             )
+            if duplicates is not None:
+                pip, second = duplicates.averaged(pip), duplicates.averaged(second)
+                first = duplicates.averaged_effects(first)
             state = GibbsState(
                 pip,
                 first * per_allele,
