@@ -19,7 +19,7 @@ def add_statistics(group: Any, *, several: bool = False) -> None:
     group.add_argument(
         "--trait",
         metavar="NAME",
-        help="which trait, if the statistics have columns of several" + or_each,
+        help="which trait, or population, if the statistics have columns of several" + or_each,
         **each,
     )
     group.add_argument(

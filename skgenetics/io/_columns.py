@@ -156,8 +156,14 @@ def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
 
 
 def _is_header(comment: str, lines: list[str]) -> bool:
-    """Whether the last line that begins with # is a header: "#CHROM POS" is, "# made by" is not."""
-    return bool(comment[1:2].strip() or not lines or _n_fields(lines[0]) == _n_fields(comment))
+    """Whether the last line that begins with # is a header.
+
+    "#CHROM POS" is, "# made by" is not, nor is "#id=5" above a table of several columns.
+    """
+    n_fields, n_below = _n_fields(comment), _n_fields(lines[0]) if lines else 0
+    if n_fields == n_below or not lines:
+        return True
+    return bool(comment[1:2].strip()) and not (n_fields == 1 and "=" in comment)
 
 
 def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:

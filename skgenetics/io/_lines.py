@@ -47,7 +47,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 def is_missing(text: str) -> bool:
     """Whether a text stands for no value: empty, NA, -nan, #N/A, 1.#QNAN and the like."""
     text = text.strip().lower()
-    return text in _MISSING or text.lstrip("+-") in _MISSING
+    return text in _MISSING or (text[:1] in "+-" and text[1:] in _MISSING)
 
 
 def missing_words() -> list[str]:

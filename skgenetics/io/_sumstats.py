@@ -10,12 +10,12 @@ from skgenetics.io._regions import Region
 from skgenetics.io._sumstats_effects import effects_of
 from skgenetics.io._sumstats_formats import (
     MEANINGS,
-    OVERRULED,
     Format,
     missing_meanings,
+    overruled,
     traits_of,
 )
-from skgenetics.io._sumstats_guess import guessed_columns
+from skgenetics.io._sumstats_guess import check_effect_allele, guessed_columns
 from skgenetics.io._sumstats_programs import recognize
 from skgenetics.io._sumstats_rows import read_sumstats_rows
 from skgenetics.io._sumstats_source import Source, open_source
@@ -69,7 +69,8 @@ def read_sumstats(
         ``{meaning: column of the file}`` for any other table, or to overrule the recognized
         format. Meanings are chromosome, base_pair_location, effect_allele, other_allele, rsid,
         variant_id, effect_allele_frequency, beta, odds_ratio, standard_error, z, p_value,
-        neg_log_10_p_value, n, n_cases, n_controls, test, chr_pos_ref_alt (an ID that names place
+        neg_log_10_p_value, n, n_cases, n_controls, test, ref_allele and alt_allele (two alleles,
+        of which effect_allele is the one or the other), chr_pos_ref_alt (an ID that names place
         and alleles; alt has the effect). What is named here is used whatever else the file says.
     n_samples : int, float or str, optional
         The number of people, or the file's column that holds it. A number overrules the file.
@@ -79,7 +80,7 @@ def read_sumstats(
         Columns of numbers kept under their own name, such as PolyFun's SNPVAR.
     trait : str, optional
         Which of the traits of a table of several: REGENIE's ``BETA.Y1`` is of trait Y1, and a
-        GWAS-VCF has a column of each.
+        GWAS-VCF has a column of each. Of Pan-UKB's files, which population.
     region : Region, optional
         Read only the variants of this part of the genome. A file that bgzip packed and tabix
         indexed (``.tbi`` or ``.csi`` beside it) is read there only, through pysam if it is
@@ -100,6 +101,7 @@ def read_sumstats(
           "rs" are rsid too.
         * effect_allele_frequency: 0..1.
         * beta, standard_error: on the scale of the file; odds and hazard ratios as logarithms.
+          Standard errors of the ratios themselves, which p-values tell, are divided by them.
         * z: beta / standard_error; if that is missing, the file's z or t statistic; else from
           the p-value and the sign of beta.
         * p_value, neg_log_10_p_value: two-sided; from z if the file has neither. The second stays
@@ -115,9 +117,11 @@ def read_sumstats(
     ------
     ValueError
         If the header is of no known format and `columns` does not say what the columns mean (the
-        message guesses them); if more than 5% of the rows (and more than 10) have another number of
-        fields than the header, or a number that is none or impossible (p outside 0..1, a negative
-        standard error); or if p = 0 has neither z nor beta and standard_error.
+        message guesses them); if the header leaves open which allele has the effect; if effects
+        seem to be odds ratios, or -log10 p to be p; if more than 5% of the rows (and more than 10)
+        have another number of fields than the header, or a number that is none or impossible (p
+        outside 0..1, a negative standard error); or if p = 0 has neither z nor beta and
+        standard_error.
 
     Notes
     -----
@@ -144,10 +148,9 @@ def read_sumstats(
     named = _mapped(columns or {}, header, name)
     if isinstance(n_samples, str):
         named |= _mapped({"n": n_samples}, header, name)
-    for meaning in named:
-        for other in OVERRULED.get(meaning, ()):
-            used.pop(other, None)
-    used |= named
+    if "effect_allele" not in named:
+        check_effect_allele(used, header, name)
+    used = overruled(used, named)
     extra = {column: _column(column, header, name) for column in extra_columns}
     _check_columns(used, source, form)
     frame, of_rows = read_sumstats_rows(source, form, used, extra, strict)
@@ -162,7 +165,7 @@ def read_sumstats(
     _fill_places(frame)
     if region is not None:
         frame = _inside(frame, region)
-    effects = effects_of(frame, "z" in named, notes, name)
+    effects = effects_of(frame, used, named, notes, name)
     mixed_model = form is not None and form.mixed_model
     if form is not None and mixed_model:
         notes.append(
@@ -189,7 +192,8 @@ def _trait_to_read(source: Source, trait: str | None) -> str | None:
     form = recognize(source.header)[0]
     if source.is_of_trait:
         return None
-    traits = traits_of(form, source.header) if form is not None and form.per_trait else []
+    traits = [] if form is None else traits_of(form, source.header)
+    of = "trait" if form is None else form.of
     if trait is not None and not traits:
         raise ValueError(
             f"{source.name} is of one trait, without a name: there is no trait {trait!r} in it "
@@ -197,12 +201,12 @@ def _trait_to_read(source: Source, trait: str | None) -> str | None:
         )
     if trait is not None and trait not in traits:
         raise ValueError(
-            f"{source.name} has no columns of trait {trait!r}; it has {first_names(traits, 10)}."
+            f"{source.name} has no columns of {of} {trait!r}; it has {first_names(traits, 10)}."
         )
     if len(traits) > 1 and trait is None:
         raise ValueError(
-            f"{source.name} has columns of {len(traits)} traits ({first_names(traits, 10)}): name "
-            "one as trait (--trait)."
+            f"{source.name} has columns of {len(traits)} {of}s ({first_names(traits, 10)}): "
+            "name one as trait (--trait)."
         )
     return trait or (traits[0] if traits else None)
 

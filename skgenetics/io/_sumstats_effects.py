@@ -1,5 +1,6 @@
 """Effects, z and p-values, each from what a table of summary statistics has of them."""
 
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,21 +13,47 @@ if TYPE_CHECKING:
 
 _CLEAR = 0.4985  # -log10 p of z = 1, below which rounding tells more than the effect
 _MANY = 20_000  # variants whose z and p are compared
+_ENOUGH = 20  # variants that tell of which scale a column is
+_STRONG = 1.2  # abs(z) whose p is .23
+_NO_EFFECT = 0.35  # -log10 of a p of .45, which no such z has
 
 
 def effects_of(
-    frame: "pd.DataFrame", z_is_named: bool, notes: list[str], name: str
+    frame: "pd.DataFrame",
+    used: Mapping[str, str],
+    named: Container[str],
+    notes: list[str],
+    name: str,
 ) -> dict[str, np.ndarray]:
-    """Return beta, z and p-values by meaning, each from what the file has."""
+    """Return beta, z and p-values by meaning, each from what the file has.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Columns of numbers by meaning.
+    used : mapping of str to str
+        The file's column of each meaning.
+    named : container of str
+        Meanings whose column the user named: they are not doubted.
+    notes : list of str
+        Sentences for the user are appended.
+    name : str
+        The file, for messages.
+    """
+    _check_scales(frame, used, named, name)
     beta, se = _beta(frame), _standard_error(frame, notes, name)
+    neg_log_p, z_of_file = _column_or_nan(frame, "neg_log_10_p_value"), _column_or_nan(frame, "z")
     if "z" in frame:
-        _check_signs(beta, _column_or_nan(frame, "z"), name)
-    neg_log_p = _column_or_nan(frame, "neg_log_10_p_value")
-    z, z_of_ratio = _column_or_nan(frame, "z"), beta / se
-    z = _first_known(z, z_of_ratio) if z_is_named else _first_known(z_of_ratio, z)
+        _check_signs(beta, z_of_file, name)
+    if "beta" not in frame and "standard_error" not in named:
+        se = _of_logarithm(beta, se, neg_log_p, notes, name)
+    z_of_ratio = beta / se
+    is_of_file = "z" in named or not np.isfinite(z_of_ratio).any()
+    z = _first_known(*((z_of_file, z_of_ratio) if is_of_file else (z_of_ratio, z_of_file)))
+    _note_one_sign(beta if np.isfinite(beta).any() else z, notes, name)
+    _note_disagreement(z, neg_log_p, "z" if is_of_file else "beta / standard_error", notes, name)
     lost = np.flatnonzero(np.isnan(z))
     _check_strength(lost, neg_log_p, name)
-    _note_disagreement(z_of_ratio, neg_log_p, notes, name)
     lost = lost[np.isfinite(beta[lost]) & np.isfinite(neg_log_p[lost])]
     sign = np.where((beta[lost] == 0) & (neg_log_p[lost] > 0), np.nan, np.sign(beta[lost]))
     z = _with(z, lost, sign * z_of_p(neg_log_p[lost]))
@@ -109,16 +136,88 @@ def _check_strength(without_z: np.ndarray, neg_log_p: np.ndarray, name: str) -> 
         )
 
 
-def _note_disagreement(
-    z_of_ratio: np.ndarray, neg_log_p: np.ndarray, notes: list[str], name: str
+def _check_scales(
+    frame: "pd.DataFrame", used: Mapping[str, str], named: Container[str], name: str
 ) -> None:
-    """Say so if standard errors and p-values tell of different effects."""
-    known = np.flatnonzero(np.isfinite(z_of_ratio) & (neg_log_p > _CLEAR) & np.isfinite(neg_log_p))
-    known = known[:: max(1, len(known) // _MANY)]
-    if len(known):
-        factor = np.median(np.abs(z_of_ratio[known]) / z_of_p(neg_log_p[known]))
-        if not 0.8 < factor < 1.25:
-            notes.append(
-                f"{name}: beta / standard_error is in the median {factor:.2g} times the z of "
-                "p_value: standard_error may belong to an odds ratio, or p_value be corrected."
+    """Raise ValueError if a column holds what another meaning is: ratios as beta, p as -log10 p."""
+    if "beta" in used and "beta" not in named:
+        beta = _column_or_nan(frame, "beta")
+        beta = beta[beta != 0] if np.fmin.reduce(beta, initial=np.inf) >= 0 else beta[:0]
+        beta = beta[np.isfinite(beta)]
+        if len(beta) >= _ENOUGH and 0.5 < np.median(beta) < 2 and beta.min() < 1 < beta.max():
+            column = used["beta"]
+            raise ValueError(
+                f"{name}: {column} is positive in all {len(beta):,} rows, and about 1: it seems to "
+                f"be an odds ratio (--columns odds_ratio={column}; if it is not, beta={column})."
             )
+    if "neg_log_10_p_value" in used and "neg_log_10_p_value" not in named:
+        strength = _column_or_nan(frame, "neg_log_10_p_value")
+        n_known = int(np.isfinite(strength).sum())
+        if n_known >= 5 * _ENOUGH and 0.98 < np.fmax.reduce(strength) <= 1:
+            column = used["neg_log_10_p_value"]
+            raise ValueError(
+                f"{name}: {column} is from 0 to 1 in all {n_known:,} rows: it seems to be p, not "
+                f"-log10 p (--columns p_value={column}; if it is not, neg_log_10_p_value={column})."
+            )
+
+
+def _clear(strength: np.ndarray, neg_log_p: np.ndarray) -> np.ndarray:
+    """Return some variants of clear effects whose z, or what it follows from, and p are known."""
+    clear = np.isfinite(strength) & np.isfinite(neg_log_p) & (neg_log_p > _CLEAR)
+    rows = np.flatnonzero(clear & (strength != 0))
+    return rows[:: max(1, len(rows) // _MANY)]
+
+
+def _of_logarithm(
+    log_ratio: np.ndarray, se: np.ndarray, neg_log_p: np.ndarray, notes: list[str], name: str
+) -> np.ndarray:
+    """Return standard errors of the logarithm of odds ratios.
+
+    Where those of the file are of the ratio itself, which p-values tell, they are divided by it.
+    """
+    rows = _clear(log_ratio / se, neg_log_p)
+    if len(rows) < _ENOUGH:
+        return se
+    z, from_p = np.abs(log_ratio[rows] / se[rows]), z_of_p(neg_log_p[rows])
+    as_it_is = np.quantile(np.abs(np.log(z / from_p)), 0.9)
+    of_ratio = np.quantile(np.abs(np.log(z * np.exp(log_ratio[rows]) / from_p)), 0.9)
+    if of_ratio > 0.1 or as_it_is < 2 * of_ratio:
+        return se
+    notes.append(
+        f"{name}: standard errors are those of the odds ratios, as p-values show: they were "
+        "divided by the odds ratios."
+    )
+    return se / np.exp(log_ratio)
+
+
+def _note_one_sign(effects: np.ndarray, notes: list[str], name: str) -> None:
+    """Say so if effects have one sign."""
+    counts = {"positive": int((effects > 0).sum()), "negative": int((effects < 0).sum())}
+    sign = max(counts, key=lambda word: counts[word])
+    if counts[sign] == sum(counts.values()) >= _ENOUGH:
+        notes.append(
+            f"{name}: all {counts[sign]:,} effects are {sign}, which is right only if effect "
+            "alleles were chosen so."
+        )
+
+
+def _note_disagreement(
+    z: np.ndarray, neg_log_p: np.ndarray, words: str, notes: list[str], name: str
+) -> None:
+    """Say so if z and p-values tell of different effects."""
+    rows = _clear(z, neg_log_p)
+    factor = np.median(np.abs(z[rows]) / z_of_p(neg_log_p[rows])) if len(rows) else 1.0
+    if not 0.8 < factor < 1.25:
+        cause = "be a chi-square" if words == "z" else "have a standard error of an odds ratio"
+        notes.append(
+            f"{name}: {words} is in the median {factor:.2g} times the z of p_value: it may "
+            f"{cause}, or p_value be corrected."
+        )
+    rows = np.flatnonzero(np.isfinite(neg_log_p) & (np.abs(z) > _STRONG))
+    rows = rows[:: max(1, len(rows) // _MANY)]
+    n_contrary = int((neg_log_p[rows] < _NO_EFFECT).sum())
+    if len(rows) >= _ENOUGH and n_contrary > 0.25 * len(rows):
+        notes.append(
+            f"{name}: p_value is above .45 in {n_contrary:,} of {len(rows):,} rows where {words} "
+            f"is beyond {_STRONG} or -{_STRONG}: p_value may be one-sided, or of another test."
+        )

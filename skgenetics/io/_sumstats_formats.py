@@ -41,7 +41,7 @@ OVERRULED = {
     "odds_ratio": ("beta",),
     "p_value": ("neg_log_10_p_value",),
     "neg_log_10_p_value": ("p_value",),
-    "effect_allele": ("ref_allele", "alt_allele", "chr_pos_ref_alt"),
+    "effect_allele": ("chr_pos_ref_alt",),
     "other_allele": ("ref_allele", "alt_allele", "chr_pos_ref_alt"),
     "n": ("n_cases", "n_controls"),
 }
@@ -53,9 +53,9 @@ class Format:
 
     `needs` are the columns that tell it from others, each a choice of names; `columns` gives the
     names that a meaning may have, the best first; `test` is the test whose rows are effects of one
-    more allele; `note` is said whenever the format is read; `build` is that of
-    its positions, if it is always the same; `per_trait` are columns that a table of
-    several traits has once for each, as ``NAME.trait``; `adjust` changes the rows that were read.
+    more allele; `note` is said whenever the format is read; `build` is that of its positions, if it
+    is always the same; `per_trait` are the beginnings of columns that a table of several traits, or
+    of what else `of` says, has once for each; `adjust` changes the rows that were read.
     A name that begins with "^" is a regular expression.
     """
 
@@ -66,7 +66,8 @@ class Format:
     test: str | None = "ADD"
     note: str | None = None
     build: str | None = None
-    per_trait: dict[str, str] = field(default_factory=dict)
+    per_trait: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    of: str = "trait"
     adjust: "Callable[[pd.DataFrame, Sequence[str]], None] | None" = None
     extra: tuple[str, ...] = ()  # columns that `adjust` needs
 
@@ -90,13 +91,10 @@ def lower_names(header: Sequence[str]) -> dict[str, str]:
 
 def traits_of(form: Format, header: Sequence[str]) -> list[str]:
     """Return the names of the traits that a table has columns of."""
-    traits: dict[str, None] = {}
-    for stem in form.per_trait.values():
-        for name in header:
-            if name.lower().startswith(stem.lower() + "."):
-                traits[name[len(stem) + 1 :]] = None
-        break
-    return list(traits)
+    if not form.per_trait:
+        return []
+    stem = form.per_trait["beta"][0].lower()
+    return [name[len(stem) :] for name in header if name.lower().startswith(stem)]
 
 
 def columns_of(form: Format, header: Sequence[str], trait: str | None = None) -> dict[str, str]:
@@ -105,10 +103,24 @@ def columns_of(form: Format, header: Sequence[str], trait: str | None = None) ->
     columns = {meaning: find_column(names, known) for meaning, names in form.columns.items()}
     if trait is not None:
         columns |= {
-            meaning: known.get(f"{stem}.{trait}".lower())
-            for meaning, stem in form.per_trait.items()
+            meaning: find_column([stem + trait for stem in stems], known)
+            for meaning, stems in form.per_trait.items()
         }
     return {meaning: name for meaning, name in columns.items() if name}
+
+
+def overruled(used: dict[str, str], named: dict[str, str]) -> dict[str, str]:
+    """Return {meaning: column} of a format, overruled by the columns that the user names.
+
+    If only the effect allele is named, the other one is whichever of the format's pair it is not.
+    """
+    void = {other for meaning in named for other in OVERRULED.get(meaning, ())}
+    left = {meaning: name for meaning, name in used.items() if meaning not in void}
+    if "effect_allele" in named and "other_allele" not in named:
+        effect, other = left.get("effect_allele"), left.pop("other_allele", None)
+        if effect and other:
+            left = {"ref_allele": effect, "alt_allele": other} | left
+    return left | named
 
 
 def missing_meanings(used: Mapping[str, str]) -> list[str]:

@@ -1,17 +1,17 @@
 """What the columns of a table of no known format are likely to mean."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from skgenetics.io._lines import to_number
+from skgenetics.io._lines import is_missing, to_number
 from skgenetics.io._sumstats_effects import z_of_p
 from skgenetics.io._sumstats_formats import missing_meanings
 from skgenetics.io._sumstats_source import Source
-from skgenetics.io._sumstats_values import neg_log_10, to_numbers
+from skgenetics.io._sumstats_values import WORDS, neg_log_10, to_numbers
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -29,7 +29,7 @@ _NAMES = {
     "base_pair_location": "basepairlocation basepair position pos bp ps bppos posbp bpos "
     "chrpos chrposition basepairposition physpos coordinate location hg19pos hg38pos posb37 posb38 "
     "poshg19 poshg38 bphg19 bphg38 positionhg19 positionhg38 positionb37 positionb38 pos37 pos38 "
-    "snppos varpos positiongrch37 positiongrch38 posgrch37 posgrch38 start",
+    "snppos varpos positiongrch37 positiongrch38 posgrch37 posgrch38 start begin end",
     "rsid": "rsid rs rsnumber rsids dbsnp dbsnpid snprsid rsnum",
     "variant_id": "variantid snp snpid id marker markername markerid variant name snpname varid "
     "predictor uniqid cptid variantname snptestid",
@@ -99,28 +99,75 @@ _ALLELES = (
 )
 
 
-def guess(header: Sequence[str]) -> tuple[dict[str, str], bool]:
-    """Return {meaning: column} by the names of columns, and whether the effect allele is sure."""
+# names of a column that says which allele has the effect, whatever the others are called
+_SAYS_EFFECT = tuple(dict.fromkeys(effect for effect, _, sure in _ALLELES if sure))
+_OF_SECOND = re.compile(r"(e?af|fre?q|frequency)(of)?(allele|a)?2|(allele|a)2(af|fre?q|frequency)")
+
+
+def _plain_names(header: Sequence[str]) -> dict[str, str]:
+    """Return {name in lower case without marks: column}."""
     known: dict[str, str] = {}
     for name in header:
         known.setdefault(_LETTERS.sub("", name.lower()), name)
+    return known
+
+
+def check_effect_allele(used: Mapping[str, str], header: Sequence[str], name: str) -> None:
+    """Raise ValueError if another column may say which allele has the effect."""
+    if "effect_allele" not in used:
+        return
+    known, effect = _plain_names(header), used["effect_allele"]
+    is_said = _LETTERS.sub("", effect.lower()).endswith(_SAYS_EFFECT)
+    rivals = [] if is_said else [known[word] for word in _SAYS_EFFECT if word in known]
+    second = [column for word, column in known.items() if _OF_SECOND.fullmatch(word)]
+    if rivals:
+        raise ValueError(
+            f"{name} has a column {rivals[0]} beside {effect}, and either may be the allele of the "
+            f"effect: say --columns effect_allele={_quoted(rivals[0])}, or "
+            f"effect_allele={_quoted(effect)}."
+        )
+    if second and effect.endswith("1") and "effect_allele_frequency" not in used:
+        other = used.get("other_allele", "the other allele")
+        raise ValueError(
+            f"{name} has the frequency of {other} ({second[0]}), so that {other} may be the allele "
+            f"of the effect, not {effect}: say --columns effect_allele={_quoted(other)} "
+            f"effect_allele_frequency={_quoted(second[0])}, or effect_allele={_quoted(effect)}."
+        )
+
+
+def guess(source: Source) -> tuple[dict[str, str], bool]:
+    """Return {meaning: column} by the names of columns, and whether the effect allele is sure."""
+    known = _plain_names(source.header)
+    if "end" in known:  # start is counted from 0 then, as in BED
+        known.pop("start", None)
     found: dict[str, str] = {}
     for meaning, names in _NAMES.items():
-        column = next((known[name] for name in names.split() if name in known), None)
-        if column is not None and column not in found.values():
-            found[meaning] = column
+        alike = [known[name] for name in names.split() if name in known]
+        if meaning not in WORDS:
+            alike = [column for column in alike if _may_be_numbers(column, source)]
+        if alike and alike[0] not in found.values():
+            found[meaning] = alike[0]
     for effect, other, sure in _ALLELES:
         if effect in known and (other is None or other in known):
             found["effect_allele"] = known[effect]
-            if other is not None:
+            if sure and {"ref", "alt"} <= set(known):  # it is the one or the other
+                found |= {"ref_allele": known["ref"], "alt_allele": known["alt"]}
+            elif other is not None:
                 found["other_allele"] = known[other]
             return found, sure
     return found, False
 
 
+def _may_be_numbers(column: str, source: Source) -> bool:
+    """Whether the first values of a column are numbers, or missing."""
+    k = source.header.index(column)
+    cells = [row[k] for row in source.sample if len(row) == len(source.header)]
+    return all(is_missing(cell) or np.isfinite(to_number(cell)) for cell in cells)
+
+
 def guessed_columns(source: Source) -> str:
     """Return in a sentence the ``--columns`` that a table may need, and what supports it."""
-    found, sure = guess(source.header)
+    found, sure = guess(source)
     if "beta" in found:
         found.pop("odds_ratio", None)
     by_name = len(found)
@@ -131,8 +178,18 @@ def guessed_columns(source: Source) -> str:
     pairs = " ".join(f"{meaning}={_quoted(column)}" for meaning, column in found.items())
     why = "names" if len(found) == by_name else "names and first values"
     parts = [f"By their {why} they may be: --columns {pairs}"]
+    names = _NAMES["base_pair_location"].split()
+    places = [column for word, column in _plain_names(source.header).items() if word in names]
+    if len(places) > 1 and "base_pair_location" in found:
+        parts.append(f"of {' and '.join(places)} take those of your panel's genome build")
     if missing:
         parts.append(f"still missing: {'; '.join(missing)}")
+        if missing == ["effect_allele"]:
+            parts.append(
+                "the table names no allele, so that the sign of its effects is unknown: add a "
+                "column of the allele that they are of (in PLINK 1.9, --linear and --logistic "
+                "write it, --assoc of a quantitative trait does not)"
+            )
     else:
         parts += _support(source, found)
         if not sure:

@@ -24,8 +24,9 @@ _A1_A2 = {
     "p_value": ("P", "PVAL", "P_VALUE", "PVALUE", "P-VALUE", "P.VALUE"),
     "neg_log_10_p_value": ("LOG10P", "MLOG10P", "NEG_LOG10_P"),
     "n": ("N", "NMISS", "N_EFF", "NEFF", "OBS_CT", "n_samples"),
-    "n_cases": ("N_CASES", "N_CAS", "NCAS", "NCASE", "N_CASE", "Nca"),
-    "n_controls": ("N_CONTROLS", "N_CON", "NCON", "NCONTROL", "N_CONTROL", "Nco"),
+    "n_cases": ("N_CASES", "N_CAS", "NCAS", "NCASE", "NCASES", "N_CASE", "Nca"),
+    "n_controls": ("N_CONTROLS", "N_CON", "NCON", "NCONTROL", "NCONTROLS", "N_CONTROL", "Nco")
+    + ("N_CTRL", "N_CTRLS", "NCTRL", "NCTRLS"),
     "test": ("TEST",),
 }
 
@@ -109,7 +110,11 @@ FORMATS: tuple[Format, ...] = (
             "test": ("TEST",),
         },
         mixed_model=True,
-        per_trait={"beta": "BETA", "standard_error": "SE", "neg_log_10_p_value": "LOG10P"},
+        per_trait={
+            "beta": ("BETA.",),
+            "standard_error": ("SE.",),
+            "neg_log_10_p_value": ("LOG10P.",),
+        },
     ),
     Format(
         "REGENIE, --htp",
@@ -169,35 +174,13 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "fastGWA",
         (("CHR",), ("SNP",), ("POS",), ("A1",), ("A2",), ("AF1",)),
-        {
-            "chromosome": ("CHR",),
-            "base_pair_location": ("POS",),
-            "variant_id": ("SNP",),
-            "effect_allele": ("A1",),
-            "other_allele": ("A2",),
-            "effect_allele_frequency": ("AF1",),
-            "beta": ("BETA",),
-            "standard_error": ("SE",),
-            "p_value": ("P",),
-            "n": ("N",),
-        },
+        _A1_A2,
         mixed_model=True,
     ),
     Format(
         "GCTA --mlma",
         (("bp",), ("A1",), ("A2",), ("Freq",), ("b",), ("se",), ("p",)),
-        {
-            "chromosome": ("Chr",),
-            "base_pair_location": ("bp",),
-            "variant_id": ("SNP",),
-            "effect_allele": ("A1",),
-            "other_allele": ("A2",),
-            "effect_allele_frequency": ("Freq",),
-            "beta": ("b",),
-            "standard_error": ("se",),
-            "p_value": ("p",),
-            "n": ("N",),
-        },
+        _A1_A2,
         mixed_model=True,
     ),
     Format(
@@ -233,6 +216,27 @@ FORMATS: tuple[Format, ...] = (
             "neg_log_10_p_value": ("mlogp",),
         },
         mixed_model=True,
+    ),
+    Format(
+        "Pan-UKB",
+        (("chr",), ("pos",), ("ref",), ("alt",), (r"^beta_",), (r"^se_",))
+        + ((r"^(neglog10_)?pval_",),),
+        {
+            "chromosome": ("chr",),
+            "base_pair_location": ("pos",),
+            "effect_allele": ("alt",),
+            "other_allele": ("ref",),
+        },
+        mixed_model=True,
+        # pval_ is a natural logarithm in the first release: p follows from beta and se there
+        per_trait={
+            "beta": ("beta_",),
+            "standard_error": ("se_",),
+            "neg_log_10_p_value": ("neglog10_pval_",),
+            "effect_allele_frequency": ("af_", "af_controls_"),
+        },
+        of="population",
+        note="variants that low_confidence marks were kept",
     ),
     Format(
         "gwaslab",

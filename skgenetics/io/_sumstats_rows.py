@@ -109,7 +109,7 @@ class _Reader:
         n_rows = len(next(iter(batch.columns.values())))
         words: dict[str, Any] = {}
         numbers: dict[str, np.ndarray] = {}
-        is_bad = np.zeros(n_rows, dtype=bool)
+        is_bad, of_p = np.zeros(n_rows, dtype=bool), None
         for meaning, column in (self.used | self.extra).items():
             texts = batch.columns[column]
             if meaning in WORDS and meaning not in self.extra:
@@ -123,8 +123,13 @@ class _Reader:
             if meaning == "p_value":
                 if column in (self.numbers or ()) and (values < TINY).any():
                     raise NotPlain
-                numbers["neg_log_10_p_value"] = neg_log_10(values, texts)
+                of_p = neg_log_10(values, texts)
             numbers[meaning] = values
+        if of_p is not None:
+            given = numbers.get("neg_log_10_p_value")
+            numbers["neg_log_10_p_value"] = (
+                of_p if given is None else np.where(np.isnan(given), of_p, given)
+            )
         for name in self.words:
             words[name] = to_words(batch.columns[name], "variant_id")
         if "base_pair_location" in words:  # inside an ID

@@ -30,7 +30,7 @@ _BASES = r"[ACGTNacgtn]+|[<*.-].*"
 _RANGES = {
     "base_pair_location": (0, 2**31 - 1, "a position in base pairs"),
     "effect_allele_frequency": (0, 1, "a frequency from 0 to 1"),
-    "odds_ratio": (0, np.inf, "a ratio, not negative"),
+    "odds_ratio": (0, np.inf, "a ratio, not negative (its logarithm is beta)"),
     "standard_error": (0, np.inf, "a standard error, not negative"),
     "p_value": (0, 1, "a p-value from 0 to 1 (-log10 p is neg_log_10_p_value)"),
     "neg_log_10_p_value": (0, np.inf, "-log10 of a p-value, not negative"),

@@ -83,6 +83,9 @@ FILES = {
     + f"1\t10\tG\tA\trs1\tOR4F5\t{P}\t{LP}\t.02\t.005\t.3\t.2\t.1\n"
     + f"1\t20\tT\tC\trs2,rs9\tOR4F5\t{P}\t{LP}\t-.02\t.005\t.1\t.2\t.1\n"
     + "23\t30\tAT\tA\trs3\t\tNA\tNA\tNA\tNA\tNA\tNA\tNA\n",
+    "Pan-UKB": "chr\tpos\tref\talt\taf_EUR\tbeta_EUR\tse_EUR\tneglog10_pval_EUR\tlow_confidence_EUR\n"
+    + f"1\t10\tG\tA\t.3\t.02\t.005\t{LP}\tfalse\n1\t20\tT\tC\t.1\t-.02\t.005\t{LP}\ttrue\n"
+    + "X\t30\tAT\tA\tNA\tNA\tNA\tNA\tNA\n",
     "gwaslab": "SNPID\trsID\tCHR\tPOS\tEA\tNEA\tSTATUS\tEAF\tBETA\tSE\tP\tN\n"
     + f"1:10:G:A\trs1\t1\t10\tA\tG\t1960099\t.3\t.02\t.005\t{P}\t900\n"
     + f"1:20:T:C\trs2\t1\t20\tC\tT\t1960099\t.1\t-.02\t.005\t{P}\t1000\n"
@@ -143,6 +146,8 @@ OTHER_FORMS = {
     f"1 10 rs1 1:10 G A 9 .3 1 900 .02 .005 4 {P} .1 1 1 1 .2 .3 450 450\n": "SAIGE",
     "#chrom\tpos\tref\talt\trsids\tnearest_genes\tpval\tbeta\tsebeta\tmaf\tmaf_cases\tmaf_controls\n"
     f"1\t10\tG\tA\trs1\tX\t{P}\t.02\t.005\t.3\t.3\t.3\n": "FinnGen",
+    "chr\tpos\tref\talt\taf_cases_AFR\taf_controls_AFR\tbeta_AFR\tse_AFR\tpval_AFR\n"
+    f"1\t10\tG\tA\t.9\t.3\t.02\t.005\t{math.log(P)}\n": "Pan-UKB",
     f"MarkerName\tAllele1\tAllele2\tWeight\tZscore\tP-value\tDirection\nrs1\ta\tg\t900\t4\t{P}\t+\n": "METAL",
     "chr\trs\tps\tn_mis\tn_obs\tallele1\tallele0\taf\tbeta\tse\tp_wald\n"
     f"1\trs1\t10\t0\t900\tA\tG\t.3\t.02\t.005\t{P}\n": "GEMMA",
