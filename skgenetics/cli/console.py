@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from skgenetics._version import __version__
-from skgenetics.utils._errors import LostScheduler
-from skgenetics.utils._text import join_names
 
 OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
 
@@ -44,17 +42,6 @@ class Console:
 
         with atomic_path(path) as temporary:
             temporary.write_text("\n".join(self.lines) + "\n", encoding="utf-8")
-
-
-@contextlib.contextmanager
-def keeping(units: str, *folders: Path) -> Iterator[None]:
-    """Say of what ends the work, a key or a lost scheduler, where finished units are kept."""
-    try:
-        yield
-    except (KeyboardInterrupt, LostScheduler) as error:
-        kept = join_names([f"{folder}/" for folder in folders])
-        error.add_note(f"finished {units} are in {kept}, and the same command goes on from there")
-        raise
 
 
 def close_output() -> None:
@@ -157,6 +144,12 @@ def frequency(text: str) -> float:
     if not 0 <= value < 0.5:
         raise argparse.ArgumentTypeError(f"must be from 0 to below 0.5, got {text}")
     return value
+
+
+def folder(text: str) -> Path:
+    """Parse the name of a folder, which others are named after."""
+    path = Path(text)
+    return path if path.name not in ("", "..") else path.resolve()
 
 
 _BUILDS = {

@@ -1,8 +1,11 @@
 """Genotypes that the commands start from: files, the bundled extract, some of their variants."""
 
 import argparse
+import os
 from pathlib import Path
+from typing import Any, TypeAlias
 
+import joblib
 import numpy as np
 from sklearn.utils import Bunch
 
@@ -20,6 +23,23 @@ from skgenetics.io import (
 from skgenetics.utils._arrays import column_blocks
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of
+
+Stamp: TypeAlias = tuple[Any, ...]
+
+
+def stamp_of(genotypes: Genotypes) -> Stamp:
+    """Return what changes when genotypes do: name, size and time of files, and a hash of arrays.
+
+    Results that are kept are taken up again only if it is the same.
+    """
+    stamp: list[Any] = []
+    for part in getattr(genotypes.values, "parts", [genotypes.values]):
+        if isinstance(part, np.ndarray):
+            stamp.append(joblib.hash(part))
+        else:
+            facts = os.stat(part.path)
+            stamp.append((part.path, facts.st_size, facts.st_mtime_ns))
+    return tuple(stamp)
 
 
 def open_genotypes(arguments: argparse.Namespace) -> Genotypes:

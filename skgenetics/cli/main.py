@@ -101,21 +101,23 @@ def main(words: Sequence[str] | None = None) -> int:
             traceback.print_exc()
         if isinstance(error, (ValueError, OSError, ImportError)):
             status, sentence = BAD_INPUT, f"error: {_one_line(error)}"
+            if hasattr(error, "__notes__"):
+                sentence = f"{sentence.rstrip('.')}; {_kept(error)}"
         else:
             status = UNEXPECTED
             sentence = f"unexpected {type(error).__name__}: {_one_line(error)}"
-            sentence += " (--debug shows where; nothing was written)"
+            sentence += f" (--debug shows where; {_kept(error)[:-1]})"
     sys.stderr.write(f"{name}: {sentence}\n")
     return status
 
 
 def _kept(error: BaseException) -> str:
-    """Return what is left of work that ended early, as `console.keeping` has noted it."""
+    """Return what is left of work that ended early, as `parts.keeping` has noted it."""
     return "; ".join(getattr(error, "__notes__", ["nothing was written"])) + "."
 
 
 def _one_line(error: Exception) -> str:
     """Return an exception's message on one line."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror}: {error.filename}"
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     return " ".join(str(error).split())

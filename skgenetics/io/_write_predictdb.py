@@ -1,9 +1,12 @@
 """Expression weights in the files of PredictDB: what PrediXcan and MetaXcan read."""
 
 import contextlib
+import errno
 import gzip
+import os
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -70,17 +73,29 @@ def write_predictdb(
         [weight_ids(weights), weights["gene"], weights["weight"]]
         + [weights["other_allele"], weights["effect_allele"], _var_ids(weights, build)]
     )
-    with atomic_path(path) as temporary, contextlib.closing(sqlite3.connect(temporary)) as base:
+    settings = [(name, str(value)) for name, value in construction.items()]
+    with atomic_path(path) as temporary, _database(temporary) as base:
         for statement in _TABLES:
             base.execute(statement)
         base.executemany("INSERT INTO weights VALUES (?, ?, ?, ?, ?, ?)", rows)
         base.executemany("INSERT INTO extra VALUES (?, ?, ?, ?, ?, ?, ?)", extra)
-        settings = [(name, str(value)) for name, value in construction.items()]
         base.executemany("INSERT INTO construction VALUES (?, ?)", settings)
         base.execute("INSERT INTO sample_info VALUES (?, ?)", (n_samples, population))
         for statement in _INDICES:
             base.execute(statement)
-        base.commit()
+
+
+@contextlib.contextmanager
+def _database(path: Path) -> Iterator[sqlite3.Connection]:
+    """Give a new database to fill; where it cannot be written, that is an OSError."""
+    try:
+        with contextlib.closing(sqlite3.connect(path)) as base:
+            yield base
+            base.commit()
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+        raise OSError(errno.EIO, f"The database cannot be written ({error})", str(path)) from error
 
 
 def weight_ids(weights: "pd.DataFrame") -> "pd.Series":

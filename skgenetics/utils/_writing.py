@@ -1,6 +1,7 @@
 """Names of files that cannot collide, and writing that leaves nothing partial behind."""
 
 import contextlib
+import errno
 import gzip
 import hashlib
 import json
@@ -68,10 +69,22 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         raise FileNotFoundError(f"Cannot write {path}: there is no folder {path.parent}.")
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with _full_disk_named(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _full_disk_named(path: Path) -> Iterator[None]:
+    """Let an error of a full disk name what was to be written: files that are open do not."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextlib.contextmanager
@@ -107,7 +120,8 @@ def atomic_folder(
     except OSError as error:
         raise OSError(f"Cannot write to {path}: {error.strerror}.") from error
     try:
-        yield temporary
+        with _full_disk_named(path):
+            yield temporary
         path.mkdir(exist_ok=True)
         for pattern in replaces:
             for file in path.glob(pattern):

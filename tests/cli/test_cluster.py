@@ -3,19 +3,24 @@
 import argparse
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from skgenetics import FinemapMiXeR
 from skgenetics.cli.cluster import Chunk, chunk
+from skgenetics.cli.main import main
 from tests.cli.conftest import killing_a_worker
 from tests.cli.scans import draw_nothing
+from tests.cli.test_faults import contents, fill
 from tests.cli.test_finemap import FILES, read, run
+from tests.cli.test_weights import write_expression
 
 pd = pytest.importorskip("pandas")
 
@@ -116,42 +121,122 @@ def wait_for(condition):
         time.sleep(0.02)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("ended", ["scheduler", "command"])
-def test_what_is_finished_stays_when_the_work_ends(scan, scheduler, finemap, monkeypatch, ended):
+def many_loci(request):
+    """Windows of ten variants of a scan."""
+    _, table = request.getfixturevalue("scan")
+    starts = table["base_pair_location"].to_numpy()[::10]
+    Path("loci.bed").write_text("".join(f"2\t{start - 1}\t{start + 9_500}\n" for start in starts))
+    return f"finemap {FILES} --regions loci.bed"
+
+
+def many_fits(request):
+    request.getfixturevalue("study")
+    return (
+        "compare --bfile study --pheno traits.tsv --pheno-name height --covar covariates.csv "
+        "--folds 20 --models RidgeCV ElasticNet --out results"
+    )
+
+
+def many_genes(request):
+    """Expression of noise near each of the variants."""
+    study = request.getfixturevalue("study")
+    values = np.random.default_rng(1).normal(size=(24, len(study["y"])))
+    genes = [(f"gene{k}", "chr1", 500 * k + 500) for k in range(len(values))]
+    write_expression("liver.bed.gz", genes, [f"I{i}" for i in range(values.shape[1])], values)
+    return (
+        "weights --bfile study --pheno liver.bed.gz --build GRCh38 --window 4000 --model enet "
+        "--out w"
+    )
+
+
+MANY = {"finemap": many_loci, "compare": many_fits, "weights": many_genes}
+UNITS = {"finemap": "loci", "compare": "fits", "weights": "genes"}
+
+
+@pytest.fixture
+def words(request, command, monkeypatch):
+    """A command of many units of work, whose files are in the working folder."""
     monkeypatch.setattr("skgenetics.cli.finemap.report._draw", draw_nothing)
-    _, table = scan
-    starts = table["base_pair_location"].to_numpy()[::10]  # of windows of ten variants
-    bed = [f"2\t{start - 1}\t{start + 9_500}\n" for start in starts]
-    Path("loci.bed").write_text("".join(bed))
-    text = FILES + " --regions loci.bed"
+    monkeypatch.setattr("skgenetics.cli.compare.report.without_pictures", lambda: ["No pictures"])
+    return MANY[command](request)
+
+
+def kept():
+    return sorted(Path().rglob("*.parts/*.json.gz"))
+
+
+def stays(command):
+    """What an ended command says of units that are finished."""
+    folder = f"{kept()[0].parent}/"
+    return f"finished {UNITS[command]} are in {folder}, and the same command goes on from there."
+
+
+def check_resumed(words, before):
+    """What is kept, and the rest on one machine, give the tables of one undisturbed run."""
+    assert kept()
+    assert not contents(before)
+    words = [*words.split(), "--threads", "1"]
+    assert main(words) == 0
+    assert not kept()
+    resumed = contents(before)
+    for name in resumed:
+        Path(name).unlink()
+    assert main(words) == 0
+    assert contents(before) == resumed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", MANY)
+@pytest.mark.parametrize("ended", ["scheduler", "command"])
+def test_what_is_finished_stays_when_the_work_ends(words, scheduler, command, ended):
+    before = {str(path) for path in Path().rglob("*")}
     process, address = scheduler
-    words = [sys.executable, "-m", "skgenetics", "finemap", *text.split(), "--scheduler", address]
-    command = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(Path().glob("run.parts/*.json.gz")) or command.poll() is not None)
+    work = subprocess.Popen(
+        [sys.executable, "-m", "skgenetics", *words.split(), "--scheduler", address],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a test run started in the background ignores interruptions, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for(lambda: kept() or work.poll() is not None)
     if ended == "scheduler":
         process.kill()
     else:
-        command.send_signal(signal.SIGINT)
-    _, errors = command.communicate(timeout=60)
+        work.send_signal(signal.SIGINT)
+    _, errors = work.communicate(timeout=60)
     *_, said = errors.splitlines()
-    kept = "finished loci are in run.parts/, and the same command goes on from there."
-    if ended == "scheduler":
-        lost = "error: The connection to the Dask scheduler was lost"
-        assert (command.returncode, said) == (3, f"skgenetics finemap: {lost}; {kept}")
-    else:
-        assert (command.returncode, said) == (130, f"skgenetics finemap: interrupted; {kept}")
+    lost = "error: The connection to the Dask scheduler was lost"
+    why, status = (lost, 3) if ended == "scheduler" else ("interrupted", 130)
+    assert said == f"skgenetics {command}: {why}; {stays(command)}"
+    assert work.returncode == status
     assert "Traceback" not in errors
-    assert not Path("run.loci.tsv").exists()
-    n_kept = len(list(Path("run.parts").iterdir()))
-    assert 0 < n_kept < len(bed)
-    run(finemap, text=text)  # goes on, on one machine
-    resumed = tables()
-    for name in TABLES:
-        Path(f"run.{name}").unlink()
-    run(finemap, text=text)
-    for ours, theirs in zip(resumed, tables(), strict=True):
-        pd.testing.assert_frame_equal(ours, theirs)
+    check_resumed(words, before)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="mounts a disk")
+@pytest.mark.parametrize("command", MANY)
+def test_what_is_finished_stays_when_the_disk_of_a_cluster_is_full(words, cluster, command, capsys):
+    out = {"finemap": "run", "compare": "results", "weights": "w"}[command]
+    words = words.replace(f"--out {out}", f"--out disk/{out}")
+    Path("disk").mkdir()
+    before = {str(path) for path in Path().rglob("*")}
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", "disk"]).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        fill("disk/.filler", spare=8)
+        status = main([*words.split(), "--scheduler", cluster.scheduler_address])
+        errors = capsys.readouterr().err
+        assert status == 2, errors
+        *_, said = errors.splitlines()
+        assert said.startswith(f"skgenetics {command}: error: No space left on device: ")
+        assert said.endswith(f".json.gz; {stays(command)}")
+        assert "Traceback" not in errors
+        Path("disk/.filler").unlink()
+        check_resumed(words, before)
+    finally:
+        subprocess.run(["umount", "disk"], check=True)
 
 
 def test_a_scheduler_that_does_not_answer_is_named(scan, finemap, monkeypatch):

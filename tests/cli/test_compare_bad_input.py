@@ -248,6 +248,14 @@ def test_some_fits_fail(study, compare, put_in_place):
     assert row.rstrip().endswith("failed")
     assert os.path.exists("run/comparison.csv")
     assert "the sky fell" in Path("run/compare.log").read_text()
+    assert "The others are kept in run.parts/: the same command tries those again." in printed
+    put_in_place("RidgeCV", fails_in(range(100)))  # every new fit
+    status, _, errors = compare(text=words)
+    assert status == 3
+    assert "Failed: RidgeCV, 2 of 4 fits" in errors
+    put_in_place("RidgeCV", fails_in({60}))
+    assert compare(text=words)[0] == 0
+    assert not os.path.exists("run.parts")
 
 
 def test_warnings_of_fits_are_counted(study, compare, put_in_place):
@@ -276,12 +284,16 @@ def test_every_fit_fails(study, compare, put_in_place):
     assert sorted(os.listdir()) == before
 
 
+KEPT = "finished fits are in run.parts/, and the same command goes on from there"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "sentence"),
     [
-        (KeyError("x"), 1, "unexpected KeyError: 'x' (--debug shows where; nothing was written)"),
-        (KeyboardInterrupt(), 130, "interrupted; nothing was written."),
-        (PermissionError(13, "Permission denied", "run"), 2, "error: Permission denied: run"),
+        (KeyError("x"), 1, f"unexpected KeyError: 'x' (--debug shows where; {KEPT})"),
+        (KeyboardInterrupt(), 130, f"interrupted; {KEPT}."),
+        (PermissionError(13, "denied", "run"), 2, f"error: denied: run; {KEPT}."),
+        (ValueError("It is blue."), 2, f"error: It is blue; {KEPT}."),
     ],
 )
 def test_other_errors(study, compare, monkeypatch, error, status, sentence):
@@ -293,7 +305,7 @@ def test_other_errors(study, compare, monkeypatch, error, status, sentence):
     got, _, errors = compare(text=FILES)
     assert got == status
     assert errors == f"skgenetics compare: {sentence}\n"
-    assert sorted(os.listdir()) == before
+    assert sorted(os.listdir()) == sorted([*before, "run.parts"])
 
 
 def test_debug_shows_the_traceback(study, compare):

@@ -1,8 +1,16 @@
 """Names of files that cannot collide, and results that are kept."""
 
+import errno
+
 import pytest
 
-from skgenetics.utils._writing import file_name, load_content, save_content
+from skgenetics.utils._writing import (
+    atomic_folder,
+    atomic_path,
+    file_name,
+    load_content,
+    save_content,
+)
 
 NAMES = ["BMI", "BMI/raw", "BMI:raw", "BMI_raw", "BMI raw", "..", ".BMI", "", "größe", "grosse"]
 
@@ -44,3 +52,13 @@ def test_a_folder_that_another_run_has_removed_is_made_again(tmp_path):
     save_content(path, {"r2": 0.5}, key="a")
     assert load_content(path, key="a") == {"r2": 0.5}
     assert load_content(path, key="b") is None
+
+
+@pytest.mark.parametrize("manager", [atomic_path, atomic_folder])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+def test_an_error_of_a_full_disk_names_what_was_to_be_written(tmp_path, manager, number):
+    path = tmp_path / "results"
+    with pytest.raises(OSError, match="words") as caught, manager(path):
+        raise OSError(number, "words")  # as of a file that is open
+    assert caught.value.filename == (str(path) if number == errno.ENOSPC else None)
+    assert not list(tmp_path.iterdir())

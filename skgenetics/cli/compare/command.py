@@ -22,10 +22,12 @@ from skgenetics.cli.console import (
     add_genotype_files,
     add_threads,
     at_least,
+    folder,
     frequency,
     number_of_jobs,
     progress,
 )
+from skgenetics.cli.parts import keeping, parts_of, remove_parts
 from skgenetics.cli.pictures import check_report
 from skgenetics.cli.tissues import tissue_of
 from skgenetics.utils._optional import import_optional
@@ -76,6 +78,10 @@ scores:
   of the differences by fold (of means over traits), with its standard error. "variants used" is
   the smallest number of variants that hold 95% of a linear model's squared effects per standard
   deviation; "-" where a model has none.
+
+results:
+  OUT/: tables, pictures and compare.log. Finished fits are kept in OUT.parts/ until all are done:
+  after an interruption the same command goes on where it stopped.
 
 exit status: 0 all done; 2 bad input, nothing is written; 3 some fits failed, the others are kept.
 """
@@ -152,7 +158,11 @@ def _add_comparison(work: Any) -> None:
 def _add_output(output: Any) -> None:
     """Add the arguments that say what is written."""
     output.add_argument(
-        "--out", metavar="P", default="skgenetics_compare", help="folder (skgenetics_compare)"
+        "--out",
+        metavar="DIR",
+        type=folder,
+        default="skgenetics_compare",
+        help="folder (skgenetics_compare)",
     )
     output.add_argument(
         "--report",
@@ -216,10 +226,12 @@ def run_compare(arguments: argparse.Namespace) -> int:
     study = _load(arguments)
     console.say(*study.lines, "")
     _check_models(models, study)
+    out, parts = arguments.out, parts_of(arguments.out)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(keeping("fits", parts))
         stack.enter_context(on_cluster(arguments.scheduler))
         n_jobs = number_of_jobs(arguments)
-        folder = stack.enter_context(atomic_folder(arguments.out, replaces=RESULT_FILES))
+        out_now = stack.enter_context(atomic_folder(out, replaces=RESULT_FILES))
         if arguments.save_model:
             import_optional("skops.io", extra="skops")  # before hours of work
             model_folder = stack.enter_context(atomic_folder(arguments.save_model))
@@ -230,12 +242,11 @@ def run_compare(arguments: argparse.Namespace) -> int:
             console.say(*score.table(), score.closing_sentence(), "")
         fits = _credible_sets(study, results, models, console)
         console.say(*_summarize("Note", results, lambda result: result.warnings))
-        files, notes = write_results(folder, study, scores, fits)
+        files, notes = write_results(out_now, study, scores, fits)
         if arguments.report:
             from skgenetics.cli.compare.page import write_report
 
-            files.append(write_report(folder, study, scores, fits, files))
-        out = arguments.out.rstrip("/")
+            files.append(write_report(out_now, study, scores, fits, files))
         console.say(*notes, f"Wrote {out}/: {', '.join(files)}")
         if arguments.save_model:
             n_models = save_models(model_folder, study, results)
@@ -245,8 +256,13 @@ def run_compare(arguments: argparse.Namespace) -> int:
         console.say("Next: skgenetics finemap --help")
         failures = _summarize("Failed", results, lambda result: [result.error or ""])
         console.say_failures(*failures)
-        console.write_log(folder / "compare.log")
-    return SOME_FAILED if failures else OK
+        if failures:
+            console.say(f"The others are kept in {parts}/: the same command tries those again.")
+        console.write_log(out_now / "compare.log")
+    if failures:
+        return SOME_FAILED
+    remove_parts(parts)
+    return OK
 
 
 def _load(arguments: argparse.Namespace) -> "Study":
@@ -281,6 +297,7 @@ def _fit(
         n_jobs=n_jobs,
         seed=arguments.seed,
         keep_all=bool(arguments.save_model),
+        folder=parts_of(arguments.out),
     )
     results = []
     with progress(n_fits) as report:

@@ -3,22 +3,27 @@
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 
+from skgenetics._version import __version__, code_identity
 from skgenetics.cli.compare.models import ModelEntry
 from skgenetics.cli.compare.tasks import Task, fold_numbers
 from skgenetics.cli.estimators import FlatTargetRegressor
+from skgenetics.cli.genotypes import Stamp, stamp_of
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.metrics import masked_r2_score
 from skgenetics.preprocessing import GenotypeImputer
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parallel import run_parallel
+from skgenetics.utils._writing import load_content, save_content
 
 N_INNER_FOLDS = 3
 _SHARE_HELD = 0.95  # of the squared effects, by "variants used"
@@ -31,6 +36,8 @@ class Fit(NamedTuple):
     model: ModelEntry
     fold: int | None
     seed: int  # of the inner folds
+    folder: Path | None = None  # of finished fits
+    inputs: str = ""  # a hash of what the task was made of
 
 
 @dataclass
@@ -50,6 +57,9 @@ class Result:
     joint: bool = False
 
 
+_KEPT = ("scores", "n_used", "seconds", "warnings")
+
+
 def compare_models(
     tasks: list[Task],
     models: tuple[ModelEntry, ...],
@@ -57,22 +67,34 @@ def compare_models(
     n_jobs: int,
     seed: int,
     keep_all: bool = False,
+    folder: Path | None = None,
 ) -> tuple[int, Iterator[Result]]:
     """Return how many fits there are, and an iterator of their `Result`, task by task.
 
     There is one for every task, model and fold, and one to all people for every model that gives
-    credible sets, or for every model if `keep_all`.
+    credible sets, or for every model if `keep_all`. Those of folds are kept in `folder`, and taken
+    from there if they are of the same inputs; a fit to all people is a model, and is made again.
     """
     fits = []
+    stamp = () if folder is None else stamp_of(tasks[0].genotypes)  # all are of one study
     for task in tasks:
+        inputs = "" if folder is None else _hash_of(task, stamp)
         for model in task.models(models):
-            fits += [Fit(task, model, fold, seed) for fold in range(task.fold.max() + 1)]
+            folds = range(task.fold.max() + 1)
+            fits += [Fit(task, model, fold, seed, folder, inputs) for fold in folds]
             if keep_all or model.credible_sets:
                 fits.append(Fit(task, model, None, seed))
     results = run_parallel(
         fit_and_score, fits, n_jobs=n_jobs, random_state=seed, died=result_of_death
     )
     return len(fits), results
+
+
+def _hash_of(task: Task, stamp: Stamp) -> str:
+    """Return a hash of all that the fits of a task follow from, the code included."""
+    names = task.genotypes.variants, task.genotypes.samples
+    fields = {name: value for name, value in vars(task).items() if name != "genotypes"}
+    return joblib.hash((__version__, code_identity(), stamp, names, fields))
 
 
 def result_of_death(_: Any, fit: Fit, message: str) -> Result:
@@ -85,6 +107,11 @@ def fit_and_score(_: Any, fit: Fit, model_seed: int) -> Result:
     """Make one fit; an error in it becomes part of the result."""
     task = fit.task
     result = Result(task.name, task.traits, fit.model.name, fit.fold, joint=task.joint)
+    if fit.folder is not None:
+        key = joblib.hash((fit.inputs, fit.model.name, fit.fold, fit.seed, model_seed))
+        path = fit.folder / f"{key}.json.gz"
+        if (earlier := load_content(path, key)) is not None:
+            return replace(result, **earlier)
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -95,6 +122,8 @@ def fit_and_score(_: Any, fit: Fit, model_seed: int) -> Result:
     result.seconds = time.perf_counter() - start
     for_users = (w for w in caught if issubclass(w.category, UserWarning))
     result.warnings = sorted({" ".join(str(warning.message).split()) for warning in for_users})
+    if fit.folder is not None and result.error is None:
+        save_content(path, {name: getattr(result, name) for name in _KEPT}, key)
     return result
 
 

@@ -1,9 +1,7 @@
 """The command ``skgenetics finemap``: its arguments, and the order of its work."""
 
 import argparse
-import contextlib
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skgenetics.cli.cluster import add_scheduler, chunk, on_cluster
@@ -15,13 +13,13 @@ from skgenetics.cli.console import (
     at_least,
     check_prefix,
     genome_build,
-    keeping,
     number_of_jobs,
     progress,
     share,
 )
 from skgenetics.cli.finemap.checks import check_arguments, of_one_panel
 from skgenetics.cli.finemap.formats import FORMATS
+from skgenetics.cli.parts import keeping, remove_parts
 from skgenetics.cli.pictures import check_report
 from skgenetics.cli.statistics import add_panel, add_statistics
 
@@ -366,7 +364,7 @@ def _finemap(
         console.say(*lines_on[name], "")
     for study, result in traits:
         if (result.loci["status"] == "failed").all():
-            _remove(study.parts)
+            remove_parts(study.parts)
             raise ValueError(
                 f"No locus{study.of} could be fine-mapped: {reason(result.loci['message'].iloc[0])}"
             )
@@ -384,7 +382,7 @@ def _finemap(
                 f"{study.parts}/, so that the same command tries those again."
             )
         else:
-            _remove(study.parts)
+            remove_parts(study.parts)
     with atomic_path(f"{arguments.out}.log") as temporary:
         console.write_log(temporary)
     return status
@@ -428,11 +426,3 @@ def _estimator(arguments: argparse.Namespace, study: "Study") -> Any:
         background=_BACKGROUNDS[arguments.background],
         max_effects=arguments.max_num_causal,
     )
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder of finished loci, which nothing else is in."""
-    for path in folder.glob("*.json.gz"):
-        path.unlink()
-    with contextlib.suppress(OSError):  # not empty: someone else's files
-        folder.rmdir()

@@ -15,6 +15,7 @@ from skgenetics.cli.finemap.panel import Panel, read_panel
 from skgenetics.cli.finemap.regions import choose_regions, given_region, region_numbers
 from skgenetics.cli.finemap.work import describe
 from skgenetics.cli.genotypes import bundled_genotypes
+from skgenetics.cli.parts import parts_of
 from skgenetics.datasets import load_geuvadis, make_summary_statistics
 from skgenetics.io import (
     Region,
@@ -62,7 +63,7 @@ class Study:
     @property
     def parts(self) -> Path:
         """Folder of the loci that are finished."""
-        return self.out.with_name(self.out.name + ".parts")
+        return parts_of(self.out)
 
     @property
     def of(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from skgenetics.cli.finemap.regions import given_region
+from skgenetics.cli.genotypes import Stamp, stamp_of
 from skgenetics.io import Genotypes, read_ld, read_plink, read_plink2, read_sexes, read_vcf
 from skgenetics.utils._text import count_of
 
@@ -28,7 +29,7 @@ class Panel:
     genotypes: Genotypes | None = None
     ld: np.ndarray | None = None  # (variants, variants)
     copies_of_x: np.ndarray | None = None  # (people,) 1, 2, or 0 where unknown
-    stamp: tuple[int, int] | None = None  # size and time of the file of genotypes
+    stamp: Stamp | None = None  # of the genotypes
 
     def select(self, columns: np.ndarray) -> "Genotypes | pd.DataFrame":
         """Return what `harmonize` takes as the panel of some variants."""
@@ -48,22 +49,21 @@ def read_panel(arguments: argparse.Namespace) -> Panel:
         return _read_correlations(arguments.ld, arguments.ld_variants)
     if arguments.vcf:
         genotypes = read_vcf(arguments.vcf, region=given_region(arguments))
-        files, samples = [Path(arguments.vcf)], None
+        samples = None
     else:
         read = read_plink if arguments.bfile else read_plink2
         genotypes = read(arguments.bfile or arguments.pfile)
-        files = [Path(part.path) for part in getattr(genotypes.values, "parts", [genotypes.values])]
-        samples = files[0].with_suffix(".fam" if arguments.bfile else ".psam")
+        [first, *_] = getattr(genotypes.values, "parts", [genotypes.values])
+        samples = Path(first.path).with_suffix(".fam" if arguments.bfile else ".psam")
     copies_of_x = np.zeros(genotypes.shape[0], dtype=int)
     if samples is not None and len(sexes := read_sexes(samples)) == len(copies_of_x):
         copies_of_x = sexes
-    facts = [file.stat() for file in files]
     return Panel(
         genotypes.variants,
         genotypes.source,
         genotypes,
         copies_of_x=copies_of_x,
-        stamp=(sum(fact.st_size for fact in facts), max(fact.st_mtime_ns for fact in facts)),
+        stamp=stamp_of(genotypes),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 import numpy as np
 
 from skgenetics.cli.finemap.panel import Panel
+from skgenetics.cli.genotypes import Stamp
 from skgenetics.io import Region
 from skgenetics.io._genotypes import narrowed_values
 from skgenetics.loci._ld import panel_ld
@@ -43,9 +44,9 @@ class PanelDosages:
     source: Any  # values sliced as ``source[rows, columns]``
     columns: np.ndarray  # of the locus
     haploid: Haploid | None
-    stamp: tuple[int, int] | None
-    # size and time of the panel's file: `finemap_loci`, which hashes what it is sent, takes no
-    # finished locus of another file of that name for one of this file
+    stamp: Stamp | None
+    # `finemap_loci`, which hashes what it is sent, takes no finished locus of another file of that
+    # name for one of this file
 
     def read(self) -> tuple[np.ndarray, np.ndarray]:
         """Return dosages (n_people, n_variants), missing at the mean, and which variants vary."""

@@ -1,7 +1,6 @@
 """The command ``skgenetics weights``: its arguments, and the order of its work."""
 
 import argparse
-import contextlib
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,15 @@ from skgenetics.cli.console import (
     add_genotype_files,
     add_threads,
     at_least,
+    folder,
     frequency,
     genome_build,
     is_demo,
-    keeping,
     number_of_jobs,
     progress,
 )
+from skgenetics.cli.genotypes import stamp_of
+from skgenetics.cli.parts import keeping, parts_of, remove_parts
 from skgenetics.cli.weights.models import AUTO, FORMATS, MODELS, help_on_models
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ def _add_output(output: Any) -> None:
     output.add_argument(
         "--out",
         metavar="DIR",
-        type=_folder,
+        type=folder,
         default="skgenetics_weights",
         help="folder (skgenetics_weights)",
     )
@@ -152,12 +153,6 @@ def _add_output(output: Any) -> None:
         help=f"what to write ({','.join(FORMATS)})",
     )
     output.add_argument("--debug", action="store_true", help="show tracebacks")
-
-
-def _folder(text: str) -> Path:
-    """Parse the name of a folder, which others are named after."""
-    path = Path(text)
-    return path if path.name not in ("", "..") else path.resolve()
 
 
 def _formats(text: str) -> tuple[str, ...]:
@@ -199,7 +194,7 @@ def run_weights(arguments: argparse.Namespace) -> int:
     earlier_databases(out)
     study = load_demo(arguments) if arguments.demo else load_files(arguments)
     console.say(*study.lines, "")
-    parts = out.with_name(out.name + ".parts")
+    parts = parts_of(out)
     with keeping("genes", parts), on_cluster(arguments.scheduler):
         return _weights(arguments, study, console, parts)
 
@@ -217,7 +212,7 @@ def _weights(arguments: argparse.Namespace, study: "Study", console: Console, pa
     genes = gene_frame(results)
     failures = failure_lines(genes)
     if not (genes["status"] == "ok").any():
-        _remove(parts)
+        remove_parts(parts)
         rest = failures[0] if failures else f"All genes were skipped: {genes['message'].iloc[0]}."
         raise ValueError(f"No gene could be trained. {rest}")
     console.say(*summary_lines(genes))
@@ -228,7 +223,7 @@ def _weights(arguments: argparse.Namespace, study: "Study", console: Console, pa
     if failures:
         console.say(f"Those trained are kept in {parts}/: the same command tries the others again.")
     else:
-        _remove(parts)
+        remove_parts(parts)
     console.write_log(arguments.out / "weights.log")
     return SOME_FAILED if failures else OK
 
@@ -240,8 +235,7 @@ def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[d
 
     tissues = tuple(study.tissues)
     settings = Settings(arguments.model, arguments.maf, tissues, study.covariates, study.fold)
-    units = Units(study, parts, _stamp(arguments))
-    parts.mkdir(parents=True, exist_ok=True)
+    units = Units(study, parts, stamp_of(study.genotypes))
     trained = run_parallel(
         train_unit,
         units,
@@ -258,24 +252,3 @@ def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[d
             many = f"{100 * len(results) // len(units)}%"
             report(result["genes"][0]["gene"] if len(units) <= _MANY_GENES else many)
     return results
-
-
-def _stamp(arguments: argparse.Namespace) -> tuple[str | int, ...]:
-    """Return what changes when the file of genotypes does: its size and time."""
-    if arguments.demo:
-        return ()
-    endings = {"bfile": ".bed", "pfile": ".pgen", "bgen": "", "genotypes": ""}
-    (name,) = (name for name in endings if getattr(arguments, name))
-    path = Path(getattr(arguments, name) + endings[name])
-    if not path.is_file():  # P@ stands for files by chromosome
-        return (str(path),)
-    facts = path.stat()
-    return (str(path), facts.st_size, facts.st_mtime_ns)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a folder of finished genes, which nothing else is in."""
-    for path in folder.glob("*.json.gz"):
-        path.unlink()
-    with contextlib.suppress(OSError):  # not empty: someone else's files
-        folder.rmdir()

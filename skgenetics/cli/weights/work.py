@@ -11,6 +11,7 @@ import numpy as np
 
 from skgenetics._version import __version__, code_identity
 from skgenetics.association import GeneData, TissueWeights, train_gene
+from skgenetics.cli.genotypes import Stamp
 from skgenetics.cli.weights.models import TOP_VARIANT, chosen_models
 from skgenetics.io import Genotypes
 from skgenetics.utils._writing import file_name, load_content, save_content
@@ -41,7 +42,7 @@ class Unit(NamedTuple):
     genotypes: Genotypes
     expression: np.ndarray  # (people, tissues)
     path: Path  # of the file that keeps the result
-    stamp: tuple[str | int, ...]  # of the file of genotypes
+    stamp: Stamp  # of the genotypes
 
 
 class Units(Sequence[Unit]):
@@ -53,10 +54,10 @@ class Units(Sequence[Unit]):
     folder : pathlib.Path
         Of the files that keep the results.
     stamp : tuple
-        Of the file of genotypes.
+        Of the genotypes.
     """
 
-    def __init__(self, study: "Study", folder: Path, stamp: tuple[str | int, ...]) -> None:
+    def __init__(self, study: "Study", folder: Path, stamp: Stamp) -> None:
         self.study, self.folder, self.stamp = study, folder, stamp
         self.names = [str(name) for name in study.genes["gene_id"]]
         genes = study.genes.astype(object)
