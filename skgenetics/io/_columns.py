@@ -7,6 +7,7 @@ above the header are left out.
 
 import contextlib
 import io
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple
 from skgenetics.io._lines import (
     check_header,
     encoding_of,
+    endless_line,
     find_delimiter,
     missing_words,
     open_unpacked,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 21  # bytes that are parsed at once, few enough to stay in a cache
 _SAMPLE = 20  # rows that are looked at first
 _LONGEST = 1 << 24  # bytes of a line that is still one
+_ENDS = re.compile(rb"\r\n|\r|\n")
 
 
 class Layout(NamedTuple):
@@ -92,7 +95,7 @@ def iterate_columns(
     name = Path(path).name
     with _open_utf8(path) as stream:
         layout, begun = _read_layout(name, stream)
-        cleaned = _Cleaned(begun, stream, layout)
+        cleaned = _Cleaned(name, begun, stream, layout)
         yield from _parse(name, layout, cleaned, wanted, malformed, numbers)
 
 
@@ -105,7 +108,7 @@ def lines_as_columns(
     numbers: Numbers = None,
 ) -> Iterator[Batch]:
     """Yield the wanted columns of rows that were taken out of a table."""
-    cleaned = _Cleaned(b"", io.BytesIO(lines), layout)
+    cleaned = _Cleaned(name, b"", io.BytesIO(lines), layout)
     yield from _parse(name, layout, cleaned, wanted, malformed, numbers)
 
 
@@ -129,13 +132,14 @@ def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
     """Return the layout of a table, and the bytes below the header that were read for it."""
     comments: list[str] = []
     lines: list[str] = []
-    for line in _decoded(name, stream):
-        if line.startswith("#") and not lines:
-            comments.append(line)
-        else:
-            lines.append(line)
-        if len(lines) > _SAMPLE:
-            break
+    is_ended = True  # the last line that was read
+    while len(lines) <= _SAMPLE and (read := stream.readline(_LONGEST)):
+        is_ended = read.endswith((b"\n", b"\r"))
+        for line in _decoded(name, read):
+            if line.startswith("#") and not lines:
+                comments.append(line)
+            else:
+                lines.append(line)
     if not (lines or comments):
         raise ValueError(f"{name} is empty; expected a header line and one row per variant.")
     titles = [line for line in comments if not line.startswith("##")]
@@ -146,12 +150,12 @@ def _read_layout(name: str, stream: IO[bytes]) -> tuple[Layout, bytes]:
     delimiter = find_delimiter(lines[0])
     if delimiter and len(lines) > 1 and delimiter not in "".join(lines[1:]):
         delimiter = None if find_delimiter(lines[1]) is None else delimiter
-    header, *rows = split_lines(lines, delimiter, name)
+    header, *rows = split_lines(lines[: _SAMPLE + 1], delimiter, name)
     names = [field.strip() for field in header]
     names = with_row_names(names, {len(row) for row in rows})
     check_header(names, name)
     quoted = any('"' in line for line in lines)
-    begun = "".join(line + "\n" for line in lines[1:]).encode()
+    begun = ("\n".join(lines[1:]) + ("\n" if is_ended and lines[1:] else "")).encode()
     return Layout(names, delimiter, quoted, rows), begun
 
 
@@ -166,16 +170,17 @@ def _is_header(comment: str, lines: list[str]) -> bool:
     return bool(comment[1:2].strip()) and not (n_fields == 1 and "=" in comment)
 
 
-def _decoded(name: str, stream: IO[bytes]) -> Iterator[str]:
-    """Yield lines that are not blank."""
-    while line := stream.readline(_LONGEST):
-        if b"\0" in line:
-            raise ValueError(f"{name} holds NUL bytes: it is damaged, or not text.")
-        try:
-            text = line.decode()
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{name} is not a text file in UTF-8: {error.reason}.") from error
-        yield from (part for part in text.splitlines() if part.strip())
+def _decoded(name: str, read: bytes) -> list[str]:
+    """Return the lines of a text that are not blank, whichever mark ends them."""
+    if len(read) >= _LONGEST and not _ENDS.search(read):
+        raise endless_line(name, _LONGEST)
+    if b"\0" in read:
+        raise ValueError(f"{name} holds NUL bytes: it is damaged, or not text.")
+    try:
+        parts = [part.decode() for part in _ENDS.split(read)]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{name} is not a text file in UTF-8: {error.reason}.") from error
+    return [part for part in parts if part.strip()]
 
 
 def _n_fields(line: str) -> int:
@@ -191,8 +196,9 @@ class _Cleaned:
 
     closed = False
 
-    def __init__(self, begun: bytes, stream: IO[bytes], layout: Layout) -> None:
-        self.begun, self.stream, self.delimiter = begun, stream, layout.delimiter
+    def __init__(self, name: str, begun: bytes, stream: IO[bytes], layout: Layout) -> None:
+        self.name, self.begun, self.stream = name, begun, stream
+        self.delimiter = layout.delimiter
         self.is_clean = layout.delimiter is not None and not layout.quoted
         self.rest = b""  # of the last line
         self.n_lines = 0
@@ -210,8 +216,10 @@ class _Cleaned:
             if self.is_clean:
                 return block
             text = self.rest + block
-            cut = len(text) if self.ended else text.rfind(b"\n") + 1
+            cut = len(text) if self.ended else max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
             self.rest = text[cut:]
+            if len(self.rest) > _LONGEST:
+                raise endless_line(self.name, _LONGEST)
             if clean := self._clean(text[:cut]):
                 self.n_lines += clean.count(b"\n")
                 return clean

@@ -41,6 +41,7 @@ _KINDS = {
     b"TBI\x01": "an index of a file: give the file itself",
 }
 _PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
+_LONGEST = 1 << 27  # characters of a line: calls of millions of variants in one person
 _ZSTD = b"\x28\xb5\x2f\xfd"
 
 
@@ -126,7 +127,9 @@ def iterate_lines(path: PathLike) -> Iterator[str]:
             open_unpacked(path) as stream,
             io.TextIOWrapper(stream, encoding=encoding_of(_peek(stream))) as file,
         ):
-            for line in file:
+            while line := file.readline(_LONGEST):
+                if len(line) == _LONGEST and line[-1] != "\n":
+                    raise endless_line(path.name, _LONGEST)
                 if "\0" in line:
                     raise ValueError(f"{path.name} holds NUL bytes: it is damaged, or not text.")
                 yield line.rstrip("\n")
@@ -134,6 +137,13 @@ def iterate_lines(path: PathLike) -> Iterator[str]:
         raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
     except UnicodeError as error:
         raise ValueError(f"{path.name} is a damaged text in UTF-16: {error}.") from error
+
+
+def endless_line(name: str, longest: int) -> ValueError:
+    """Return the error of a text that has a line longer than any table's."""
+    return ValueError(
+        f"{name} has a line of more than {longest >> 20} MB: it is damaged, or no table."
+    )
 
 
 def read_lines(path: PathLike) -> list[str]:

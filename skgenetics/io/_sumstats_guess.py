@@ -167,6 +167,11 @@ def _may_be_numbers(column: str, source: Source) -> bool:
 
 def guessed_columns(source: Source) -> str:
     """Return in a sentence the ``--columns`` that a table may need, and what supports it."""
+    if {"nmiss", "r2", "t"} <= set(_plain_names(source.header)):
+        return (
+            "PLINK 1.9's --assoc of a quantitative trait does not write which allele has the "
+            "effect: run --linear, which does"
+        )
     found, sure = guess(source)
     if "beta" in found:
         found.pop("odds_ratio", None)
@@ -187,8 +192,7 @@ def guessed_columns(source: Source) -> str:
         if missing == ["effect_allele"]:
             parts.append(
                 "the table names no allele, so that the sign of its effects is unknown: add a "
-                "column of the allele that they are of (in PLINK 1.9, --linear and --logistic "
-                "write it, --assoc of a quantitative trait does not)"
+                "column of the allele that they are of"
             )
     else:
         parts += _support(source, found)

@@ -70,8 +70,9 @@ def read_vcf(
     indexed = _is_indexed(path)
     with _opened(path) as file:
         samples = list(file.samples)
-        if not samples:
-            raise ValueError(f"{path.name} has no people: it is a VCF without genotypes.")
+    if not samples:
+        raise ValueError(f"{path.name} has no people: it is a VCF without genotypes.")
+    with _opened(path, with_genotypes=not indexed) as file:
         for variant, repeat in _numbered(_rows(file, path, region)):
             for allele, alt in enumerate(variant.ALT, start=1):
                 position, name = str(variant.POS), variant.ID or ""
@@ -144,13 +145,16 @@ class _IndexedVcf:
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open a VCF; whatever htslib cannot read is told in one sentence."""
+def _opened(path: Path, *, with_genotypes: bool = True) -> Iterator[Any]:
+    """Open a VCF; whatever htslib cannot read is told in one sentence.
+
+    Without genotypes, htslib does not parse them, which is most of the work.
+    """
     cyvcf2 = import_optional("cyvcf2", extra="vcf")
     with contextlib.suppress(OSError, AttributeError):  # htslib writes to standard error itself
         ctypes.CDLL(cyvcf2.cyvcf2.__file__).hts_set_log_level(0)
     try:
-        file = cyvcf2.VCF(str(path), lazy=False)
+        file = cyvcf2.VCF(str(path), lazy=False, samples=None if with_genotypes else [])
         yield file
         file.close()
     except Exception as error:  # cyvcf2 raises no narrower ones

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skgenetics.io import Region, read_sumstats
+from skgenetics.io import Region, read_list, read_sumstats, read_table
 from tests.oracles.sumstats_heads import FILES, SSF
 
 pd = pytest.importorskip("pandas")
@@ -98,3 +98,37 @@ def test_regions_of_missing_words(tmp_path):
     frame = read_sumstats(f"{path}.gz", region=Region("1", 95, 125))
     assert frame["rsid"].isna().all()
     assert frame["beta"].tolist() == list(range(95, 126))
+
+
+@pytest.mark.parametrize("end", ["\r", "\r\n", "\n"])
+@pytest.mark.parametrize("mark", ["\t", " "])
+def test_all_rows_are_read_whatever_ends_them(tmp_path, monkeypatch, end, mark):
+    monkeypatch.setattr("skgenetics.io._columns._BLOCK", 1000)
+    z = [k % 7 - 2.75 for k in range(500)]
+    rows = ["SNP A1 A2 Z", *(f"rs{k} A G {value}" for k, value in enumerate(z))]
+    path = tmp_path / "sumstats.txt"
+    path.write_bytes("".join(row.replace(" ", mark) + end for row in rows).encode())
+    assert read_sumstats(path)["z"].tolist() == z
+    path.write_bytes(path.read_bytes().removesuffix(end.encode()))
+    assert len(read_sumstats(path)) == 500
+
+
+def test_marks_of_unicode_end_no_line(tmp_path):
+    path = tmp_path / "sumstats.txt"
+    rows = "".join(f"rs{k}\u2028\x0b{k}\tA\tG\t{k - 20}\n" for k in range(50))
+    path.write_text("SNP\tA1\tA2\tZ\n" + rows, encoding="utf-8")
+    frame = read_sumstats(path)
+    assert len(frame) == 50
+    assert not frame.attrs["n_left_out"]
+
+
+@pytest.mark.parametrize("text", ["A" * 2000, "SNP A1 A2 Z\nrs1 A G 1\n" + "A " * 5000])
+def test_a_line_without_end_is_refused_before_it_fills_memory(tmp_path, monkeypatch, text):
+    monkeypatch.setattr("skgenetics.io._columns._LONGEST", 500)
+    monkeypatch.setattr("skgenetics.io._columns._BLOCK", 100)
+    monkeypatch.setattr("skgenetics.io._lines._LONGEST", 500)
+    path = tmp_path / "x.txt"
+    path.write_text(text)
+    for read in (read_sumstats, read_table, read_list):
+        with pytest.raises(ValueError, match=r"x\.txt has a line of more than 0 MB: it is damaged"):
+            read(path)

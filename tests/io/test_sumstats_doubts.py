@@ -221,11 +221,12 @@ def test_a_guess_takes_the_end_of_an_interval(write):
 
 
 def test_a_table_without_alleles_says_what_to_add(write):
-    text = " CHR SNP BP NMISS BETA SE R2 T P\n" + "".join(
-        f" 1 rs{k} {k + 5} 900 {EFFECT[k]} {ERROR[k]} .1 {Z[k]} {P[k]}\n" for k in range(9)
-    )
+    columns = PLACE | {"BETA": "b", "SE": "se", "P": "p"}
     with pytest.raises(ValueError, match="names no allele, so that the sign of its effects is unk"):
-        read_sumstats(write(text))
+        read_sumstats(write(table(columns)))
+    qassoc = PLACE | {"NMISS": "bp", "BETA": "b", "SE": "se", "R2": "p", "T": "z", "P": "p"}
+    with pytest.raises(ValueError, match=r"has the effect: run --linear, which does\.$"):
+        read_sumstats(write(table(qassoc, {"snp": [f"1_{k}_A_G" for k in range(N)]})))
 
 
 def test_lines_of_facts_above_a_header_are_none(write):

@@ -133,3 +133,21 @@ def test_bad_files(write, text, message):
 def test_no_file(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"no file .*x\.vcf"):
         read_genotypes(tmp_path / "x.vcf")
+
+
+def test_an_indexed_file_is_opened_without_parsing_genotypes(write, monkeypatch):
+    import cyvcf2
+
+    pysam = pytest.importorskip("pysam")
+    path = pysam.tabix_index(str(write(HEAD + CALLS, "x.vcf")), preset="vcf", force=True)
+    opened = []
+
+    def vcf(*args, **named):
+        opened.append(named["samples"])
+        return original(*args, **named)
+
+    original = cyvcf2.VCF
+    monkeypatch.setattr(cyvcf2, "VCF", vcf)
+    genotypes = read_vcf(path)
+    assert opened == [None, []]  # the names of people; the variants
+    assert genotypes[:, 0].ravel().tolist() == [0, 1, 2, -127]
