@@ -247,7 +247,7 @@ STUDIES = {
         minus("R2", "score", "FinemapMiXeR", OTHERS_OF_COMPARE),
     ),
     "weights_geuvadis": Study(
-        "weights_geuvadis.csv", "weights_figures.py --genes 47 --loop 0 --csv FILE",
+        "weights_geuvadis.csv", "weights_figures.py --genes 183 --loop 0 --csv FILE",
         "gene", "genes", minus("R2", "r2", "auto", (*ONE_BY_ONE, "top1")),
     ),
     "weights_simulated": Study(

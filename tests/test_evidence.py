@@ -245,3 +245,20 @@ def test_programs_of_studies_can_be_imported():
     for study in evidence.STUDIES.values():
         if study.program.split()[0].endswith(".py"):
             assert importlib.import_module(f"benchmarks.{study.program.split('.')[0]}").main
+
+
+def test_guide_of_weights_has_the_figures_of_its_rows():
+    rows = rows_of("weights_geuvadis.csv")
+    r2 = {m: np.array(list(u.values())) for m, u in by_unit(rows, "r2", "gene").items()}
+    text = page("doc/guide/weights_command.rst")
+    assert f"All {len(r2['auto'])} genes of chromosome 22" in text
+    for model, values in r2.items():
+        name = "top variant alone" if model == "top1" else f"``{model}``"
+        gap = r2["auto"] - values
+        figures = f" {short(gap.mean(), 4)} ({short(sem(gap), 4)})" if model != "auto" else ""
+        figures = figures if figures.startswith(" -") else figures.replace(" .", " +.", 1)
+        assert f"{name} {short(values.mean(), 4)}{figures}" in text, model
+    strength = {row["gene"]: float(row["lead_chi2"]) for row in rows}
+    gap = (r2["auto"] - r2["enet"])[np.argsort(list(strength.values()))]
+    tenths = [part.mean() for part in np.array_split(gap, 10)]
+    assert f"(by {short(min(tenths), 4)} to {short(max(tenths), 4)})" in text
