@@ -11,7 +11,9 @@ are within 2 where one product dominates (BiLRP, importances). LINA makes its in
 by batch. Fine-mapping takes many sweeps, restarts and checks, and the bound is for one look at the
 LD; of 1,000 variants the default samples. That of MILAGERegressor leaves out the start's lasso and
 principal components, which `bench_expression.py` counts. Files are parsed, not copied. The next
-steps are the operations of the largest ratios.
+steps: of PLINK, a table of the four calls of each byte, into arrays that are not row-major; of
+BGEN, nothing, as zlib is more than half of it; of twas, all tissues of a gene at once, since most
+of a test is Python's calls on some tens of numbers.
 
 ======================================================================  =======  =====
 operation                                                               seconds  ratio
@@ -34,19 +36,29 @@ reading summary statistics, 500,000 rows                                  0.141 
 """
 
 import argparse
+import struct
 import tempfile
+import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from skgenetics.io import read_plink, read_sumstats
+from skgenetics.association import ExpressionWeights, GeneModel, twas
+from skgenetics.io import Genotypes, read_bgen, read_plink, read_sumstats, sample_index
 
 try:
-    from .operations import ON_HOST, Operation, best_seconds, measure_machine
+    from .operations import (
+        ON_HOST,
+        Operation,
+        best_seconds,
+        correlated_dosages,
+        measure_machine,
+    )
     from .read_sumstats import write_table
 except ImportError:
-    from operations import ON_HOST, Operation, best_seconds, measure_machine
+    from operations import ON_HOST, Operation, best_seconds, correlated_dosages, measure_machine
     from read_sumstats import write_table
 
 
@@ -67,6 +79,85 @@ def plink_reading(folder: Path, scale: float) -> Operation:
     )
 
 
+def bgen_reading(folder: Path, scale: float) -> Operation:
+    """Read a BGEN file of 8 bits a probability, compressed by zlib, into float32."""
+    n, p = 10_000, max(50, int(1000 * scale))
+    path = folder / "x.bgen"
+    n_bytes = write_bgen(path, n, p)
+    genotypes = read_bgen(path)
+    return Operation(
+        f"reading BGEN, {n:,} x {p:,}",
+        lambda: genotypes[:],
+        0.0,
+        path.stat().st_size + 2.0 * n_bytes + 4.0 * n * p,
+        "float64",
+        "compressed bytes are read, three per call written and read again, and four written: zlib "
+        "unpacks some hundred MB per second, far below memory",
+    )
+
+
+def write_bgen(path: Path, n: int, p: int) -> int:
+    """Write imputed dosages of some people and variants; return the bytes before compression."""
+    rng = np.random.default_rng(0)
+    head = struct.pack("<IHBB", n, 2, 2, 2) + bytes([2]) * n + bytes([0, 8])
+    names = b"".join(struct.pack("<H", 8) + b"%08d" % i for i in range(n))
+    blocks = []
+    for j in range(p):
+        calls = rng.binomial(2, rng.uniform(0.05, 0.5), size=n)
+        doubt = np.where(rng.random(n) < 0.2, rng.integers(0, 100, n), 0)  # of 255
+        numbers = np.stack([(calls == k) * (255 - doubt) for k in (0, 1)], axis=1)
+        data = head + numbers.astype(np.uint8).tobytes()
+        packed = zlib.compress(data)
+        name = b"rs%d" % j
+        blocks.append(struct.pack("<HH", 0, len(name)) + name + struct.pack("<H", 1) + b"1")
+        blocks.append(struct.pack("<IHI", 1000 * j + 1, 2, 1) + b"A" + struct.pack("<I", 1) + b"C")
+        blocks.append(struct.pack("<II", len(packed) + 4, len(data)) + packed)
+    start = 20 + 8 + len(names)
+    header = struct.pack("<IIII4sI", start, 20, p, n, b"bgen", 1 | 2 << 2 | 1 << 31)
+    path.write_bytes(header + struct.pack("<II", 8 + len(names), n) + names + b"".join(blocks))
+    return (len(head) + 2 * n) * p
+
+
+def twas_tests(_: Path, scale: float) -> Operation:
+    """Test genes in ten tissues, with the LD of a panel."""
+    n, n_genes, n_tissues, n_model = 500, max(20, int(400 * scale)), 10, 15
+    near = 40  # variants from one gene to the next
+    p = near * n_genes
+    variants = pd.DataFrame(
+        {
+            "chromosome": "1",
+            "base_pair_location": pd.array(1000 * np.arange(1, p + 1), dtype="Int64"),
+            "variant_id": [f"1_{1000 * (j + 1)}_C_A" for j in range(p)],
+            "effect_allele": "A",
+            "other_allele": "C",
+        }
+    )
+    people = sample_index(None, [f"I{i}" for i in range(n)])
+    rng = np.random.default_rng(0)
+    panel = Genotypes(
+        correlated_dosages(n, p), people, variants, counted_allele="A", source="panel"
+    )
+    models, union = [], 0
+    for g in range(n_genes):
+        window = np.arange(max(0, near * (g - 1)), min(p, near * (g + 2)))
+        chosen = [np.sort(rng.choice(window, n_model, replace=False)) for _ in range(n_tissues)]
+        union += len(np.unique(chosen)) ** 2
+        models += [
+            GeneModel(f"G{g}", variants.iloc[rows], rng.normal(size=n_model), tissue=f"T{t}")
+            for t, rows in enumerate(chosen)
+        ]
+    weights = ExpressionWeights.from_models(models)
+    sumstats = variants.assign(z=rng.normal(size=p), n=1e5)
+    return Operation(
+        f"twas, {n_genes:,} genes in {n_tissues} tissues",
+        lambda: twas(sumstats, weights, panel, n_jobs=1),
+        2.0 * n * union,
+        9.0 * n * p + 8.0 * union,
+        "float64",
+        "dosages of the panel are made floating, and those of each gene multiplied by each other",
+    )
+
+
 def sumstats_reading(folder: Path, scale: float) -> Operation:
     """Read summary statistics of ten columns."""
     rows = max(2000, int(500_000 * scale))
@@ -83,6 +174,9 @@ def sumstats_reading(folder: Path, scale: float) -> Operation:
     )
 
 
+FROM_FILES = (plink_reading, bgen_reading, sumstats_reading, twas_tests)
+
+
 def main() -> None:
     """Print a row per operation."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -92,7 +186,7 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = [
         make
-        for make in (*ON_HOST, plink_reading, sumstats_reading)
+        for make in (*ON_HOST, *FROM_FILES)
         if arguments.only is None or make.__name__ in arguments.only
     ]
     counts = []
@@ -102,8 +196,7 @@ def main() -> None:
         print(f"One thread: {speeds}, {machine.memory / 1e9:.1f} GB/s")
         print(f"{'operation':<72}{'seconds':>9}{'bound':>9}{'ratio':>8}")
         for make in chosen:
-            from_file = make in (plink_reading, sumstats_reading)
-            operation = make(Path(folder) if from_file else np.asarray, arguments.scale)
+            operation = make(Path(folder) if make in FROM_FILES else np.asarray, arguments.scale)
             seconds = best_seconds(operation.call, lambda: None, arguments.budget)
             bound = machine.bound(operation)
             ratio = seconds / bound

@@ -41,8 +41,11 @@ class _Bgen:
             for k, column in enumerate(columns):
                 start, size = self.blocks[column].tolist()
                 file.seek(start)
+                block = file.read(size)
                 try:
-                    data = _unpacked(file.read(size), self.compression)
+                    if len(block) < size:
+                        raise ValueError("is cut off: the file is damaged")
+                    data = _unpacked(block, self.compression)
                     values[:, k] = _dosages(data, self.shape[0])[rows]
                 except ValueError as error:
                     raise ValueError(
@@ -235,17 +238,20 @@ def _dosages(data: bytes, n_samples: int) -> np.ndarray:
     n_alleles = int.from_bytes(data[4:6], "little")
     if n_alleles != 2:
         raise ValueError(f"has {n_alleles} alleles; dosages need 2: split it, or leave it out")
-    ploidy = np.frombuffer(data, np.uint8, n_samples, offset=8)
-    missing, ploidy = ploidy >= 128, (ploidy & 127).astype(np.int64)
+    codes = np.frombuffer(data, np.uint8, n_samples, offset=8)
+    missing, ploidy = codes >= 128, codes & 127
     if ploidy.min() < 1 or ploidy.max() > 2:
         raise ValueError(f"has {ploidy.min()} to {ploidy.max()} chromosomes; expected 1 or 2")
-    phased, bits = data[8 + n_samples], data[9 + n_samples]
-    p = _numbers(data[10 + n_samples :], int(ploidy.sum()), bits)
-    start, diploid = np.cumsum(ploidy) - ploidy, ploidy == 2
-    first = p[start]
-    second = np.where(diploid, p[start + diploid], 0)
-    dosages = 2 - np.where(diploid & bool(phased), 1, 2) * first - second
-    return np.where(missing, np.nan, dosages)
+    phased, bits = bool(data[8 + n_samples]), data[9 + n_samples]
+    p = _numbers(data[10 + n_samples :], int(ploidy.sum(dtype=np.int64)), bits)
+    if ploidy.min() == 2:
+        dosages = 2 - (1 if phased else 2) * p[::2] - p[1::2]
+    else:
+        start, diploid = np.cumsum(ploidy, dtype=np.int64) - ploidy, ploidy == 2
+        second = np.where(diploid, p[start + diploid], 0)
+        dosages = 2 - np.where(diploid & phased, 1, 2) * p[start] - second
+    dosages[missing] = np.nan
+    return dosages
 
 
 def _numbers(packed: bytes, count: int, bits: int) -> np.ndarray:

@@ -33,6 +33,7 @@ class _Bed:
         rows, columns = (np.ravel(index) for index in key)
         bed_reader = import_optional("bed_reader", extra="plink")
         n_samples, n_variants = self.shape
+        _check_bed(Path(self.path), n_samples, n_variants)  # it may have changed meanwhile
         with bed_reader.open_bed(
             self.path, iid_count=n_samples, sid_count=n_variants, properties=_NO_PROPERTIES
         ) as bed:
