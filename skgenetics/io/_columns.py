@@ -179,7 +179,7 @@ def _decoded(name: str, read: bytes) -> list[str]:
     try:
         parts = [part.decode() for part in _ENDS.split(read)]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{name} is not a text file in UTF-8: {error.reason}.") from error
+        raise ValueError(f"{name} is not a text file in UTF-8: save it as such.") from error
     return [part for part in parts if part.strip()]
 
 
@@ -326,7 +326,7 @@ def _told_of(name: str) -> Iterator[None]:
     except pa.ArrowInvalid as error:
         words = str(error)
         if "UTF8" in words:
-            raise ValueError(f"{name} is not a text file in UTF-8.") from error
+            raise ValueError(f"{name} is not a text file in UTF-8: save it as such.") from error
         raise ValueError(f"{name} is not a table: {' '.join(words.split())[:200]}") from error
     except ValueError as error:
         if str(error) == "NUL":

@@ -134,7 +134,7 @@ def iterate_lines(path: PathLike) -> Iterator[str]:
                     raise ValueError(f"{path.name} holds NUL bytes: it is damaged, or not text.")
                 yield line.rstrip("\n")
     except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name} is not a text file in UTF-8: {error.reason}.") from error
+        raise ValueError(f"{path.name} is not a text file in UTF-8: save it as such.") from error
     except UnicodeError as error:
         raise ValueError(f"{path.name} is a damaged text in UTF-16: {error}.") from error
 

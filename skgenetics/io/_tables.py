@@ -23,7 +23,7 @@ from skgenetics.io._lines import (
 )
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_option
-from skgenetics.utils._text import first_names
+from skgenetics.utils._text import count_of, first_names
 from skgenetics.utils._typing import PathLike
 
 if TYPE_CHECKING:
@@ -33,10 +33,19 @@ _COVARIATE_NAME = re.compile(
     r"(^|[^a-z])(e?PC_?\d|C\d|InferredCov|PEER|factor|pcr|platform|sex|gender|age|batch|array)",
     re.I,
 )
-_ID_NAMES = ("id", "sample", "sampleid", "sample_id", "eid", "person", "individual", "subject")
+_ID_NAMES = ("id", "sample", "sampleid", "sample_id", "eid", "person", "individual", "subject") + (
+    *("personid", "person_id", "individualid", "individual_id", "subjectid", "subject_id"),
+    *("participant", "participantid", "participant_id"),
+)
 _CORNERS = ("", "id", "sampleid", "sample_id", "sample", "covariate", "covariates")
-_NO_VALUES = frozenset(("", "FID", "IID", "SID", "PAT", "MAT"))
+_NO_VALUES = frozenset(("", "FID", "IID", "SID", "PAT", "MAT", "ID_1", "ID_2", "MISSING")) | {
+    *("FAM", "FAMID", "FAMILY", "FAMILYID", "FAMILY_ID"),
+}
 _FAM = ("FID", "IID", "PAT", "MAT", "SEX", "phenotype")
+_SAMPLE = ("ID_1", "ID_2")  # FID and IID in a .sample of SNPTEST, QCTOOL and BGEN
+_KINDS_OF_SAMPLE = frozenset("0DCPB")  # of its columns, in the line below the header
+_ROW_NAMES = re.compile(r"unnamed: \d+")  # as pandas calls a column without a name
+_CODES = (-99, -999, -9999, -99999)  # of missing values, where everything else is far from them
 _SEXES = {"1": 1.0, "2": 2.0, "m": 1.0, "f": 2.0, "male": 1.0, "female": 2.0}
 _MAX_LEVELS = 50  # of a categorical covariate
 
@@ -50,20 +59,31 @@ def read_header(path: PathLike) -> list[str]:
         As in :func:`read_table`.
     """
     name = Path(path).name
-    lines = list(islice((line for line in iterate_lines(path) if is_content(line)), 2))
+    lines = list(islice((line for line in iterate_lines(path) if is_content(line)), 3))
     if not lines:
         raise ValueError(f"{name} is empty; expected a header line and rows below it.")
     return split_header(_with_header(path, lines), name)
 
 
 def _with_header(path: PathLike, lines: list[str]) -> list[str]:
-    """Return the lines of a table; a .fam of PLINK gets names: six, and further phenotypes."""
-    mark = find_delimiter(lines[0])
+    """Return the lines of a table below one of names, which some programs do not write.
+
+    A .fam of PLINK has six columns, and maybe further phenotypes; an .eigenvec has components. A
+    .sample has a line of its columns' kinds below the header, which is left out.
+    """
+    mark, suffix = find_delimiter(lines[0]), Path(path).suffix
     fields = split_lines(lines[:1], mark, Path(path).name)[0]
-    if Path(path).suffix != ".fam" or "IID" in [field.lstrip("#").upper() for field in fields]:
+    names = [field.lstrip("#").upper() for field in fields]
+    if tuple(names[:2]) == _SAMPLE:
+        is_of_kinds = len(lines) > 1 and _KINDS_OF_SAMPLE.issuperset(lines[1].split(mark))
+        return [lines[0], *lines[1 + is_of_kinds :]]
+    if suffix not in (".fam", ".eigenvec") or "IID" in names:
         return lines
-    names = [*_FAM, *(f"phenotype{k}" for k in range(2, len(fields) - 4))][: len(fields)]
-    return [(mark or " ").join(names), *lines]
+    if suffix == ".fam":
+        named = [*_FAM, *(f"phenotype{k}" for k in range(2, len(fields) - 4))]
+    else:
+        named = ["FID", "IID", *(f"PC{k}" for k in range(1, len(fields) - 1))]
+    return [(mark or " ").join(named[: len(fields)]), *lines]
 
 
 def read_table(
@@ -82,7 +102,8 @@ def read_table(
         Separated by whitespace, TAB, comma or semicolon, packed or not, with a header:
         ``#FID IID``, ``FID IID``, ``IID``, or any other name for a first column of IDs; quoted or
         not, with or without R's names of rows. A .fam of PLINK has no header: its traits are
-        phenotype, phenotype2, ...
+        phenotype, phenotype2, ...; nor has an .eigenvec of PLINK 1.9: PC1, PC2, ... A .sample has
+        a second line, of its columns' kinds, which is left out.
     kind : {"phenotypes", "covariates", "people"}
         Covariate tables of GTEx, FastQTL and QTLtools (one row per covariate, one column per
         person) are recognized and transposed. A covariate of words becomes one column of 0 and 1
@@ -106,7 +127,8 @@ def read_table(
     ------
     ValueError
         Where the file is empty, has no header, has text in a column of numbers (named with the
-        person and the value), or a person twice.
+        person and the value), or a person twice; or where a column holds a code for missing values
+        other than -9 (-99, -999, ..., far below everything else).
     """
     pd = import_optional("pandas", extra="dataframe")
     check_option(kind, "kind", ("phenotypes", "covariates", "people"))
@@ -131,6 +153,8 @@ def read_table(
     values = parse_numbers(rows_of_numbers or [()] * len(rows), people, numbers, name)
     parsed = dict(zip(numbers, values.T, strict=True))
     data: dict[str, object] = {}
+    for column, codes in parsed.items():
+        _check_codes(codes, column, name)
     for column in numeric:
         if column in of_words:
             data |= _indicators(column, of_words[column], name)
@@ -154,13 +178,15 @@ def value_columns(path: PathLike, header: Sequence[str], kind: str) -> list[str]
 
     Sexes in a table of samples of PLINK are no traits.
     """
-    lists_samples = kind == "phenotypes" and Path(path).suffix in (".fam", ".psam")
+    lists_samples = kind == "phenotypes" and Path(path).suffix in (".fam", ".psam", ".sample")
     never = _NO_VALUES | ({"SEX"} if lists_samples else set())
     ids = id_columns([*header])
     return [
         column
         for k, column in enumerate(header)
-        if k not in ids and column.lstrip("#").upper() not in never
+        if k not in ids
+        and column.lstrip("#").upper() not in never
+        and not _ROW_NAMES.fullmatch(column.lower())
     ]
 
 
@@ -222,6 +248,20 @@ def _is_sex(column: str) -> bool:
     return column.lower() in ("sex", "gender")
 
 
+def _check_codes(values: np.ndarray, column: str, name: str) -> None:
+    """Raise ValueError if a column holds a code for missing values, such as -999."""
+    known = values[np.isfinite(values)]
+    lowest = known.min(initial=0)
+    others = known[known != lowest]
+    if lowest in _CODES and len(others) and others.min() > lowest / 5:
+        n_people = count_of(len(known) - len(others), "person", "people")
+        raise ValueError(
+            f"{name}: {column!r} is {lowest:g} for {n_people}, and "
+            f"{others.min():g} to {others.max():g} for all others: write NA where it is "
+            "missing."
+        )
+
+
 def _sex_codes(column: str, values: np.ndarray) -> np.ndarray:
     """Return values of a column; of sex in PLINK's codes, 0 is missing."""
     if _is_sex(column) and {1.0, 2.0} <= set(values[np.isfinite(values)]) <= {0.0, 1.0, 2.0}:
@@ -270,10 +310,11 @@ def id_columns(header: list[str]) -> tuple[int, ...]:
     if "IID" in names:
         iid = names.index("IID")
         return (names.index("FID"), iid) if "FID" in names else (iid,)
-    if not names[0]:  # names of rows, which may be numbers beside the IDs
-        named = [k for k, name in enumerate(header) if name.lower() in _ID_NAMES]
-        return tuple(named[:1] or [0])
-    return (0,)
+    if tuple(names[:2]) == _SAMPLE:
+        return (0, 1)
+    # before it may be families, or names of rows, which may be numbers
+    named = [k for k, name in enumerate(names) if name.lower() in _ID_NAMES]
+    return tuple(named[:1] or [0])
 
 
 def _index(ids: list[list[str]], name: str) -> "pd.MultiIndex":

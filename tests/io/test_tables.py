@@ -5,7 +5,7 @@ import lzma
 import numpy as np
 import pytest
 
-from skgenetics.io import read_list, read_table
+from skgenetics.io import read_header, read_list, read_table
 
 pd = pytest.importorskip("pandas")
 
@@ -200,3 +200,47 @@ def test_kinds_of_files(write, tmp_path):
         (tmp_path / name).write_bytes(pack(b"IID t\na 1\n"))
         assert read_table(tmp_path / name)["t"].tolist() == [1]
     assert read_table(write("IID t\na 1\n", encoding="utf-16"))["t"].tolist() == [1]
+
+
+PEOPLE = [f"I{k}" for k in range(9)]
+Y = [0.5 * k - 2 for k in range(9)]
+
+
+@pytest.mark.parametrize("kind", ["phenotypes", "covariates"])
+def test_samples_of_snptest(write, kind):
+    """A second line says the kinds of the columns; the share of missing calls is no trait."""
+    rows = "".join(f"F{p} {p} 0.01 {1 + k % 2} {y}\n" for k, (p, y) in enumerate(zip(PEOPLE, Y)))
+    text = "ID_1 ID_2 missing sex bmi\n0 0 0 D P\n" + rows
+    table = read_table(write(text, "x.sample"), kind=kind)
+    assert table.index.tolist() == [(f"F{p}", p) for p in PEOPLE]
+    assert table.columns.tolist() == ["sex", "bmi"][kind == "phenotypes" :]
+    assert table["bmi"].tolist() == Y
+    assert read_header(write(text, "x.sample")) == text.split("\n")[0].split()
+    without = read_table(write(text.replace("0 0 0 D P\n", ""), "x.sample"), kind=kind)
+    pd.testing.assert_frame_equal(table, without)
+
+
+def test_components_of_plink_have_no_header(write):
+    rows = "".join(f"F {p} {y} {2 * y}\n" for p, y in zip(PEOPLE, Y))
+    for text in (rows, "#FID IID PC1 PC2\n" + rows):
+        table = read_table(write(text, "x.eigenvec"), kind="covariates")
+        assert table.columns.tolist() == ["PC1", "PC2"]
+        assert table["PC2"].tolist() == [2 * y for y in Y]
+
+
+@pytest.mark.parametrize("header", ["FAM ID y", "family_id,participant_id,y", "Unnamed: 0,eid,y"])
+def test_numbers_that_name_families_or_people_are_no_traits(write, header):
+    mark = "," if "," in header else " "
+    rows = "".join(f"{k}{mark}{7 * k}{mark}{y}\n" for k, y in enumerate(Y))
+    table = read_table(write(f"{header}\n{rows}"))
+    assert table.index.tolist() == [("0", str(7 * k)) for k in range(9)]
+    assert table.columns.tolist() == ["y"]
+
+
+@pytest.mark.parametrize("code", ["-99", "-999", "-9999.0", "-99999"])
+def test_codes_of_missing_values_are_not_taken_for_values(write, code):
+    rows = "".join(f"{p} {code if p == 'I3' else y}\n" for p, y in zip(PEOPLE, Y))
+    with pytest.raises(ValueError, match=rf"'y' is {float(code):g} for 1 person, and -2 to 2 for"):
+        read_table(write(f"IID y\n{rows}"))
+    low = "".join(f"{p} {code if p == 'I3' else float(code) + 1}\n" for p in PEOPLE)
+    assert read_table(write(f"IID y\n{low}"))["y"].min() == float(code)
