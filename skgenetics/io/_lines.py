@@ -177,10 +177,16 @@ def check_header(header: list[str], name: str) -> None:
     named = [column for column in header if column]
     if len(set(named)) < len(named):
         repeated = next(column for column in named if named.count(column) > 1)
-        if np.isfinite(to_number(repeated)):
+        numbers = [column for column in named if np.isfinite(to_number(column))]
+        if repeated in numbers:
             raise ValueError(
                 f"{name} has no header: its first line holds {repeated[:60]!r} more than once, "
                 "where names of columns are expected."
+            )
+        if numbers:
+            raise ValueError(
+                f"{name} has no header, or more than one column named {repeated[:60]!r}: its first "
+                f"line holds {numbers[0][:60]!r} too, where names of columns are expected."
             )
         raise ValueError(f"{name} has more than one column named {repeated[:60]!r}.")
     longest = max(header, key=len)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _MANY_ROWS = 1000
 _FEWEST_ROWS = 8  # of which values tell what a column is
 _CLOSE = 0.05  # relative difference of z from beta / standard_error and from p that is rounding
+_CLOSE_IN_ALL = 0.1  # where it is so in each of the first rows, as of p by a t distribution
 _APART = r"(chr)?(\d{1,2}|[XYM]|MT)[:_]\d+[:_][ACGT]+[:_][ACGT]+([:_].*)?"
 _LETTERS = re.compile(r"[^a-z0-9]+")
 
@@ -246,7 +247,7 @@ def _add_by_values(found: dict[str, str], source: Source) -> None:
             beta, se, p = (numbers[name] for name in names)
             if ((se > 0) & (p > 0) & (p <= 1)).all():
                 z, from_p = np.abs(beta / se), z_of_p(-np.log10(p))
-                if np.ptp(p) > 0 and np.allclose(z, from_p, rtol=_CLOSE, atol=0.01):
+                if np.ptp(p) > 0 and np.allclose(z, from_p, rtol=_CLOSE_IN_ALL, atol=0.01):
                     found |= meanings
                     return
 

@@ -99,6 +99,7 @@ def test_people(write, text):
         ("IID\na\n", "IDs only"),
         ("IID t\na 1\nb tall\n", "column 't' of b is 'tall'; expected a number"),
         ("IID t\na 1\na 2\n", "ID a comes more than once"),
+        ("a a 1.5\nb b 2.5\n", "no header, or more than one column named 'a': .* holds '1.5' too"),
         ("F1 a 1.5\nF1 b 2\n", "has no header: its first line holds '1.5'"),
         ("IID t u\na 1 2\nb 1\n", r"row 2 \(ID b\) has 2 fields, the header has 3"),
         ("IID t t\na 1 2\n", "more than one column named 't'"),

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _DEMO_GENE, _DEMO_PEOPLE, _DEMO_WINDOW = "ENSG00000273295", 20_000, 100_000
 _DEMO_EFFECTS = (0.07, -0.055)  # SD of the trait per SD of the genotype
-_COLUMNS = "--columns effect_allele=A1 ..."
+_COLUMNS = "--columns effect_allele=A1 beta=B and so on"
 
 
 @dataclass
