@@ -92,7 +92,8 @@ class ExpressionWeights:
     genes : pandas.DataFrame
         Sorted by gene and tissue, with n_variants.
     weights : pandas.DataFrame
-        In the order of `genes`.
+        In the order of `genes`. A weight is the change of expression, in the unit it was trained
+        on, per effect allele, or per standard deviation of the genotype if `standardized`.
     tissues : list of str
 
     See Also

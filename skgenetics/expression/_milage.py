@@ -153,7 +153,7 @@ class MILAGERegressor(
     cis_indptr_ : int array of shape (n_genes + 1,)
         Gene j has the columns ``cis_indptr_[j]:cis_indptr_[j + 1]`` of the two above.
     cis_intercept_ : array of shape (n_tissues, n_genes)
-        Intercepts of the cis stage alone.
+        Intercepts of the cis stage alone, in standardized expression.
     cis_alpha_ : float or array of shape (n_genes,)
         Strength used, or that of each gene; 0 without a cis part.
     variant_prior_coef_ : array of shape (n_annotations,)
@@ -170,13 +170,13 @@ class MILAGERegressor(
     variant_coef_ : array of shape (n_components_, n_variants)
         Effects of variants on the scores of factors, per counted allele; computed on demand.
     factor_loadings_ : array of shape (n_tissues, n_components_, n_genes)
-        Effects of factors; not for "tensor".
+        Effects of factors, in standardized expression per unit of a factor; not for "tensor".
     gene_factors_, tissue_factors_ : arrays of shape (n_genes or n_tissues, n_components_)
-        Effects of genes and of tissues; only for "tensor".
+        Their products are the effects of factors; only for "tensor".
     factors_ : array of shape (n_individuals, n_components_)
-        Factors of the training individuals.
+        Factors of the training individuals: their scores, after the activation.
     polygenic_coef_ : array of shape (n_tissues, n_individuals, n_genes)
-        Dual coefficients; only with the polygenic term.
+        Dual coefficients, in standardized expression; only with the polygenic term.
     polygenic_share_ : array of shape (n_tissues, n_genes)
         Heritable share of the residual that was chosen; only with the polygenic term.
     intercept_ : array of shape (n_tissues, n_genes)

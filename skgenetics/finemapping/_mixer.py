@@ -134,9 +134,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
     coef_sd_ : array of shape (n_variants,)
         Posterior standard deviation of the effects, in the same units.
     background_coef_ : array of shape (n_variants,)
-        Posterior mean of the background of each variant, which `predict` adds to `coef_`.
+        Posterior mean of the background, which `predict` adds to `coef_`, in the same units.
     intercept_ : float
-        0 after :meth:`fit_summary`.
+        Of predictions, in units of y (binary: log odds); 0 after :meth:`fit_summary`.
     z_ : array of shape (n_variants,)
         sqrt(N) times the correlation of variant and trait.
     credible_sets_ : list of dict
@@ -154,9 +154,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
     effect_variance_ : float or array of shape (n_variants,)
         The effect variance given, or the one learned (trait variances per squared allele).
     residual_variance_ : float
-        sigma_0^2, given or learned; with what the errors of a panel's LD add (`panel_size`).
+        sigma_0^2, a share of the trait's variance, with what errors of the LD add (`panel_size`).
     background_variance_ : float
-        tau^2 of the background, given or learned.
+        tau^2 of the background, given or learned, in the unit of `effect_variance_`.
     heritability_ : float
         Of the locus: the share of the trait's variance that its effects explain on average over
         the posterior, with the LD between them; without the background.

@@ -142,10 +142,12 @@ class MMASHRegressor(
     Attributes
     ----------
     coef_ : array of shape (n_traits, n_variants) or (n_variants,)
-        Posterior mean effects per counted allele in units of y, including the background.
+        Posterior mean effects, background included, per counted allele in units of y; after
+        :meth:`fit_summary`, as everything below, in SD of the trait.
     intercept_ : array of shape (n_traits,) or float
+        Prediction at dosage 0, in units of y.
     coef_sd_ : array of the shape of `coef_`
-        Posterior standard deviations of the mixture's effects.
+        Posterior standard deviations of the mixture's effects, in the same units.
     lfsr_ : array of the shape of `coef_`
         Local false sign rate of the mixture's effects: the smaller of P(beta <= 0) and
         P(beta >= 0), the point mass counting on both sides. 1 for variants that do not vary.
@@ -162,7 +164,7 @@ class MMASHRegressor(
     n_effects_ : float
         Expected number of effects; only with "single_effects".
     weights_ : array of shape (T,)
-        pi. With "single_effects": of each of the effects.
+        pi, prior probabilities of the components. With "single_effects": of each of the effects.
     component_names_ : list of str
         "null", then "covariance x scale".
     covariances_ : array of shape (K, n_traits, n_traits)
@@ -172,21 +174,20 @@ class MMASHRegressor(
         "any_of_<trait>+<trait>", "same_in_<trait>+<trait>",
         "data_driven_<number>", or "covariance_<number>" of given ones.
     scales_ : array of shape (L,)
+        omega, by which `covariances_` are multiplied.
     responsibilities_ : array of shape (n_variants, T)
         Posterior probabilities of the components.
     residual_covariance_ : array of shape (n_traits, n_traits)
-        Sigma.
+        Sigma, in squared units of y.
     residual_factors_ : array of shape (n_traits, n_components_)
         W of Sigma = sigma^2 I + WW'; only with "low_rank".
     residual_noise_ : float
-        sigma^2, likewise.
+        sigma^2, in squared units of y; likewise.
     n_components_ : int
-        Likewise.
     polygenic_ : array of shape (n_traits,) or float
-        delta of each trait, given or chosen.
+        delta of each trait, given or chosen: variance of its background relative to its noise.
     genetic_covariance_ : array of shape (n_traits, n_traits)
-        Of the traits' backgrounds; 0 without one. :meth:`genetic_parameters` has heritabilities
-        and genetic correlations.
+        Of the backgrounds, in squared units of y; :meth:`genetic_parameters` makes more of it.
     pve_ : array of shape (n_traits,)
         Variance of the fitted values, relative to itself plus Sigma's.
     elbo_path_ : list of float

@@ -111,13 +111,13 @@ class LINAClassifier(ClassifierMixin, LINABase):
     attention_intercept_ : array of shape (n_variants,)
         Biases of the attention layer.
     task_coef_ : array of shape (n_logits, n_variants)
-        K, the coefficients of the tasks.
+        K, the coefficients of the tasks: log odds per counted allele and unit of attention.
     linear_coef_ : array of shape (n_logits, n_variants)
-        L, the linear part.
+        L, the linear part: log odds per counted allele.
     task_intercept_ : array of shape (n_logits,)
-        B, their intercepts.
+        B, their intercepts, in log odds.
     center_ : array of shape (n_variants,)
-        Subtracted from X before the product with the attention.
+        Mean dosages, subtracted from X before the product with the attention.
     feature_importances_ : array of shape (n_variants,)
         First-order importance on training rows, the mean over logits. At most 1000 rows are kept
         for it in the fitted object.

@@ -96,13 +96,13 @@ class LINARegressor(RegressorMixin, LINABase):
     attention_intercept_ : array of shape (n_variants,)
         Biases of the attention layer.
     task_coef_ : array of shape (n_traits, n_variants)
-        K, the coefficients of the traits.
+        K, the coefficients of the traits: units of y per counted allele and unit of attention.
     linear_coef_ : array of shape (n_traits, n_variants)
-        L, the linear part.
+        L, the linear part: units of y per counted allele.
     task_intercept_ : array of shape (n_traits,)
-        B, their intercepts.
+        B, their intercepts, in units of y.
     center_ : array of shape (n_variants,)
-        Subtracted from X before the product with the attention.
+        Mean dosages, subtracted from X before the product with the attention.
     feature_importances_ : array of shape (n_variants,)
         First-order importance on training rows, the mean over traits. At most 1000 rows are kept
         for it in the fitted object.
