@@ -105,11 +105,14 @@ InteractionNetworkDisplay.from_estimator(
 ).plot()
 
 # %%
-# All pairs at once: importances are added over blocks of 100 kb, and could be added over genes in
-# the same way. Squares mark the planted pairs.
+# All pairs at once: the mean importance of a pair of variants of two blocks of 100 kb. Genes are
+# groups in the same way. A sum, the default, is larger for genes of many variants. Squares mark the
+# planted pairs.
 
 blocks = [f"{c}:{(p - 1) // 100_000}" for c, p in zip(chromosome, position)]
-display = InteractionDisplay.from_estimator(network, X_test, groups=blocks).plot()
+display = InteractionDisplay.from_estimator(
+    network, X_test, groups=blocks, average=True
+).plot()
 display.ax_.set(xlabel="Chromosome:block of 100 kb", ylabel="Chromosome:block of 100 kb")
 for pair in pairs:
     first, second = (list(display.names).index(blocks[stand_in[variant]]) for variant in pair)

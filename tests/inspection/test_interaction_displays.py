@@ -108,6 +108,28 @@ def test_heat_map_of_a_network(regressor, frame, classifier):
     assert swap.label == "Change by the pair beyond both (log odds)"
 
 
+@pytest.mark.parametrize("kind", ["derivative", "swap"])
+def test_means_over_the_pairs_of_two_genes(kind, regressor, frame):
+    groups, settings = np.array(["b", "a", "a", "c", "b", "b"]), {"kind": kind, "random_state": 0}
+    S = regressor.second_order_importance(frame, **settings)
+    display = InteractionDisplay.from_estimator(
+        regressor, frame, groups=groups, average=True, **settings
+    )
+    for row, first in enumerate("abc"):
+        for column, second in enumerate("abc"):
+            values = [
+                S[i, j]
+                for i in np.flatnonzero(groups == first)
+                for j in np.flatnonzero(groups == second)
+                if kind == "derivative" or i != j
+            ]
+            expected = np.mean(values) if values else 0.0
+            assert display.importances[row, column] == pytest.approx(expected, rel=1e-6)
+    assert display.label.startswith("Mean ")
+    with pytest.raises(ValueError, match="average=True needs groups"):
+        InteractionDisplay.from_estimator(regressor, frame, average=True)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

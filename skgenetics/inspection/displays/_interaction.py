@@ -21,6 +21,7 @@ from skgenetics.inspection.displays._style import (
     write_title,
 )
 from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._parameters import Flag, check_parameter
 from skgenetics.utils._typing import ArrayLike
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ class InteractionDisplay(Display):
         *,
         target: int | None = None,
         groups: ArrayLike | None = None,
+        average: bool = False,
         names: ArrayLike | None = None,
         chromosomes: ArrayLike | None = None,
         n_labels: int = 3,
@@ -137,6 +139,9 @@ class InteractionDisplay(Display):
             Index of the task; needed if there are several.
         groups : array-like of shape (n_variants,), default=None
             The gene of each variant. Importances are added over genes, which become the rows.
+        average : bool, default=False
+            With `groups`: the mean over the pairs of variants of two genes rather than their sum,
+            which is larger for genes of many variants.
         names : array-like, default=None
             Names of the rows. None: those of `groups`, or those that `fit` has seen, if any.
         chromosomes, n_labels
@@ -156,18 +161,26 @@ class InteractionDisplay(Display):
         NotFittedError, TypeError
             If the estimator is not fitted, or is another.
         ValueError
-            If there are several tasks and no `target`, and as the class and
-            `second_order_importance` say.
+            If there are several tasks and no `target`, `average` without `groups`, and as the
+            class and `second_order_importance` say.
         """
         check_network(estimator, target)
+        check_parameter(average, "average", [Flag()])
+        if average and groups is None:
+            raise ValueError("average=True needs groups, the gene of each variant.")
         importances = estimator.second_order_importance(X, target=target, groups=groups, **keywords)
-        if names is None and groups is not None:
-            names = np.unique(groups)
-        unit = unit_of_output(estimator)
-        if keywords.get("kind") == "swap":
+        swap, unit = keywords.get("kind") == "swap", unit_of_output(estimator)
+        if groups is not None:
+            genes, sizes = np.unique(groups, return_counts=True)
+            names = genes if names is None else names
+        if average:
+            n_pairs = np.outer(sizes, sizes) - swap * np.diag(sizes)  # no swap of one variant
+            importances = to_numpy(importances) / np.maximum(n_pairs, 1)
+        label = f"Importance of the pair ({unit} per squared allele)"
+        if swap:
             label = f"Change by the pair beyond both ({unit})"
-        else:
-            label = f"Importance of the pair ({unit} per squared allele)"
+        if average:
+            label = f"Mean {label[0].lower()}{label[1:]}"
         return cls(
             importances,
             names=variant_names(estimator, names),
