@@ -26,9 +26,9 @@ from skgenetics.utils._pair_scan import (
     PairTests,
     candidate_pairs,
     distinct_pairs,
+    large_products,
     product_tests,
     sorted_tests,
-    weighted_products,
 )
 from skgenetics.utils._typing import Array
 
@@ -165,7 +165,7 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
     limits = np.maximum(-0.9 * special.ndtri(SCREEN / 2) * sd * np.sqrt(total), 1e-300)
     like = problem.Y
     moved = move_to(targets, namespace_of(like), device_of(like), like.dtype)
-    found = candidate_pairs(weighted_products(block, m, moved), limits, squares=True)
+    found = candidate_pairs(large_products(block, m, moved, limits), len(limits), squares=True)
     tests = []
     for task, pairs in enumerate(found):
         pairs = pairs if columns is None else columns[pairs]
@@ -181,7 +181,7 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
         )
         same = pairs[:, 0] == pairs[:, 1]
         keep = (results[2] <= SCREEN) & (same | (results[3] <= HIGHEST_R2))
-        table = sorted_tests(pairs, results, keep, n_tests)
+        table = sorted_tests(pairs[keep], results[:, keep], n_tests)
         table = table.take(np.flatnonzero(table.q_value <= FDR))
         tests.append(table.take(distinct_pairs(table, access.on_host, D[:, task], SAME_PRODUCT)))
     return tests

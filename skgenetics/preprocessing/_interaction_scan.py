@@ -14,13 +14,13 @@ from skgenetics.utils._fitting import all_or_nothing
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._opened import Opened, OpenedGenotypes
 from skgenetics.utils._optional import import_optional
-from skgenetics.utils._pair_counts import are_genotypes, counted_products
+from skgenetics.utils._pair_counts import count_genotypes, counted_candidates
 from skgenetics.utils._pair_scan import (
     PairTests,
-    candidate_pairs,
+    in_batches,
+    large_products,
     product_tests,
     sorted_tests,
-    weighted_products,
 )
 from skgenetics.utils._parameters import (
     Anything,
@@ -36,7 +36,7 @@ from skgenetics.utils._validation import as_genotypes
 if TYPE_CHECKING:
     import pandas as pd
 
-LOOSER = 0.95  # of the limit on z: the score of the screen differs from that of the test
+LOOSER = 0.92  # of the limit on z: the score of the screen differs from that of the test
 FEW_LABELS = 2  # distinct values of a target that is read as cases and controls
 
 
@@ -45,8 +45,8 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
 
     The model of a pair is :math:`y = b_0 + b_1 x_i + b_2 x_j + b_3 x_i x_j + e`, and
     :math:`b_3 = 0` is tested, as by PLINK's ``--epistasis``. A score, one product of matrices for a
-    block of pairs, tells which pairs are tested exactly: those of p below about `p_value`. For two
-    labels, hard calls and no covariates, the product counts bits, which is several times as fast.
+    block of pairs, tells which pairs are tested exactly: those of p below about `p_value`. For hard
+    calls without missing ones the product counts bits, which is several times as fast.
 
     Parameters
     ----------
@@ -169,42 +169,44 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
         X = self._dosages(X, reset=True)
         n, m = X.shape
         target, mean, n_covariates = self._target(y, n)
-        self.mean_, self.scale_ = np.empty(m), np.empty(m)
-        countable = mean is not None and not n_covariates  # the target has two values
-        for columns in slices(m, self.block_size):
-            block = X[:, columns]
-            self.mean_[columns], variance, _ = column_moments(block, np.full(n, 1 / n))
-            self.scale_[columns] = np.where(variance > 0, np.sqrt(variance), np.inf)
-            countable = countable and are_genotypes(block)
+        countable = self._set_scales(X)
+        limit = -LOOSER * special.ndtri(self.p_value / 2) * target.std() * np.sqrt(n)
+        limit = limit if target.any() else np.inf
         if countable:
-            scores = counted_products(
+            found = counted_candidates(
                 lambda part: X[:, part],
                 self.mean_,
                 self.scale_,
                 target,
-                target > 0,
+                limit,
                 block=self.block_size,
             )
         else:
-            scores = weighted_products(
+            found = large_products(
                 lambda part: self._standardized(X, part),
                 m,
                 target.astype(np.float32)[:, None],
+                np.array([limit]),
                 block=self.block_size,
             )
-        limit = -LOOSER * special.ndtri(self.p_value / 2) * target.std() * np.sqrt(n)
-        [pairs] = candidate_pairs(scores, np.array([max(limit, 1e-300)]))
-        tests = product_tests(
-            lambda index: self._standardized(X, index),
-            pairs,
-            target,
-            np.ones(n),
-            n_nuisance=n_covariates,
-            mean=mean,
-            n_tests=m * (m - 1) / 2,
+        pairs, tests = [], []
+        for some in in_batches(found):
+            results = product_tests(
+                lambda index: X[:, index],
+                some,
+                target,
+                np.ones(n),
+                n_nuisance=n_covariates,
+                mean=mean,
+                n_tests=m * (m - 1) / 2,
+            )
+            keep = (results[2] <= self.p_value) & (results[3] <= self.max_r2)
+            keep &= self._far(some, *places)
+            pairs.append(some[keep])
+            tests.append(results[:, keep])
+        self.tests_ = sorted_tests(
+            np.concatenate(pairs), np.concatenate(tests, axis=1), m * (m - 1) // 2
         )
-        keep = (tests[2] <= self.p_value) & (tests[3] <= self.max_r2) & self._far(pairs, *places)
-        self.tests_ = sorted_tests(pairs, tests, keep, m * (m - 1) // 2)
         self.pairs_ = self.tests_.pairs[self.tests_.q_value <= self.fdr]
         return self
 
@@ -261,6 +263,23 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
         columns |= {name: getattr(self.tests_, name) for name in self.tests_._fields[1:-1]}
         return pandas.DataFrame(columns)
 
+    def _set_scales(self, X: Any) -> bool:
+        """Set means and standard deviations; return whether all dosages are 0, 1 and 2."""
+        n, m = X.shape
+        self.mean_, self.scale_ = np.empty(m), np.empty(m)
+        countable = True
+        for columns in slices(m, self.block_size):
+            block = X[:, columns]
+            ones, twos = np.zeros((2, block.shape[1]), dtype=np.int64)
+            if countable := countable and count_genotypes(block, ones, twos):
+                total = ones + 2 * twos
+                mean, variance = total / n, (n * (total + 2 * twos) - total**2) / n**2
+            else:
+                mean, variance, _ = column_moments(block, np.full(n, 1 / n))
+            self.mean_[columns] = mean
+            self.scale_[columns] = np.where(variance > 0, np.sqrt(variance), np.inf)
+        return countable
+
     def _names(self, names: ArrayLike | None) -> ArrayLike:
         """Return names of the variants."""
         if names is not None:
@@ -303,13 +322,9 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
             fitted = mean = np.clip(fitted, 1e-4, 1 - 1e-4)
         return y - fitted, mean, design.shape[1] - 1
 
-    def _standardized(self, X: Any, columns: slice | np.ndarray) -> np.ndarray:
-        """Return standardized dosages, of slices or of repeated columns."""
-        place: slice | np.ndarray = slice(None)
-        if not isinstance(columns, slice):
-            columns, place = np.unique(columns, return_inverse=True)
-        Z = (X[:, columns] - self.mean_[columns]) / self.scale_[columns]
-        return Z.astype(np.float32)[:, place]
+    def _standardized(self, X: Any, columns: slice) -> np.ndarray:
+        """Return standardized dosages."""
+        return ((X[:, columns] - self.mean_[columns]) / self.scale_[columns]).astype(np.float32)
 
     def _far(self, pairs: np.ndarray, positions: Any, chromosomes: Any) -> np.ndarray:
         """Whether pairs are at least `min_distance` apart."""

@@ -21,8 +21,8 @@ from skgenetics.utils._typing import Array
 
 BLOCK = 512  # columns of a block of pairs
 WEIGHTED_SIZE = 2**23  # floats of the columns that one reading of all others is multiplied by
-MOST_CANDIDATES = 100_000  # pairs of a target that are tested exactly
-EXACT_SIZE = 2**18  # people times pairs that are tested exactly at a time
+MOST_CANDIDATES = 100_000  # pairs of a target that are held before they are tested
+EXACT_BYTES = 2**26  # of the columns whose pairs are tested exactly at a time
 SADDLE = 10  # p below this over the number of tests is computed more exactly for two labels
 NEWTON_STEPS = 20  # of the saddle point
 
@@ -44,19 +44,25 @@ class PairTests(NamedTuple):
         return self._replace(**fields)
 
 
-class Scores(NamedTuple):
-    """S of a target for some pairs of columns."""
+class Candidates(NamedTuple):
+    """Pairs whose score for a target is beyond its limit."""
 
     task: int
-    rows: int  # first of the columns i
-    columns: int  # first of the columns j
-    S: Array  # (i, j)
+    pairs: np.ndarray  # (k, 2)
+    size: np.ndarray  # (k,) abs(S)
 
 
-def weighted_products(
-    columns: Callable[[slice], Array], n_columns: int, targets: Array, *, block: int = BLOCK
-) -> Iterator[Scores]:
-    """Yield S_ij of all pairs, those with j >= i at least, by products of matrices.
+def large_products(
+    columns: Callable[[slice], Array],
+    n_columns: int,
+    targets: Array,
+    limits: np.ndarray,
+    *,
+    block: int = BLOCK,
+) -> Iterator[Candidates]:
+    """Yield the pairs with abs(S_ij) beyond the limit of a target, by products of matrices.
+
+    All pairs with i <= j are seen once; some with i > j may be among those found.
 
     Parameters
     ----------
@@ -64,6 +70,7 @@ def weighted_products(
         From a slice of columns to z (n, width).
     targets : array (n, d)
         D r of each target.
+    limits : ndarray (d,)
     block : int
         Columns read at a time, unless WEIGHTED_SIZE allows more.
     """
@@ -73,35 +80,44 @@ def weighted_products(
         for task in range(targets.shape[1]):
             weighted = xp.asarray((first * targets[:, task, None]).T, copy=True)
             for others in slices(n_columns, block, start=rows.start):
-                above = weighted[: others.stop - rows.start, :]
-                yield Scores(task, rows.start, others.start, above @ columns(others))
+                S = weighted[: others.stop - rows.start, :] @ columns(others)
+                size = xp.reshape(xp.abs(S), (-1,))
+                [found] = xp.nonzero(float(limits[task]) <= size)
+                if found.shape[0]:
+                    i, j = np.divmod(to_numpy(found), S.shape[1])
+                    pairs = np.stack([i + rows.start, j + others.start], axis=1)
+                    yield Candidates(task, pairs, to_numpy(xp.take(size, found)))
 
 
 def candidate_pairs(
-    scores: Iterable[Scores], limits: np.ndarray, *, squares: bool = False
+    found: Iterable[Candidates], n_targets: int, *, squares: bool = False
 ) -> list[np.ndarray]:
-    """Return, for each target, the pairs (k, 2) with abs(S_ij) beyond its limit, the largest ones.
+    """Return, for each target, the MOST_CANDIDATES pairs (k, 2) of largest scores.
 
     `squares` says whether pairs of a column with itself count.
     """
-    kept: list[list[np.ndarray]] = [[] for _ in limits]
-    sizes: list[list[np.ndarray]] = [[] for _ in limits]
-    for task, row, column, S in scores:
-        xp = namespace_of(S)
-        flat = xp.reshape(xp.abs(S), (-1,))
-        [found] = xp.nonzero(float(limits[task]) < flat)
-        if not found.shape[0]:
-            continue
-        i, j = np.divmod(to_numpy(found), S.shape[1])
-        i, j = i + row, j + column
-        above = i <= j if squares else i < j
-        kept[task].append(np.stack([i[above], j[above]], axis=1))
-        sizes[task].append(to_numpy(xp.take(flat, found))[above])
+    kept: list[list[np.ndarray]] = [[] for _ in range(n_targets)]
+    sizes: list[list[np.ndarray]] = [[] for _ in range(n_targets)]
+    for task, pairs, size in found:
+        above = pairs[:, 0] < pairs[:, 1] + squares
+        kept[task].append(pairs[above])
+        sizes[task].append(size[above])
         if sum(map(len, sizes[task])) > 2 * MOST_CANDIDATES:
             _keep_largest(kept[task], sizes[task])
     for task_pairs, task_sizes in zip(kept, sizes, strict=True):
         _keep_largest(task_pairs, task_sizes)
     return [pairs[0] for pairs in kept]
+
+
+def in_batches(found: Iterable[Candidates]) -> Iterator[np.ndarray]:
+    """Yield the pairs (k, 2) of different columns, about MOST_CANDIDATES at a time."""
+    held = [np.empty((0, 2), dtype=np.int64)]
+    for _, pairs, _ in found:
+        held.append(pairs[pairs[:, 0] < pairs[:, 1]])
+        if sum(map(len, held)) >= MOST_CANDIDATES:
+            yield np.concatenate(held)
+            held = held[:1]
+    yield np.concatenate(held)
 
 
 def _keep_largest(pairs: list[np.ndarray], sizes: list[np.ndarray]) -> None:
@@ -123,8 +139,8 @@ def product_tests(
     n_nuisance: int = 0,
     mean: np.ndarray | None = None,
     n_tests: float = 1.0,
-) -> tuple[np.ndarray, ...]:
-    """Return coefficient, z, p and squared correlation (k,) of pairs of columns, on the host.
+) -> np.ndarray:
+    """Return coefficient, z, p and squared correlation (4, k) of pairs of columns, on the host.
 
     Least squares of the target on a constant, z_i, z_j and z_i z_j, weighted by frequencies. z_i
     z_j is freed of the other three, t = q'D r / sqrt(s2 q'D q), with N - 4 - `n_nuisance` degrees
@@ -133,7 +149,7 @@ def product_tests(
     Parameters
     ----------
     columns : callable
-        From indices to z (n, k).
+        From indices to columns (n, k), which are standardized here.
     pairs : ndarray (k, 2)
     target : ndarray (n,)
         Of weighted mean 0; for a label of two classes, label minus probability.
@@ -147,11 +163,13 @@ def product_tests(
     total = weight.sum()
     share = weight / total
     results = []
-    for part in slices(len(pairs), EXACT_SIZE // len(target)):
-        i, j = pairs[part].T
-        first, second = (np.ascontiguousarray(np.asarray(columns(index)).T) for index in (i, j))
+    for part, index in column_batches(pairs, EXACT_BYTES // len(target)):
+        held = np.ascontiguousarray(np.asarray(columns(index)).T)
+        center, precision = np.empty(len(held)), np.empty(len(held))
+        standardization(held, share, center, precision)
+        i, j = np.searchsorted(index, pairs[part]).T
         moments = np.empty((len(i), 5, 5))  # of a constant, z_i, z_j, z_i z_j and the target
-        pair_moments(first, second, target, share, moments)
+        pair_moments(held, center, precision, i, j, target, share, moments)
         r2 = moments[:, 1, 2] ** 2 / (moments[:, 1, 1] * moments[:, 2, 2] + 1e-300)
         same = np.flatnonzero(i == j)
         moments[same, 2] = moments[same, :, 2] = 0.0  # z_j is z_i
@@ -172,25 +190,52 @@ def product_tests(
         p = 2 * special.stdtr(freedom, -np.abs(z))
         if mean is not None:
             for k in np.flatnonzero((p * n_tests < SADDLE) & usable):
-                z_i, z_j = first[k].astype(np.float64), second[k]
+                z_i, z_j = ((held[c] - center[c]) * precision[c] for c in (i[k], j[k]))
                 direction = z_i * z_j - on_basis[k] @ [np.ones_like(z_i), z_i, z_j]
                 p[k] = saddle_point_p(direction, target + mean, mean, weight)
-        results.append((coef, z, np.where(usable, p, 1.0), r2))
-    if not results:
-        return tuple(np.empty(0) for _ in range(4))
-    return tuple(np.concatenate(column) for column in zip(*results, strict=True))
+        results.append(np.stack([coef, z, np.where(usable, p, 1.0), r2]))
+    return np.concatenate([np.empty((4, 0)), *results], axis=1)
+
+
+def column_batches(pairs: np.ndarray, most: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield consecutive pairs and the sorted columns they are of, about `most` of them."""
+    start = 0
+    while start < len(pairs):
+        stop = len(pairs)
+        _, first = np.unique(pairs[start:], return_index=True)
+        if len(first) > most:
+            stop = start + max(1, int(np.sort(first)[most]) // 2)
+        yield slice(start, stop), np.unique(pairs[start:stop])
+        start = stop
 
 
 @kernel(fastmath=("reassoc", "contract", "nsz"))
-def pair_moments(first, second, target, share, moments):
+def standardization(columns, share, center, precision):
+    """Write mean and 1 / sd of columns (k, n); 0 for the latter if they do not vary."""
+    for k in range(len(columns)):
+        mean = variance = 0.0
+        for row in range(columns.shape[1]):
+            mean += share[row] * np.float64(columns[k, row])
+        for row in range(columns.shape[1]):
+            variance += share[row] * (np.float64(columns[k, row]) - mean) ** 2
+        center[k] = mean
+        precision[k] = 1 / np.sqrt(variance) if variance > 1e-24 * (1 + mean * mean) else 0.0
+
+
+@kernel(fastmath=("reassoc", "contract", "nsz"))
+def pair_moments(columns, center, precision, first, second, target, share, moments):
     """Write the weighted means of products of (1, z_i, z_j, z_i z_j, target) to (k, 5, 5).
 
-    `first` and `second` (k, n) hold z_i and z_j.
+    `first` and `second` (k,) are the places of i and j among the columns (c, n).
     """
-    for k in range(first.shape[0]):
+    for k in range(len(first)):
+        i_th, j_th = columns[first[k]], columns[second[k]]
+        center_i, precision_i = center[first[k]], precision[first[k]]
+        center_j, precision_j = center[second[k]], precision[second[k]]
         total = i = j = r = ii = ij = ir = jj = jr = iij = ijj = iijj = ijr = rr = 0.0
-        for row in range(first.shape[1]):
-            z_i, z_j, y = np.float64(first[k, row]), np.float64(second[k, row]), target[row]
+        for row in range(len(target)):
+            z_i, z_j = (i_th[row] - center_i) * precision_i, (j_th[row] - center_j) * precision_j
+            y = target[row]
             d_i, d_j, d_y = share[row] * z_i, share[row] * z_j, share[row] * y
             d_ij, product = d_i * z_j, z_i * z_j
             total, i, j, r = total + share[row], i + d_i, j + d_j, r + d_y
@@ -254,15 +299,13 @@ def false_discovery_rates(p: np.ndarray, n_tests: float) -> np.ndarray:
     return np.minimum(1.0, np.minimum.accumulate(ratio[::-1])[::-1])
 
 
-def sorted_tests(
-    pairs: np.ndarray, tests: tuple[np.ndarray, ...], keep: np.ndarray, n_tests: int
-) -> PairTests:
-    """Return the `PairTests` of the pairs that `keep` marks."""
-    coef, z, p, r2 = (column[keep] for column in tests)
+def sorted_tests(pairs: np.ndarray, tests: np.ndarray, n_tests: int) -> PairTests:
+    """Return the `PairTests` of some pairs (k, 2) and their `product_tests` (4, k)."""
+    coef, z, p, r2 = tests
     order = np.lexsort((-np.abs(z), p))
     p = p[order]
     q = false_discovery_rates(p, n_tests)
-    return PairTests(pairs[keep][order], coef[order], z[order], p, q, r2[order], n_tests)
+    return PairTests(pairs[order], coef[order], z[order], p, q, r2[order], n_tests)
 
 
 def distinct_pairs(

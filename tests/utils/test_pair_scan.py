@@ -7,10 +7,11 @@ from scipy import stats
 from skgenetics.utils import _pair_counts, _pair_scan
 from skgenetics.utils._pair_scan import (
     candidate_pairs,
+    column_batches,
     false_discovery_rates,
+    large_products,
     product_tests,
     saddle_point_p,
-    weighted_products,
 )
 
 
@@ -23,10 +24,12 @@ def genotypes(seed, n=400, m=30):
 def test_tests_equal_least_squares():
     Z, rng = genotypes(0)
     weight = rng.integers(1, 4, 400).astype(float)
+    Z = Z - np.average(Z, axis=0, weights=weight)
+    Z /= np.sqrt(np.average(Z**2, axis=0, weights=weight))
     y = Z[:, 0] * Z[:, 1] + rng.normal(size=400)
     y -= weight @ y / weight.sum()
     pairs = np.array([[0, 1], [2, 5], [3, 3]])
-    coef, z, p, r2 = product_tests(lambda index: Z[:, index], pairs, y, weight)
+    coef, z, p, r2 = product_tests(lambda index: 7 + 3 * Z[:, index], pairs, y, weight)
     rows = np.repeat(np.arange(400), weight.astype(int))
     for k, (i, j) in enumerate(pairs):
         design = [np.ones(400), Z[:, i], Z[:, i] * Z[:, j]]
@@ -58,8 +61,8 @@ def test_every_pair_beyond_the_limit_is_a_candidate(squares, size, monkeypatch):
     Z, rng = genotypes(2)
     targets = rng.normal(size=(400, 2))
     limits = np.array([25.0, 30.0])
-    scores = weighted_products(lambda part: Z[:, part], 30, targets, block=7)
-    found = candidate_pairs(scores, limits, squares=squares)
+    large = large_products(lambda part: Z[:, part], 30, targets, limits, block=7)
+    found = candidate_pairs(large, 2, squares=squares)
     for task in range(2):
         S = np.abs((Z * targets[:, task, None]).T @ Z)
         expected = np.argwhere(np.triu(limits[task] < S, 0 if squares else 1))
@@ -67,26 +70,45 @@ def test_every_pair_beyond_the_limit_is_a_candidate(squares, size, monkeypatch):
         assert len(expected) > 10
 
 
-@pytest.mark.parametrize("n_cases", [1, 64, 130, 320])
-def test_counted_scores_are_the_products_of_standardized_genotypes(n_cases, monkeypatch):
-    monkeypatch.setattr(_pair_counts, "READ_SIZE", 321 * 9)
-    rng = np.random.default_rng(n_cases)
-    X = rng.binomial(2, rng.uniform(0.1, 0.9, 20), size=(321, 20)).astype(np.int8)
+@pytest.mark.parametrize("kind", ["1 case", "130 cases", "balanced", "normal", "outliers"])
+def test_counted_scores_are_the_products_of_standardized_genotypes(kind, monkeypatch):
+    monkeypatch.setattr(_pair_counts, "READ_SIZE", 320 * 150)
+    monkeypatch.setattr(_pair_counts, "ROWS", 40)
+    rng = np.random.default_rng(len(kind))
+    X = rng.binomial(2, rng.uniform(0.1, 0.9, 200), size=(320, 200)).astype(np.int8)
     X[:, 4] = 2
-    is_case = rng.permutation(321) < n_cases
-    target = np.where(is_case, 0.9, -0.2)
+    n_cases = {"1 case": 1, "130 cases": 130, "balanced": 160}.get(kind)
+    target = rng.normal(size=320) ** (7 if kind == "outliers" else 1)
+    if n_cases:
+        target = (rng.permutation(320) < n_cases) - n_cases / 320
     mean, scale = X.mean(axis=0), np.where(X.std(axis=0) > 0, X.std(axis=0), np.inf)
+    rest = _pair_counts.planes_of(target).rest
+    assert np.abs(rest).max() <= (1e-12 if n_cases else target.std() / 11)
     Z = (X - mean) / scale
-    expected, seen = (Z * target[:, None]).T @ Z, np.zeros((20, 20), dtype=bool)
-    blocks = _pair_counts.counted_products(
-        lambda part: X[:, part], mean, scale, target, is_case, block=6
+    S = np.abs((Z * (target - rest)[:, None]).T @ Z)
+    limit = np.quantile(S, 0.5)
+    found = _pair_counts.counted_candidates(
+        lambda part: X[:, part], mean, scale, target, limit, block=6
     )
-    for _, row, column, S in blocks:
-        place = slice(row, row + S.shape[0]), slice(column, column + S.shape[1])
-        np.testing.assert_allclose(S, expected[place], rtol=1e-5, atol=1e-4)
-        assert not seen[place].any()
-        seen[place] = True
-    assert seen[np.triu_indices(20)].all()
+    above = limit - _pair_counts.MARGIN * np.linalg.norm(rest)
+    size = np.zeros((200, 200))
+    for _, pairs, sizes in found:
+        assert not size[tuple(pairs.T)].any()
+        size[tuple(pairs.T)] = sizes
+    upper = np.triu_indices(200)
+    clear = np.abs(S[upper] - above) > 1e-9
+    np.testing.assert_array_equal((size[upper] > 0)[clear], (S[upper] > above)[clear])
+    np.testing.assert_allclose(size[size > 0], S[size > 0], rtol=1e-10)
+
+
+def test_batches_of_columns_hold_every_pair_once():
+    pairs = np.random.default_rng(0).integers(0, 50, size=(400, 2))
+    seen = []
+    for part, index in column_batches(pairs, 12):
+        assert len(index) <= 12
+        np.testing.assert_array_equal(index, np.unique(pairs[part]))
+        seen += range(part.start, part.stop)
+    assert seen == list(range(400))
 
 
 def test_the_tail_of_rare_cases_is_that_of_the_exact_distribution():
