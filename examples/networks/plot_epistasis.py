@@ -110,9 +110,7 @@ InteractionNetworkDisplay.from_estimator(
 # planted pairs.
 
 blocks = [f"{c}:{(p - 1) // 100_000}" for c, p in zip(chromosome, position)]
-display = InteractionDisplay.from_estimator(
-    network, X_test, groups=blocks, average=True
-).plot()
+display = InteractionDisplay.from_estimator(network, X_test, groups=blocks, average=True).plot()
 display.ax_.set(xlabel="Chromosome:block of 100 kb", ylabel="Chromosome:block of 100 kb")
 for pair in pairs:
     first, second = (list(display.names).index(blocks[stand_in[variant]]) for variant in pair)
