@@ -9,7 +9,6 @@ import pytest
 
 from skgenetics.io import Genotypes, sample_index
 from skgenetics.preprocessing import InteractionScan
-from skgenetics.utils import _pair_scan
 
 
 def simulate(seed, n=800, m=40, size=0.4):
@@ -121,17 +120,6 @@ def test_bits_and_products_of_matrices_give_one_table():
         assert clear > 150
         np.testing.assert_array_equal(counted.pairs[:clear], multiplied.pairs[:clear])
         np.testing.assert_allclose(counted.z[:clear], multiplied.z[:clear], rtol=1e-6)
-
-
-def test_no_pair_is_missing_however_many_there_are(monkeypatch):
-    X, y = simulate(6, n=100)
-    whole = InteractionScan(p_value=1.0, max_r2=1.0).fit(X, y).tests_
-    assert len(whole.pairs) == 780
-    monkeypatch.setattr(_pair_scan, "MOST_CANDIDATES", 50)
-    monkeypatch.setattr(_pair_scan, "EXACT_BYTES", 100 * 7)
-    batches = InteractionScan(p_value=1.0, max_r2=1.0).fit(X, y).tests_
-    for name in ("pairs", "z", "p_value"):
-        np.testing.assert_array_equal(getattr(whole, name), getattr(batches, name))
 
 
 @pytest.mark.parametrize(

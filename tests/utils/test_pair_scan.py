@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from skgenetics.preprocessing import InteractionScan
 from skgenetics.utils import _pair_counts, _pair_scan
 from skgenetics.utils._pair_scan import (
     candidate_pairs,
@@ -109,6 +110,18 @@ def test_batches_of_columns_hold_every_pair_once():
         np.testing.assert_array_equal(index, np.unique(pairs[part]))
         seen += range(part.start, part.stop)
     assert seen == list(range(400))
+
+
+def test_no_pair_is_missing_however_many_there_are(monkeypatch):
+    rng = np.random.default_rng(6)
+    X, y = rng.binomial(2, 0.3, size=(100, 40)).astype(np.int8), rng.normal(size=100)
+    whole = InteractionScan(p_value=1.0, max_r2=1.0).fit(X, y).tests_
+    assert len(whole.pairs) == 780
+    monkeypatch.setattr(_pair_scan, "MOST_CANDIDATES", 50)
+    monkeypatch.setattr(_pair_scan, "EXACT_BYTES", 100 * 7)
+    batches = InteractionScan(p_value=1.0, max_r2=1.0).fit(X, y).tests_
+    for name in ("pairs", "z", "p_value"):
+        np.testing.assert_array_equal(getattr(whole, name), getattr(batches, name))
 
 
 def test_the_tail_of_rare_cases_is_that_of_the_exact_distribution():
