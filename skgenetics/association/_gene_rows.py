@@ -112,7 +112,10 @@ def _test_tissue(
         if observed.any()
         else -1,
     }
-    row["status"] = _reason_to_skip(len(inside), observed, known, r2[inside], covariance)
+    if len(inside):
+        row["status"] = _reason_to_skip(len(inside), observed, known, r2[inside], covariance)
+    else:
+        row["status"] = "no variant in the LD" if weights.any() else "all weights are zero"
     if row["status"] != OK:
         return row, inside[:0]
     kept = inside[known]
@@ -148,8 +151,6 @@ def _reason_to_skip(
     covariance: np.ndarray,
 ) -> str:
     """Return why a gene cannot be tested in a tissue, or `OK`."""
-    if n_in_ld == 0:
-        return "no variant in the LD"
     if not observed.any():
         return "no variant has a z"
     if not np.isfinite(covariance).all():

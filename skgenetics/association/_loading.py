@@ -56,7 +56,13 @@ def load_weights(
         If files of some genes could not be read or hold no weights, and others could.
     """
     path = Path(path)
-    if path.suffix == ".skops" or path.suffix in PICKLES:
+    if path.suffix in PICKLES:
+        raise ValueError(
+            f"{path} is a pickle, which runs code when it is read. Weights are read from .skops "
+            "files, which skgenetics compare --save-model writes, and from formats that hold data "
+            "alone."
+        )
+    if path.suffix == ".skops":
         return _of_saved_model(path)
     files = _files(path)
     read = [_reader(file, model)(file) for file in files]

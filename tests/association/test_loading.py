@@ -122,6 +122,9 @@ def test_what_holds_no_weights_is_told(tmp_path):
     (tmp_path / "a.vcf").write_text("")
     with pytest.raises(ValueError, match="ends as no file of weights does"):
         load_weights(tmp_path / "a.vcf")
+    (tmp_path / "a.pkl").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
+    with pytest.raises(ValueError, match=r"a.pkl is a pickle, .*Weights are read from .skops"):
+        load_weights(tmp_path / "a.pkl")
     folder_of_databases(tmp_path)
     write_covariances(tmp_path / "other.txt.gz", [("G9", ["rs7"], np.eye(1))])
     with pytest.raises(ValueError, match=r"other.txt.gz has none of the 2 genes of .*, such as G1"):

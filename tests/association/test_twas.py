@@ -1,5 +1,7 @@
 """Tests of genes from summary statistics, against the same tests on individuals."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -115,6 +117,17 @@ def test_joint_tests_are_those_of_principal_components(study):
         assert row.best_z == pytest.approx(z[np.argmax(np.abs(z))])
         assert row.best_tissue == ["blood", "liver"][np.argmax(np.abs(z))]
     assert result.joint.set_index("gene").loc["G0", "log10_p"] < -4
+
+
+def test_a_model_of_nothing_says_so(study):
+    models = [replace(m, weights=0 * m.weights) if m.gene == "G0" else m for m in study.weights]
+    result = twas(study.sumstats, ExpressionWeights.from_models(models), study.panel())
+    genes = result.genes.set_index("gene")
+    assert set(genes.loc["G0", "status"]) == {"all weights are zero"}
+    panel, last = study.panel(), models[-1]
+    panel.values[:, study.table["variant_id"].isin(last.variants["variant_id"])] = 1
+    genes = twas(study.sumstats, study.weights, panel).genes.set_index(["gene", "tissue"])
+    assert genes.loc[(last.gene, last.tissue), "status"] == "no variant in the LD"
 
 
 def test_covariances_of_files_do_as_a_panel_does(study):
