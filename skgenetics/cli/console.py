@@ -101,9 +101,9 @@ def is_demo(arguments: argparse.Namespace, own: Sequence[str], examples: str) ->
     return arguments.demo
 
 
-def add_genotype_files(group: Any, *, required: bool = False) -> Any:
+def add_genotype_files(group: Any) -> Any:
     """Add the arguments that name a file of genotypes; return those of which one may be given."""
-    source = group.add_mutually_exclusive_group(required=required)
+    source = group.add_mutually_exclusive_group()
     source.add_argument("--bfile", metavar="P", help="PLINK 1 files P.bed, P.bim and P.fam")
     source.add_argument("--pfile", metavar="P", help="PLINK 2 files P.pgen, P.pvar and P.psam")
     source.add_argument("--bgen", metavar="F", help="BGEN file of dosages")

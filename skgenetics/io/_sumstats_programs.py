@@ -10,7 +10,7 @@ from skgenetics.io._sumstats_adjust import doubled_n, effects_of_info, frequency
 from skgenetics.io._sumstats_formats import Format, columns_of, find_column, lower_names
 
 _A1_A2 = {
-    "chromosome": ("CHR", "CHROM", "Chromosome"),
+    "chromosome": ("CHR", "CHROM", "Chromosome", "hg19chrc", "hg18chr"),
     "base_pair_location": ("BP", "POS", "Position", "bpos", "GENPOS"),
     "variant_id": ("SNP", "snpid", "rsid", "ID", "MarkerName", "Predictor", "Variant"),
     "effect_allele": ("A1",),
@@ -476,7 +476,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format(
         "A1 and A2 (PRSice, PRS-CS)",
-        (("SNP", "rsid", "ID"), ("A1",), ("A2", "A0"))
+        (("SNP", "rsid", "ID", "SNPID", "MarkerName"), ("A1",), ("A2", "A0"))
         + (("BETA", "OR", "B", "Z"), ("P", "PVAL", "SE", "LOG10P")),
         _A1_A2,
     ),

@@ -374,6 +374,39 @@ def test_the_demonstration_finds_its_gene(tmp_path, monkeypatch, run):
     assert f">{best}</td>" in Path("skgenetics_twas.report.html").read_text()
 
 
+@pytest.mark.slow
+def test_the_demonstration_predicts_people_that_it_was_not_trained_on(tmp_path, monkeypatch, run):
+    from skgenetics.datasets import load_geuvadis
+
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run("predict --demo")
+    assert status == 0
+    data = load_geuvadis(as_frame=True)
+    table = read("skgenetics_predict.tsv.gz").set_index("IID")
+    assert table.index.tolist() == list(data.sample_ids)[1::2]
+    C = np.column_stack([np.ones(len(data.target)), data.covariates])[1::2]
+    measured = data.target.to_numpy()[1::2]
+    left = measured - C @ np.linalg.lstsq(C, measured)[0]
+    r = [np.corrcoef(table[g], left[:, k])[0, 1] for k, g in enumerate(data.target_names)]
+    assert np.mean(r) > 0.25
+    assert f"correlate by {np.mean(r):.2f} in the mean of 12 genes" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("predict", "skgenetics predict needs data. For example:\nskgenetics predict --demo\n"),
+        ("predict --demo --bfile x", "--demo brings its own data; leave out --bfile"),
+        ("predict --weights x", "genotypes are missing: give --bfile, --pfile, --bgen or"),
+        ("predict --bfile x", "--weights is missing: a file or a folder of weights"),
+    ],
+)
+def test_predict_says_what_is_missing(run, words, message):
+    status, _, errors = run(words)
+    assert status == 2
+    assert message in errors
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_threads_change_nothing(files, run):
     found = []

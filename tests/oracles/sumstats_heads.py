@@ -154,6 +154,10 @@ OTHER_FORMS = {
     "variant\trsid\tnCompleteSamples\tAC\tytx\tbeta\tse\ttstat\tpval\n"
     f"1:10:G:A\trs1\t900\t5\t6\t.02\t.005\t4\t{P}\n": "Neale lab",
     f"SNP\tA1\tA2\tBETA\tP\nrs1\tA\tG\t.02\t{P}\n": "A1 and A2 (PRSice, PRS-CS)",
+    "hg19chrc\tsnpid\ta1\ta2\tbp\tinfo\tor\tse\tp\tngt\n"
+    f"chr1\trs1\tA\tG\t10\t1\t{math.exp(0.02)}\t.005\t{P}\t0\n": "A1 and A2 (PRSice, PRS-CS)",
+    "MarkerName\tCHR\tPOS\tA1\tA2\tEAF\tBeta\tSE\tPval\n"
+    f"rs1\t1\t10\tA\tG\t.3\t.02\t.005\t{P}\n": "A1 and A2 (PRSice, PRS-CS)",
     "SNP\tA1\tA2\tBETA\tSE\nrs1\tA\tG\t.02\t.005\n": "A1 and A2 (PRSice, PRS-CS)",
     f" CHR SNP BP A1 F_A F_U A2 CHISQ P OR \n 1 rs1 10 A .3 .2 G 16 {P} 1.02 \n": "PLINK 1",
     "#CHROM\tPOS\tID\tREF\tALT\tPROVISIONAL_REF?\tA1\tFIRTH?\tTEST\tOBS_CT\tOR\tLOG(OR)_SE\t"

@@ -14,6 +14,7 @@ from skgenetics.cli.console import (
     add_threads,
     check_prefix,
     genome_build,
+    is_demo,
     number_of_jobs,
 )
 from skgenetics.utils._optional import import_optional
@@ -25,12 +26,17 @@ if TYPE_CHECKING:
     from skgenetics.association import ExpressionWeights
     from skgenetics.io import Genotypes
 
+_EXAMPLES = """\
+skgenetics predict --demo
+skgenetics predict --weights Whole_Blood.db --bfile study --out my_run"""
+
 _DESCRIPTION = """\
 Predict the expression of genes from genotypes, with weights that were trained on other people.
 """
 
 _EPILOG = """\
 examples:
+  skgenetics predict --demo
   skgenetics predict --weights Whole_Blood.db --bfile study --out my_run
   skgenetics predict --weights skgenetics_weights --pfile study --build GRCh38 --out my_run
 
@@ -66,7 +72,12 @@ def add_parser(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_weights(parser)
-    add_genotype_files(parser, required=True)
+    add_genotype_files(parser)
+    parser.add_argument(
+        "--demo",
+        action="store_true",
+        help="genes of the bundled GEUVADIS extract, trained on half of its people",
+    )
     parser.add_argument(
         "--out", metavar="P", default="skgenetics_predict", help="prefix (skgenetics_predict)"
     )
@@ -78,11 +89,9 @@ def add_parser(commands: Any) -> None:
     parser.set_defaults(run=run_predict, parser=parser)
 
 
-def add_weights(parser: Any, *, required: bool = True) -> None:
+def add_weights(parser: Any) -> None:
     """Add the arguments that name weights."""
-    parser.add_argument(
-        "--weights", metavar="W", required=required, help="weights: a file or a folder, see below"
-    )
+    parser.add_argument("--weights", metavar="W", help="weights: a file or a folder, see below")
     parser.add_argument(
         "--model", metavar="NAME", help="which model of FUSION's genes (the one that predicts best)"
     )
@@ -114,20 +123,40 @@ def read_weights(
     return weights, not caught
 
 
+def _check_arguments(arguments: argparse.Namespace) -> None:
+    """Exit with status 2 if arguments are missing or do not go together."""
+    genotypes = ("bfile", "pfile", "bgen", "genotypes")
+    if is_demo(arguments, ("weights", "build", *genotypes), _EXAMPLES):
+        return
+    if not arguments.weights:
+        arguments.parser.error("--weights is missing: a file or a folder of weights")
+    if not any(getattr(arguments, name) for name in genotypes):
+        arguments.parser.error(
+            "genotypes are missing: give --bfile, --pfile, --bgen or --genotypes"
+        )
+
+
 def run_predict(arguments: argparse.Namespace) -> int:
     """Run ``skgenetics predict``."""
+    _check_arguments(arguments)
     from skgenetics.cli.genotypes import open_genotypes
+    from skgenetics.cli.predict.demo import closing_line, load_demo
 
     console = Console("predict")
     check_prefix(arguments.out)
-    weights, whole = read_weights(arguments, console)
-    genotypes = open_genotypes(arguments)
+    if arguments.demo:
+        (weights, genotypes), whole = load_demo(console), True
+    else:
+        weights, whole = read_weights(arguments, console)
+        genotypes = open_genotypes(arguments)
     n_people, n_variants = genotypes.shape
     console.say(f"{genotypes.source}: {n_people:,} people, {n_variants:,} variants")
     expression, found = weights.predict(
         genotypes, return_matching=True, n_jobs=number_of_jobs(arguments)
     )
     console.say(*_lines(found))
+    if arguments.demo:
+        console.say(closing_line(weights, expression))
     files = _write(arguments, weights, genotypes, expression, found)
     console.say(f"Wrote {', '.join(files)}")
     console.write_log(Path(f"{arguments.out}.log"))

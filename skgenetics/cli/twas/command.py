@@ -91,7 +91,7 @@ def _add_data(data: Any) -> None:
     """Add the arguments that name statistics, weights and LD."""
     data.add_argument("--sumstats", metavar="F", help="summary statistics; the format is found out")
     add_statistics(data)
-    add_weights(data, required=False)
+    add_weights(data)
     panel = add_panel(data)
     panel.add_argument(
         "--covariance",

@@ -13,10 +13,9 @@ from skgenetics.cli.finemap.data import read_named_sumstats
 from skgenetics.cli.finemap.panel import read_panel
 from skgenetics.cli.genotypes import bundled_genotypes
 from skgenetics.cli.predict.command import read_weights
+from skgenetics.cli.predict.demo import train_on_geuvadis
 from skgenetics.cli.statistics import has_panel
-from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.datasets import load_geuvadis
-from skgenetics.finemapping import FinemapMiXeR
 from skgenetics.io import Genotypes
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._text import count_of
@@ -87,10 +86,7 @@ def load_demo(arguments: argparse.Namespace, console: Console) -> Study:
         "panel --out my_run",
         "",
     )
-    weights = ExpressionWeights.from_models(
-        model for gene in data.target_names for model in _train(gene)
-    )
-    weights.build = data.build
+    weights = train_on_geuvadis()
     causal = data.comparison_genes[1]
     g = weights.predict(genotypes)[causal].to_numpy()
     X = (data.data - data.data.mean(axis=0)) / data.data.std(axis=0)
@@ -103,15 +99,3 @@ def load_demo(arguments: argparse.Namespace, console: Console) -> Study:
     sumstats["effect_allele_frequency"] = np.asarray(data.variants["effect_allele_frequency"])
     closing = [f"The simulated trait depends on expression of {causal}."]
     return Study(sumstats, weights, genotypes, data.build, closing=closing)
-
-
-def _train(gene: str) -> ExpressionWeights:
-    """Return the weights of a gene of the bundled extract, covariates taken out."""
-    pd = import_optional("pandas", extra="dataframe")
-    one = load_geuvadis(gene, as_frame=True)
-    X = pd.concat([one.data, one.covariates], axis="columns")
-    model = CovariateAdjustedRegressor(FinemapMiXeR(), covariates=list(one.covariates.columns))
-    fitted = model.fit(X, one.target).regressor_
-    return ExpressionWeights.from_estimator(
-        fitted, pd.DataFrame(one.variants), genes=[gene], tissues=["LCL"]
-    )
