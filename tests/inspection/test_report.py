@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from base64 import b64decode
 from html.parser import HTMLParser
+from importlib.resources import files
 from io import BytesIO
 
 import numpy as np
@@ -235,6 +236,26 @@ def test_cells_sort_by_value():
     assert 'data-rank="1">yes<' in text
     assert 'data-rank=""><' in text
     assert "&lt;i&gt;" in text
+
+
+def luminance(color):
+    """Relative luminance of #rrggbb, as WCAG 2 defines it."""
+    shares = [int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_text_and_focus_have_the_contrast_of_wcag_aa(dark):
+    style = files("skgenetics.inspection.pages").joinpath("page.css").read_text()
+    light, other = re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    colors = dict(re.findall(r"--(\w+): (#\w{6})", light))
+    if dark:
+        colors |= dict(re.findall(r"--(\w+): (#\w{6})", other))
+    for text in ("ink", "faint", "link"):  # the ring of what has the focus is of links' color
+        for ground in ("paper", "band"):
+            low, high = sorted(luminance(colors[name]) for name in (text, ground))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
