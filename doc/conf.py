@@ -32,6 +32,7 @@ extensions = [
     "gpu_results",
     "measured",
     "parameter_groups",
+    "picture_texts",
     "numpydoc",
     "myst_parser",
     "sphinx_gallery.gen_gallery",

@@ -1,5 +1,6 @@
 """The code of README, documentation and docstrings runs, and prints what it says."""
 
+import argparse
 import ast
 import contextlib
 import doctest
@@ -188,6 +189,21 @@ def test_pictures_of_examples_are_told_in_words():
     assert "Posterior inclusion probability (PIP) against Position on chromosome 3 (Mb)" in text
     assert text_of(plt.figure()) == "A picture without labels."
     plt.close("all")
+
+
+def test_thumbnails_have_the_text_of_their_picture(tmp_path):
+    nodes = pytest.importorskip("docutils.nodes")
+    describe = runpy.run_path(str(DOC / "_extensions" / "picture_texts.py"))["describe_thumbnails"]
+    folder = tmp_path / "auto_examples" / "networks"
+    folder.mkdir(parents=True)
+    (folder / "plot_a.rst").write_text(".. image-sg::\n   :alt: One.\n\n   :alt: Two.\n")
+    for comment, expected in (("", "One."), ("# sphinx_gallery_thumbnail_number = 2\n", "Two.")):
+        (folder / "plot_a.py").write_text(comment)
+        page = nodes.container()
+        for name in ("thumb/sphx_glr_plot_a_thumb.png", "sphx_glr_plot_a_001.png"):
+            page += nodes.image(uri=f"auto_examples/networks/images/{name}", alt="")
+        describe(argparse.Namespace(srcdir=tmp_path), page)
+        assert [image["alt"] for image in page] == [expected, ""]
 
 
 @pytest.mark.parametrize("command", ["finemap", "compare"])

@@ -1,9 +1,15 @@
 """Pictures of the examples, each with a text that says what is drawn, for those who do not see it.
 
-The text is made of the titles, axes and legends of a figure.
+The text is made of the titles, axes and legends of a figure. A thumbnail has that of its picture.
 """
 
 import re
+from pathlib import Path
+
+from docutils import nodes
+
+THUMBNAIL = re.compile(r"^/?(.+)/images/thumb/sphx_glr_(\w+)_thumb")
+CHOSEN = re.compile(r"sphinx_gallery_thumbnail_number = (\d+)")
 
 
 def text_of(figure):
@@ -36,6 +42,22 @@ def scrape(block, block_vars, gallery_conf):
     texts = iter([text_of(pyplot.figure(number)) for number in pyplot.get_fignums()])
     rst = matplotlib_scraper(block, block_vars, gallery_conf)
     return re.sub(r"(?<=:alt: ).*", lambda found: next(texts, found[0]), rst)
+
+
+def describe_thumbnails(app, doctree):
+    """Give each thumbnail the text of the picture that it is made of."""
+    for image in doctree.findall(nodes.image):
+        if found := THUMBNAIL.match(image["uri"]):
+            example = Path(app.srcdir, *found.groups())
+            texts = re.findall(r":alt: (.+)", example.with_suffix(".rst").read_text("utf-8"))
+            chosen = CHOSEN.search(example.with_suffix(".py").read_text("utf-8"))
+            image["alt"] = texts[int(chosen[1]) - 1 if chosen else 0]
+
+
+def setup(app):
+    """Connect to Sphinx."""
+    app.connect("doctree-read", describe_thumbnails)
+    return {"parallel_read_safe": True}
 
 
 def _get_sg_image_scraper():
