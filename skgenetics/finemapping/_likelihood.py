@@ -31,19 +31,29 @@ def with_overlap(locus: Locus) -> Locus:
     """
     if same_people(locus):
         return locus
-    z, n_samples, matrix = (
+    n_samples, matrix = (
         to_numpy(array).astype(float)
-        for array in (locus.z, locus.n_samples + 0 * locus.z, locus.ld.dense().matrix)
+        for array in (locus.n_samples + 0 * locus.z, locus.ld.dense().matrix)
     )
     matrix *= 1 - RIDGE
     np.fill_diagonal(matrix, 1.0)
     root = np.sqrt(n_samples)
     ratio = root[:, None] / root
-    lower = cholesky(matrix * np.minimum(ratio, 1 / ratio), lower=True)
-    design = solve_triangular(lower, root[:, None] * matrix, lower=True)
-    form, linear = design.T @ design, design.T @ solve_triangular(lower, z, lower=True)
+    return normal_locus(locus, root[:, None] * matrix, matrix * np.minimum(ratio, 1 / ratio))
+
+
+def normal_locus(locus: Locus, design: np.ndarray, covariance: np.ndarray) -> Locus:
+    """Return the locus of the likelihood z ~ N(M b, s0^2 V), on the host, b per deviation.
+
+    M is `design` (p, p) and V `covariance` (p, p); the form is M'V^-1 M, the linear term M'V^-1 z.
+    """
+    lower = cholesky(covariance, lower=True)
+    design = solve_triangular(lower, design, lower=True)
+    form = design.T @ design
+    linear = design.T @ solve_triangular(lower, to_numpy(locus.z).astype(float), lower=True)
     size = np.sqrt(np.diag(form))
-    form /= size[:, None] * size
+    inverse = reciprocal(size)
+    form *= inverse[:, None] * inverse
     np.fill_diagonal(form, 1.0)
     return equivalent_locus(
         locus, locus.array(size), DenseLD(locus.array(form)), locus.array(linear)
