@@ -214,8 +214,9 @@ def test_predictions_of_an_earlier_run_are_not_left(files, run):
 
 
 def test_genes_of_a_locus(files, run):
-    status, out, err = run(f"{TWAS} --bfile panel --finemap-genes")
+    status, out, err = run(f"{TWAS} --bfile panel --finemap-genes --report")
     assert (status, err) == (0, "")
+    assert Path("run.report.html").read_text().count("data:image/png") == 2  # genome and locus
     table = read("run.finemap.tsv")
     assert table.loc[table["pip"].idxmax(), ["gene", "tissue"]].tolist() == ["G1", "blood"]
     assert "PIP" in out

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from skgenetics._version import __version__
 from skgenetics.association import TWASResult
-from skgenetics.inspection import GeneManhattanDisplay
+from skgenetics.inspection import GeneLocusDisplay, GeneManhattanDisplay
 from skgenetics.inspection.pages import (
     Section,
     bullets,
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _SHOWN = 1000  # genes of the smallest p, so that the page stays small
+_PICTURES = 20  # of loci, those of the largest PIP
+_LOCUS = "Genes (squares, by their PIP) over the z of the variants that test them."
 _GENES = {
     "gene_name": "gene",
     "tissue": "tissue",
@@ -75,10 +77,16 @@ def write_report(
     sections.append(Section("Genes", table(_columns(shown, _GENES), caption)))
     if finemapped is not None and len(finemapped):
         caption = "Genes of each locus that compete for its signal"
-        finemapped = finemapped.sort_values("pip", ascending=False)
-        sections.append(
-            Section("Fine-mapped genes", table(_columns(finemapped, _FINE_MAPPED), caption))
-        )
+        strongest = finemapped.sort_values("pip", ascending=False)
+        loci = strongest["locus"].unique()[:_PICTURES]
+        tables = {"genes": result.genes, "variants": result.variants}
+        pictures = [
+            static_picture(GeneLocusDisplay.from_frame(finemapped, **tables, locus=locus))
+            for locus in loci
+        ]
+        content = table(_columns(strongest, _FINE_MAPPED), caption)
+        content += "".join(picture(encoded, _LOCUS) for encoded in pictures)
+        sections.append(Section("Fine-mapped genes", content))
     if "joint.tsv" in "".join(files):
         best = result.joint.sort_values("log10_p").head(_SHOWN)
         sections.append(

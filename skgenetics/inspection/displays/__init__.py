@@ -5,6 +5,7 @@ A new Display is one file, and its name in the list below: tests and documentati
 
 from skgenetics.inspection.displays._calibration import CalibrationDisplay
 from skgenetics.inspection.displays._factor_activation import FactorActivationDisplay
+from skgenetics.inspection.displays._gene_locus import GeneLocusDisplay
 from skgenetics.inspection.displays._gene_manhattan import GeneManhattanDisplay
 from skgenetics.inspection.displays._importance import ImportanceDisplay
 from skgenetics.inspection.displays._interaction import InteractionDisplay
@@ -24,6 +25,7 @@ from skgenetics.inspection.displays._trait_locus import TraitLocusDisplay
 __all__ = [
     "CalibrationDisplay",
     "FactorActivationDisplay",
+    "GeneLocusDisplay",
     "GeneManhattanDisplay",
     "ImportanceDisplay",
     "InteractionDisplay",
