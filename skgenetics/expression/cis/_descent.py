@@ -6,67 +6,106 @@ With the rest fixed, the effects of variant s minimize over :math:`b = (b_k)`
 
     \sum_k \left(\tfrac{1}{2} d_{sk} b_k^2 - l_{sk} b_k\right) + \lambda P(b), \qquad
     d_{sk} = \sum_i w_{ik} (x_{is} - \bar x_{sk})^2, \qquad
-    l_{sk} = d_{sk} \omega_{sk} + \sum_i w_{ik} x_{is} r_{ik}
+    l_{sk} = d_{sk} \omega_{sk} + g_{sk}, \qquad g_{sk} = \sum_i w_{ik} x_{is} r_{ik}
 
 with residuals r. For the lasso :math:`b_k` is l soft-thresholded over d. For the group lasso
 :math:`b_k = l_k t / (d_k t + \lambda)`, where the norm t of b solves
 :math:`\sum_k l_k^2 / (d_k t + \lambda)^2 = 1`, and is 0 if :math:`\|l\| \le \lambda`.
+
+Few variants have effects, so the sweeps are over a working set of them, and their gradients g
+follow from the products of its members with one another, one table per tissue, without the
+individuals. One matrix product then gives the gradients of all variants: those that would move
+join the set, until there is none.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.utils._moments import center, is_constant
+from skgenetics.utils._moments import ROUNDINGS
 from skgenetics.utils._numba import kernel
 
 MAX_SWEEPS = 1000
+MAX_MEMBERS = 256  # of the working set, whose products are kept
+JOIN_AT_ONCE = 8  # variants at least, if there are so many that would move
 CANCELLATION = 1e-6  # share of a sum of squares under which that about the mean is computed anew
+ROUNDING = ROUNDINGS * np.finfo(np.float64).eps
+SUMS = ("reassoc", "contract")  # sums in any order, so that they run in vector registers
 
 
-class GeneDesign(NamedTuple):
-    """The variants of a gene and their moments in each tissue."""
+class Descent(NamedTuple):
+    """The effects of a gene's variants and what follows from them; `descend` writes to it."""
 
     genotypes: np.ndarray  # (p, I), C-contiguous
     weight: np.ndarray  # (I, K), 0 where not observed
-    mean: np.ndarray  # (p, K) weighted mean of each variant
-    sum_of_squares: np.ndarray  # (p, K) about the mean, d; 0 for variants constant in the tissue
+    total: np.ndarray  # (K,) sums of the weights
+    residual: np.ndarray  # (I, K) weights times residuals, whose columns sum to 0
+    gradient: np.ndarray  # (p, K) genotypes @ residual
+    coef: np.ndarray  # (p, K)
+    sum_of_squares: np.ndarray  # (p, K), d of variants that were members; 0 if constant in a tissue
+    place: np.ndarray  # (p,) in the working set; OUTSIDE, or NEVER a member
+    members: np.ndarray  # variants of the working set
+    centered: np.ndarray  # (members, I) their genotypes less their means over all cells
+    mean: np.ndarray  # (members, K) of these in each tissue
+    gram: np.ndarray  # (members, members, K) their products about the means
+    size: np.ndarray  # (1,) of the working set
 
 
-def gene_design(genotypes: np.ndarray, weight: np.ndarray) -> GeneDesign:
-    """Return the `GeneDesign` of genotypes (p, I) under weights (I, K)."""
-    total = np.maximum(weight.sum(axis=0), 1e-300)
-    mean = genotypes @ weight / total
-    about_zero = (genotypes**2) @ weight
-    sum_of_squares = about_zero - total * mean**2
-    imprecise = sum_of_squares <= CANCELLATION * about_zero
-    for k in np.flatnonzero(imprecise.any(axis=0)):
-        rows, share = imprecise[:, k], weight[:, k] / total[k]
-        mean[rows, k], centered = center(genotypes[rows].T, share)
-        variance = share @ centered**2
-        variance[is_constant(variance, mean[rows, k])] = 0.0
-        sum_of_squares[rows, k] = total[k] * variance
-    return GeneDesign(genotypes, weight, mean, sum_of_squares)
+OUTSIDE, NEVER = -1, -2
 
 
-@kernel
-def norm_of_effects(linear: np.ndarray, sum_of_squares: np.ndarray, strength: float) -> float:
+def start_descent(genotypes: np.ndarray, weight: np.ndarray, target: np.ndarray) -> Descent:
+    """Return the `Descent` without effects.
+
+    Parameters
+    ----------
+    genotypes : array (p, I), C-contiguous
+    weight : array (I, K)
+        0 where not observed.
+    target : array (I, K)
+        Expression about its weighted means; finite.
+    """
+    p, n = genotypes.shape
+    n_tissues, n_members, dtype = weight.shape[1], min(p, MAX_MEMBERS), genotypes.dtype
+    residual = (weight * target).astype(dtype)
+    return Descent(
+        genotypes,
+        weight=weight.astype(dtype),
+        total=np.maximum(weight.sum(axis=0), 1e-300),
+        residual=residual,
+        gradient=genotypes @ residual,
+        coef=np.zeros((p, n_tissues)),
+        sum_of_squares=np.zeros((p, n_tissues)),
+        place=np.full(p, NEVER),
+        members=np.zeros(n_members, dtype=np.int64),
+        centered=np.empty((n_members, n), dtype=dtype),
+        mean=np.empty((n_members, n_tissues)),
+        gram=np.empty((n_members, n_members, n_tissues), dtype=dtype),
+        size=np.zeros(1, dtype=np.int64),
+    )
+
+
+@kernel(fastmath=SUMS)
+def norm_of_effects(
+    linear: np.ndarray, sum_of_squares: np.ndarray, strength: float, start: float
+) -> float:
     """Return the norm t of the effects of a variant under the group lasso, by Newton's method."""
-    t = 0.0
+    t = start
     for _ in range(50):
         value, slope = 0.0, 0.0
         for k in range(linear.size):
-            below = sum_of_squares[k] * t + strength
-            value += (linear[k] / below) ** 2
-            slope += linear[k] ** 2 * sum_of_squares[k] / below**3
+            inverse = 1.0 / (sum_of_squares[k] * t + strength)
+            square = (linear[k] * inverse) ** 2
+            value += square
+            slope += square * sum_of_squares[k] * inverse
         move = value * (np.sqrt(value) - 1.0) / slope
-        t += move
+        t = max(t + move, 0.0)
         if abs(move) <= 1e-13 * t:
             break
     return t
 
 
-@kernel
+@kernel(fastmath=SUMS)
 def best_effects(
     linear: np.ndarray,
     sum_of_squares: np.ndarray,
@@ -74,15 +113,16 @@ def best_effects(
     grouped: bool,
     effects: np.ndarray,
 ) -> None:
-    """Write the effects (K,) of a variant that minimize the objective given the others."""
-    norm = 0.0
+    """Replace the effects (K,) of a variant by those that minimize the objective given the rest."""
+    norm, before = 0.0, 0.0
     for k in range(linear.size):
         if sum_of_squares[k] <= 0.0:
             linear[k] = 0.0
         norm += linear[k] ** 2
+        before += effects[k] ** 2
     t = 0.0
     if grouped and np.sqrt(norm) > strength > 0.0:
-        t = norm_of_effects(linear, sum_of_squares, strength)
+        t = norm_of_effects(linear, sum_of_squares, strength, np.sqrt(before))
     for k in range(linear.size):
         if sum_of_squares[k] <= 0.0:
             effects[k] = 0.0
@@ -96,68 +136,218 @@ def best_effects(
 
 
 @kernel
-def descend(
-    design: GeneDesign,
-    residual: np.ndarray,
-    coef: np.ndarray,
-    strength: float,
-    grouped: bool,
-    tol: float,
-    max_sweeps: int,
-) -> int:
-    """Sweep over the variants of a gene; write coef and residual, and return the sweeps taken.
+def move_of(
+    s: int, descent: Descent, strength: float, grouped: bool, linear: np.ndarray, step: np.ndarray
+) -> float:
+    """Write the step (K,) of variant s to its best effects; return how far fitted values move.
+
+    linear : array (K,)
+        Is written to.
+    """
+    sum_of_squares, coef = descent.sum_of_squares[s], descent.coef[s]
+    for k in range(step.size):
+        linear[k] = sum_of_squares[k] * coef[k] + descent.gradient[s, k]
+        step[k] = coef[k]
+    best_effects(linear, sum_of_squares, strength, grouped, step)
+    moved = 0.0
+    for k in range(step.size):
+        step[k] -= coef[k]
+        moved += sum_of_squares[k] * step[k] ** 2
+    return moved
+
+
+@kernel
+def measure(s: int, descent: Descent) -> None:
+    """Write the sums of squares of variant s about its mean in each tissue."""
+    x, W, total = descent.genotypes[s], descent.weight, descent.total
+    z = about_mean(x)
+    shift, about_zero = z @ W / total, (z * z) @ W
+    for k in range(total.size):
+        mean, squares = shift[k] + np.mean(x), about_zero[k] - total[k] * shift[k] ** 2
+        if squares <= CANCELLATION * about_zero[k]:
+            for _ in range(2):  # the mean of many equal numbers is not that number
+                step = 0.0
+                for i in range(x.size):
+                    step += W[i, k] * (x[i] - mean)
+                mean += step / total[k]
+            squares = 0.0
+            for i in range(x.size):
+                squares += W[i, k] * (x[i] - mean) ** 2
+        if squares > total[k] * (ROUNDING * mean) ** 2:
+            descent.sum_of_squares[s, k] = squares
+
+
+@kernel
+def about_mean(x: np.ndarray) -> np.ndarray:
+    """Return numbers less their mean, in their dtype."""
+    z = np.empty_like(x)
+    z[:] = x - np.mean(x)
+    return z
+
+
+@kernel
+def is_at_rest(s: int, descent: Descent, strength: float, grouped: bool) -> bool:
+    """Whether variant s has no effect and a gradient too small for one."""
+    norm = 0.0
+    for k in range(descent.total.size):
+        if descent.coef[s, k] != 0.0:
+            return False
+        size = descent.gradient[s, k] ** 2
+        norm = norm + size if grouped else max(norm, size)
+    return norm <= strength**2
+
+
+@kernel
+def moves_of(descent: Descent, among: np.ndarray, strength: float, grouped: bool) -> np.ndarray:
+    """Return how far some variants would move fitted values; 0 for those of the working set."""
+    n_tissues = descent.total.size
+    linear, step = np.empty(n_tissues), np.empty(n_tissues)
+    moves = np.zeros(among.size)
+    for place, s in enumerate(among):
+        if descent.place[s] >= 0 or is_at_rest(s, descent, strength, grouped):
+            continue
+        if descent.place[s] == NEVER:
+            measure(s, descent)
+            descent.place[s] = OUTSIDE
+        moves[place] = move_of(s, descent, strength, grouped, linear, step)
+    return moves
+
+
+@kernel
+def join(s: int, descent: Descent) -> None:
+    """Append variant s to the working set."""
+    place, n_tissues = descent.size[0], descent.total.size
+    descent.size[0] += 1
+    descent.place[s], descent.members[place] = place, s
+    z = about_mean(descent.genotypes[s])
+    descent.centered[place] = z
+    descent.mean[place] = z @ descent.weight / descent.total
+    products = (descent.centered[: place + 1] * z) @ descent.weight
+    for t in range(place + 1):
+        for k in range(n_tissues):
+            value = products[t, k] - descent.total[k] * descent.mean[t, k] * descent.mean[place, k]
+            descent.gram[place, t, k] = descent.gram[t, place, k] = value
+
+
+@kernel
+def let_join(descent: Descent, found: np.ndarray, moves: np.ndarray, limit: float) -> int:
+    """Append the variants that move farthest to the working set; return how many.
+
+    Of neighbors only the better one joins: after it the other, in LD with it, may no longer move. A
+    set that is full begins anew; its effects stay.
+
+    found : int array
+        Variants in the order of columns.
+    moves : array
+        How far each of them moves fitted values.
+    """
+    joins = moves > limit
+    for place in range(1, found.size):
+        better = moves[place] > moves[place - 1]
+        joins[place - 1] &= not better
+        joins[place] &= better
+    (order,) = np.nonzero(joins)
+    order = order[np.argsort(-moves[order])]
+    size = descent.size[0]
+    count = min(order.size, max(size // 4, JOIN_AT_ONCE))
+    if size + count > descent.members.size:
+        for place in range(size):
+            descent.place[descent.members[place]] = OUTSIDE
+        descent.size[0] = 0
+        count = min(order.size, max(1, descent.members.size // 2))
+    for place in order[:count]:
+        join(found[place], descent)
+    return count
+
+
+@kernel
+def sweep(
+    descent: Descent, strength: float, grouped: bool, limit: float, max_sweeps: int
+) -> np.ndarray:
+    """Sweep over the working set until it rests; return the steps (size, K) of its effects.
 
     After a full sweep only variants with an effect are visited until they no longer move.
+    """
+    size, n_tissues = descent.size[0], descent.total.size
+    linear, step = np.empty(n_tissues), np.empty(n_tissues)
+    steps = np.zeros((size, n_tissues), dtype=descent.residual.dtype)
+    active_only = False
+    for _ in range(max_sweeps):
+        largest = 0.0
+        for place in range(size):
+            s = descent.members[place]
+            if is_at_rest(s, descent, strength, grouped) or (
+                active_only and not np.any(descent.coef[s])
+            ):
+                continue
+            moved = move_of(s, descent, strength, grouped, linear, step)
+            if moved > 0.0:
+                largest = max(largest, moved)
+                for k in range(n_tissues):
+                    descent.coef[s, k] += step[k]
+                    steps[place, k] += step[k]
+                for other in range(size):
+                    t = descent.members[other]
+                    for k in range(n_tissues):
+                        descent.gradient[t, k] -= descent.gram[place, other, k] * step[k]
+        if largest <= limit:
+            if not active_only:
+                break
+            active_only = False
+        else:
+            active_only = True
+    return steps
+
+
+@kernel
+def solve(descent: Descent, strength: float, grouped: bool, limit: float, max_sweeps: int) -> bool:
+    """Move to the best effects of the working set; return whether any moved."""
+    steps = sweep(descent, strength, grouped, limit, max_sweeps)
+    if not np.any(steps):
+        return False
+    n, n_tissues = descent.weight.shape
+    size = descent.size[0]
+    fitted = descent.centered[:size].T @ steps
+    for k in range(n_tissues):
+        shift = np.sum(descent.mean[:size, k] * steps[:, k])
+        for i in range(n):
+            descent.residual[i, k] -= descent.weight[i, k] * (fitted[i, k] - shift)
+    return True
+
+
+@kernel
+def descend(
+    descent: Descent, strength: float, grouped: bool, limit: float, max_sweeps: int
+) -> None:
+    """Move to the best effects.
 
     Parameters
     ----------
-    design : GeneDesign
-    residual : array (I, K)
-        Weights times residuals, whose columns sum to 0.
-    coef : array (p, K)
+    descent : Descent
     strength : float
         n alpha.
     grouped : bool
         Whether the effects of a variant are shrunken together.
-    tol : float
+    limit : float
         Stop if no variant moves the fitted values by more than this sum of squares.
+    max_sweeps : int
     """
-    X, W = design.genotypes, design.weight
-    mean, sum_of_squares = design.mean, design.sum_of_squares
-    p, n = X.shape
-    n_tissues = W.shape[1]
-    linear, effects, step = np.empty(n_tissues), np.empty(n_tissues), np.empty(n_tissues)
-    active_only = False
-    for sweep in range(max_sweeps):
-        largest = 0.0
-        for s in range(p):
-            active = not active_only
-            for k in range(n_tissues):
-                active = active or coef[s, k] != 0.0
-                linear[k] = sum_of_squares[s, k] * coef[s, k]
-            if not active:
-                continue
-            for i in range(n):
-                x = X[s, i]
-                if x != 0.0:
-                    for k in range(n_tissues):
-                        linear[k] += x * residual[i, k]
-            best_effects(linear, sum_of_squares[s], strength, grouped, effects)
-            moved = 0.0
-            for k in range(n_tissues):
-                step[k] = effects[k] - coef[s, k]
-                coef[s, k] = effects[k]
-                moved += sum_of_squares[s, k] * step[k] ** 2
-            if moved > 0.0:
-                for i in range(n):
-                    x = X[s, i]
-                    for k in range(n_tissues):
-                        residual[i, k] -= W[i, k] * (x - mean[s, k]) * step[k]
-                largest = max(largest, moved)
-        if largest <= tol:
-            if not active_only:
-                return sweep + 1
-            active_only = False
-        else:
-            active_only = True
-    return max_sweeps
+    every = np.arange(descent.place.size)
+    for turn in range(max_sweeps):
+        moves = moves_of(descent, every, strength, grouped)
+        found = every[moves > limit]
+        if found.size == 0 and turn > 0:
+            return
+        moves, moved = moves[found], False
+        for _ in range(max_sweeps):
+            joined = let_join(descent, found, moves, limit)
+            if not solve(descent, strength, grouped, limit, max_sweeps):
+                break
+            moved = True
+            if joined == 0:
+                break
+            descent.gradient[found] = descent.genotypes[found] @ descent.residual
+            moves = moves_of(descent, found, strength, grouped)
+        if not moved:
+            return
+        np.dot(descent.genotypes, descent.residual, descent.gradient)

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, gene_design
+from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, start_descent
 from skgenetics.expression.cis._windows import Columns
 from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
 from skgenetics.utils._parallel import run_parallel
@@ -29,6 +29,7 @@ CHUNK_GENES = 64  # genes per unit of work
 N_ALPHAS = 16
 N_FOLDS = 5
 ROUGH_TOL = 1e-5
+ENOUGH = 0.25  # of the noise of a held-out error, which it rises by where a path ends
 
 
 class CisSettings(NamedTuple):
@@ -83,14 +84,20 @@ class GeneData(NamedTuple):
 def fit_path(
     gene: GeneData, alphas: Iterable[float], penalty: str, *, tol: float = 1e-8
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield effects (p, K) and intercepts (K,) of a gene at each of the falling `alphas`."""
-    design, y_mean = gene_design(gene.genotypes, gene.weight), gene.mean
+    """Yield effects (p, K) and intercepts (K,) of a gene at each of the falling `alphas`.
+
+    The effects are the solver's own, which moves on from them.
+    """
+    X, W = gene.genotypes, gene.weight
+    y_mean, total = gene.mean, np.maximum(W.sum(axis=0), 1e-300)
     if penalty == "ridge":
-        path = _ridge_path(gene, design.mean, y_mean, alphas)
+        path = _ridge_path(gene, X @ W / total, y_mean, alphas)
     else:
-        path = _descent_path(gene, design, y_mean, alphas, penalty == "group_lasso", tol)
+        path = _descent_path(gene, y_mean, alphas, penalty == "group_lasso", tol)
     for coef in path:
-        yield coef, y_mean - np.sum(design.mean * coef, axis=0)
+        (used,) = np.nonzero(np.any(coef, axis=1))
+        x_mean = X[used] @ W / total
+        yield coef, y_mean - np.sum(x_mean * coef[used], axis=0)
 
 
 def _ridge_path(gene, x_mean, y_mean, alphas):
@@ -125,15 +132,14 @@ def _inverse(values, ridge):
     return np.where(values + ridge > floor, 1 / np.maximum(values + ridge, floor), 0.0)
 
 
-def _descent_path(gene, design, y_mean, alphas, grouped, tol):
+def _descent_path(gene, y_mean, alphas, grouped, tol):
     """Yield the (group) lasso effects (p, K) at each of `alphas`, each started at the last."""
     centered = gene.expression - y_mean
-    residual = gene.weight * centered
-    limit = tol * np.sum(residual * centered)
-    coef = np.zeros_like(design.mean)
+    descent = start_descent(gene.genotypes, gene.weight, centered)
+    limit = tol * np.sum(descent.residual * centered)
     for alpha in alphas:
-        descend(design, residual, coef, gene.n * alpha, grouped, limit, MAX_SWEEPS)
-        yield coef.copy()
+        descend(descent, gene.n * alpha, grouped, limit, MAX_SWEEPS)
+        yield descent.coef
 
 
 def largest_alpha(gene: GeneData, penalty: str) -> float:
@@ -141,19 +147,22 @@ def largest_alpha(gene: GeneData, penalty: str) -> float:
     X, y, W = gene
     if X.shape[0] == 0 or gene.n == 0:
         return 0.0
-    sum_of_squares = gene_design(X, W).sum_of_squares
     if penalty == "ridge":
-        return sum_of_squares.sum() / max(W.sum(), 1e-300)
-    linear = (X @ (W * (y - gene.mean))) * (sum_of_squares > 0)
+        total = np.maximum(W.sum(axis=0), 1e-300)
+        return float(np.sum((X**2) @ W - (X @ W) ** 2 / total) / max(W.sum(), 1e-300))
+    linear = X @ (W * (y - gene.mean)).astype(X.dtype)
     size = np.linalg.norm(linear, axis=1) if penalty == "group_lasso" else np.abs(linear)
     return float(np.max(size) / gene.n)
 
 
 def take_columns(X: Array, columns: Columns) -> np.ndarray:
     """Return columns of X as floats on the host."""
-    if isinstance(columns, slice):
-        return to_numpy(X[:, columns]).astype(np.float64)
-    return to_numpy(_taken(X, columns)).astype(np.float64)
+    return _columns(X, columns).astype(np.float64)
+
+
+def _columns(X, columns):
+    """Return columns of X on the host."""
+    return to_numpy(X[:, columns] if isinstance(columns, slice) else _taken(X, columns))
 
 
 def _taken(X, columns):
@@ -170,8 +179,11 @@ def gene_data(
     """Return the `GeneData` of a gene of expression y (I, K), NaN where not observed.
 
     Genotypes are multiplied by the scales, if there are any: effects are then in units of these.
+    They are in single precision, which is twice as fast, if that holds X and the descent is rough.
     """
-    X, y = np.ascontiguousarray(take_columns(X, columns).T), y.astype(np.float64)
+    X, y = np.ascontiguousarray(_columns(X, columns).T), y.astype(np.float64)
+    rough = settings.penalty != "ridge" and settings.tol >= ROUGH_TOL and X.dtype != np.float64
+    X = X.astype(np.float32 if rough else np.float64)
     if settings.scales is not None:
         X *= settings.scales[columns][:, None]
     impute = settings.impute
@@ -267,24 +279,52 @@ def _fit_chunk(_, chunk, seed):
 
 
 def _validate_chunk(_, chunk, seed):
-    """Return the squared errors (genes, alphas) on held-out cells of the genes of a chunk."""
+    """Return the squared errors (genes, alphas) on held-out cells of the genes of a chunk.
+
+    A gene's path ends where its error has risen by so much that no weaker penalty will do; the rest
+    goes on in a straight line.
+    """
     fold, alphas, scales = chunk.folds
     errors = np.zeros((len(chunk.windows), len(alphas)))
-    for j, (genes, window) in enumerate(chunk.genes()):
+    for j, (gene, window) in enumerate(chunk.genes()):
         observed = chunk.weight[:, None] * ~np.isnan(chunk.expression[:, j])
+        paths = []
         for f in range(fold.max() + 1):
-            held_out, gene = (fold == f)[:, None], genes
-            if scales is not None:
-                gene = genes._replace(genotypes=genes.genotypes * scales[f, window][:, None])
-            training = gene._replace(weight=gene.weight * ~held_out)
-            try:
-                path = list(fit_path(training, alphas, chunk.settings.penalty, tol=ROUGH_TOL))
-            except np.linalg.LinAlgError:
-                continue  # the gene has no say in this fold
-            for a, (coef, intercept) in enumerate(path):
-                error = gene.expression - gene.genotypes.T @ coef - intercept
-                errors[j, a] += np.sum(observed * held_out * error**2)
+            X = gene.genotypes if scales is None else gene.genotypes * scales[f, window][:, None]
+            paths.append(_errors_of_fold(gene._replace(genotypes=X), observed, fold == f, chunk))
+        for a, of_folds in enumerate(zip(*paths)):
+            errors[j, a] = sum(of_folds)
+            least = errors[j, : a + 1].min()
+            if errors[j, a] - least > ENOUGH * noise_of(least, observed.sum()):
+                rise = errors[j, a] - errors[j, a - 1]
+                errors[j, a:] = errors[j, a] + rise * np.arange(len(alphas) - a)
+                break
     return errors
+
+
+def _errors_of_fold(gene, observed, held_out, chunk):
+    """Yield the squared error on the held-out cells of a gene at each strength.
+
+    gene : GeneData
+        Of all individuals.
+    observed : array (I, K)
+        Weights of the cells that count.
+    held_out : bool array (I,)
+    """
+    training = gene._replace(weight=gene.weight * ~held_out[:, None])
+    alphas, settings = chunk.folds.alphas, chunk.settings
+    try:
+        for coef, intercept in fit_path(training, alphas, settings.penalty, tol=settings.tol):
+            (used,) = np.nonzero(np.any(coef, axis=1))
+            fitted = gene.genotypes[np.ix_(used, held_out)].T @ coef[used] + intercept
+            yield np.sum(observed[held_out] * (gene.expression[held_out] - fitted) ** 2)
+    except np.linalg.LinAlgError:
+        yield from np.zeros(len(alphas))  # the gene has no say in this fold
+
+
+def _limit_chunk(_, chunk, seed):
+    """Return the `largest_alpha` of each gene of a chunk."""
+    return [largest_alpha(gene, chunk.settings.penalty) for gene, _ in chunk.genes()]
 
 
 class AlphaErrors(NamedTuple):
@@ -312,11 +352,10 @@ def validate_alphas(
     scales : array (folds, S), optional
         Of the effects of variants in each fold; those of `settings` else.
     """
+    settings = settings._replace(tol=ROUGH_TOL)
     if settings.alpha is None or isinstance(settings.alpha, str):
-        limits = [
-            largest_alpha(gene_data(X, y[:, j], weight, window, settings), settings.penalty)
-            for j, window in enumerate(windows)
-        ]
+        given = GeneChunks(X, y, weight, windows, settings)
+        limits = np.concatenate(list(run_parallel(_limit_chunk, given, n_jobs=settings.n_jobs)))
         if settings.penalty == "ridge":
             alphas = np.mean(limits) * np.geomspace(10, 1e-3, N_ALPHAS)
         else:
@@ -327,6 +366,11 @@ def validate_alphas(
     errors = np.concatenate(list(run_parallel(_validate_chunk, chunks, n_jobs=settings.n_jobs)))
     cells = [weight @ ~np.isnan(y[:, j]) for j in range(y.shape[1])]
     return AlphaErrors(alphas, errors, np.array([of_gene.sum() for of_gene in cells]))
+
+
+def noise_of(error: Any, n_cells: Any) -> Any:
+    """Return the standard deviation of a sum of squares of so many normal errors."""
+    return error * np.sqrt(2 / np.maximum(n_cells, 1))
 
 
 def choose_alpha(found: AlphaErrors) -> float:
@@ -342,8 +386,7 @@ def choose_alphas(found: AlphaErrors) -> np.ndarray:
     many genes of weak effects, in a choice for all, do not allow.
     """
     best = found.errors.min(axis=1)
-    noise = best * np.sqrt(2 / np.maximum(found.n_cells, 1))
-    tells = found.errors[:, 0] - best > noise
+    tells = found.errors[:, 0] - best > noise_of(best, found.n_cells)
     return np.where(tells, found.alphas[found.errors.argmin(axis=1)], choose_alpha(found))
 
 

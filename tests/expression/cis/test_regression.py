@@ -5,7 +5,8 @@ import pytest
 from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
 
 from skgenetics import MILAGERegressor
-from skgenetics.expression.cis._descent import gene_design
+from skgenetics.expression.cis import _descent, _regression
+from skgenetics.expression.cis._descent import measure, start_descent
 from skgenetics.expression.cis._regression import (
     AlphaErrors,
     CisSettings,
@@ -16,6 +17,7 @@ from skgenetics.expression.cis._regression import (
     fit_path,
     largest_alpha,
     predict_cis,
+    validate_alphas,
 )
 from tests.oracles.expression_kkt import kkt_residual
 
@@ -134,14 +136,65 @@ def test_a_variant_constant_in_a_tissue_has_none_whatever_rounding_leaves_of_it(
     y, weight, X = y[:, 0], np.linspace(0.1, 3.0, 997), X.astype(float)
     X[~np.isnan(y[:, 1]), 3] = 1.1
     X[:, 4] = 1e-6 * X[:, 4] + 1.1  # varies, if little
-    design = gene_design(np.ascontiguousarray(X.T), weight[:, None] * ~np.isnan(y))
-    assert design.sum_of_squares[3, 1] == 0
-    assert np.all(np.delete(design.sum_of_squares, 3, axis=0) > 0)
+    cells = weight[:, None] * ~np.isnan(y)
+    descent = start_descent(np.ascontiguousarray(X.T), cells, np.zeros(cells.shape))
+    for s in range(X.shape[1]):
+        measure(s, descent)
+    assert descent.sum_of_squares[3, 1] == 0
+    assert np.all(np.delete(descent.sum_of_squares, 3, axis=0) > 0)
     for k in range(3):
         seen = ~np.isnan(y[:, k])
         mean = np.average(X[seen], axis=0, weights=weight[seen])
         expected = weight[seen] @ (X[seen] - mean) ** 2
-        np.testing.assert_allclose(design.sum_of_squares[:, k], expected, rtol=1e-7, atol=1e-20)
+        found = descent.sum_of_squares[:, k]
+        np.testing.assert_allclose(found, expected, rtol=1e-7, atol=1e-20)
+
+
+@pytest.mark.parametrize("penalty", ["group_lasso", "lasso"])
+def test_more_effects_than_the_working_set_holds(tensor, penalty, monkeypatch):
+    """It begins anew again and again, while effects outside of it stay."""
+    X, y = tensor(n=120, pattern="samples")
+    monkeypatch.setattr(_descent, "MAX_MEMBERS", 4)
+    weight = np.ones(len(y))
+    coef, intercept = solve(X, y[:, 0], weight, 0.02, penalty)
+    assert np.sum(coef.any(axis=1)) > 12
+    assert kkt_residual(X, y[:, 0], weight, coef, intercept, 0.02, penalty) < 1e-7
+
+
+def test_each_strength_of_a_path_gives_the_effects_of_a_fit_by_itself(tensor):
+    X, y = tensor(n=80, pattern="cells")
+    gene = gene_data(X, y[:, 0], np.ones(len(y)))
+    alphas = largest_alpha(gene, "group_lasso") * np.array([1.1, 0.7, 0.4, 0.1])
+    for alpha, (coef, _) in zip(alphas, fit_path(gene, alphas, "group_lasso", tol=1e-18)):
+        alone, _ = next(fit_path(gene, [alpha], "group_lasso", tol=1e-18))
+        np.testing.assert_allclose(coef, alone, atol=1e-7)
+
+
+def test_rough_fits_of_integers_in_single_precision_choose_as_those_in_double(tensor):
+    X, y = tensor(n=80, n_genes=4, pattern="samples")
+    y = y + 2 * X[:, [3], None]
+    single, double = (
+        validate_alphas(
+            G, y, np.ones(80), [slice(0, 25)] * 4, CisSettings("group_lasso"), np.arange(80) % 5
+        )
+        for G in (X.astype(np.int8), X.astype(float))
+    )
+    np.testing.assert_allclose(single.alphas, double.alphas, rtol=1e-5)
+    np.testing.assert_allclose(single.errors, double.errors, rtol=3e-3)
+
+
+def test_a_path_that_ends_early_has_the_least_error_of_the_whole(tensor, monkeypatch):
+    X, y = tensor(n=80, n_genes=4, pattern="samples")
+    y[:, 0] += 2 * X[:, [3]]
+    given = X, y, np.ones(80), [slice(0, 25)] * 4, CisSettings("lasso"), np.arange(80) % 5
+    ended = validate_alphas(*given).errors
+    monkeypatch.setattr(_regression, "ENOUGH", np.inf)
+    whole = validate_alphas(*given).errors
+    assert np.any(ended != whole)
+    np.testing.assert_array_equal(ended.argmin(axis=1), whole.argmin(axis=1))
+    after = np.arange(ended.shape[1]) >= ended.argmin(axis=1)[:, None]
+    rises = np.diff(ended, axis=1)[after[:, :-1]]
+    assert np.all(rises >= -0.02 * ended.max())
 
 
 def fit(X, y, windows, penalty="group_lasso", alpha=None, impute=None, n_jobs=None):
