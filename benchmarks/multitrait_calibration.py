@@ -1,7 +1,7 @@
 """Print how far PIPs, sets and local false sign rates of many traits hold, on coalescent genotypes.
 
     python benchmarks/multitrait_calibration.py [--traits 2 5 20] [--effects shared sparse ...]
-        [--loci 40] [--people 600] [--variants 500] [--csv FILE]
+        [--loci 40] [--people 600] [--variants 500] [--panel M [--background 0]] [--csv FILE]
 
 Windows of neighboring variants are those of finemapping_calibration.py. Three variants act; they
 explain .1 of the variance of every trait that they act on:
@@ -10,6 +10,10 @@ explain .1 of the variance of every trait that they act on:
     sparse   each acts on every trait with probability 1/2, effects are independent
     mixed    one shared, one of independent effects on all traits, one on a single trait
     null     no effect at all
+
+With --panel M the data are z of scans of 50,000 people, of independent noise, in which the three
+explain .02 of a trait, and the LD is that of the dosages of M others, or with 0 that of the scans.
+Every variant has a small effect beside them, --background N h^2 in sum.
 
 A row per number of traits, kind of effects and solver: average precision of PIPs, averaged over
 loci; sum of PIPs over number of effects (null: a locus); PIPs above .9, and the share of them that
@@ -33,14 +37,14 @@ from sklearn.metrics import average_precision_score
 
 try:
     from .evidence import write_rows
-    from .finemapping_calibration import window
+    from .finemapping_calibration import N_SAMPLES, N_SCAN, window
 except ImportError:  # run as a program
     from evidence import write_rows
-    from finemapping_calibration import window
+    from finemapping_calibration import N_SAMPLES, N_SCAN, window
 
 from skgenetics import MMASHRegressor
 
-N_EFFECTS, EXPLAINED = 3, 0.1
+N_EFFECTS, EXPLAINED, EXPLAINED_IN_SCAN = 3, 0.1, 0.02
 
 
 def effects_of(kind, n_traits, rng):
@@ -71,24 +75,54 @@ def locus(seed, kind, n_traits, n_people, n_variants):
     return X, genetic * scale + noise, B * scale
 
 
-def fit(name, X, Y):
+def scan(seed, kind, n_traits, n_variants, n_panel, background):
+    """Dosages of the scan, z (p, J) and LD or a panel, and the effects (p, J) on z."""
+    rng = np.random.default_rng([seed, n_traits, 9])
+    X = window(seed, n_variants)
+    Z = X[:N_SCAN] - X[:N_SCAN].mean(axis=0)
+    Z /= np.sqrt(np.sum(Z**2, axis=0))
+    B = np.zeros((X.shape[1], n_traits))
+    B[rng.choice(X.shape[1], N_EFFECTS, replace=False)] = effects_of(kind, n_traits, rng)
+    sd = np.sqrt(np.sum((Z @ B) ** 2, axis=0))
+    B *= np.sqrt(EXPLAINED_IN_SCAN * N_SAMPLES) * np.divide(1, sd, out=0 * sd, where=sd > 0)
+    small = rng.normal(size=B.shape) * np.sqrt(background / len(B))
+    z = Z.T @ (Z @ (B + small) + rng.normal(size=(N_SCAN, n_traits)))
+    panel = X[N_SCAN : N_SCAN + n_panel]
+    return X[:N_SCAN], (z, panel[panel.shape[0] == panel.shape[1] :] if n_panel else Z.T @ Z), B
+
+
+def fit(name, data, *, summary=False):
     """PIPs (p,) and credible sets."""
     if name == "per trait":
-        pips = [MMASHRegressor(solver="single_effects", polygenic=0).fit(X, y).pip_ for y in Y.T]
+        X, Y = data[::-1] if summary else data
+        pips = [
+            fit("single_effects", (y, X) if summary else (X, y), summary=summary)[0] for y in Y.T
+        ]
         return 1 - np.prod(1 - np.stack(pips), axis=0), []
-    covariances = "auto"
+    settings = {"solver": name, "polygenic": 0}
     if name == "canonical":
-        name, covariances = "single_effects", "canonical"
-    model = MMASHRegressor(solver=name, polygenic=0, covariances=covariances).fit(X, Y)
+        settings |= {"solver": "single_effects", "covariances": "canonical"}
+    model = MMASHRegressor(**settings)
+    if summary:
+        n_traits = data[0].shape[1] if data[0].ndim > 1 else 1
+        model.fit_summary(*data, n_samples=N_SAMPLES, trait_correlation=np.eye(n_traits))
+    else:
+        model.fit(*data)
     return model.pip_, getattr(model, "credible_sets_", [])
 
 
 def measured(name, kind, n_traits, seed, arguments):
     """What one locus says of a solver: counts and sums."""
-    X, Y, B = locus(seed, kind, n_traits, arguments.people, arguments.variants)
+    if arguments.panel is None:
+        X, Y, B = locus(seed, kind, n_traits, arguments.people, arguments.variants)
+        data = X, Y
+    else:
+        X, data, B = scan(
+            seed, kind, n_traits, arguments.variants, arguments.panel, arguments.background
+        )
     causal = np.any(B != 0, axis=1)
     start = time.process_time()
-    pip, found = fit(name, X, Y)
+    pip, found = fit(name, data, summary=arguments.panel is not None)
     seconds = time.process_time() - start
     sizes, sets_true, claims = [], 0, []
     for credible_set in found:
@@ -157,6 +191,8 @@ def main():
     parser.add_argument("--loci", type=int, default=40)
     parser.add_argument("--people", type=int, default=600)
     parser.add_argument("--variants", type=int, default=500)
+    parser.add_argument("--panel", type=int, help="people whose LD is given; 0: the scan's")
+    parser.add_argument("--background", type=float, default=0.0)
     parser.add_argument("--csv", help="file for a row per window and solver")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skgenetics.loci._ld import GenotypeLD
 from skgenetics.loci._summary import (
     SummaryStatistics,
     per_variant,
@@ -26,6 +27,7 @@ from skgenetics.multitrait._moments import (
 )
 from skgenetics.multitrait._noise_correlation import checked_correlation
 from skgenetics.multitrait._summary_design import (
+    Panel,
     SummaryDesign,
     variant_trait_correlations,
 )
@@ -33,6 +35,8 @@ from skgenetics.utils._arrays import namespace_of, to_numpy
 from skgenetics.utils._labels import Labels
 from skgenetics.utils._opened import narrowed, take
 from skgenetics.utils._typing import Array, ArrayLike
+
+MAX_PANEL = 5000  # people; errors of the LD of more are small
 
 
 class Data(NamedTuple):
@@ -204,7 +208,13 @@ def data_of_summary(
         people_of_cells = np.broadcast_to(per_cell, z.shape)
         design: Design = CellDesign(score, people_of_cells, to_numpy(ld), moment)
     else:
-        design = SummaryDesign(ld, correlation / modeled.unit, moment, n_samples=largest)
+        design = SummaryDesign(
+            ld,
+            correlation / modeled.unit,
+            moment,
+            n_samples=largest,
+            panel=panel_of(statistics, modeled.unit * np.sqrt(people), moment),
+        )
     return Data(
         design,
         Genotypes(mean, inverse_sd, zeros + largest - 1),
@@ -218,6 +228,17 @@ def data_of_summary(
         ),
         noise_known=True,
     )
+
+
+def panel_of(statistics: SummaryStatistics, to_z: np.ndarray, noise: np.ndarray) -> Panel | None:
+    """Return the `Panel` behind the LD, if there are dosages of one."""
+    ld = statistics.ld
+    if not isinstance(ld, GenotypeLD) or not ld.n_people <= MAX_PANEL:
+        return None
+    if np.isinf(statistics.panel_size):  # the scans' own people
+        return None
+    dosages = to_numpy(ld.standardized(np.arange(ld.n_variants))).astype(float)
+    return Panel(dosages, to_z, noise)
 
 
 def names_or_numbers(labels: np.ndarray | None, n_traits: int) -> list[str]:

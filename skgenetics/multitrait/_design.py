@@ -106,6 +106,10 @@ class Design(ABC):
         """Return X'QXr (P, J) of the effects `means` (k, J) of k variants."""
         return self.gram_columns(variants) @ means
 
+    def excess_noise(self, others: np.ndarray, covariance: ResidualCovariance) -> np.ndarray | None:
+        """Return by what (P,) the scores' noise exceeds Sigma beside `others` (P, J); None: 1."""
+        return None
+
     def scores(self) -> np.ndarray:
         """Return X'QE (P, J) on the host; 0 for variants that do not vary."""
         scores = np.zeros((len(self.squared_norm), self.n_traits))

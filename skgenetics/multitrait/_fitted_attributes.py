@@ -157,7 +157,7 @@ class FittedAttributes:
     def effects_of(self, state: State) -> dict[str, Any]:
         """Return what single effects say of the variants, and their credible sets."""
         effects, design = state.single_effects(), self.design
-        summaries = summarize_effects(effects, design, self.prior, state.weights, state.covariance)
+        summaries = summarize_effects(effects, self.prior, state.weights, state.covariance)
         told = variant_probabilities(effects, summaries, len(design.squared_norm))
         unit = np.zeros(len(self.data.traits.mean))
         unit[self.data.modeled.columns] = self.unit
@@ -179,7 +179,7 @@ class FittedAttributes:
             "coef_sd_": self.per_allele(told["sd"]),
             "credible_sets_": [of_all_traits(found, columns, len(unit)) for found in sets],
             "_effects": effect_likelihoods(
-                effects, design, state.covariance, self.unit, columns, len(unit)
+                effects, state.covariance, self.unit, columns, len(unit)
             ),
             "n_effects_": float(sum(effect.presence for effect in effects)),
         }

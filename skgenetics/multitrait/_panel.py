@@ -22,7 +22,8 @@ def with_panel_noise(
     """Return the data and the problem with the noise that a panel of `panel_size` people adds.
 
     The effects of some sweeps say how much, and the next sweeps are made with that noise.
-    `panel_size` is a number, or one for each population.
+    `panel_size` is a number, or one for each population. Such errors decide between optima that
+    are close: no other ones are looked for.
     """
     design = data.design
     if not isinstance(design, (SummaryDesign, CellDesign, PopulationDesign)):
@@ -39,7 +40,7 @@ def with_panel_noise(
         data, problem = at_noise(data, problem, noise)
         if np.all(np.abs(np.diag(noise - previous)) < RELATIVE_CHANGE * np.diag(noise)):
             break
-    return data, problem
+    return data, problem._replace(refine=False)
 
 
 def panel_noise(moved: np.ndarray, ld: np.ndarray, panel_size: np.ndarray) -> np.ndarray:

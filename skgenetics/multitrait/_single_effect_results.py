@@ -7,7 +7,6 @@ import numpy as np
 
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
 from skgenetics.loci._ld import LD, DenseLD, GenotypeLD
-from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genotype_design import GenotypeDesign
 from skgenetics.multitrait._population_design import PopulationDesign, strongest
 from skgenetics.multitrait._posterior import posterior_of_slabs
@@ -90,7 +89,6 @@ class EffectLikelihoods(NamedTuple):
 
 def effect_likelihoods(
     effects: list[EffectPosterior],
-    design: Design,
     covariance: ResidualCovariance,
     unit: np.ndarray,
     columns: np.ndarray,
@@ -110,7 +108,7 @@ def effect_likelihoods(
     inverse_unit = np.where(unit > 0, 1 / np.where(unit > 0, unit, 1.0), 0.0)
     for place, effect in enumerate(effects):
         lead = int(np.argmax(effect.alpha))
-        d = design.squared_norm[lead]
+        d = effect.squared_norm[lead]
         own = d if d.ndim == 2 else (d * np.eye(len(unit))) @ covariance.inverse
         linear[place, columns] = inverse_unit * (covariance.inverse @ effect.scores[lead])
         precision[np.ix_(np.array([place]), columns, columns)] = own * np.outer(
@@ -121,7 +119,6 @@ def effect_likelihoods(
 
 def summarize_effects(
     effects: list[EffectPosterior],
-    design: Design,
     prior: Prior,
     weights: np.ndarray,
     covariance: ResidualCovariance,
@@ -134,7 +131,7 @@ def summarize_effects(
         variants = np.flatnonzero(effect.alpha > SUMMED * effect.alpha.max())
         alpha = effect.alpha[variants] / effect.alpha[variants].sum()
         moments = posterior_of_slabs(
-            effect.scores[variants], design.squared_norm[variants], prior, shares, covariance
+            effect.scores[variants], effect.squared_norm[variants], prior, shares, covariance
         )
         summaries.append(EffectSummary(*moments, variants=variants, alpha=alpha))
     return summaries

@@ -1,16 +1,45 @@
 """Summary statistics as solvers see them: X'X from LD, X'Y from z."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skgenetics.loci._summary import SummaryStatistics
 from skgenetics.multitrait._design import BLOCK_SIZE, Block, Design, blocks_of, gram_parts
+from skgenetics.multitrait._residual_covariance import ResidualCovariance
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 from skgenetics.utils._typing import Array
 
 Rows = tuple[Array, Block]
 """Rows of LD (b, P) of a block, and the block."""
+
+
+class Panel(NamedTuple):
+    """Dosages of people outside the scans, whose LD has errors."""
+
+    dosages: np.ndarray
+    """(m, P) Z, standardized: Z'Z is the LD."""
+    to_z: np.ndarray
+    """(J,) what effects are multiplied by for what they do to z."""
+    noise: np.ndarray
+    """(J, J) covariance of the noise of z without the errors."""
+
+    def excess_noise(
+        self, others: np.ndarray, ld: np.ndarray, covariance: ResidualCovariance
+    ) -> np.ndarray:
+        """Return the noise of z (P,) in units of Sigma, averaged over traits and not below 1.
+
+        `others` (P, J) move z by RV, whose errors at a variant p are the mean over the panel's
+        people of z_p (ZV), less its expectation: their covariance is that of z_p (ZV), over m. In
+        a rare variant few people make it, so that it may be many times that of normal Z.
+        """
+        used = np.any(others != 0, axis=1)
+        moved = others[used] * self.to_z
+        scores, expected = self.dosages[:, used] @ moved, ld[:, used] @ moved
+        inverse = covariance.inverse
+        square = np.sum((scores @ inverse) * scores, axis=1) @ self.dosages**2
+        square -= np.sum((expected @ inverse) * expected, axis=1) / len(scores)
+        return np.maximum((np.sum(self.noise * inverse) + square) / len(inverse), 1.0)
 
 
 class SummaryDesign(Design):
@@ -26,6 +55,8 @@ class SummaryDesign(Design):
         Y'Y / N. Only its diagonal, 1, is known; the rest adds a constant to the bound.
     n_samples : float
     order : array (P,) of int, or None
+    panel : Panel, optional
+        The people that the LD is of, if they are not those of the scans.
     """
 
     rows_known = False
@@ -38,7 +69,9 @@ class SummaryDesign(Design):
         *,
         n_samples: float,
         order: np.ndarray | None = None,
+        panel: Panel | None = None,
     ) -> None:
+        self.panel = panel
         n_variants, self.n_traits = correlation.shape
         self.ld, self.correlation, self.trait_correlation = ld, correlation, trait_correlation
         self.n_samples, self.norm = float(n_samples), float(n_samples) - 1
@@ -63,7 +96,14 @@ class SummaryDesign(Design):
             self.trait_correlation,
             n_samples=self.n_samples,
             order=order,
+            panel=self.panel,
         )
+
+    def excess_noise(self, others: np.ndarray, covariance: ResidualCovariance) -> np.ndarray | None:
+        """Return that of the panel's errors, if its dosages are known."""
+        if self.panel is None:
+            return None
+        return self.panel.excess_noise(others, to_numpy(self.ld), covariance)
 
     def beside(self, values: Array) -> Array:
         """Return host `values` beside the LD."""

@@ -64,6 +64,8 @@ class EffectPosterior(NamedTuple):
     """(P,) probability of each variant to carry the effect, if there is one."""
     scores: np.ndarray
     """(P, J) x_p'Q R, with the residual of all other effects."""
+    squared_norm: np.ndarray
+    """d as in a `VariantPosterior`, of the noise of these scores."""
     log_bf: float
     """log Bayes factor of the effect against none."""
     presence: float

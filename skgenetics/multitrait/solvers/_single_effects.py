@@ -76,6 +76,8 @@ class Effect:
     """(P,) P(variant | the effect is there)."""
     scores: np.ndarray
     """(P, J) g, which it was made of."""
+    squared_norm: np.ndarray
+    """d of them."""
     log_bf: float = 0.0
     """log BF of the effect against none."""
     presence: float = 0.0
@@ -139,6 +141,7 @@ class EffectsState:
             EffectPosterior(
                 alpha=effect.alpha,
                 scores=effect.scores,
+                squared_norm=effect.squared_norm,
                 log_bf=effect.log_bf,
                 presence=effect.presence,
             )
@@ -274,7 +277,11 @@ def single_effects(
     n_effects = max(min(problem.max_effects, int(np.count_nonzero(prior))), 1)
     problem = problem._replace(max_effects=n_effects)
     effects = [
-        Effect(prior / max(prior.sum(), 1e-300), np.zeros((n_variants, design.n_traits)))
+        Effect(
+            prior / max(prior.sum(), 1e-300),
+            np.zeros((n_variants, design.n_traits)),
+            design.squared_norm,
+        )
         for _ in range(n_effects)
     ]
     if start is not None:
@@ -291,19 +298,23 @@ def single_effects(
             bases = whitened_eigenbases(problem.prior, covariance, design.squared_norm)
         slabs = Slabs(problem, components, weights, covariance, bases)
         before = total_means(effects)
-        scores = design.scores()
+        scores, total = design.scores(), before.copy()
         spread = np.zeros((design.n_traits, design.n_traits))
         gain, absent = 0.0, None
         for place, effect in enumerate(effects):
             if effect.means is not None or absent is None:
                 scores = scores + effect.shift(gram)
-                effect = slabs.update(scores, design.squared_norm, log_prior)
+                if effect.means is not None:
+                    total[effect.variants] -= effect.means
+                excess = design.excess_noise(total, covariance)
+                effect = slabs.update(scores, design.squared_norm, log_prior, excess)
             else:  # of the same scores as the absent one before it
                 effect = absent
             effects[place] = effect
             gain += effect.log_evidence
             absent = effect if effect.means is None else None
             if effect.means is not None:
+                total[effect.variants] += effect.means
                 shift = effect.shift(gram)
                 scores = scores - shift
                 support = effect.variants
@@ -353,8 +364,16 @@ class Slabs:
         first = self.shares if problem.slab_shares is None else problem.slab_shares
         self.counts = first * SHARED_COUNTS * len(problem.prior.factors)
 
-    def update(self, scores: np.ndarray, d: np.ndarray, log_prior: np.ndarray) -> Effect:
-        """Return q of an effect from its scores g (P, J)."""
+    def update(
+        self,
+        scores: np.ndarray,
+        d: np.ndarray,
+        log_prior: np.ndarray,
+        excess: np.ndarray | None = None,
+    ) -> Effect:
+        """Return q of an effect from its scores g (P, J), whose noise is `excess` (P,) Sigma."""
+        if excess is not None:
+            scores, d = scores / excess[:, None], d / excess
         prior = self.problem.prior._replace(has_null=False)
         means, responsibilities, evidence = update_alone(
             scores, d, prior, self.shares, self.covariance, self.mixture, self.bases
@@ -362,12 +381,13 @@ class Slabs:
         total = evidence + log_prior
         log_bf = float(logsumexp(total)) if np.isfinite(log_prior).any() else -np.inf
         if not np.isfinite(log_bf):
-            return Effect(np.exp(log_prior), scores)
+            return Effect(np.exp(log_prior), scores, d)
         alpha = np.exp(total - log_bf)
         with np.errstate(divide="ignore"):
             present, absent = np.log(self.presence) + log_bf, np.log1p(-self.presence)
         log_evidence = float(np.logaddexp(present, absent))
-        effect = Effect(alpha, scores, log_bf, float(np.exp(present - log_evidence)), log_evidence)
+        presence = float(np.exp(present - log_evidence))
+        effect = Effect(alpha, scores, d, log_bf, presence, log_evidence)
         if self.has_null and log_bf < 0:
             effect.log_evidence = float(absent)
             return effect
