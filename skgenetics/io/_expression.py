@@ -26,7 +26,7 @@ from skgenetics.utils._typing import PathLike
 _GENE_HEADERS = frozenset(
     ("gene", "genes", "gene_id", "geneid", "gene_name", "phenotype_id", "ensembl_id")
 )
-_ENSEMBL = re.compile(r"(ENS[A-Z]*\d{11})\.\d+")
+_ENSEMBL = re.compile(r"(ENS[A-Z]*\d{11})(\.\d+)?")
 _DECIMAL = re.compile(r"-?\d*\.\d+(e[+-]?\d+)?", re.IGNORECASE)
 _GENE_COLUMNS = ("gene_id", "symbol", "chromosome", "start", "end", "strand")
 
@@ -55,7 +55,8 @@ def read_expression(
         Ensembl (ENSG00000134243.10) are found by any version, with a warning.
     genes_in_rows : bool, optional
         Which way round a table is. By default genes are in rows if the first column is named
-        gene, gene_id, geneid, gene_name, phenotype_id or ensembl_id; and people otherwise.
+        gene, gene_id, geneid, gene_name, phenotype_id or ensembl_id, or holds names of Ensembl;
+        and people otherwise.
     individual_of : "gtex" or dict of str to str, optional
         Whose the samples are: "gtex" shortens IDs such as GTEX-1117F-0226-SM-5GZZ7 to GTEX-1117F.
         By default samples are people.
@@ -340,7 +341,7 @@ def _read_text(path: Path, genes_in_rows: bool | None) -> _Table:
     """Read a text table."""
     header, rows = read_rows(path)
     if genes_in_rows is None:
-        genes_in_rows = header[0].lstrip("#").lower() in _GENE_HEADERS
+        genes_in_rows = _names_genes(header[0].lstrip("#"), [row[0] for row in rows])
     ids = (0,) if genes_in_rows else id_columns(header)
     columns = [k for k in range(len(header)) if k not in ids]
     names = [row[ids[-1]] for row in rows]
@@ -372,8 +373,13 @@ def _read_parquet(path: Path, genes_in_rows: bool | None) -> _Table:
     if np.isinf(values).any():
         raise ValueError(f"{path.name} holds infinite values; NaN means missing.")
     if genes_in_rows is None:
-        genes_in_rows = str(frame.index.name).lower() in _GENE_HEADERS
+        genes_in_rows = _names_genes(str(frame.index.name), [*map(str, frame.index)])
     return _oriented([*map(str, frame.index)], [*map(str, frame.columns)], values, genes_in_rows)
+
+
+def _names_genes(title: str, names: list[str]) -> bool:
+    """Whether the first column of a table names genes, by its title or as Ensembl does."""
+    return title.lower() in _GENE_HEADERS or all(_ENSEMBL.fullmatch(name) for name in names)
 
 
 def _oriented(

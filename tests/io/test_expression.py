@@ -219,3 +219,18 @@ def test_versions_of_a_gene_are_joined_and_said(write):
     with pytest.warns(UserWarning, match="another Ensembl version than asked for"):
         asked = read_expression(first, genes=["ENSG00000000001"])
     assert asked.genes["gene_id"].tolist() == ["ENSG00000000001"]
+
+
+@pytest.mark.parametrize("title", ["", "Name"])
+def test_genes_of_ensembl_are_in_rows_whatever_their_column_is_called(tmp_path, title):
+    genes, people = ["ENSG00000000003.14", "ENSG00000000005"], ["HG1", "HG2", "HG3"]
+    path = tmp_path / "x.tsv"
+    lines = ["\t".join([title, *people]), f"{genes[0]}\t1\t2\t3", f"{genes[1]}\t4\t5\t6"]
+    path.write_text("\n".join(lines) + "\n")
+    expression = read_expression(path)
+    assert expression.samples.get_level_values("IID").tolist() == people
+    assert expression.genes["gene_id"].tolist() == genes
+    np.testing.assert_array_equal(expression.data, [[1, 4], [2, 5], [3, 6]])
+    turned = pd.DataFrame(expression.data, index=pd.Index(people), columns=genes)
+    turned.to_csv(path, sep="\t")
+    np.testing.assert_array_equal(read_expression(path).data, expression.data)
