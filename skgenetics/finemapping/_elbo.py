@@ -22,7 +22,7 @@ class NoiseNorm(NamedTuple):
     z_norm: Any = None
     """z'V^+z with s0^2 V the covariance of the noise of z, or N if the trait is known."""
     rank: Any = None
-    """Rank of V, or N."""
+    """Rank of V, or N - 1."""
 
 
 class Quadratic(NamedTuple):
@@ -34,7 +34,8 @@ class Quadratic(NamedTuple):
     * noise N(0, s0^2 I):  linear = S R z,  G = S R R S,  z_norm = z'z,    rank = p.
 
     Where the trait y itself is known (in units of its deviation) and the noise is on R, z_norm = N
-    and rank = N make this the likelihood of y, which says more of s0^2 than that of z.
+    and rank = N - 1 make this the likelihood of y beside a mean of its own, which says more of s0^2
+    than that of z.
     """
 
     linear: Array
@@ -102,7 +103,7 @@ def learning_norm(locus: Locus, noise: str = "ld") -> NoiseNorm:
     if noise == "independent":
         return NoiseNorm(float(locus.z @ locus.z), locus.z.shape[0])
     if locus.trait_known:
-        return NoiseNorm(locus.n_samples, locus.n_samples)
+        return NoiseNorm(locus.n_samples, locus.n_samples - 1)  # one direction is the mean
     return range_norm(locus.z, *locus.ld.spectrum())
 
 

@@ -72,16 +72,17 @@ def explained_share(posterior: Posterior, locus: Locus) -> float:
 
 
 def residual_share(posterior: Posterior, locus: Locus, background: Array) -> float:
-    """Return E||y - X (beta + u)||^2 / (N var(y)), for E[u] = `background` (p,) per allele.
+    """Return E||y - X (beta + u)||^2 / ((N - 1) var(y)), for E[u] = `background` (p,) per allele.
 
-    The trait's variance is 1. Of u the mean alone counts.
+    The trait's variance is 1. One of N directions is its mean's. Of u the mean alone counts.
     """
     xp, deviation = namespace_of(posterior.mean), locus.heterozygosity**0.5
     fitted = 2 * float(xp.sum(locus.scale * locus.z * (posterior.mean + background)))
     small = deviation * background
     with_small = locus.ld.product(small) * (small + 2 * deviation * posterior.mean)
     explained = explained_share(posterior, locus) + float(xp.sum(with_small))
-    return max(1 - fitted / locus.n_samples + explained, 0.0)
+    people = locus.n_samples
+    return max(1 - fitted / people + explained, 0.0) * people / (people - 1)
 
 
 def predictive_variance(X: Array, X_mean: Array, covariance: Covariance, noise: float) -> Array:

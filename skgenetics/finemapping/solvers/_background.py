@@ -8,6 +8,7 @@ place of l and G, K = I + tau^2 G, and a factor |K|^(-1/2) exp(tau^2 l'K^-1 l / 
 import numpy as np
 from scipy.linalg import cho_solve
 from scipy.linalg.lapack import dpotrf, dpotri
+from scipy.optimize import minimize_scalar
 
 from skgenetics.finemapping.solvers._contract import indefinite_ld
 from skgenetics.finemapping.solvers._slots_state import Likelihood
@@ -17,6 +18,7 @@ from skgenetics.utils._numba import kernel
 TOTALS = 10.0 * np.sqrt(10.0) ** np.arange(6)
 LARGEST = 1.0  # tau^2 of a variant: effects as large as the noise of z are no background
 FEWEST = 10.0  # independent variants: all small effects of fewer look like one effect
+SMALLEST_NOISE = 1e-4  # share of z that is noise, where s0^2 is drawn
 LOG_NEGLIGIBLE = np.log(0.01)  # posterior probability of a point of the grid that is left out
 TILE = 32  # rows and columns of a block that stays in cache
 CLEAR = 3.0  # log posterior odds of effects that are told from the background beforehand
@@ -43,6 +45,7 @@ def learned_background(
     slab: np.ndarray,
     odds: np.ndarray,
     z_norm: float,
+    rank: float = 0.0,
 ) -> tuple[Likelihood, np.ndarray]:
     """Return the `Likelihood` on a grid of the background's variance, and the grid (T,).
 
@@ -61,11 +64,11 @@ def learned_background(
     n_variants : int
         Variants that vary, over which the background is spread.
     noise : float
-        s0^2 at which points are left out.
+        s0^2 at which clear effects are told, and points left out unless it is drawn.
     slab, odds : array (p,)
         Variance and prior odds of an effect, at which clear effects are told.
-    z_norm : float
-        See `NoiseNorm`.
+    z_norm, rank : float
+        See `NoiseNorm`; a rank above 0 means that s0^2 is drawn.
     """
     totals = TOTALS[TOTALS / max(n_variants, 1) <= LARGEST]
     if n_independent(quadratic) < FEWEST:
@@ -75,10 +78,10 @@ def learned_background(
     log_prior = np.log(np.append(0.5, 0.5 * share / share.sum()))
     clear = clear_effects(linear / noise, quadratic / noise, slab, odds)
     points = [Point(linear, quadratic, 0.0, z_norm)]
-    values = [log_prior[0] + points[0].log_evidence(clear, slab[clear], noise)]
+    values = [log_prior[0] + points[0].log_evidence(clear, slab[clear], noise, rank)]
     for variance, log in zip(grid[1:], log_prior[1:], strict=True):
         points.append(Point(linear, quadratic, variance, z_norm))
-        values.append(log + points[-1].log_evidence(clear, slab[clear], noise))
+        values.append(log + points[-1].log_evidence(clear, slab[clear], noise, rank))
         negligible = np.logaddexp.reduce(values) + LOG_NEGLIGIBLE
         if values[-1] < min(negligible, values[-2]):  # larger ones even more so
             break
@@ -127,16 +130,32 @@ class Point:
             return columns
         return cho_solve((self.factor, True), columns, check_finite=False)
 
-    def log_evidence(self, variants: np.ndarray, slab: np.ndarray, noise: float) -> float:
-        """Return log p(z) beside effects N(0, slab) on `variants`, but for a constant."""
-        value = -0.5 * (self.z_norm / noise + self.log_det)
-        if not variants.size:
-            return value
-        inner = self.columns(variants)[variants] / noise * np.sqrt(slab[:, None] * slab)
-        inner.flat[:: len(inner) + 1] += 1.0
-        shift = np.sqrt(slab) * self.linear[variants] / noise
-        quadratic = shift @ np.linalg.solve(inner, shift)
-        return value + 0.5 * float(quadratic - np.linalg.slogdet(inner)[1])
+    def log_evidence(
+        self, variants: np.ndarray, slab: np.ndarray, noise: float, rank: float
+    ) -> float:
+        """Return log p(z) beside effects N(0, slab) on `variants`, but for a constant.
+
+        If the `rank` is above 0, that of the best s0^2 in place of `noise`.
+        """
+        root = np.sqrt(slab)
+        inner, shift = (
+            self.columns(variants)[variants] * root[:, None] * root,
+            self.linear[variants],
+        )
+        values, vectors = np.linalg.eigh(inner)
+        squares = ((root * shift) @ vectors) ** 2
+
+        def value(log_noise: float) -> float:
+            s0 = np.exp(log_noise)
+            fit = (self.z_norm - np.sum(squares / (s0 + values))) / s0
+            log_det = self.log_det + np.sum(np.log1p(values / s0))
+            return -0.5 * float(fit + log_det + rank * log_noise)
+
+        if rank == 0:
+            return value(np.log(noise))
+        largest = np.log(self.z_norm / rank)
+        bounds = largest + np.log(SMALLEST_NOISE), largest
+        return -minimize_scalar(lambda log: -value(log), bounds=bounds, method="bounded").fun
 
 
 def stacked(points: list[Point], log_prior: np.ndarray) -> Likelihood:

@@ -264,7 +264,8 @@ def likelihood_of(
     if np.any(relative != 1):
         quadratic = relative[:, None] * quadratic * relative
     linear = relative * z
-    z_norm, noise = float(problem.noise_norm.z_norm or 0.0), problem.residual_variance or 1.0
+    norm, noise = problem.noise_norm, problem.residual_variance or 1.0
+    z_norm, rank = float(norm.z_norm or 0.0), float(norm.rank or 0.0)
     n_variants = int(np.sum(scale > 0))
     if problem.background is not None or n_variants == 0:
         ratio = (problem.background or 0.0) * background_unit(locus) / noise
@@ -278,6 +279,7 @@ def likelihood_of(
         slab=np.where(scale > 0, slab * scale**2, 1.0),
         odds=np.where(scale > 0, pi / np.maximum(1 - pi, 1e-12), 0.0),
         z_norm=z_norm,
+        rank=rank,
     )
 
 
