@@ -20,10 +20,10 @@ network   n_samples  published loop  one gradient per unit  batched torch
 
 Entries say how many times faster this package is. Those of the published loop are from one
 process, the others are medians of three or more; the lowest ratio to batched torch was 1.5. The
-ratios depend on how much of the machine's cache torch gets: on a busy machine of two cores they were
-23 to 55 for one gradient per unit, 8 to 17 where its units share a forward pass, and 1.4 to 2.9 for
-batched torch with 2 and 8 samples, medians of three processes each; single ones went down to 12 and
-.8. Peak memory for 64 samples is 1.3 to
+ratios depend on how much of the machine's cache torch gets: on a busy machine of two cores they
+were 23 to 55 for one gradient per unit, 8 to 17 where its units share a forward pass, and 1.4 to
+2.9 for batched torch with 2 and 8 samples, medians of three processes each; single ones went down
+to 12 and .8. Peak memory for 64 samples is 1.3 to
 1.7 times that of the factors. For 2 samples it is up to 3.5 times, because blocks of weights take 8
 to 10 MB.
 """
