@@ -5,7 +5,7 @@ follows a path of strengths, and the polygenic term is fitted to what it leaves,
 is the point that predicts the held-out best, over all genes and tissues in standardized
 expression. No factors and no polygenic term are among the points, and kept unless another is
 better by more than the standard error of the difference between individuals; so is a polygenic
-term alone.
+term without factors. A polygenic term without cis part either is chosen where it predicts best.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skgenetics.expression._data import FitData
+from skgenetics.expression._fold import Fold
 from skgenetics.expression._parameters import (
     ALPHAS,
     LARGEST_N_COMPONENTS,
@@ -25,19 +26,10 @@ from skgenetics.expression._parameters import (
     slope_of,
     strengths_at,
 )
-from skgenetics.expression._polygenic import PolygenicTerm
 from skgenetics.expression._stages import CisStage, CisValues
 from skgenetics.expression.trans._design import make_design
-from skgenetics.expression.trans._fit import (
-    GENE_AXIS,
-    TransFit,
-    finish,
-    new_factors,
-    subtract_trans,
-    trans_values,
-)
-from skgenetics.expression.trans._kernel import CenteredGenotypes
-from skgenetics.expression.trans._objective import Params, TransProblem
+from skgenetics.expression.trans._fit import TransFit
+from skgenetics.expression.trans._objective import TransProblem
 from skgenetics.expression.trans._path import (
     FALLING,
     RISING,
@@ -49,8 +41,8 @@ from skgenetics.expression.trans._path import (
 )
 from skgenetics.expression.trans._solvers import SOLVERS
 from skgenetics.expression.trans._start import StartSettings, start_params
-from skgenetics.expression.trans._targets import compress, make_targets
-from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
+from skgenetics.expression.trans._targets import compress
+from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import Array
 
 N_FOLDS = 3  # more cost as many fits of the cis part
@@ -87,123 +79,7 @@ class Choice(NamedTuple):
     strengths: Strengths
     polygenic: bool
     scores: PathScores | None = None  # None: nothing was left to the data
-
-
-class RowsOf:
-    """Some rows of expression (I, J, K), as ``values[:, genes]``."""
-
-    def __init__(self, values: Any, rows: np.ndarray):
-        self.values, self.rows = values, rows
-        self.shape = (rows.size, *values.shape[1:])
-        self.dtype = values.dtype
-
-    def __getitem__(self, index: tuple) -> np.ndarray:
-        """Return the expression (n, m, K) of genes, the second index."""
-        return self.values[index][self.rows]
-
-
-class Fold:
-    """The individuals of a fold: what those in training say of those held out.
-
-    Parameters
-    ----------
-    model : MILAGERegressor
-    data : FitData
-    residual : StandardizedExpression
-        What the cis part of this fold leaves.
-    kernel : array (I, I)
-    problem : TransProblem
-        Of all individuals.
-    held_out : bool array (I,)
-    genes : int array
-        The genes judged.
-    """
-
-    def __init__(self, model, data, residual, kernel, problem, held_out, genes):
-        xp, device = data.placement.xp, data.placement.device
-        self.model, self.genes, self.held_out = model, genes, np.flatnonzero(held_out)
-        rows = np.flatnonzero(~held_out)
-        weight = data.weight[rows]
-        self.weight = data.weight[self.held_out]
-        train, test = (move_to(r, xp, device) for r in (rows, self.held_out))
-        among = xp.take(kernel, train, axis=0)
-        self.kernel = xp.take(among, train, axis=1)
-        self.cross = xp.take(xp.take(kernel, test, axis=0), train, axis=1)
-        whole = problem.design.genotypes
-        genotypes = CenteredGenotypes(whole.X, whole.scale, train)
-        self.new_genotypes = CenteredGenotypes(whole.X, whole.scale, test)
-        expression = residual[:, genes]
-        self.expression = expression[self.held_out]
-        self.judged = make_targets(expression[rows], weight, xp, device)
-        targets = make_targets(RowsOf(residual, rows), weight, xp, device)
-        self.judged = self.judged._replace(n_cells=targets.n_cells, n_targets=targets.n_targets)
-        design = make_design(genotypes, self.kernel, model.variant_penalty, model.trans_model)
-        self.problem = problem._replace(targets=targets, design=design)
-        self.training_weight = weight
-        self.term = PolygenicTerm(to_numpy(self.kernel))
-        z = data.standardized(data.training)[:, genes]
-        cells = weight[:, None, None] * ~np.isnan(z[rows])
-        mean = np.sum(cells * np.nan_to_num(z[rows]), axis=0) / np.maximum(
-            cells.sum(axis=0), 1e-300
-        )
-        squares = np.nansum((z[self.held_out] - mean) ** 2, axis=(1, 2))
-        self.variation = float(self.weight @ squares)
-
-    def as_linear(self, model: Any) -> "Fold":
-        """Return this fold for a "linear" model with L2 penalties."""
-        twin = copy(self)
-        twin.model = model
-        design = make_design(self.problem.design.genotypes, self.kernel, "l2", "linear")
-        twin.problem = self.problem._replace(design=design, model="linear")
-        return twin
-
-    def errors_of(self, fit: TransFit | None, polygenic: bool = False) -> np.ndarray:
-        """Return the squared errors (n,) of the held-out individuals."""
-        targets, values = self.judged, np.zeros(self.expression.shape)
-        if fit is None:
-            offset = np.zeros(targets.shape[:0:-1])
-            for block in targets.blocks:
-                members = to_numpy(targets.order)[block.genes]
-                offset[block.tissue, members] = to_numpy(block.mean)
-        else:
-            offset = to_numpy(fit.offset)
-            factors = new_factors(fit, self.cross, self.new_genotypes, self.model.trans_model)
-            values = values + to_numpy(trans_values(factors, fit.layers))
-        values = values + offset.T
-        if polygenic:
-            values = values + self._polygenic(fit)
-        squares = np.nansum((self.expression - values) ** 2, axis=(1, 2))
-        return self.weight * squares
-
-    def _polygenic(self, fit):
-        """Return the polygenic part (n, genes, K) of the held-out, fitted to what `fit` leaves."""
-        targets = self.judged
-        if fit is None:
-            blocks = [block._replace(mean=0 * block.mean) for block in targets.blocks]
-            targets = targets._replace(blocks=blocks)
-        else:
-            blocks = [block._replace(y=block.y + 0) for block in targets.blocks]
-            targets = subtract_trans(targets._replace(blocks=blocks), fit)
-        term = self.term.fit(targets)
-        cross = to_numpy(self.cross)
-        values = [cross @ dual + b for dual, b in zip(term.dual, term.intercept)]
-        return np.stack(values, axis=2)
-
-    def fit_of(self, params: Params, penalties: Any) -> TransFit | None:
-        """Return the `TransFit` of the judged genes, or None without factors."""
-        if not params["coef"].shape[1]:
-            return None
-        nuclear = self.model.trans_model != "tensor" and penalties.loading_kind == "l2"
-        if nuclear:  # the loadings are solved for
-            return finish(params, self.problem._replace(targets=self.judged, penalties=penalties))
-        fit = finish(params, self.problem._replace(penalties=penalties))
-        xp = namespace_of(fit.offset)
-        genes = move_to(self.genes, xp, device_of(fit.offset))
-        layers = {
-            name: xp.take(value, genes, axis=GENE_AXIS[name]) if name in GENE_AXIS else value
-            for name, value in fit.layers.items()
-        }
-        return fit._replace(layers=layers, offset=xp.take(fit.offset, genes, axis=1))
+    cis: bool = True  # False: the polygenic term predicts better without a cis part before it
 
 
 def choose(
@@ -249,7 +125,11 @@ def choose(
         _judge_rising(judge, limit, auto, settings, rng)
     if not judge.errors:  # nothing varies
         return unjudged
-    return _best(judge.scores(), with_term=model.polygenic is True)
+    best = _best(judge.scores(), with_term=model.polygenic is True)
+    free = model.cis_alpha is None or isinstance(model.cis_alpha, str)
+    if free and data.windows and model.n_components in ("auto", 0) and model.polygenic:
+        return _unless_alone(best, folds)
+    return best
 
 
 def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]:
@@ -478,3 +358,21 @@ def _best(scores: PathScores, *, with_term: bool) -> Choice:
             best = place
             break
     return Choice(*scores.points[best % n_points], best >= n_points, scores)
+
+
+def _unless_alone(best: Choice, folds: list[Fold]) -> Choice:
+    """Return a choice, or that of a polygenic term alone if it predicts better.
+
+    Many small effects in a window are too weak to be selected one by one; and what a cis part that
+    tries leaves of them in training is too little for a polygenic term.
+    """
+    scores: Any = best.scores
+    place = scores.points.index(Point(best.n_components, best.strengths))
+    chosen = (scores.polygenic if best.polygenic else scores.without)[place]
+    bare = [fold.without_cis() for fold in folds]
+    nothing, alone = (np.concatenate([f.errors_of(None, t) for f in bare]) for t in (False, True))
+    gain = nothing - alone
+    told = gain.sum() > STANDARD_ERRORS * np.sqrt(gain.size) * gain.std()
+    if not told or alone.sum() >= chosen.sum():
+        return best
+    return best._replace(n_components=0, polygenic=True, cis=False)

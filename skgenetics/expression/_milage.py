@@ -155,7 +155,7 @@ class MILAGERegressor(
     cis_intercept_ : array of shape (n_tissues, n_genes)
         Intercepts of the cis stage alone, in standardized expression.
     cis_alpha_ : float or array of shape (n_genes,)
-        Strength used, or that of each gene; 0 without a cis part.
+        Strength used, or that of each gene; 0 without a cis part or if it was left out.
     variant_prior_coef_ : array of shape (n_annotations,)
         Logarithm of the scale of effects per unit of each annotation; 0 if held-out individuals are
         predicted no better with it. Only with `variant_prior`.
@@ -222,8 +222,10 @@ class MILAGERegressor(
     1, 2, 4, ... factors, each point started at the one before. Points with the polygenic term are
     judged while they improve, and where factors alone predict best. With L1 and in "tensor" the
     path rises from the staged start. No factors, and no polygenic term, are among the choices, and
-    are kept unless another is better by a standard error between individuals. Parameters that are
-    given are kept. `GridSearchCV` over any of them works as well.
+    are kept unless another is better by a standard error between individuals. The cis part is left
+    out if the polygenic term alone predicts better, as it does where effects are many and small,
+    unless `cis_alpha` is a number. Parameters that are given are kept. `GridSearchCV` over any of
+    them works as well.
 
     References
     ----------
@@ -376,6 +378,9 @@ class MILAGERegressor(
         cis = cis_stage.fit()
         problem, kernel = self._trans_problem(data, cis.targets)
         choice = choose(self, data, cis_stage, problem, kernel, settings, rng)
+        if not choice.cis:
+            cis = cis_stage.leave_out()
+            problem = problem._replace(targets=cis.targets)
         self._set_choice(choice)
         problem = problem._replace(penalties=penalties_of(self, choice.strengths))
         held_out = held_out_of(data, self._scale)

@@ -90,6 +90,15 @@ class CisStage:
                 self.settings, self.prior = learned
             effects = fit_cis(*given, self.settings, self.rng)
             self.settings = self.settings._replace(alpha=effects.alpha)
+        return self._part(effects)
+
+    def leave_out(self) -> CisPart:
+        """Return the `CisPart` of a model without cis effects."""
+        return self._part(no_effects(self.data.moments.tissue_mean))
+
+    def _part(self, effects):
+        """Return the `CisPart` of effects."""
+        data = self.data
         after, held_out = (
             data.standardized(individuals, CisValues(individuals.X, effects))
             for individuals in (data.training, data.held_out)

@@ -39,6 +39,30 @@ def test_the_default_is_not_below_its_own_cis_part(trans_h2):
     assert default > cis + 0.02 or trans_h2 < 0.1
 
 
+def test_many_small_effects_in_a_window_are_left_to_the_polygenic_term():
+    """A lasso of 150 people finds few of 400 small effects, and leaves too little of the rest."""
+    X = make_genotypes(450, 400, random_state=0).data
+    rng = np.random.default_rng(0)
+    small = X @ rng.normal(size=(400, 2))
+    few = X[:, [50, 300]] @ rng.normal(2, 0.1, size=(2, 2))
+    old, new = slice(0, 150), slice(150, None)
+    options = {"cis_windows": [[0, 400]] * 2, "n_variants": 400, "random_state": 0}
+    for signal, left_out in ((small, True), (few, False)):
+        y = signal / signal.std(axis=0) + rng.normal(size=signal.shape)
+        default = MILAGERegressor(**options).fit(X[old], y[old])
+        assert (default.cis_coef_.size == 0) == left_out
+        assert hasattr(default, "polygenic_coef_") or not left_out
+        cis = MILAGERegressor(0, polygenic=False, **options).fit(X[old], y[old])
+        gain = default.score(X[new], y[new]) - cis.score(X[new], y[new])
+        assert gain > 0.02 if left_out else gain > -0.003
+        if left_out:
+            assert default.cis_alpha_ == 0
+            alone = MILAGERegressor(0, polygenic=True).fit(X[old], y[old])
+            np.testing.assert_allclose(default.predict(X[new]), alone.predict(X[new]), rtol=1e-6)
+            kept = MILAGERegressor(**options, cis_alpha=0.05).fit(X[old], y[old])
+            assert kept.cis_coef_.size
+
+
 def test_without_genetics_nothing_is_chosen():
     rng = np.random.default_rng(0)
     X, chosen = make_genotypes(60, 100, random_state=0).data, []
