@@ -20,7 +20,8 @@ loci; sum of PIPs over number of effects (null: a locus); PIPs above .9, and the
 is false; credible sets, the share that holds a causal variant, and their median size; pairs of set
 and trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that
 they announce; median seconds. "per trait" is single_effects on one trait at a time, "canonical" is
-single_effects without the covariances of subsets of up to five traits.
+single_effects without the covariances of subsets of up to five traits, "without background" is
+single_effects of scans with polygenic=0.
 """
 
 import os
@@ -99,7 +100,9 @@ def fit(name, data, *, summary=False):
             fit("single_effects", (y, X) if summary else (X, y), summary=summary)[0] for y in Y.T
         ]
         return 1 - np.prod(1 - np.stack(pips), axis=0), []
-    settings = {"solver": name, "polygenic": 0}
+    settings = {"solver": name, "polygenic": "auto" if summary else 0}
+    if name == "without background":
+        settings = {"solver": "single_effects", "polygenic": 0}
     if name == "canonical":
         settings |= {"solver": "single_effects", "covariances": "canonical"}
     model = MMASHRegressor(**settings)

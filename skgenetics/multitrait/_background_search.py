@@ -10,12 +10,14 @@ from sklearn.utils import check_random_state
 
 from skgenetics.multitrait._background import MAX_SAMPLES, Relationship
 from skgenetics.multitrait._canonical_design import CanonicalDesign
+from skgenetics.multitrait._data import Data
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._genetic_covariance import LIKELY, TraitCovariances
 from skgenetics.multitrait._genotype_design import GenotypeDesign
-from skgenetics.multitrait._moments import ModeledTraits
 from skgenetics.multitrait._problem import Start, revived
 from skgenetics.multitrait._residual_covariance import full_step, residual_covariance
+from skgenetics.multitrait._scan_background import with_scan_background
+from skgenetics.multitrait._summary_design import SummaryDesign
 from skgenetics.multitrait.solvers import Problem, Solver, State
 from skgenetics.utils._typing import Array
 
@@ -61,18 +63,19 @@ def update_order(model: Any, solver: Solver, design: Design, problem: Problem) -
 def choose_design(
     model: Any,
     solver: Solver,
-    design: Design,
+    data: Data,
     problem: Problem,
-    *,
     start: Start | None,
-    traits: ModeledTraits,
+    panel_size: np.ndarray | None,
 ) -> tuple[Design, Problem]:
     """Return the design in its order with its background, and where to start.
 
     start : Start or None
         Where warm_start goes on from.
-    traits : ModeledTraits
+    panel_size : array or None
+        People behind the LD of summary statistics; infinity: those of the scan.
     """
+    design, traits = data.design, data.modeled
     order = update_order(model, solver, design, problem)
     if order is not None:
         design.grams.clear()  # they are made anew
@@ -81,8 +84,10 @@ def choose_design(
         if model.polygenic not in ("auto", 0):
             raise ValueError(
                 f"polygenic={model.polygenic} needs the samples, which summary statistics do not "
-                "hold. Use polygenic=0 or 'auto', which is 0 here."
+                "hold. Use polygenic=0, or 'auto', which learns it with solver='single_effects'."
             )
+        if isinstance(design, SummaryDesign) and model.polygenic == "auto" and solver.sums_effects:
+            return with_scan_background(solver, design, problem, panel_size, tol=model.tol)
         return design, problem
     if model.polygenic == 0:
         return design, problem

@@ -18,6 +18,7 @@ from skgenetics.multitrait._genotype_design import GenotypeDesign, intercept
 from skgenetics.multitrait._posterior import deviations_and_sign_rates
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._problem import FittedUnits
+from skgenetics.multitrait._scan_background import ScanBackgroundDesign
 from skgenetics.multitrait._single_effect_results import (
     MultitraitCredibleSet,
     credible_sets,
@@ -61,6 +62,9 @@ class FittedAttributes:
         design, effects = self.design, state.effects
         if isinstance(design, GenotypeDesign) and design.background is not None:
             effects = effects + background_effects(design)
+        relationship = spectrum_of(design)
+        if isinstance(design, ScanBackgroundDesign):
+            effects, relationship = effects + design.background_effects(), design.spectrum()
         coef = self.per_allele(effects)
         center = self.center(state)
         attributes = {
@@ -70,7 +74,7 @@ class FittedAttributes:
             "weights_": state.weights,
             "covariances_": self.covariances(),
             "scales_": self.prior.scales,
-            "_relationship": spectrum_of(design),
+            "_relationship": relationship,
             "_X_mean": self.data.genotypes.mean,
             "_background": training_background(design),
             "_prior": self.prior,
@@ -122,14 +126,15 @@ class FittedAttributes:
         covariance, columns = state.covariance, self.data.modeled.columns
         matrix, of_cells = covariance.matrix, isinstance(self.design, CellDesign)
         matrix = self.data.marginal.moment if of_cells else matrix
+        genetic = genetic_covariance(self.design, covariance.matrix)
+        if isinstance(self.design, ScanBackgroundDesign):
+            matrix, genetic = self.design.noise.matrix, self.design.genetic_covariance()
         noise = self.data.modeled.embedded_matrix(matrix, self.noise_unit)
         explained = np.zeros(len(noise))
         explained[columns] = explained_variance
         total = np.ones(len(noise)) if self.data.noise_known else explained + np.diag(noise)
         pve = explained / np.where(total > 0, total, 1.0)
-        genetic = self.data.modeled.embedded_matrix(
-            genetic_covariance(self.design, covariance.matrix), self.noise_unit
-        )
+        genetic = self.data.modeled.embedded_matrix(genetic, self.noise_unit)
         present = np.diag(noise) > 0
         attributes = {
             "residual_covariance_": noise,

@@ -105,7 +105,8 @@ class MMASHRegressor(
         and then with what the mixture leaves, while that raises the bound; and 0 if that has the
         better bound or predicts samples left out better. Beyond, 0.
         One delta for all traits is chosen with "single_effects" and with a `residual_covariance`
-        other than "full".
+        other than "full". From summary statistics "single_effects" learns one for each trait, up to
+        4,096 variants if a trait's cells are of the same people; else there is none.
     identity_share : float, default=0.0
         Covariances U of rank 1 become (1 - share) U + share tr(U) / J I. Rank 1 ties the signs of
         all traits' effects, which makes `lfsr_` too small if it is not exactly true.
@@ -456,9 +457,7 @@ class MMASHRegressor(
         problem = make_problem(self, data, start)
         if panel_size is not None and np.isfinite(panel_size).any():
             data, problem = with_panel_noise(solver, data, problem, panel_size, tol=self.tol)
-        design, problem = choose_design(
-            self, solver, data.design, problem, start=start, traits=data.modeled
-        )
+        design, problem = choose_design(self, solver, data, problem, start, panel_size)
         fitted = FittedAttributes(
             problem.prior,
             design,

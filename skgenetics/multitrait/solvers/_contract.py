@@ -110,6 +110,8 @@ class Solver:
 
     covariances: ClassVar[str] = "canonical"
     """What the estimator's parameter means by "auto"; "subsets" only if the traits are few."""
+    sums_effects: ClassVar[bool] = False
+    """Whether its states have `single_effects`; summary statistics then may have a background."""
     by_trait: ClassVar[bool] = False
     """Whether it knows the `CanonicalDesign` of a background of its own in every trait."""
     uses_order: ClassVar[bool] = False

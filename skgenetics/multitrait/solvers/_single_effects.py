@@ -152,7 +152,7 @@ class EffectsState:
 class SingleEffects(Solver):
     """Updates of one effect after the other; see the module."""
 
-    covariances = "subsets"
+    covariances, sums_effects = "subsets", True
 
     def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
         """Return the generator of sweeps, those of the refinement included."""
@@ -372,11 +372,13 @@ class Slabs:
         excess: np.ndarray | None = None,
     ) -> Effect:
         """Return q of an effect from its scores g (P, J), whose noise is `excess` (P,) Sigma."""
+        bases = self.bases
         if excess is not None:
-            scores, d = scores / excess[:, None], d / excess
+            scores, d = scores / excess[:, None], (d.T / excess).T
+            bases = None if bases is None else (bases[0], bases[1] / excess[:, None])
         prior = self.problem.prior._replace(has_null=False)
         means, responsibilities, evidence = update_alone(
-            scores, d, prior, self.shares, self.covariance, self.mixture, self.bases
+            scores, d, prior, self.shares, self.covariance, self.mixture, bases
         )
         total = evidence + log_prior
         log_bf = float(logsumexp(total)) if np.isfinite(log_prior).any() else -np.inf
