@@ -174,6 +174,8 @@ def read_sumstats(
         )
     if form is not None and form.note:
         notes.append(f"{name}: {form.note}.")
+    if form is not None and form.guess and "effect_allele" not in named:
+        notes.append(f"{name}: {form.guess}.")
     frame = _all_columns(frame, effects, extra)
     frame.attrs = {
         "format": form.name if form else "column map",

@@ -65,6 +65,7 @@ class Format:
     mixed_model: bool = False
     test: str | None = "ADD"
     note: str | None = None
+    guess: str | None = None  # said unless the user names the effect allele
     build: str | None = None
     per_trait: dict[str, tuple[str, ...]] = field(default_factory=dict)
     of: str = "trait"

@@ -148,6 +148,9 @@ def guess(source: Source) -> tuple[dict[str, str], bool]:
             alike = [column for column in alike if _may_be_numbers(column, source)]
         if alike and alike[0] not in found.values():
             found[meaning] = alike[0]
+    if {"a1", "ref", "alt"} <= set(known) and not {"a2", "a0"} & set(known):  # as in PLINK 2
+        alleles = {"effect_allele": "a1", "ref_allele": "ref", "alt_allele": "alt"}
+        return found | {meaning: known[name] for meaning, name in alleles.items()}, False
     for effect, other, sure in _ALLELES:
         if effect in known and (other is None or other in known):
             found["effect_allele"] = known[effect]

@@ -389,7 +389,7 @@ FORMATS: tuple[Format, ...] = (
             "standard_error": ("se",),
             "p_value": ("p",),
         },
-        note="a .z of FINEMAP does not say which allele beta is of: allele1 was taken (if it is "
+        guess="a .z of FINEMAP does not say which allele beta is of: allele1 was taken (if it is "
         "allele2: --columns effect_allele=allele2 other_allele=allele1)",
     ),
     Format(
@@ -479,6 +479,8 @@ FORMATS: tuple[Format, ...] = (
         (("SNP", "rsid", "ID", "SNPID", "MarkerName"), ("A1",), ("A2", "A0"))
         + (("BETA", "OR", "B", "Z"), ("P", "PVAL", "SE", "LOG10P")),
         _A1_A2,
+        guess="A1 was taken for the allele of the effect, as in PLINK and PRS-CS (if it is A2: "
+        "--columns effect_allele=A2)",
     ),
 )
 

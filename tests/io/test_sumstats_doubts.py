@@ -49,6 +49,11 @@ def named(sentence):
     return dict(word.rstrip(".").split("=") for word in words if "=" in word)
 
 
+def doubts(frame):
+    """Return the notes of a file, without that of its format."""
+    return [note for note in frame.attrs["notes"] if "A1 was taken" not in note]
+
+
 PLACE = {"SNP": "snp", "CHR": "chr", "BP": "bp"}
 A2_HAS_EFFECT = PLACE | {"A1": "other", "A2": "effect"}
 
@@ -98,6 +103,29 @@ def test_which_allele_has_the_effect_is_asked(write, columns, words):
         assert frame["other_allele"].tolist() == VALUES[columns["A2"]]
 
 
+def test_what_a_convention_decides_is_said(write):
+    path = write(table(PLACE | {"A1": "effect", "A2": "other", "BETA": "b", "SE": "se"}))
+    (note,) = read_sumstats(path).attrs["notes"]
+    assert "A1 was taken for the allele of the effect" in note
+    for allele in ("A1", "A2"):
+        frame = read_sumstats(path, columns={"effect_allele": allele})
+        assert frame.attrs["notes"] == []
+        key = {"A1": "effect", "A2": "other"}[allele]
+        assert frame["effect_allele"].tolist() == VALUES[key]
+
+
+def test_a_guess_takes_a1_of_reference_and_alternate_allele(write):
+    columns = PLACE | {"REF": "ref", "ALT": "alt", "A1": "effect", "BETA": "b", "SE": "se"}
+    path = write(table(columns))
+    with pytest.raises(
+        ValueError, match="that A1 is the allele of the effect is a guess"
+    ) as caught:
+        read_sumstats(path)
+    frame = read_sumstats(path, columns=named(str(caught.value)))
+    assert frame["effect_allele"].tolist() == VALUES["effect"]
+    assert frame["other_allele"].tolist() == VALUES["other"]
+
+
 def test_only_the_effect_allele_is_named(write):
     """The other one is what is left of the pair that the format has."""
     plink = {"#CHROM": "chr", "POS": "bp", "ID": "snp", "REF": "other", "ALT": "effect"}
@@ -135,7 +163,7 @@ def test_p_in_a_column_of_logarithms(write):
     np.testing.assert_allclose(frame["p_value"], p)
     frame = read_sumstats(write(table(columns, {"p": -np.log10(p)})))
     np.testing.assert_allclose(frame["p_value"], p)
-    assert frame.attrs["notes"] == []
+    assert doubts(frame) == []
 
 
 def test_standard_errors_of_odds_ratios_are_divided_by_them(write):
@@ -149,7 +177,7 @@ def test_standard_errors_of_odds_ratios_are_divided_by_them(write):
     of_logarithm = {"or": np.exp(b).round(3), "se": 8 * ERROR}
     frame = read_sumstats(write(table(columns, of_logarithm)))
     np.testing.assert_allclose(frame["standard_error"], 8 * ERROR)
-    assert frame.attrs["notes"] == []
+    assert doubts(frame) == []
     path = write(table(columns, of_ratio))  # what is named is not overruled
     frame = read_sumstats(path, columns={"standard_error": "SE"})
     np.testing.assert_allclose(frame["standard_error"], of_ratio["se"])
@@ -174,8 +202,8 @@ def test_effects_of_one_sign_are_noted(write):
 )
 def test_z_and_p_of_different_tests_are_noted(write, columns, values, words):
     columns = {"SNP": "snp", "A1": "effect", "A2": "other"} | columns
-    assert words in read_sumstats(write(table(columns, values))).attrs["notes"][-1]
-    assert read_sumstats(write(table(columns))).attrs["notes"] == []
+    assert words in doubts(read_sumstats(write(table(columns, values))))[-1]
+    assert doubts(read_sumstats(write(table(columns)))) == []
 
 
 def test_missing_logarithms_of_p_are_those_of_p(write):
