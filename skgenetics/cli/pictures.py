@@ -1,5 +1,6 @@
 """Pictures in files."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,11 @@ def without_pictures() -> list[str]:
     except ImportError as error:
         return [f"No pictures: {error}"]
     return []
+
+
+def browser_lines(files: Iterable[str]) -> list[str]:
+    """Return a line for each report among the files that a command has written."""
+    return [f"Open in a browser: {file}" for file in files if file.endswith("report.html")]
 
 
 def check_report(asked: bool) -> None:

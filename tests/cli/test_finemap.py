@@ -381,6 +381,7 @@ def test_the_demo_its_pictures_and_its_report(tmp_path, monkeypatch, finemap):
     printed = run(finemap, text="--demo --report")
     page = Path("skgenetics_finemap.report.html")
     assert page.stat().st_size < 1e6
+    assert f"Open in a browser: {page}\n" in printed
     assert "gene ENSG00000273295" in page.read_text()
     assert "the statistics are simulated on them" in printed
     assert "2 of 2 are in the sets" in printed

@@ -220,6 +220,7 @@ def test_genes_of_a_locus(files, run):
     table = read("run.finemap.tsv")
     assert table.loc[table["pip"].idxmax(), ["gene", "tissue"]].tolist() == ["G1", "blood"]
     assert "PIP" in out
+    assert out.endswith("Open in a browser: run.report.html\n")
     assert Path("run.png").read_bytes().startswith(b"\x89PNG")
 
 

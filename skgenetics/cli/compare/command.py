@@ -28,7 +28,7 @@ from skgenetics.cli.console import (
     progress,
 )
 from skgenetics.cli.parts import keeping, parts_of, remove_parts
-from skgenetics.cli.pictures import check_report
+from skgenetics.cli.pictures import browser_lines, check_report
 from skgenetics.cli.tissues import tissue_of
 from skgenetics.utils._optional import import_optional
 
@@ -251,8 +251,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
         if arguments.save_model:
             n_models = save_models(model_folder, study, results)
             console.say(f"Wrote {arguments.save_model.rstrip('/')}/: {n_models} models")
-        if arguments.report:
-            console.say(f"Open in a browser: {out}/report.html")
+        console.say(*browser_lines(f"{out}/{file}" for file in files))
         console.say("Next: skgenetics finemap --help")
         failures = _summarize("Failed", results, lambda result: [result.error or ""])
         console.say_failures(*failures)

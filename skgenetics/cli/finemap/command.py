@@ -20,7 +20,7 @@ from skgenetics.cli.console import (
 from skgenetics.cli.finemap.checks import check_arguments, of_one_panel
 from skgenetics.cli.finemap.formats import FORMATS
 from skgenetics.cli.parts import keeping, remove_parts
-from skgenetics.cli.pictures import check_report
+from skgenetics.cli.pictures import browser_lines, check_report
 from skgenetics.cli.statistics import add_panel, add_statistics
 
 if TYPE_CHECKING:
@@ -371,7 +371,7 @@ def _finemap(
     files, notes = write_results(arguments, traits, coloc, lines_on, tracks, n_jobs)
     notes += track_notes(arguments, tracks, [locus.region for locus in studies[0].loci])
     console.say(*studies[0].closing_lines(traits[0].result), *notes)
-    console.say(f"Wrote {', '.join(files)}")
+    console.say(f"Wrote {', '.join(files)}", *browser_lines(files))
     status = OK
     for study, result in traits:
         failed = result.loci["status"] == "failed"

@@ -16,7 +16,7 @@ from skgenetics.cli.console import (
     number_of_jobs,
     share,
 )
-from skgenetics.cli.pictures import check_report
+from skgenetics.cli.pictures import browser_lines, check_report
 from skgenetics.cli.predict.command import add_weights
 from skgenetics.cli.statistics import add_panel, add_statistics, check_columns, has_panel
 
@@ -182,7 +182,7 @@ def run_twas(arguments: argparse.Namespace) -> int:
         console.say(*finemap_lines(finemapped))
     files, notes = write_results(arguments, study, result, finemapped, lines)
     console.say(*notes, *study.closing)
-    folder = Path(arguments.out).parent
-    console.say(f"Wrote {', '.join(str(folder / name) for name in files)}")
+    paths = [str(Path(arguments.out).with_name(name)) for name in files]
+    console.say(f"Wrote {', '.join(paths)}", *browser_lines(paths))
     console.write_log(Path(f"{arguments.out}.log"))
     return OK if study.whole else SOME_FAILED

@@ -58,7 +58,7 @@ _COLUMNS = {  # of the table of loci: names shown
     "n_sets": "credible sets",
     "expected_causal": "expected effects",
     "h2": "heritability",
-    "max_neg_log_10_p": "strongest -log10 p",
+    "max_neg_log_10_p": "strongest −log10\u00a0p",
     "max_pip": "largest PIP",
     "converged": "converged",
     "ld_mismatch": "z and LD differ",

@@ -68,8 +68,8 @@ def table(frame: DataFrame, caption: str, *, links: Sequence[str] | None = None)
             + "</tr>"
         )
     return (
-        '<div class="sortable"><label class="filter">Show rows with <input type="search"> (press a '
-        "head to sort)</label>"
+        '<div class="sortable"><label class="filter">Show rows with <input type="search"> '
+        "(press the head of a column to sort)</label>"
         f"<table><caption>{html.escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
