@@ -43,7 +43,8 @@ def bilrp(
         phi is the hidden layers, of a fitted LINAClassifier or LINARegressor the attention A. Or a
         list of layers (W, b, activation): W (inputs, outputs), b (outputs,), activation "relu",
         "identity" or ("leaky_relu", slope) with a slope from 0 to 1. Or a torch.nn.Sequential of
-        Linear, ReLU and LeakyReLU, of which phi is what comes before a last linear layer.
+        Linear, ReLU, LeakyReLU and further Sequentials, of which phi is what comes before a last
+        linear layer.
     X : array-like of shape (n_samples, n_variants)
         Dosages (or what the network was trained on) of the samples to compare. Factors take
         n_samples x n_units x n_variants numbers: give the samples of interest, not a cohort.

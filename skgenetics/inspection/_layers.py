@@ -1,6 +1,6 @@
 """Networks of linear and ReLU layers: read from estimators or lists, and passed through forward."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,21 +77,33 @@ def _read_layer(layer: Any, number: int, n_inputs: int | None) -> Layer:
             f"Layer {number} must have {n_inputs} inputs, as the layer before it has {n_inputs} "
             f"outputs; got {shapes}."
         )
+    if any("complex" in str(array.dtype) for array in (weight, bias)):
+        raise ValueError(f"Layer {number} must have real numbers; got complex ones.")
     return Layer(weight, bias, _read_slope(layer[2], f"Layer {number}"))
 
 
 def is_sequential(source: Any) -> bool:
     """Whether `source` is a torch.nn.Sequential; torch is not imported to tell."""
-    return type(source).__name__ == "Sequential" and hasattr(source, "state_dict")
+    names = [kind.__name__ for kind in type(source).__mro__]
+    return "Sequential" in names and hasattr(source, "state_dict")
 
 
-def _layers_of_sequential(modules: Any, end: str) -> list[tuple]:
+def _modules(sequential: Any) -> Iterator[Any]:
+    """Yield the modules of a torch.nn.Sequential, and of those within it."""
+    for module in sequential:
+        if is_sequential(module):
+            yield from _modules(module)
+        else:
+            yield module
+
+
+def _layers_of_sequential(sequential: Any, end: str) -> list[tuple]:
     """Return the layers (W, b, activation) of a torch.nn.Sequential, as it predicts.
 
     The embedding leaves out a last layer without activation, as for a perceptron.
     """
     layers: list[tuple] = []
-    for module in modules:
+    for module in _modules(sequential):
         name = type(module).__name__
         if name == "Linear":
             weight = module.weight.detach().T

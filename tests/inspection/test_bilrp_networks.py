@@ -172,6 +172,11 @@ def test_bounds_of_a_training_set_may_be_left_a_little(layers):
         bilrp(layers, X, X + 3 * (np.arange(D) == 7), rule="zb", bounds=(low, high))
 
 
+def test_complex_layers_are_refused():
+    with pytest.raises(ValueError, match="Layer 0 must have real numbers"):
+        bilrp([(1j * np.ones((D, 3)), np.zeros(3), "relu")], data()[0])
+
+
 def test_sequential_of_torch_is_its_list_of_layers(layers):
     torch = pytest.importorskip("torch")
     modules = []
@@ -184,6 +189,8 @@ def test_sequential_of_torch_is_its_list_of_layers(layers):
     X, _ = data(4)
     expected = bilrp(layers, X).similarity()
     np.testing.assert_allclose(bilrp(network, X).similarity(), expected)
+    nested = type("Subclass", (torch.nn.Sequential,), {})(torch.nn.Sequential(*modules), head)
+    np.testing.assert_allclose(bilrp(nested, X).similarity(), expected)
     total = relevance(network, X)
     output = head(torch.nn.Sequential(*modules).eval()(torch.tensor(X, dtype=torch.float64)))
     np.testing.assert_allclose(sum(part.sum(axis=2) for part in total), output.detach().numpy())
