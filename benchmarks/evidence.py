@@ -194,6 +194,23 @@ def finemapping(file, command, one=OURS, others=("susieR", "susie")):
     return Study(file, command, "locus", "windows", tuple(claims))
 
 
+def few_people(file, command):
+    """What is claimed of `FinemapMiXeR.fit`, the sampler against single effects."""
+    claims = []
+    for kind in ("one", "mixed", "background"):
+        where = ("regime", tuple(f"{kind}, {people} people" for people in ("200", "500", "2,000")))
+        for says, top, bottom in (
+            ("average precision of PIPs", "precision", "n_causal"),
+            ("share of genetic variance predicted", "explained", "variance"),
+            ("power: causal variants in a set", "causal_in_sets", "n_causal"),
+        ):
+            claims.append(Claim(f"{says}, {kind}", top, bottom, OURS, "susie", where))
+        for method in (OURS, "susie"):
+            says, promised = f"coverage of 95% sets, {kind}", (0.95, 1)
+            claims.append(Claim(says, "sets_true", "sets", method, "", where, promised))
+    return Study(file, command, "locus", "windows", tuple(claims))
+
+
 def many_traits(file, command):
     """What is claimed of single effects on many traits, on coalescent genotypes."""
     ours, claims = "single_effects", []
@@ -241,6 +258,9 @@ STUDIES = {
         "finemapping_calibration.py --panel 499 --solvers susie --loci 100 --csv FILE",
         "susie",
         ("susieR",),
+    ),
+    "finemapping_people": few_people(
+        "finemapping_people.csv", "finemapping_people.py --loci 50 --csv FILE"
     ),
     "compare": Study(
         "compare.csv", "skgenetics compare", "target", "genes",

@@ -18,7 +18,7 @@ from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.datasets import load_geuvadis
 from skgenetics.inspection import LocusDisplay
 
-locus = load_geuvadis("ENSG00000215012", as_frame=True)
+locus = load_geuvadis("ENSG00000099949", as_frame=True)
 X = pd.concat([locus.data, locus.covariates], axis="columns")
 model = CovariateAdjustedRegressor(FinemapMiXeR(), covariates=list(locus.covariates.columns))
 model.fit(X, locus.target)
@@ -43,9 +43,9 @@ for number, credible_set in enumerate(finemap.credible_sets_, start=1):
 
 # %%
 # The upper panel shows the association of each variant alone, colored by its correlation with the
-# lead variant. The lower panel shows the PIPs, once the variants are analyzed together. The variant
-# with the smallest p-value is in neither set: the effects of its neighbors explain its association.
-# The result is the sets, not the lead variant.
+# lead variant. The lower panel shows the PIPs, once the variants are analyzed together. The second
+# set is hard to see above: 14 variants that are in neither set are stronger alone. The result is
+# the sets, not the lead variant.
 
 gene = locus.genes.iloc[0]
 LocusDisplay.from_estimator(

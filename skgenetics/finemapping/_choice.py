@@ -28,16 +28,19 @@ class SolverName(Constraint):
         return str(Option("auto", *SOLVERS))
 
 
-def choose_solver(estimator: Any, locus: Locus, fixed: FixedPrior) -> Solver:
+def choose_solver(estimator: Any, locus: Locus, fixed: FixedPrior, *, own_ld: bool) -> Solver:
     """Return the solver that an estimator's parameter `solver` names, or the solver itself.
 
-    "auto" is the first calibrated one that believes no LD. If the user fixes a number that only
-    some have, it is the first of those, as long as it needs no LD matrix larger than any other part
-    forms.
+    "auto" is the first calibrated one that believes no LD, or if LD and z are known to be of the
+    same people (`own_ld`), the `believing_solver`. If the user fixes a number that only some have,
+    it is the first of those, as long as it needs no LD matrix larger than any other part forms.
     """
     solver, asks = estimator.solver, flag_asked_for(estimator, fixed)
     if isinstance(solver, Solver):
         return solver
+    believing = believing_solver(estimator, locus) if own_ld else None
+    if believing is not None:
+        return believing
     if solver != "auto":
         return SOLVERS[solver]()
     n_variants = locus.z.shape[0]
@@ -51,10 +54,11 @@ def choose_solver(estimator: Any, locus: Locus, fixed: FixedPrior) -> Solver:
 
 
 def believing_solver(estimator: Any, locus: Locus) -> Solver | None:
-    """Return the solver that "auto" takes for summary statistics if their LD is to be believed.
+    """Return the solver that "auto" takes if the LD is to be believed.
 
-    None if the LD is said to be that of other people, or there is no such solver for the size, or
-    the user asks for another.
+    So it is if it was computed with z, or z shows that it is of the same people. None if it is said
+    to be that of other people, or there is no such solver for the size, or the user asks for
+    another.
     """
     if estimator.solver != "auto":
         return None

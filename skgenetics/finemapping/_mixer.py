@@ -71,10 +71,10 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
 
         SOLVERS
 
-        "auto" takes "susie", and in :meth:`fit_summary` "gibbs" up to 1,500 variants if the LD is
-        that of the scan's people, as z shows. With max_effects it takes "susie"; else, if a number
-        is given for causal_probability, or the heritability, "gibbs" up to 4,096 variants, whose
-        prior has such a number, as in the model above. `solver_` tells.
+        "auto" takes "gibbs" up to 1,500 variants, in :meth:`fit_summary` if the LD is that of the
+        scan's people, as z shows, and else "susie". With max_effects it takes "susie"; else, if a
+        number is given for causal_probability, or the heritability, "gibbs" up to 4,096 variants,
+        whose prior has such a number, as in the model above. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None
         pi_1, the prior probability that a variant has an effect. None: learned. An array gives one
         per variant, which a solver without pi_1 takes relative to each other only. This and other
@@ -461,7 +461,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
             self.__dict__.pop(name, None)
         fixed = fixed_prior(self, locus.labels)
         n_variants = locus.z.shape[0]
-        solver = solver or choose_solver(self, locus, fixed)
+        solver = solver or choose_solver(self, locus, fixed, own_ld=X is not None)
         problem = pose_problem(self, solver, locus, fixed)
         if self.annotations is not None:
             design = validate_annotations(self.annotations, n_variants, locus.labels)

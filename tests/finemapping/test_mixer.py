@@ -63,7 +63,7 @@ def test_effects_are_found(locus):
     model = FinemapMiXeR().fit(X, y)
     assert set(np.flatnonzero(model.pip_ > 0.9)) == set(causal)
     np.testing.assert_allclose(model.coef_[causal], 0.35, atol=0.1)
-    assert model.solver_ == "susie"
+    assert model.solver_ == "gibbs"
     assert model.converged_
     assert model.score(X, y) > 0.05
     assert {int(s["variants"][0]) for s in model.credible_sets_} == set(causal)

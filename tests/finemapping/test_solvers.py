@@ -368,3 +368,13 @@ def test_every_parameter_has_its_constraint():
         if None not in rules and name != "random_state":
             with pytest.raises(ValueError, match=f"{name} must be"):
                 FinemapMiXeR(**{name: None}).fit_summary(np.zeros(4), np.eye(4), n_samples=100)
+
+
+def test_fit_samples_since_the_ld_is_that_of_the_people(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, case = rng.integers(0, 3, size=(60, 6)), np.arange(60) % 2
+    assert FinemapMiXeR().fit(X, X[:, 0] + rng.normal(size=60)).solver_ == "gibbs"
+    assert FinemapMiXeR(trait="binary").fit(X, case).solver_ == "gibbs"
+    assert FinemapMiXeR(max_effects=2).fit(X, case).solver_ == "susie"
+    monkeypatch.setattr(Gibbs, "most_variants", 5)
+    assert FinemapMiXeR().fit(X, case).solver_ == "susie"

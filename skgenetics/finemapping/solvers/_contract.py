@@ -178,9 +178,9 @@ class Solver(GeneticsEstimator):
     """Whether it needs the dense LD matrix (p, p)."""
     believes_ld: ClassVar[bool] = False
     """Whether it misleads with LD that is not that of the people of the scan. "auto" then takes it
-    for summary statistics alone, once they are found to fit their LD."""
+    for summary statistics only once they are found to fit their LD."""
     most_variants: ClassVar[float] = np.inf
-    """Up to how many variants "auto" takes it then."""
+    """Up to how many variants "auto" takes it if it believes the LD."""
     sums_effects: ClassVar[bool] = False
     """Whether it fits at most `max_effects` effects; with one it asks nothing of the LD."""
     learns_background: ClassVar[bool] = False
