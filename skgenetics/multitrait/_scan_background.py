@@ -211,7 +211,7 @@ def expected_squares(
     to_z: np.ndarray,
 ) -> np.ndarray:
     """Return E[(U'(z - R b))^2] / D (k, J) over the posterior of the effects b, in units of z."""
-    effects = state.single_effects()
+    effects = [effect for effect in state.single_effects() if effect.log_bf > 0]  # others: absent
     told = summarize_effects(effects, problem.prior, state.weights, state.covariance)
     left, spread = rotated.copy(), np.zeros_like(rotated)
     for effect, summary in zip(effects, told, strict=True):

@@ -109,6 +109,8 @@ class EffectsState:
     problem: Problem
     bound: float
     converged: bool
+    bases: tuple[np.ndarray, np.ndarray] | None = None
+    """The `whitened_eigenbases` at Sigma, of variants that have one each."""
 
     @property
     def effects(self) -> np.ndarray:
@@ -253,7 +255,9 @@ def sweeps_from(
 ) -> Iterator[EffectsState]:
     """Yield the states of a fit that goes on from `start`, with weights and Sigma of a state."""
     problem = problem._replace(weights=state.weights, covariance=state.covariance)
-    return single_effects(design, problem, tol=tol, start=start, variant_prior=variant_prior)
+    return single_effects(
+        design, problem, tol=tol, start=start, variant_prior=variant_prior, bases=state.bases
+    )
 
 
 def last_of(sweeps: Iterator[EffectsState], n_sweeps: int) -> EffectsState:
@@ -268,6 +272,7 @@ def single_effects(
     tol: float,
     start: list[Effect] | None = None,
     variant_prior: np.ndarray | None = None,
+    bases: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Iterator[EffectsState]:
     """Yield an `EffectsState` per sweep, of a bound that never falls."""
     n_variants = len(design.squared_norm)
@@ -290,7 +295,7 @@ def single_effects(
     design.start(total_means(effects))
     weights, covariance, bound = problem.weights, problem.covariance, -np.inf
     learn_covariance = problem.covariance_step is not None
-    pip, bases = pips(effects), None
+    pip = pips(effects)
     while True:
         imputed, log_imputed = design.impute(covariance)
         components = problem.prior.whitened(covariance)
@@ -332,7 +337,7 @@ def single_effects(
         moved = np.abs(pip - pip_before).max()
         converged = bool(reached - bound < tol and moved < MAX_MOVE)
         bound = float(reached)
-        yield EffectsState(list(effects), weights, covariance, problem, bound, converged)
+        yield EffectsState(list(effects), weights, covariance, problem, bound, converged, bases)
         if converged:
             return
         if problem.covariance_step is not None:
