@@ -69,7 +69,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         raise FileNotFoundError(f"Cannot write {path}: there is no folder {path.parent}.")
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        with _full_disk_named(path):
+        with _full_disk_named(path, temporary):
             yield temporary
             os.replace(temporary, path)
     finally:
@@ -77,12 +77,13 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _full_disk_named(path: Path) -> Iterator[None]:
+def _full_disk_named(path: Path, temporary: Path) -> Iterator[None]:
     """Let an error of a full disk name what was to be written: files that are open do not."""
     try:
         yield
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        known = error.filename is not None and not str(error.filename).startswith(str(temporary))
+        if known or error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
@@ -120,7 +121,7 @@ def atomic_folder(
     except OSError as error:
         raise OSError(f"Cannot write to {path}: {error.strerror}.") from error
     try:
-        with _full_disk_named(path):
+        with _full_disk_named(path, temporary):
             yield temporary
         path.mkdir(exist_ok=True)
         for pattern in replaces:

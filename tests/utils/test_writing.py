@@ -62,3 +62,16 @@ def test_an_error_of_a_full_disk_names_what_was_to_be_written(tmp_path, manager,
         raise OSError(number, "words")  # as of a file that is open
     assert caught.value.filename == (str(path) if number == errno.ENOSPC else None)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("manager", [atomic_path, atomic_folder])
+def test_an_error_of_a_full_disk_keeps_the_name_of_another_file(tmp_path, manager):
+    with pytest.raises(OSError, match="words") as caught, manager(tmp_path / "results"):
+        raise OSError(errno.ENOSPC, "words", "run.parts/a.json.gz")
+    assert caught.value.filename == "run.parts/a.json.gz"
+    with (
+        pytest.raises(OSError, match="words") as caught,
+        manager(tmp_path / "results") as temporary,
+    ):
+        raise OSError(errno.ENOSPC, "words", str(temporary))
+    assert caught.value.filename == str(tmp_path / "results")
