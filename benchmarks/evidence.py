@@ -299,6 +299,10 @@ STUDIES = {
         "network_functions.csv", "network_figures.py functions --csv FILE", "data", "functions",
         minus("R2 on new people", "score", "LINA", ("ridge", "boosting", "MLP")),
     ),
+    "network_epistatic": Study(
+        "network_epistatic.csv", "network_figures.py epistatic --csv FILE", "data", "simulations",
+        minus("R2 on new people", "score", "LINA", ("ridge", "boosting", "MLP")),
+    ),
     "network_additive": Study(
         "network_additive.csv", "network_figures.py additive --csv FILE", "data", "simulations",
         minus("R2 on new people", "score", "LINA", ("ridge", "boosting", "MLP")),
