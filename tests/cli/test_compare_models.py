@@ -83,6 +83,21 @@ def test_help_of_the_list_as_it_is(capsys):
     assert build_parser().parse_args(["compare"]).models is None
 
 
+def test_a_first_look_takes_the_quick_models(study, compare, capsys):
+    quick = [entry for entry in MODELS if entry.quick]
+    assert {entry.word for entry in quick} < {entry.word for entry in MODELS}
+    words = "--bfile study --pheno traits.tsv --pheno-name height --out run --folds 2 --quick"
+    status, _, errors = compare(text=words)
+    assert status == 0, errors
+    fitted = {entry.name for entry in quick if entry.regressor}
+    assert set(pd.read_csv("run/comparison.csv")["model"]) == fitted
+    text = " ".join(help_text(capsys).split())
+    assert all(entry.word in text.split("a first look: only ")[1] for entry in quick)
+    with pytest.raises(SystemExit):
+        main(["compare", "--quick", "--models", "RidgeCV"])
+    assert "not allowed with" in capsys.readouterr().err
+
+
 def test_the_guide_takes_its_tables_from_the_list():
     """The directives of doc/_extensions/registries.py draw each table from the entries."""
     text = GUIDE.read_text(encoding="utf-8")

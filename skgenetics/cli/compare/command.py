@@ -31,6 +31,7 @@ from skgenetics.cli.parts import keeping, parts_of, remove_parts
 from skgenetics.cli.pictures import browser_lines, check_report
 from skgenetics.cli.tissues import tissue_of
 from skgenetics.utils._optional import import_optional
+from skgenetics.utils._text import join_names
 
 if TYPE_CHECKING:
     from skgenetics.cli.compare.report import FineMapped
@@ -146,9 +147,12 @@ def _add_data(data: Any) -> None:
 
 def _add_comparison(work: Any) -> None:
     """Add the arguments of the comparison itself."""
-    work.add_argument(
+    which = work.add_mutually_exclusive_group()
+    which.add_argument(
         "--models", metavar="MODEL", nargs="+", help="models to compare, listed below (all)"
     )
+    quick = join_names([entry.word for entry in chosen_models(None, quick=True)])
+    which.add_argument("--quick", action="store_true", help=f"a first look: only {quick}")
     work.add_argument("--folds", type=at_least(2), default=5, metavar="K", help="folds (5)")
     work.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="of folds (0)")
     add_threads(work, "processes that fit models")
@@ -220,7 +224,7 @@ def run_compare(arguments: argparse.Namespace) -> int:
     from skgenetics.cli.compare.report import RESULT_FILES, save_models, write_results
     from skgenetics.io import atomic_folder
 
-    models = chosen_models(arguments.models)
+    models = chosen_models(arguments.models, quick=arguments.quick)
     check_report(arguments.report)
     console = Console("compare")
     study = _load(arguments)

@@ -77,6 +77,8 @@ class ModelEntry:
         Whether the model makes no sense without covariates.
     is_reference : bool
         Whether the tables print the other models minus this one.
+    quick : bool
+        Whether ``--quick`` takes it: its fits are a small part of the time of all models.
     """
 
     name: str
@@ -89,6 +91,7 @@ class ModelEntry:
     credible_sets: Builder | None = None
     needs_covariates: bool = False
     is_reference: bool = False
+    quick: bool = False
 
     @property
     def word(self) -> str:
@@ -205,12 +208,14 @@ MODELS: tuple[ModelEntry, ...] = (
         variants_used="none",
         needs_covariates=True,
         is_reference=True,
+        quick=True,
     ),
     ModelEntry(
         "top variant",
         "least squares on the variant that correlates most with the trait in training",
         regressor=_top_variant,
         variants_used="per allele",
+        quick=True,
     ),
     ModelEntry(
         "RidgeCV",
@@ -218,18 +223,21 @@ MODELS: tuple[ModelEntry, ...] = (
         regressor=_ridge,
         variants_used="per SD",
         is_reference=True,
+        quick=True,
     ),
     ModelEntry(
         "ElasticNet",
         "elastic net, l1_ratio 0.5, 10 penalties",
         regressor=_elastic_net,
         variants_used="per SD",
+        quick=True,
     ),
     ModelEntry(
         "LogisticRegression",
         "logistic regression, ridge penalty of 3 strengths",
         classifier=_logistic,
         variants_used="per SD",
+        quick=True,
     ),
     ModelEntry(
         "FinemapMiXeR",
@@ -237,6 +245,7 @@ MODELS: tuple[ModelEntry, ...] = (
         regressor=_single_effects,
         variants_used="per allele",
         credible_sets=_sets_by_default,
+        quick=True,
     ),
     ModelEntry(
         "HistGradientBoosting",
@@ -280,10 +289,10 @@ MODELS: tuple[ModelEntry, ...] = (
 )
 
 
-def chosen_models(words: list[str] | None) -> tuple[ModelEntry, ...]:
-    """Return the entries that the words of ``--models`` ask for; None asks for all."""
+def chosen_models(words: list[str] | None, *, quick: bool = False) -> tuple[ModelEntry, ...]:
+    """Return the entries that the words of ``--models`` ask for; None: all, or the quick ones."""
     if words is None:
-        return MODELS
+        return tuple(entry for entry in MODELS if entry.quick or not quick)
     by_word = {entry.word.lower(): entry for entry in MODELS}
     names = [name for word in words for name in word.split(",") if name]
     for name in names:
