@@ -63,8 +63,8 @@ def test_the_deviation_of_predictions_is_that_of_ridge(solver, dense, monkeypatc
     Z, t, *_ = per_deviation(X, y)
     covariance = np.linalg.inv(Z.T @ Z / NOISE + np.eye(Z.shape[1]) / total_variance(X))
     of_background = np.mean(np.sum((Z @ covariance) * Z, axis=1))
-    residual = np.mean((t - Z @ covariance @ (Z.T @ t) / NOISE) ** 2) + of_background
-    residual *= len(t) / (len(t) - 1)  # the mean is fitted too
+    squares = np.sum((t - Z @ covariance @ (Z.T @ t) / NOISE) ** 2)
+    residual = squares / (len(t) - 1) + of_background  # the mean is fitted too
     _, std = model.predict(X, return_std=True)
     np.testing.assert_allclose(std**2, y.var() * (residual + of_background), rtol=1e-6)
     assert of_background > 1e-3
