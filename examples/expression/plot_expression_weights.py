@@ -39,7 +39,7 @@ from skgenetics.association import ExpressionWeights, GeneData, GeneModel, Weigh
 
 
 def single_effects(X, y, seed):
-    return FinemapMiXeR(background=0.0).fit(X, y).coef_
+    return FinemapMiXeR(solver="susie", background=0.0).fit(X, y).coef_
 
 
 def ridge(X, y, seed):
