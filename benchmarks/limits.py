@@ -10,28 +10,32 @@ Measured on one thread of an idle machine: 52 Gflop/s in float64, 102 in float32
 are within 2 where one product dominates (BiLRP, importances). LINA makes its inputs floating batch
 by batch. Fine-mapping takes many sweeps, restarts and checks, and the bound is for one look at the
 LD; of 1,000 variants the default samples. That of MILAGERegressor leaves out the start's lasso and
-principal components, which `bench_expression.py` counts. Files are parsed, not copied. The next
-steps: of PLINK, a table of the four calls of each byte, into arrays that are not row-major; of
-BGEN, nothing, as zlib is more than half of it; of twas, all tissues of a gene at once, since most
-of a test is Python's calls on some tens of numbers.
+principal components, which `bench_expression.py` counts. In the row of the cis part some 850
+variants have effects, which is weaker a strength than folds choose. Files are parsed, not copied.
+The next steps: of the cis part, sweeps without products where the working set is large; of PLINK,
+a table of the four calls of each byte, into arrays that are not row-major; of BGEN, nothing, as
+zlib is more than half of it; of twas, all tissues of a gene at once, since most of a test is
+Python's calls on some tens of numbers.
 
 ======================================================================  =======  =====
 operation                                                               seconds  ratio
 ======================================================================  =======  =====
-fine-mapping, 1,000 variants, float64                                     0.202  1,300
-fine-mapping, 5,000 variants, float64                                     0.269     67
-fine-mapping, 20,000 variants, float32                                     2.53     79
-sampler, 1,000 variants, 400 draws                                        0.101     47
-the paper's steps by Adam, 1,000 variants, 200 fits at once                2.87    3.7
-MMASHRegressor, 1,000 x 5,000 x 20, 20 sweeps                             0.852    4.9
-single effects of 5 traits, 1,000 x 1,000                                  1.91     25
-MILAGERegressor, 449 people, 500,000 variants, 5,000 genes, 28 tissues     22.1     20
-cis part of a gene, 449 people, 2,817 variants, 28 tissues                0.284     23
-LINA, an epoch, 50,000 x 10,000                                            14.4    3.3
-importance of all pairs of 1,000 variants, 64 people                     0.0869    1.3
-BiLRP factors, 64 people, 5,000 variants, 50 units                        0.155   0.95
-reading PLINK, 2,000 x 20,000                                             0.184    180
-reading summary statistics, 500,000 rows                                  0.141     82
+fine-mapping, 1,000 variants, float64                                     0.161  1,000
+fine-mapping, 5,000 variants, float64                                     0.259     67
+fine-mapping, 20,000 variants, float32                                     2.48     80
+sampler, 1,000 variants, 400 draws                                       0.0985     46
+the paper's steps by Adam, 1,000 variants, 200 fits at once                2.60    3.4
+MMASHRegressor, 1,000 x 5,000 x 20, 20 sweeps                             0.775    4.5
+single effects of 5 traits, 1,000 x 1,000                                  1.79     23
+MILAGERegressor, 449 people, 500,000 variants, 5,000 genes, 28 tissues     21.6     19
+cis part of a gene, 449 people, 2,817 variants, 28 tissues                0.602     49
+LINA, an epoch, 50,000 x 10,000                                            14.0    3.1
+importance of all pairs of 1,000 variants, 64 people                     0.0851    1.2
+BiLRP factors, 64 people, 5,000 variants, 50 units                        0.152   0.93
+reading PLINK, 2,000 x 20,000                                             0.154    160
+reading BGEN, 10,000 x 1,000                                              0.137     66
+reading summary statistics, 500,000 rows                                  0.187    110
+twas, 400 genes in 10 tissues                                              1.09     18
 ======================================================================  =======  =====
 """
 
