@@ -182,6 +182,7 @@ def test_parameters_of_large_estimators_are_grouped():
 
 def test_pictures_of_examples_are_told_in_words():
     plt = pytest.importorskip("matplotlib.pyplot")
+    pytest.importorskip("docutils")
     text_of = runpy.run_path(str(DOC / "_extensions" / "picture_texts.py"))["text_of"]
     display = LocusDisplay([100, 200], [5.0, 1], [0.9, 0], r2=[1.0, 0], chromosome=3, title="A")
     text = text_of(display.plot().figure_)
