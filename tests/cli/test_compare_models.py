@@ -147,3 +147,19 @@ def test_names_of_traits_that_differ_in_punctuation_keep_all_files(study, compar
     )
     pictures = [name for name in os.listdir("run") if name.startswith("locus_")]
     assert len({name.casefold() for name in pictures}) == 3
+
+
+def test_fits_are_kept_beside_the_results_wherever_processes_started(study, compare, monkeypatch):
+    asked = {}
+
+    def stop(*_, **settings):
+        asked.update(settings)
+        raise ValueError("seen")
+
+    monkeypatch.setattr("skgenetics.cli.compare.work.compare_models", stop)
+    status, _, errors = compare(
+        text="--bfile study --pheno traits.tsv --pheno-name height --out run --quick"
+    )
+    assert status == 2
+    assert "seen" in errors
+    assert asked["folder"] == Path.cwd() / "run.parts"

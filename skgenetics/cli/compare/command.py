@@ -300,7 +300,7 @@ def _fit(
         n_jobs=n_jobs,
         seed=arguments.seed,
         keep_all=bool(arguments.save_model),
-        folder=parts_of(arguments.out),
+        folder=parts_of(arguments.out).absolute(),  # processes may have started elsewhere
     )
     results = []
     with progress(n_fits) as report:

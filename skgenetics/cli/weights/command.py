@@ -235,7 +235,7 @@ def _train(arguments: argparse.Namespace, study: "Study", parts: Path) -> list[d
 
     tissues = tuple(study.tissues)
     settings = Settings(arguments.model, arguments.maf, tissues, study.covariates, study.fold)
-    units = Units(study, parts, stamp_of(study.genotypes))
+    units = Units(study, parts.absolute(), stamp_of(study.genotypes))
     trained = run_parallel(
         train_unit,
         units,
