@@ -185,6 +185,7 @@ class MMASHRegressor(
     residual_noise_ : float
         sigma^2, in squared units of y; likewise.
     n_components_ : int
+        Columns of W; likewise.
     polygenic_ : array of shape (n_traits,) or float
         delta of each trait, given or chosen: variance of its background relative to its noise.
     genetic_covariance_ : array of shape (n_traits, n_traits)
