@@ -1,7 +1,7 @@
 import contextlib
 import os
 import signal
-import threading
+import tempfile
 
 import numpy as np
 import pytest
@@ -139,25 +139,32 @@ def cluster():
 
 @contextlib.contextmanager
 def killing_a_worker(cluster):
-    """End the process of a worker of a cluster as soon as it works on something."""
+    """End the process of a worker of a cluster, the first to start a unit."""
     distributed = pytest.importorskip("distributed")
-    over, killed = threading.Event(), []
-    with distributed.Client(cluster, set_as_default=False) as client:
-        processes = client.run(os.getpid)
-
-        def kill():
-            while not over.wait(0.01):
-                busy = [worker for worker, units in client.processing().items() if units]
-                if busy:
-                    killed.append(processes[busy[0]])
-                    os.kill(processes[busy[0]], signal.SIGKILL)
-                    return
-
-        thread = threading.Thread(target=kill)
-        thread.start()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        ended = os.path.join(folder, "ended")
+        client.register_plugin(deadly_plugin(ended), name="deadly")
         try:
             yield
         finally:
-            over.set()
-            thread.join()
-    assert killed
+            client.unregister_worker_plugin("deadly")
+        assert os.path.exists(ended)
+
+
+def deadly_plugin(path):
+    """Return a plugin that ends one worker, the first to start a unit, and leaves a file."""
+    from distributed.diagnostics.plugin import WorkerPlugin
+
+    class Deadly(WorkerPlugin):
+        def transition(self, key, start, finish, **kwargs):
+            if finish == "executing":
+                try:
+                    os.close(os.open(path, os.O_CREAT | os.O_EXCL))
+                except FileExistsError:
+                    return
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    return Deadly()
