@@ -15,7 +15,7 @@ from skgenetics.io._sumstats_formats import (
     overruled,
     traits_of,
 )
-from skgenetics.io._sumstats_guess import check_effect_allele, guessed_columns
+from skgenetics.io._sumstats_guess import check_cases, check_effect_allele, guessed_columns
 from skgenetics.io._sumstats_programs import recognize
 from skgenetics.io._sumstats_rows import read_sumstats_rows
 from skgenetics.io._sumstats_source import Source, open_source
@@ -43,6 +43,7 @@ COLUMNS = (
     "neg_log_10_p_value",
     "n",
 )
+_MANY_ROWS = 10_000
 
 
 def read_sumstats(
@@ -117,8 +118,9 @@ def read_sumstats(
     ------
     ValueError
         If the header is of no known format and `columns` does not say what the columns mean (the
-        message guesses them); if the header leaves open which allele has the effect; if effects
-        seem to be odds ratios, or -log10 p to be p; if more than 5% of the rows (and more than 10)
+        message guesses them); if the header leaves open which allele has the effect, or has a
+        column twice but for upper and lower case; if effects seem to be odds ratios, or -log10 p to
+        be p; if more than 5% of the rows (and more than 10)
         have another number of fields than the header, or a number that is none or impossible (p
         outside 0..1, a negative standard error); or if p = 0 has neither z nor beta and
         standard_error.
@@ -150,6 +152,7 @@ def read_sumstats(
         named |= _mapped({"n": n_samples}, header, name)
     if "effect_allele" not in named:
         check_effect_allele(used, header, name)
+    check_cases(used, named, header, name)
     used = overruled(used, named)
     extra = {column: _column(column, header, name) for column in extra_columns}
     _check_columns(used, source, form)
@@ -260,13 +263,15 @@ def _all_columns(
         elif column in frame:
             columns[column] = frame[column]
         elif column in WORDS:
-            nothing = pa.nulls(len(frame), pa.large_string())
-            columns[column] = pd.array(nothing, dtype="str")
+            nothing = pa.nulls(min(len(frame), _MANY_ROWS), pa.large_string())
+            parts = [nothing] * (len(frame) // max(1, len(nothing)))  # of the same memory
+            parts.append(nothing[: len(frame) - len(nothing) * len(parts)])
+            columns[column] = pd.array(pa.chunked_array(parts), dtype="str")
         else:
             columns[column] = np.full(len(frame), np.nan)
     places = np.asarray(columns["base_pair_location"], dtype=float)
-    whole, unknown = np.zeros(len(places), dtype=np.int64), np.isnan(places)
-    np.copyto(whole, places, casting="unsafe", where=~unknown)
+    unknown = np.isnan(places)
+    whole = (np.where(unknown, 0, places) if unknown.any() else places).astype(np.int64)
     columns["base_pair_location"] = pd.arrays.IntegerArray(whole, unknown)
     return pd.DataFrame(columns, frame.index, copy=False)
 

@@ -1,6 +1,6 @@
 """Effects, z and p-values, each from what a table of summary statistics has of them."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +15,7 @@ _CLEAR = 0.4985  # -log10 p of z = 1, below which rounding tells more than the e
 _MANY = 20_000  # variants whose z and p are compared
 _ENOUGH = 20  # variants that tell of which scale a column is
 _STRONG = 1.2  # abs(z) whose p is .23
+_HALF = np.log10(2)  # -log10 of a p of .5
 _NO_EFFECT = 0.35  # -log10 of a p of .45, which no such z has
 
 
@@ -55,6 +56,7 @@ def effects_of(
     lost = np.flatnonzero(np.isnan(z))
     _check_strength(lost, neg_log_p, name)
     lost = lost[np.isfinite(beta[lost]) & np.isfinite(neg_log_p[lost])]
+    _note_one_side(beta[lost], neg_log_p[lost], notes, name)
     sign = np.where((beta[lost] == 0) & (neg_log_p[lost] > 0), np.nan, np.sign(beta[lost]))
     z = _with(z, lost, sign * z_of_p(neg_log_p[lost]))
     lost = np.flatnonzero(~np.isfinite(neg_log_p))
@@ -152,19 +154,34 @@ def _check_scales(
             )
     if "neg_log_10_p_value" in used and "neg_log_10_p_value" not in named:
         strength = _column_or_nan(frame, "neg_log_10_p_value")
-        n_known = int(np.isfinite(strength).sum())
-        if n_known >= 5 * _ENOUGH and 0.98 < np.fmax.reduce(strength) <= 1:
+        n_known, most = int(np.isfinite(strength).sum()), np.fmax.reduce(strength, initial=0)
+        # all p, or those of a filter; -log10 p are never all below .1, which is p above .79
+        if n_known >= 5 * _ENOUGH and (0.98 < most <= 1 or most < 0.1):
             column = used["neg_log_10_p_value"]
             raise ValueError(
-                f"{name}: {column} is from 0 to 1 in all {n_known:,} rows: it seems to be p, not "
-                f"-log10 p (--columns p_value={column}; if it is not, neg_log_10_p_value={column})."
+                f"{name}: {column} is from 0 to {most:.2g} in all {n_known:,} rows: it seems to be "
+                f"p, not -log10 p (--columns p_value={column}; if it is not, "
+                f"neg_log_10_p_value={column})."
             )
 
 
 def _clear(strength: np.ndarray, neg_log_p: np.ndarray) -> np.ndarray:
     """Return some variants of clear effects whose z, or what it follows from, and p are known."""
-    clear = np.isfinite(strength) & np.isfinite(neg_log_p) & (neg_log_p > _CLEAR)
-    rows = np.flatnonzero(clear & (strength != 0))
+    return _rows_where(
+        lambda strength, neg_log_p: (neg_log_p > _CLEAR) & (strength != 0), strength, neg_log_p
+    )
+
+
+def _rows_where(
+    condition: Callable[[np.ndarray, np.ndarray], np.ndarray],
+    values: np.ndarray,
+    neg_log_p: np.ndarray,
+) -> np.ndarray:
+    """Return about `_MANY` rows, all along a table, that have both values and a condition."""
+    step = max(1, len(values) // (20 * _MANY))  # to look at all takes longer, and tells no more
+    values, neg_log_p = values[::step], neg_log_p[::step]
+    known = np.isfinite(values) & np.isfinite(neg_log_p)
+    rows = step * np.flatnonzero(known & condition(values, neg_log_p))
     return rows[:: max(1, len(rows) // _MANY)]
 
 
@@ -213,11 +230,30 @@ def _note_disagreement(
             f"{name}: {words} is in the median {factor:.2g} times the z of p_value: it may "
             f"{cause}, or p_value be corrected."
         )
-    rows = np.flatnonzero(np.isfinite(neg_log_p) & (np.abs(z) > _STRONG))
-    rows = rows[:: max(1, len(rows) // _MANY)]
+    rows = _rows_where(lambda z, _: np.abs(z) > _STRONG, z, neg_log_p)
     n_contrary = int((neg_log_p[rows] < _NO_EFFECT).sum())
     if len(rows) >= _ENOUGH and n_contrary > 0.25 * len(rows):
         notes.append(
             f"{name}: p_value is above .45 in {n_contrary:,} of {len(rows):,} rows where {words} "
             f"is beyond {_STRONG} or -{_STRONG}: p_value may be one-sided, or of another test."
         )
+
+
+def _note_one_side(beta: np.ndarray, neg_log_p: np.ndarray, notes: list[str], name: str) -> None:
+    """Say so if p-values, from which z are to follow, seem to be of one side."""
+    rows = _rows_where(lambda beta, _: beta != 0, beta, neg_log_p)
+    if len(rows) < 5 * _ENOUGH:
+        return
+    is_weak = neg_log_p[rows] < _HALF
+    of_sign = float(np.mean(is_weak == (beta[rows] < 0)))
+    if max(of_sign, 1 - of_sign) > 0.9 and 0.1 < is_weak.mean() < 0.9:
+        sign = "negative" if of_sign > 0.5 else "positive"
+        found = f"above .5 where effects are {sign}, and below .5 elsewhere"
+    elif _HALF <= neg_log_p[rows].min() < _HALF + 0.01:
+        found = "never above .5"
+    else:
+        return
+    notes.append(
+        f"{name}: p_value is {found}: it seems to be one-sided, and z, which are worked out from "
+        "it as from a two-sided one, are wrong then. Give standard_error or z."
+    )

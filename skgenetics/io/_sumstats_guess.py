@@ -136,6 +136,22 @@ def check_effect_allele(used: Mapping[str, str], header: Sequence[str], name: st
         )
 
 
+def check_cases(
+    used: Mapping[str, str], named: Mapping[str, str], header: Sequence[str], name: str
+) -> None:
+    """Raise ValueError if a column in use and another differ in upper and lower case only."""
+    known: dict[str, list[str]] = {}
+    for column in dict.fromkeys(header):
+        known.setdefault(column.lstrip("#").strip().lower(), []).append(column)
+    for meaning, column in used.items():
+        alike = known[column.lstrip("#").strip().lower()]
+        if meaning not in named and len(alike) > 1:
+            raise ValueError(
+                f"{name} has columns {' and '.join(alike)}, and any may be {meaning}: say "
+                f"--columns {meaning}={_quoted(alike[0])}, or {meaning}={_quoted(alike[1])}."
+            )
+
+
 def guess(source: Source) -> tuple[dict[str, str], bool]:
     """Return {meaning: column} by the names of columns, and whether the effect allele is sure."""
     known = _plain_names(source.header)

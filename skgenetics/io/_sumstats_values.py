@@ -122,8 +122,8 @@ def to_words(texts: "pa.Array", meaning: str, *, has_nulls: bool = False) -> "pa
     if meaning in IDS:
         if not has_nulls:
             texts = without_missing_words(texts)
-        characters = _bytes_of(texts)
-        may_be_spaces = (characters <= ord(" ")) | (characters > ord("~"))
+        # bytes below "!" wrap around, and those beyond "~" may be spaces of Unicode
+        may_be_spaces = _bytes_of(texts) - np.uint8(ord("!")) > ord("~") - ord("!")
         return pc.utf8_trim_whitespace(texts) if may_be_spaces.any() else texts
     if meaning in ALLELES and has_nulls and _IS_BASE[_bytes_of(texts)].all():
         return texts

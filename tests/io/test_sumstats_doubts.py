@@ -13,6 +13,7 @@ RNG = np.random.default_rng(3)
 EFFECT = np.where(RNG.random(N) < 0.5, -1, 1) * (0.01 + np.abs(0.05 * RNG.normal(size=N)))
 ERROR = 0.01 + 0.01 * RNG.random(N)
 Z = EFFECT / ERROR
+WEAK = np.sign(EFFECT) * np.abs(RNG.normal(size=N))
 P = 2 * norm.sf(np.abs(Z))
 PAIRS = [("A", "G"), ("C", "T"), ("G", "A"), ("T", "C"), ("A", "C"), ("AT", "A")]
 ALLELES = [PAIRS[k % len(PAIRS)] for k in range(N)]  # of the effect, and the other
@@ -164,6 +165,44 @@ def test_p_in_a_column_of_logarithms(write):
     frame = read_sumstats(write(table(columns, {"p": -np.log10(p)})))
     np.testing.assert_allclose(frame["p_value"], p)
     assert doubts(frame) == []
+
+
+def test_small_p_in_a_column_of_logarithms(write):
+    columns = PLACE | {"A1": "effect", "A2": "other", "BETA": "b", "LOG10P": "p"}
+    path = write(table(columns, {"p": 0.05 * RNG.random(N)}))
+    with pytest.raises(ValueError, match=r"LOG10P is from 0 to 0\.05 in all 200 rows: it seems"):
+        read_sumstats(path)
+    read_sumstats(write(table(columns, {"p": 0.5 * RNG.random(N)})))  # a null locus in LD
+
+
+@pytest.mark.parametrize(
+    ("p", "words"),
+    [
+        (norm.sf(np.abs(WEAK)), "p_value is never above .5: it seems to be one-sided"),
+        (norm.sf(WEAK), "p_value is above .5 where effects are negative, and below .5 elsewhere"),
+        (norm.cdf(WEAK), "p_value is above .5 where effects are positive, and below .5 elsewhere"),
+        (2 * norm.sf(np.abs(WEAK)), None),
+        (0.6 * norm.sf(np.abs(WEAK)), None),  # a filter
+    ],
+)
+def test_one_sided_p_without_z_are_noted(write, p, words):
+    columns = {"SNP": "snp", "A1": "effect", "A2": "other", "BETA": "b", "P": "p"}
+    notes = doubts(read_sumstats(write(table(columns, {"p": p}))))
+    assert [words in note for note in notes] == [True] * (words is not None)
+    of_error = {"SNP": "snp", "A1": "effect", "A2": "other", "BETA": "b", "SE": "se", "P": "p"}
+    assert not any("it seems" in note for note in doubts(read_sumstats(write(table(of_error)))))
+
+
+def test_columns_that_differ_in_case_only(write):
+    columns = {"SNP": "snp", "A1": "effect", "A2": "other", "BETA": "b", "SE": "se", "P": "p"}
+    path = write(table(columns | {"p": "f"}))
+    with pytest.raises(ValueError, match="has columns P and p, and any may be p_value") as caught:
+        read_sumstats(path)
+    for column in "P", "p":
+        assert f"p_value={column}" in str(caught.value)
+        frame = read_sumstats(path, columns={"p_value": column})
+        np.testing.assert_allclose(frame["p_value"], VALUES[columns.get(column, "f")])
+    read_sumstats(write(table(columns | {"Info": "f", "INFO": "f"})))  # not in use
 
 
 def test_standard_errors_of_odds_ratios_are_divided_by_them(write):
