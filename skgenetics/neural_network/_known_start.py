@@ -162,12 +162,15 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
     residual = residual - np.sum(D * residual, axis=0) / total
     targets = D * residual
     sd = np.sqrt(np.sum(D * residual**2, axis=0) / total)
-    limits = np.maximum(-0.9 * special.ndtri(SCREEN / 2) * sd * np.sqrt(total), 1e-300)
+    limits = np.where(sd > 0, -0.9 * special.ndtri(SCREEN / 2) * sd * np.sqrt(total), np.inf)
     like = problem.Y
     moved = move_to(targets, namespace_of(like), device_of(like), like.dtype)
     found = candidate_pairs(large_products(block, m, moved, limits), len(limits), squares=True)
-    tests = []
+    tests, n_tests = [], m * (m + 1) // 2
     for task, pairs in enumerate(found):
+        if not len(pairs):  # as of a task never observed
+            tests.append(sorted_tests(pairs, np.empty((4, 0)), n_tests))
+            continue
         pairs = pairs if columns is None else columns[pairs]
         target = np.where(D[:, task] > 0, residual[:, task], 0.0)
         binary = problem.loss != "squared"
@@ -175,7 +178,6 @@ def scan(problem: Problem, known: Known, columns: np.ndarray | None) -> list[Pai
         mean = None if label is None else np.clip(label - target, 1e-6, 1 - 1e-6)
         if mean is not None:
             target = np.where(D[:, task] > 0, label - mean, 0.0)
-        n_tests = m * (m + 1) // 2
         results = product_tests(
             access.on_host, pairs, target, D[:, task], mean=mean, n_tests=n_tests
         )

@@ -126,7 +126,7 @@ class Problem:
         D = self.task_weight(task)
         key = D.tobytes()
         if key not in self._gram:
-            m, total = self.columns.m, D.sum()
+            m, total = self.columns.m, max(D.sum(), 1e-300)  # of a task never observed 0
             G, mean = np.zeros((m, m)), np.zeros(m)
             for rows, Z in self.columns.blocks():
                 xp = namespace_of(Z)

@@ -487,15 +487,17 @@ class TestBadInput:
             with pytest.raises(ValueError, match="has 5 features, but LINAClassifier is expecting"):
                 method(X[:, :5])
 
-    def test_task_without_labels_is_predicted_by_even_odds(self):
+    @pytest.mark.parametrize("start", ["auto", "linear", "mean", "random"])
+    def test_task_without_labels_is_predicted_by_even_odds(self, start):
+        settings = SMALL | {"start": start}
         y = TASKS.astype(float)
         y[:, 1] = np.nan
         with pytest.warns(UserWarning, match=r"no observed label in columns \[1\]"):
-            model = LINAClassifier(**SMALL).fit(X, y)
+            model = LINAClassifier(**settings).fit(X, y)
         np.testing.assert_array_equal(model.predict_proba(X)[:, 1], 0.5)
         y = np.stack([SCORE, np.full(120, np.nan)], axis=1)
         with pytest.warns(UserWarning, match=r"no observed value in columns \[1\]"):
-            model = LINARegressor(**SMALL).fit(X, y)
+            model = LINARegressor(**settings).fit(X, y)
         np.testing.assert_array_equal(model.predict(X)[:, 1], 0.0)
 
     @pytest.mark.parametrize("label", [0, 1])
