@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from skgenetics.utils._arrays import slices, to_numpy
 from skgenetics.utils._estimator import GeneticsEstimator
 from skgenetics.utils._fitting import all_or_nothing
+from skgenetics.utils._labels import labels_of_fit
 from skgenetics.utils._moments import column_moments
 from skgenetics.utils._opened import Opened, OpenedGenotypes
 from skgenetics.utils._optional import import_optional
@@ -165,7 +166,8 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
         check_parameters(self)
         places = self.positions, self.chromosomes
         if isinstance(X, OpenedGenotypes):
-            places = X.variants["base_pair_location"], X.variants["chromosome"]
+            table = X.variants
+            places = np.asarray(table["base_pair_location"]), np.asarray(table["chromosome"])
         X = self._dosages(X, reset=True)
         n, m = X.shape
         target, mean, n_covariates = self._target(y, n)
@@ -315,6 +317,10 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
         if self.covariates is not None:
             covariates = np.asarray(self.covariates, dtype=np.float64)
             check_consistent_length(covariates, y)
+            if not np.all(np.isfinite(covariates)):
+                raise ValueError(
+                    "covariates hold NaN or infinity; impute them, or drop these samples."
+                )
             design = np.column_stack([design, covariates])
         solution, *_ = np.linalg.lstsq(design, y)
         fitted = design @ solution
@@ -333,9 +339,19 @@ class InteractionScan(TransformerMixin, GeneticsEstimator):
         if positions is None:
             raise ValueError("min_distance needs positions, in base pairs.")
         first, second = pairs.T
-        positions = np.asarray(positions, dtype=np.float64)
+        positions = self._of_variants(positions, "positions").astype(np.float64)
         far = np.abs(positions[first] - positions[second]) >= self.min_distance
         if chromosomes is not None:
-            chromosomes = np.asarray(chromosomes)
+            chromosomes = self._of_variants(chromosomes, "chromosomes")
             far |= chromosomes[first] != chromosomes[second]
         return far
+
+    def _of_variants(self, values: Any, name: str) -> np.ndarray:
+        """Return one value per variant (m,), in their order."""
+        values = np.asarray(labels_of_fit(self).match(values, name))
+        if values.shape != (self.n_features_in_,):
+            raise ValueError(
+                f"{name} must hold one value for each of the {self.n_features_in_} variants; got "
+                f"an array of shape {values.shape}."
+            )
+        return values

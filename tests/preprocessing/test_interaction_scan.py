@@ -60,8 +60,20 @@ def test_covariates_and_distance():
     near = InteractionScan(min_distance=131, **places).fit(X, y)
     assert len(near.pairs_) == 0
     assert len(InteractionScan(min_distance=130, **places).fit(X, y).pairs_) == 1
+    frame = pd.DataFrame(X, columns=[f"rs{i}" for i in range(40)])
+    turned = {name: pd.Series(place, index=frame.columns)[::-1] for name, place in places.items()}
+    assert len(InteractionScan(min_distance=130, **turned).fit(frame, y).pairs_) == 1
+    assert len(InteractionScan(min_distance=131, **turned).fit(frame, y).pairs_) == 0
     with pytest.raises(ValueError, match="needs positions"):
         InteractionScan(min_distance=5).fit(X, y)
+    with pytest.raises(ValueError, match=r"positions must hold one value for each of the 40"):
+        InteractionScan(min_distance=5, positions=[1.0, 2.0]).fit(X, y)
+    places["chromosomes"] = places["chromosomes"][1:]
+    with pytest.raises(ValueError, match=r"chromosomes must hold .* got an array of shape \(39,\)"):
+        InteractionScan(min_distance=5, **places).fit(X, y)
+    confounder[3] = np.nan
+    with pytest.raises(ValueError, match="covariates hold NaN or infinity"):
+        InteractionScan(covariates=confounder).fit(X, y)
 
 
 def test_opened_genotypes_are_read_by_blocks():
