@@ -63,12 +63,12 @@ def independent(n, m, rng):
     return rng.binomial(2, rng.uniform(0.05, 0.5, m), size=(n, m)).astype(np.int8)
 
 
-def coalescent(n, m, rng):
-    """Genotypes of ten chromosomes of a coalescent, with its LD; variants of frequency >= 5%."""
+def coalescent(n, m, rng, *, n_regions=10, rarest=0.05):
+    """Genotypes of regions of a coalescent, with its LD; variants of frequency >= `rarest`."""
     import msprime
 
     columns = []
-    for _ in range(10):
+    for _ in range(n_regions):
         seed = int(rng.integers(1, 2**31))
         ancestry = msprime.sim_ancestry(
             n, population_size=1e4, sequence_length=2e5, recombination_rate=1e-8, random_seed=seed
@@ -76,8 +76,8 @@ def coalescent(n, m, rng):
         tree = msprime.sim_mutations(ancestry, rate=2e-8, random_seed=seed)
         haplotypes = np.clip(tree.genotype_matrix(), 0, 1).T
         dosages = haplotypes[::2] + haplotypes[1::2]
-        common = np.flatnonzero(abs(dosages.mean(axis=0) - 1) < 0.9)
-        columns.append(dosages[:, np.sort(rng.choice(common, m // 10, replace=False))])
+        common = np.flatnonzero(abs(dosages.mean(axis=0) - 1) < 1 - 2 * rarest)
+        columns.append(dosages[:, np.sort(rng.choice(common, m // n_regions, replace=False))])
     return np.concatenate(columns, axis=1).astype(np.int8)
 
 

@@ -8,10 +8,11 @@ from sklearn.base import clone
 from sklearn.utils import Bunch, check_random_state
 
 from skgenetics.neural_network._knockoffs import gaussian_knockoffs
-from skgenetics.utils._arrays import get_namespace_and_device, to_numpy
+from skgenetics.utils._arrays import to_numpy
+from skgenetics.utils._opened import Opened
 from skgenetics.utils._parameters import check_number, check_option
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import as_array, check_missing_codes
+from skgenetics.utils._validation import as_array, as_genotypes, validate_sample_weight
 
 
 def decoy_selection(
@@ -27,9 +28,11 @@ def decoy_selection(
     r"""Select variants of which a share of about `fdr` has no association.
 
     Each variant gets a decoy that has no effect, fixed for the whole fit. The estimator learns from
-    both, and variant j wins by :math:`w_j`, its importance minus that of its decoy. A false variant
-    wins as often as it loses, so the losers estimate how many winners are false. Variants with
-    :math:`w_j \ge t` are selected, for the smallest t with
+    both, and variant j wins by :math:`w_j`, its importance minus that of its decoy, times
+    :math:`\sqrt{1 - r_j}` if their correlation is :math:`r_j`: a variant that can hardly be told
+    from its decoy wins or loses by chance. A false variant wins as often as it loses, so the losers
+    estimate how many winners are false. Variants with :math:`w_j \ge t` are selected, for the
+    smallest t with
 
     .. math::
 
@@ -68,10 +71,14 @@ def decoy_selection(
             Importances of the variants, and
         decoy_importances : ndarray of shape (n_variants,)
             of their decoys.
+        wins : ndarray of shape (n_variants,)
+            w.
         threshold : float
             t; infinity if nothing is selected.
         estimator : estimator
-            Fitted on variants and decoys.
+            Fitted on variants and decoys, whose places among its columns are drawn at random.
+        columns : int ndarray of shape (2, n_variants)
+            The column of each variant there, and that of its decoy.
 
     Raises
     ------
@@ -86,14 +93,18 @@ def decoy_selection(
     With permuted decoys, the rate of variants without effect is controlled for variants independent
     of each other only: a variant without effect in LD with one that has is associated with the
     target, its decoy is not. Knockoffs are meant for LD; the stronger it is, the less power they
-    leave. They need more samples than variants in a block of LD (200 at most).
+    leave. Blocks of LD have 200 variants at most, fewer than half of the samples.
+
+    Each variant changes places with its decoy by chance, so that an estimator may treat columns by
+    their place.
 
     References
     ----------
     R. F. Barber and E. J. Candès, "Controlling the false discovery rate via knockoffs", Annals of
     Statistics 43, 2015: the threshold. E. Candès et al., "Panning for gold: model-X knockoffs for
     high dimensional controlled variable selection", Journal of the Royal Statistical Society B 80,
-    2018: Gaussian knockoffs.
+    2018: Gaussian knockoffs. J. Gimenez and J. Zou, "Improving the stability of the knockoff
+    procedure", AISTATS 2019: those of largest entropy.
 
     Examples
     --------
@@ -109,8 +120,8 @@ def decoy_selection(
     True
     """
     check_number(fdr, "fdr", low=0, high=1, closed="neither")
-    augmented = with_decoys(X, decoys, check_random_state(random_state))
-    m = augmented.shape[1] // 2
+    rng = check_random_state(random_state)
+    augmented, columns, correlations = with_decoys(estimator, X, decoys, sample_weight, rng)
     weights = {} if sample_weight is None else {"sample_weight": sample_weight}
     fitted = clone(estimator).fit(augmented, y, **weights)
     if not hasattr(fitted, "feature_importances_"):
@@ -118,52 +129,94 @@ def decoy_selection(
             f"{type(fitted).__name__} has no feature_importances_ to compare; give a "
             "LINAClassifier, a LINARegressor, or another estimator that has it."
         )
-    importances = to_numpy(fitted.feature_importances_)
-    wins = importances[:m] - importances[m:]
+    importances, decoy_importances = to_numpy(fitted.feature_importances_)[columns]
+    wins = (importances - decoy_importances) * np.sqrt(1 - correlations)
     threshold = select_threshold(wins, fdr)
     selected = np.flatnonzero(wins >= threshold)
     return Bunch(
         selected=selected[np.argsort(-wins[selected], kind="stable")],
-        importances=importances[:m],
-        decoy_importances=importances[m:],
+        importances=importances,
+        decoy_importances=decoy_importances,
+        wins=wins,
         threshold=threshold,
         estimator=fitted,
+        columns=columns,
     )
 
 
 def with_decoys(
+    estimator: Any,
     X: ArrayLike,
     decoys: Literal["permuted", "knockoff"] | ArrayLike,
+    sample_weight: ArrayLike | None,
     random_state: np.random.RandomState,
-) -> Array:
-    """Return X (n, m) and, beside it, its decoys (n, 2 m), an array or CSR."""
-    if isinstance(decoys, str):
+) -> tuple[Array, np.ndarray, np.ndarray]:
+    """Return X (n, m) and its decoys (n, 2 m), an array or CSR, their columns, and correlations.
+
+    The columns (2, m) are those of variants and of decoys, the correlations (m,) those of each
+    variant with its decoy: 0 if decoys are of other samples.
+    Each variant changes places with its decoy by chance. An estimator may treat columns by their
+    place; which of the two is the decoy is then still nothing that it can know.
+    """
+    made = isinstance(decoys, str)
+    if made:
         check_option(decoys, "decoys", ("permuted", "knockoff"))
-    if sparse.issparse(X):
-        if isinstance(decoys, str) and decoys == "permuted":
-            order = random_state.permutation(X.shape[0])
-            return sparse.hstack([X, X.tocsr()[order]], format="csr")
-        X = X.toarray()
-    X, integer = as_array(X)
-    X = X if hasattr(X, "shape") else np.asarray(X)
-    check_missing_codes(X, integer)
-    xp, device = get_namespace_and_device(X)
-    X = xp.asarray(X, device=device)
-    if isinstance(decoys, str) and decoys == "permuted":
-        order = random_state.permutation(X.shape[0])
-        return xp.concat([X, xp.take(X, xp.asarray(order, device=device), axis=0)], axis=1)
-    if isinstance(decoys, str):
-        rng = np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
-        beside = gaussian_knockoffs(X, rng)
+    X, xp, device = as_genotypes(
+        clone(estimator), X, reset=True, accept_sparse="csr", tiny=False, opened=True
+    )
+    X = X[:, :] if isinstance(X, Opened) else X
+    n, m = X.shape
+    correlations = np.zeros(m)
+    if made and decoys == "permuted":
+        order, columns = random_state.permutation(n), places(m, random_state)
+        if sparse.issparse(X):
+            both = sparse.hstack([X, X[order]], format="csr")
+            return both[:, np.argsort(columns, axis=None)], columns, correlations
+        beside = xp.take(X, xp.asarray(order, device=device), axis=0)
     else:
-        beside = to_numpy(as_array(decoys)[0])
-        if beside.shape != tuple(X.shape):
-            raise ValueError(
-                f"decoys must have the shape of X, {tuple(X.shape)}; got {beside.shape}."
-            )
-    dtype = X.dtype if xp.isdtype(X.dtype, "real floating") else xp.float32
-    beside = xp.asarray(beside, dtype=dtype, device=device)
-    return xp.concat([xp.astype(X, dtype), beside], axis=1)
+        X = dense(X) if sparse.issparse(X) else X
+        X = X if xp.isdtype(X.dtype, "real floating") else xp.astype(X, xp.float32)
+        if made:
+            rng = np.random.default_rng(random_state.randint(np.iinfo(np.int32).max))
+            beside = gaussian_knockoffs(X, frequencies(sample_weight, n), rng)
+        else:
+            beside = dense(decoys)
+            if beside.shape != (n, m):
+                raise ValueError(f"decoys must have the shape of X, {n, m}; got {beside.shape}.")
+        correlations = own_correlations(to_numpy(X), beside)
+        beside = xp.asarray(beside, dtype=X.dtype, device=device)
+        columns = places(m, random_state)
+    moved = xp.asarray(columns[0] > columns[1], device=device)
+    both = xp.concat([xp.where(moved, beside, X), xp.where(moved, X, beside)], axis=1)
+    return both, columns, correlations
+
+
+def frequencies(sample_weight: ArrayLike | None, n: int) -> np.ndarray:
+    """Return the weights (n,) of rows, 1 if none are given, on the host."""
+    weight = np.ones(n) if sample_weight is None else sample_weight
+    return to_numpy(validate_sample_weight(weight, n, np, "cpu", np.float64))
+
+
+def dense(values: Any) -> np.ndarray:
+    """Return a matrix of any kind as an array on the host."""
+    return to_numpy(values.toarray() if sparse.issparse(values) else as_array(values, "decoys")[0])
+
+
+def own_correlations(X: np.ndarray, decoys: np.ndarray) -> np.ndarray:
+    """Return the correlation (m,) of each variant with its decoy; 1 where one is constant."""
+    result = np.ones(X.shape[1])
+    for j, (x, decoy) in enumerate(zip(X.T, decoys.T, strict=True)):
+        x, decoy = (column - column.mean(dtype=np.float64) for column in (x, decoy))
+        size = np.sqrt((x @ x) * (decoy @ decoy))
+        if size > 0:
+            result[j] = min(x @ decoy / size, 1.0)
+    return result
+
+
+def places(m: int, random_state: np.random.RandomState) -> np.ndarray:
+    """Return the columns (2, m) of m variants and of their decoys, drawn at random."""
+    moved = m * random_state.randint(2, size=m)
+    return np.arange(m) + np.stack([moved, m - moved])
 
 
 def select_threshold(wins: np.ndarray, fdr: float) -> float:

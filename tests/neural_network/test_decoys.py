@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
+from sklearn.base import BaseEstimator
 from sklearn.linear_model import Ridge
 
-from skgenetics.neural_network import LINARegressor, decoy_selection
+from skgenetics.neural_network import LINARegressor, _decoys, decoy_selection
 from skgenetics.neural_network._decoys import select_threshold
-from skgenetics.neural_network._knockoffs import gaussian_knockoffs
+from skgenetics.neural_network._knockoffs import gaussian_knockoffs, own_variances
+from tests.oracles import knockoffs_naive
 
 MODEL = LINARegressor((8,), start="linear", max_iter=3, random_state=0)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -27,7 +29,10 @@ def test_threshold_is_the_smallest_that_keeps_the_rate(wins, fdr):
         return (1 + np.sum(wins <= -t)) <= fdr * np.sum(wins >= t)
 
     candidates = [abs(w) for w in wins if w != 0 and allowed(abs(w))]
-    assert select_threshold(wins, fdr) == min(candidates, default=np.inf)
+    threshold = select_threshold(wins, fdr)
+    assert threshold == min(candidates, default=np.inf)
+    selected = np.flatnonzero(wins >= threshold)
+    assert selected.tolist() == knockoffs_naive.selected_by_step(wins, fdr)
 
 
 def simulate(seed, n=600, m=60, n_causal=15):
@@ -76,16 +81,24 @@ def test_decoys_are_rows_of_x_in_another_order():
     selection = decoy_selection(model, X, y, sample_weight=weight, random_state=3)
     both, target, weights = selection.estimator.seen_
     assert both.dtype == np.int8
-    np.testing.assert_array_equal(both[:, :60], X)
-    np.testing.assert_array_equal(both[:, 60:], X[np.random.RandomState(3).permutation(600)])
+    places, decoy_places = selection.columns
+    np.testing.assert_array_equal(both[:, places], X)
+    np.testing.assert_array_equal(
+        both[:, decoy_places], X[np.random.RandomState(3).permutation(600)]
+    )
+    np.testing.assert_array_equal(np.sort(places % 60), np.arange(60))
+    np.testing.assert_array_equal(abs(places - decoy_places), 60)
+    assert 15 < np.sum(places < 60) < 45
     assert target is y
     assert weights is weight
     assert not hasattr(model, "coefs_")
     importances = selection.estimator.feature_importances_
-    np.testing.assert_array_equal(selection.importances, importances[:60])
-    np.testing.assert_array_equal(selection.decoy_importances, importances[60:])
-    wins = selection.importances - selection.decoy_importances
-    assert np.all(np.diff(wins[selection.selected]) <= 0)
+    np.testing.assert_array_equal(selection.importances, importances[places])
+    np.testing.assert_array_equal(selection.decoy_importances, importances[decoy_places])
+    np.testing.assert_array_equal(
+        selection.wins, selection.importances - selection.decoy_importances
+    )
+    assert np.all(np.diff(selection.wins[selection.selected]) <= 0)
     other = decoy_selection(model, sparse.csr_array(X), y, random_state=3)
     np.testing.assert_array_equal(other.estimator.seen_[0].toarray(), both)
     other = decoy_selection(model, pd.DataFrame(X), y, random_state=3)
@@ -119,16 +132,98 @@ def linked(seed, n=1500, m=120, correlation=0.8):
     return haplotypes, y, causal
 
 
-def test_knockoffs_can_be_swapped_with_their_variants():
-    X, _, _ = linked(0, n=20_000, m=40)
-    knockoffs = gaussian_knockoffs(X, np.random.default_rng(1))
+class FirstColumns(BaseEstimator):
+    """Finds the first columns more important than the last, whatever they hold."""
+
+    def fit(self, X, y):
+        self.feature_importances_ = -np.arange(X.shape[1], dtype=float)
+        return self
+
+
+@pytest.mark.parametrize("decoys", ["permuted", "knockoff"])
+def test_an_estimator_that_prefers_some_places_selects_nothing_by_it(decoys):
+    X, y, _ = simulate(0)
+    selection = decoy_selection(FirstColumns(), X, y, fdr=0.2, decoys=decoys, random_state=0)
+    assert not len(selection.selected)
+
+
+def test_a_variant_that_changes_places_with_its_decoy_changes_the_sign_of_its_win(monkeypatch):
+    X, y, _ = simulate(0)
+    X = X.astype(np.float32)
+    decoys = gaussian_knockoffs(X, np.ones(600), np.random.default_rng(0))
+    monkeypatch.setattr(_decoys, "places", lambda m, _: np.arange(2 * m).reshape(2, m))
+    moved = np.random.default_rng(1).random(60) < 0.5
+    first = decoy_selection(MODEL, X, y, decoys=decoys)
+    swapped, beside = np.where(moved, decoys, X), np.where(moved, X, decoys)
+    second = decoy_selection(MODEL, swapped, y, decoys=beside)
+    np.testing.assert_allclose(second.wins, np.where(moved, -first.wins, first.wins), atol=1e-5)
+    assert np.abs(first.wins[moved]).max() > 0.1
+    r = [np.corrcoef(X[:, j], decoys[:, j])[0, 1] for j in range(60)]
+    np.testing.assert_allclose(
+        first.wins, (first.importances - first.decoy_importances) * np.sqrt(1 - np.array(r)),
+        rtol=1e-4, atol=1e-9,
+    )  # fmt: skip
+
+
+def moments(columns, share):
+    centered = columns - share @ columns
+    return centered.T @ (share[:, None] * centered)
+
+
+@pytest.mark.parametrize("rare", [False, True])
+def test_moments_are_the_same_after_swaps(rare):
+    """Whatever the dosages are, for the weighted moments of these people."""
+    rng = np.random.default_rng(0)
+    X, _, _ = linked(0, n=1000, m=40)
+    if rare:
+        X = X * rng.binomial(1, 0.02, size=X.shape).astype(np.int8)
+    X[:, 7] = X[:, 6]  # collinear
+    weight = rng.integers(0, 4, size=1000).astype(float)
+    knockoffs = gaussian_knockoffs(X, weight, rng)
+    share = weight / weight.sum()
+    gram = moments(np.column_stack([X, knockoffs]).astype(float), share)
+    sd = np.sqrt(np.diag(gram))
+    correlation = gram / np.outer(sd, sd)
+    np.testing.assert_allclose(share @ knockoffs, share @ X, atol=1e-6)
+    for _ in range(5):
+        which = np.flatnonzero(rng.random(40) < 0.5)
+        np.testing.assert_allclose(
+            knockoffs_naive.swapped(correlation, which), correlation, atol=1e-4
+        )
+    own = np.diag(correlation[:40, 40:])
+    assert own[[6, 7]].min() > 0.99
+    assert np.delete(own, [6, 7]).max() < 0.9
+
+
+def test_knockoffs_of_blocks_are_linked_as_the_variants():
+    X, _, _ = linked(0, n=8_000, m=250)  # two blocks
+    knockoffs = gaussian_knockoffs(X, np.ones(8_000), np.random.default_rng(1))
     both = np.corrcoef(np.column_stack([X, knockoffs]), rowvar=False)
-    own, beside, cross = both[:40, :40], both[40:, 40:], both[:40, 40:]
-    apart = ~np.eye(40, dtype=bool)
-    np.testing.assert_allclose(beside, own, atol=0.05)
-    np.testing.assert_allclose(cross[apart], own[apart], atol=0.05)
-    assert np.diag(cross).max() < 0.95
+    own, beside, cross = both[:250, :250], both[250:, 250:], both[:250, 250:]
+    apart = ~np.eye(250, dtype=bool)
+    np.testing.assert_allclose(beside, own, atol=0.06)
+    np.testing.assert_allclose(cross[apart], own[apart], atol=0.06)
     assert own[apart].max() > 0.4
+
+
+def test_own_variances_have_the_largest_entropy():
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        F = rng.normal(size=(4, 6))
+        S = F @ F.T
+        S /= np.sqrt(np.outer(np.diag(S), np.diag(S)))
+        np.testing.assert_allclose(
+            own_variances(S), knockoffs_naive.own_variances(S), rtol=5e-3, atol=1e-3
+        )
+
+
+def test_knockoffs_of_constant_columns_and_few_people():
+    X = np.tile(np.array([[0, 1, 2], [0, 2, 1], [0, 0, 0], [0, 1, 1], [0, 0, 2]]), (1, 2))
+    knockoffs = gaussian_knockoffs(X, np.ones(5), np.random.default_rng(0))
+    np.testing.assert_array_equal(knockoffs[:, [0, 3]], 0)
+    assert np.isfinite(knockoffs).all()
+    with pytest.raises(ValueError, match="needs 3 samples of positive weight at least; got 2"):
+        decoy_selection(MODEL, X[:2], [0.0, 1.0], decoys="knockoff")
 
 
 @pytest.mark.slow

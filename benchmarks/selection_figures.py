@@ -1,0 +1,135 @@
+"""Print the false share of the variants that decoys and knockoffs select, and the power.
+
+    python benchmarks/selection_figures.py [--repeats 40] [--kinds ...] [--traits ...] [--csv FILE]
+
+2,500 people and 200 variants, 30 of which have effects of one size that explain half of a trait. Of
+an epistatic trait they explain 40%, and the products of four pairs of other variants 10%; these
+eight have an effect too. Kinds of LD: "none"; "chromosomes", 20 variants on each of ten pieces of
+200 kb of a coalescent, of frequency 5% at least; "rare", of frequency .5% at least; "region", all
+200 variants on one such piece. All but "none" need msprime.
+
+A selected variant is false if it has no effect; with "linked", if its r2 with every variant that
+has one is below .5 too. A false share is the mean over simulations, 0 where nothing is selected,
+with its standard error. Power: the share of variants with an effect that are selected; with
+"linked", of those that have a selected variant of r2 .5 at least.
+"""
+
+import argparse
+import itertools
+import time
+import warnings
+
+import numpy as np
+
+try:
+    from .evidence import write_rows
+    from .network_figures import coalescent, independent
+except ImportError:  # run as a program
+    from evidence import write_rows
+    from network_figures import coalescent, independent
+
+from skgenetics import LINARegressor
+from skgenetics.neural_network import decoy_selection
+
+N, M, N_CAUSAL, N_PAIRS = 2_500, 200, 30, 4
+LINKED = 0.5
+RATES = 0.05, 0.1, 0.2
+KINDS = {
+    "none": independent,
+    "chromosomes": coalescent,
+    "rare": lambda n, m, rng: coalescent(n, m, rng, rarest=0.005),
+    "region": lambda n, m, rng: coalescent(n, m, rng, n_regions=1),
+}
+TRAITS = {"additive": 0.0, "epistatic": 0.1}  # variance of products
+DECOYS = "permuted", "knockoff"
+MEASURES = "selected", "false", "false_linked", "power", "power_linked"
+
+
+def trait(Z, epistatic, rng):
+    """A trait of standardized dosages, and the variants that have an effect on it."""
+    chosen = rng.permutation(Z.shape[1])
+    causal, paired = chosen[:N_CAUSAL], chosen[N_CAUSAL : N_CAUSAL + 2 * N_PAIRS]
+    parts = {0.5 - epistatic: Z[:, causal], epistatic: Z[:, paired[::2]] * Z[:, paired[1::2]]}
+    y = np.sqrt(0.5) * rng.normal(size=len(Z))
+    for variance, columns in parts.items():
+        g = (columns / columns.std(axis=0)) @ rng.choice([-1.0, 1.0], columns.shape[1])
+        y += np.sqrt(variance) * (g - g.mean()) / g.std()
+    return y, chosen[: N_CAUSAL + 2 * N_PAIRS] if epistatic else causal
+
+
+def threshold(wins, fdr):
+    """Smallest t with (1 + number of wins <= -t) <= fdr x (number of wins >= t), or infinity."""
+    for t in np.sort(np.abs(wins[wins != 0])):
+        if 1 + np.sum(wins <= -t) <= fdr * np.sum(wins >= t):
+            return t
+    return np.inf
+
+
+def measured(wins, fdr, causal, r2):
+    """What is selected by wins at a rate; `r2` (m, k) is that with the variants of effect."""
+    found = np.flatnonzero(wins >= threshold(wins, fdr))
+    some = len(found) > 0
+    row = {
+        "selected": len(found),
+        "false": np.mean(~np.isin(found, causal)) if some else 0,
+        "false_linked": np.mean(r2[found].max(axis=1) < LINKED) if some else 0,
+        "power": np.mean(np.isin(causal, found)),
+        "power_linked": np.mean(r2[found].max(axis=0) >= LINKED) if some else 0,
+    }
+    return {"fdr": fdr} | {key: round(float(value), 4) for key, value in row.items()}
+
+
+def main():
+    """Print a row per kind of LD, trait, decoys and rate."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--repeats", type=int, default=40)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--traits", nargs="+", choices=TRAITS, default=list(TRAITS))
+    parser.add_argument("--csv", help="file of a row per selection")
+    arguments = parser.parse_args()
+    rows = []
+    for kind in arguments.kinds:
+        seconds, neighbors = [], []
+        for seed in range(arguments.repeats):
+            rng = np.random.default_rng(seed)
+            X = KINDS[kind](N, M, rng)
+            Z = (X - X.mean(axis=0)) / X.std(axis=0)
+            neighbors.append(np.abs(np.mean(Z[:, 1:] * Z[:, :-1], axis=0)))
+            for name in arguments.traits:
+                y, causal = trait(Z, TRAITS[name], rng)
+                r2 = (Z.T @ Z[:, causal] / N) ** 2
+                for decoys in DECOYS:
+                    start = time.process_time()
+                    model = LINARegressor(random_state=0)
+                    fitted = decoy_selection(model, X, y, decoys=decoys, random_state=seed)
+                    seconds.append(time.process_time() - start)
+                    unit = {"ld": kind, "trait": name, "seed": seed, "method": decoys}
+                    rows += [unit | measured(fitted.wins, fdr, causal, r2) for fdr in RATES]
+        shares = [np.mean(np.concatenate(neighbors) >= r) for r in (0.5, 0.95)]
+        print(
+            f"{kind}: {shares[0]:.2f} of neighbors are correlated by .5 or more, {shares[1]:.2f} "
+            f"by .95; {np.mean(seconds):.1f} s a selection"
+        )
+        for name, decoys, fdr in itertools.product(arguments.traits, DECOYS, RATES):
+            case = kind, name, decoys, fdr
+            values = np.array(
+                [
+                    [row[key] for key in MEASURES]
+                    for row in rows
+                    if (row["ld"], row["trait"], row["method"], row["fdr"]) == case
+                ]
+            )
+            mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
+            print(
+                f"{kind:12s} {name:9s} {decoys:9s} {fdr:4}: {mean[0]:5.1f} selected, false "
+                f"{mean[1]:.3f} ({error[1]:.3f}), linked {mean[2]:.3f} ({error[2]:.3f}), "
+                f"power {mean[3]:.2f}, linked {mean[4]:.2f}",
+                flush=True,
+            )
+        if arguments.csv:
+            write_rows(arguments.csv, rows)
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    main()
