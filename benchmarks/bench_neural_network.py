@@ -10,15 +10,15 @@ medians of CPU seconds of alternating runs.
 
 Measured on one thread of an AMD EPYC that other programs shared, with torch 2.13:
 
-==============================================  ===============================  ============
-task                                            rival                            times faster
-==============================================  ===============================  ============
-all pairs of 1,000 variants                     torch, Hessian                   44
+==============================================  ================================  ============
+task                                            rival                             times faster
+==============================================  ================================  ============
+all pairs of 1,000 variants                     torch, Hessian                    44
 all pairs of 1,000 variants                     torch, Jacobian of the attention  5.1
-strongest 100 pairs of 5,000 variants           all pairs of this package        12
-epoch, 2,000 x 500, hidden layers 100 and 50    torch, fused Adam                1.07
-epoch, 10,000 x 5,000, hidden 1,000 and 500     torch, fused Adam                1.06
-==============================================  ===============================  ============
+strongest 100 pairs of 5,000 variants           all pairs of this package         12
+epoch, 2,000 x 500, hidden layers 100 and 50    torch, fused Adam                 1.07
+epoch, 10,000 x 5,000, hidden 1,000 and 500     torch, fused Adam                 1.06
+==============================================  ================================  ============
 
 For the strongest 100 pairs, 500 of 12.5 million were evaluated. In training both programs spend
 most of the time in the same matrix products.

@@ -28,6 +28,7 @@ PAGES = [
     for page in sorted(DOC.rglob("*.rst"))
     if page.relative_to(DOC).parts[0] not in {"_build", "_templates", "auto_examples", "generated"}
 ]
+CODE = ("skgenetics", "benchmarks", "examples")
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(skgenetics.__path__, "skgenetics.")
@@ -114,6 +115,51 @@ def test_readme_is_one_screen_and_its_links_lead_somewhere():
         links = re.findall(r"\]\(([^):#]+)\)", (ROOT / page).read_text(encoding="utf-8"))
         assert links
         assert all((ROOT / link).exists() for link in links)
+
+
+def faults_of_text(text, path):
+    """What docutils finds wrong in a page, apart from what only Sphinx knows."""
+    core = pytest.importorskip("docutils.core")
+    settings = {"report_level": 5, "halt_level": 5, "_disable_config": True}
+    page = core.publish_doctree(text, source_path=str(path), settings_overrides=settings)
+    unknown = re.compile(r"Unknown directive type|Unknown interpreted text role|No role entry")
+    messages = [
+        message.astext()
+        for message in [*page.parse_messages, *page.transform_messages]
+        if message["level"] >= 2
+    ]
+    return [message for message in messages if not unknown.search(message)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOC)))
+def test_page_has_no_malformed_text(page):
+    """As a build of the documentation would say, which takes minutes."""
+    text = page.read_text(encoding="utf-8")
+    cited = {label.lower() for label in re.findall(r"\[([A-Z][a-z]+\d{4})\]_", text)}
+    names = [f'Unknown target name: "{label}"' for label in cited]  # defined on other pages
+    faults = faults_of_text(text, page)
+    assert not [fault for fault in faults if not any(name in fault for name in names)]
+
+
+def test_no_table_of_a_docstring_is_malformed():
+    table = re.compile(r"^ *=+ +=+", re.MULTILINE)
+    places = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    seen = 0
+    for path in [path for name in CODE for path in sorted((ROOT / name).rglob("*.py"))]:
+        source = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(source)) if table.search(source) else ():
+            text = ast.get_docstring(node) if isinstance(node, places) else None
+            if text and table.search(text):
+                seen += 1
+                assert not [x for x in faults_of_text(text, path) if "Malformed table" in x]
+    assert seen >= 2
+
+
+def test_malformed_text_is_found():
+    table = "====  ===\na     b\n====  ===\nlong text  c\n====  ===\n"
+    assert "Malformed table" in faults_of_text(table, "page.rst")[0]
+    assert "Undefined substitution" in faults_of_text("The largest |z| there.", "page.rst")[0]
+    assert not faults_of_text(":doc:`other`\n\n.. toctree::\n\n   other\n", "page.rst")
 
 
 @pytest.fixture
