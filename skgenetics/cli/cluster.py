@@ -17,22 +17,26 @@ def add_scheduler(group: Any) -> None:
     group.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="work on the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786; its workers "
-        "read the same files",
+        help="work on the Dask cluster of this scheduler, such as tcp://10.0.0.1:8786, or of the "
+        "scheduler that wrote this file; its workers read the same files",
     )
 
 
 @contextlib.contextmanager
 def on_cluster(address: str | None) -> Iterator[None]:
-    """Run what joblib runs in this context on the workers of a scheduler; None: here."""
+    """Run what joblib runs in this context on the workers of a scheduler; None: here.
+
+    The address is that of the scheduler or the name of the file that it wrote.
+    """
     if address is None:
         yield
         return
     distributed = import_optional("distributed", extra="distributed")
     from joblib import parallel_config
 
+    where = {"scheduler_file" if os.path.isfile(address) else "address": address}
     try:
-        client = distributed.Client(address, timeout=_SECONDS_TO_CONNECT, set_as_default=True)
+        client = distributed.Client(**where, timeout=_SECONDS_TO_CONNECT, set_as_default=True)
     except (OSError, ValueError) as error:
         raise ValueError(
             f"--scheduler {address}: no Dask scheduler answers there ({error}). Start one by "

@@ -2,8 +2,8 @@
 
 import argparse
 import contextlib
-import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -21,6 +21,7 @@ from tests.cli.scans import draw_nothing
 from tests.cli.test_faults import contents, fill
 from tests.cli.test_finemap import FILES, read, run
 from tests.cli.test_weights import write_expression
+from tests.test_docs import DOC
 
 pd = pytest.importorskip("pandas")
 
@@ -66,6 +67,43 @@ def test_jobs_of_an_array_give_the_tables_of_one_run(scan, finemap, monkeypatch)
         pd.testing.assert_frame_equal(ours, theirs)
 
 
+SBATCH = """
+import os, subprocess, sys
+(jobs,) = [word for word in sys.argv if word.startswith("--array=")]
+first, last = map(int, jobs.removeprefix("--array=").split("-"))
+for job in range(first, last + 1):
+    os.environ["SLURM_ARRAY_TASK_ID"] = str(job)
+    subprocess.run(sys.argv[-1], shell=True, check=True)
+"""
+
+
+@pytest.mark.slow
+def test_lines_for_slurm_give_the_tables_of_one_run(scan, finemap, tmp_path, monkeypatch):
+    """As the page has them, with three parts; `sbatch` runs one job after the other."""
+    page = (DOC / "guide" / "cluster.rst").read_text(encoding="utf-8")
+    (lines,) = re.findall(r"^   sbatch.*?(?=\n\n)", page, re.DOTALL | re.MULTILINE)
+    assert "--array=1-22" in lines
+    assert "$SLURM_ARRAY_TASK_ID/22'" in lines
+    lines = lines.replace("1-22", "1-3").replace("ID/22", "ID/3").replace("gwas.tsv.gz", "gwas.tsv")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "sbatch").write_text(f"#!{sys.executable}\n{SBATCH}")
+    (programs / "skgenetics").write_text(f'#!/bin/sh\nexec {sys.executable} -m skgenetics "$@"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs), prepend=os.pathsep)
+    done = subprocess.run(["sh", "-ec", lines], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert [f"Part {k}/3:" in done.stdout for k in range(1, 5)] == [True, True, True, False]
+    assert Path("my_run.loci.tsv").is_file()
+    run(finemap)
+    expected = tables()
+    for name in TABLES:
+        Path(f"my_run.{name}").replace(f"run.{name}")
+    for ours, theirs in zip(tables(), expected, strict=True):
+        pd.testing.assert_frame_equal(ours, theirs)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("deadly", [False, True])
 def test_a_cluster_gives_the_tables_of_one_machine(scan, finemap, cluster, deadly, monkeypatch):
@@ -94,7 +132,7 @@ def test_models_are_compared_on_a_cluster_whose_worker_ends(study, compare, clus
 
 @pytest.fixture
 def scheduler(tmp_path):
-    """The process of a scheduler with a worker, and its address."""
+    """The process of a scheduler with a worker, and the file that it wrote."""
     pytest.importorskip("distributed")
     (tmp_path / "dask").mkdir()
     given = {"cwd": tmp_path / "dask", "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -107,7 +145,7 @@ def scheduler(tmp_path):
     working = subprocess.Popen(worker, **given)
     wait_for(file.exists)
     wait_for(lambda: file.read_text().endswith("}"))
-    yield process, json.loads(file.read_text())["address"]
+    yield process, file
     for one in (process, working):
         one.kill()
         one.wait()
@@ -190,9 +228,9 @@ def check_resumed(words, before):
 @pytest.mark.parametrize("ended", ["scheduler", "command"])
 def test_what_is_finished_stays_when_the_work_ends(words, scheduler, command, ended):
     before = {str(path) for path in Path().rglob("*")}
-    process, address = scheduler
+    process, file = scheduler
     work = subprocess.Popen(
-        [sys.executable, "-m", "skgenetics", *words.split(), "--scheduler", address],
+        [sys.executable, "-m", "skgenetics", *words.split(), "--scheduler", str(file)],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
