@@ -15,7 +15,8 @@ with residuals r. For the lasso :math:`b_k` is l soft-thresholded over d. For th
 Few variants have effects, so the sweeps are over a working set of them, and their gradients g
 follow from the products of its members with one another, one table per tissue, without the
 individuals. One matrix product then gives the gradients of all variants: those that would move
-join the set, until there is none.
+join the set, until there is none. If penalties are so weak that the set would not hold all effects,
+its products cost more than they save, and sweeps compute gradients from the residuals.
 """
 
 from typing import NamedTuple
@@ -26,32 +27,36 @@ from skgenetics.utils._moments import ROUNDINGS
 from skgenetics.utils._numba import kernel
 
 MAX_SWEEPS = 1000
-MAX_MEMBERS = 256  # of the working set, whose products are kept
+MAX_MEMBERS = 128  # of the working set, whose products are kept
 JOIN_AT_ONCE = 8  # variants at least, if there are so many that would move
 CANCELLATION = 1e-6  # share of a sum of squares under which that about the mean is computed anew
 ROUNDING = ROUNDINGS * np.finfo(np.float64).eps
+TIE = 1e-6  # share by which one of two moves must be longer
+NEWTON_TOL = 1e-7  # of the last step, after which the error is about its square
 SUMS = ("reassoc", "contract")  # sums in any order, so that they run in vector registers
+OUTSIDE = -1  # of the working set
 
 
 class Descent(NamedTuple):
-    """The effects of a gene's variants and what follows from them; `descend` writes to it."""
+    """The effects of a gene's variants and what follows from them; `descend` writes to it.
 
-    genotypes: np.ndarray  # (p, I), C-contiguous
-    weight: np.ndarray  # (I, K), 0 where not observed
+    Individuals of weight 0 change no number, so that variants that differ in them alone stay equal.
+    """
+
+    genotypes: np.ndarray  # (p, I), C-contiguous, less their means over all cells
+    weight: np.ndarray  # (K, I), 0 where not observed
     total: np.ndarray  # (K,) sums of the weights
-    residual: np.ndarray  # (I, K) weights times residuals, whose columns sum to 0
-    gradient: np.ndarray  # (p, K) genotypes @ residual
+    left: np.ndarray  # (K, I) expression less what is fitted, also where weights are 0
+    residual: np.ndarray  # (K, I) weights times that, whose rows sum to 0
+    gradient: np.ndarray  # (p, K) genotypes @ residual.T
     coef: np.ndarray  # (p, K)
-    sum_of_squares: np.ndarray  # (p, K), d of variants that were members; 0 if constant in a tissue
-    place: np.ndarray  # (p,) in the working set; OUTSIDE, or NEVER a member
+    mean: np.ndarray  # (p, K) of the genotypes in each tissue
+    sum_of_squares: np.ndarray  # (p, K), d; 0 if constant in a tissue
+    place: np.ndarray  # (p,) in the working set, or OUTSIDE
     members: np.ndarray  # variants of the working set
-    centered: np.ndarray  # (members, I) their genotypes less their means over all cells
-    mean: np.ndarray  # (members, K) of these in each tissue
+    centered: np.ndarray  # (members, I) their genotypes
     gram: np.ndarray  # (members, members, K) their products about the means
     size: np.ndarray  # (1,) of the working set
-
-
-OUTSIDE, NEVER = -1, -2
 
 
 def start_descent(genotypes: np.ndarray, weight: np.ndarray, target: np.ndarray) -> Descent:
@@ -67,22 +72,42 @@ def start_descent(genotypes: np.ndarray, weight: np.ndarray, target: np.ndarray)
     """
     p, n = genotypes.shape
     n_tissues, n_members, dtype = weight.shape[1], min(p, MAX_MEMBERS), genotypes.dtype
-    residual = (weight * target).astype(dtype)
+    total = np.maximum(weight.sum(axis=0), 1e-300)
+    center = genotypes @ (weight.sum(axis=1) / total.sum()).astype(dtype)
+    genotypes = genotypes - center[:, None]
+    weight, left = (np.ascontiguousarray(part.T, dtype=dtype) for part in (weight, target))
+    residual = weight * left
+    mean, sum_of_squares = _moments(genotypes, weight, total, center)
     return Descent(
         genotypes,
-        weight=weight.astype(dtype),
-        total=np.maximum(weight.sum(axis=0), 1e-300),
-        residual=residual,
-        gradient=genotypes @ residual,
+        weight,
+        total,
+        left,
+        residual,
+        gradient=genotypes @ residual.T,
         coef=np.zeros((p, n_tissues)),
-        sum_of_squares=np.zeros((p, n_tissues)),
-        place=np.full(p, NEVER),
+        mean=mean,
+        sum_of_squares=sum_of_squares,
+        place=np.full(p, OUTSIDE),
         members=np.zeros(n_members, dtype=np.int64),
         centered=np.empty((n_members, n), dtype=dtype),
-        mean=np.empty((n_members, n_tissues)),
         gram=np.empty((n_members, n_members, n_tissues), dtype=dtype),
         size=np.zeros(1, dtype=np.int64),
     )
+
+
+def _moments(genotypes, weight, total, center):
+    """Return means (p, K) of genotypes by tissue, and sums of squares about them, or 0."""
+    mean = (genotypes @ weight.T) / total
+    about_zero = (genotypes * genotypes) @ weight.T
+    squares = about_zero - total * mean**2
+    for s, k in np.argwhere(squares <= CANCELLATION * about_zero):
+        x, w = genotypes[s].astype(np.float64), weight[k]
+        for _ in range(2):  # the mean of many equal numbers is not that number
+            mean[s, k] += w @ (x - mean[s, k]) / total[k]
+        squares[s, k] = w @ (x - mean[s, k]) ** 2
+    floor = total * (ROUNDING * (np.abs(mean) + np.abs(center)[:, None])) ** 2
+    return mean, np.where(squares > floor, squares, 0.0)
 
 
 @kernel(fastmath=SUMS)
@@ -100,7 +125,7 @@ def norm_of_effects(
             slope += square * sum_of_squares[k] * inverse
         move = value * (np.sqrt(value) - 1.0) / slope
         t = max(t + move, 0.0)
-        if abs(move) <= 1e-13 * t:
+        if abs(move) <= NEWTON_TOL * t:
             break
     return t
 
@@ -157,35 +182,6 @@ def move_of(
 
 
 @kernel
-def measure(s: int, descent: Descent) -> None:
-    """Write the sums of squares of variant s about its mean in each tissue."""
-    x, W, total = descent.genotypes[s], descent.weight, descent.total
-    z = about_mean(x)
-    shift, about_zero = z @ W / total, (z * z) @ W
-    for k in range(total.size):
-        mean, squares = shift[k] + np.mean(x), about_zero[k] - total[k] * shift[k] ** 2
-        if squares <= CANCELLATION * about_zero[k]:
-            for _ in range(2):  # the mean of many equal numbers is not that number
-                step = 0.0
-                for i in range(x.size):
-                    step += W[i, k] * (x[i] - mean)
-                mean += step / total[k]
-            squares = 0.0
-            for i in range(x.size):
-                squares += W[i, k] * (x[i] - mean) ** 2
-        if squares > total[k] * (ROUNDING * mean) ** 2:
-            descent.sum_of_squares[s, k] = squares
-
-
-@kernel
-def about_mean(x: np.ndarray) -> np.ndarray:
-    """Return numbers less their mean, in their dtype."""
-    z = np.empty_like(x)
-    z[:] = x - np.mean(x)
-    return z
-
-
-@kernel
 def is_at_rest(s: int, descent: Descent, strength: float, grouped: bool) -> bool:
     """Whether variant s has no effect and a gradient too small for one."""
     norm = 0.0
@@ -206,9 +202,6 @@ def moves_of(descent: Descent, among: np.ndarray, strength: float, grouped: bool
     for place, s in enumerate(among):
         if descent.place[s] >= 0 or is_at_rest(s, descent, strength, grouped):
             continue
-        if descent.place[s] == NEVER:
-            measure(s, descent)
-            descent.place[s] = OUTSIDE
         moves[place] = move_of(s, descent, strength, grouped, linear, step)
     return moves
 
@@ -219,42 +212,38 @@ def join(s: int, descent: Descent) -> None:
     place, n_tissues = descent.size[0], descent.total.size
     descent.size[0] += 1
     descent.place[s], descent.members[place] = place, s
-    z = about_mean(descent.genotypes[s])
+    z = descent.genotypes[s]
     descent.centered[place] = z
-    descent.mean[place] = z @ descent.weight / descent.total
-    products = (descent.centered[: place + 1] * z) @ descent.weight
-    for t in range(place + 1):
+    products = (descent.centered[: place + 1] * z) @ descent.weight.T
+    for other in range(place + 1):
+        t = descent.members[other]
         for k in range(n_tissues):
-            value = products[t, k] - descent.total[k] * descent.mean[t, k] * descent.mean[place, k]
-            descent.gram[place, t, k] = descent.gram[t, place, k] = value
+            value = products[other, k] - descent.total[k] * descent.mean[t, k] * descent.mean[s, k]
+            descent.gram[place, other, k] = descent.gram[other, place, k] = value
 
 
 @kernel
 def let_join(descent: Descent, found: np.ndarray, moves: np.ndarray, limit: float) -> int:
-    """Append the variants that move farthest to the working set; return how many.
+    """Append the variants that move farthest to the working set; return how many, -1 if too many.
 
-    Of neighbors only the better one joins: after it the other, in LD with it, may no longer move. A
-    set that is full begins anew; its effects stay.
+    Of neighbors only the better one joins: after it the other, in LD with it, may no longer move.
+    Of variants that are equal but for rounding, the first of X.
 
     found : int array
         Variants in the order of columns.
     moves : array
         How far each of them moves fitted values.
     """
-    joins = moves > limit
+    joins, size = moves > limit, np.round(np.log(np.maximum(moves, limit)) / TIE)
     for place in range(1, found.size):
-        better = moves[place] > moves[place - 1]
+        better = size[place] > size[place - 1]
         joins[place - 1] &= not better
         joins[place] &= better
     (order,) = np.nonzero(joins)
-    order = order[np.argsort(-moves[order])]
-    size = descent.size[0]
-    count = min(order.size, max(size // 4, JOIN_AT_ONCE))
-    if size + count > descent.members.size:
-        for place in range(size):
-            descent.place[descent.members[place]] = OUTSIDE
-        descent.size[0] = 0
-        count = min(order.size, max(1, descent.members.size // 2))
+    order = order[np.argsort(-size[order], kind="mergesort")]
+    count = min(order.size, max(descent.size[0] // 4, JOIN_AT_ONCE))
+    if descent.size[0] + count > descent.members.size:
+        return -1
     for place in order[:count]:
         join(found[place], descent)
     return count
@@ -299,20 +288,109 @@ def sweep(
     return steps
 
 
+@kernel(fastmath=SUMS)
+def subtract(descent: Descent, x: np.ndarray, steps: np.ndarray, shift: np.ndarray) -> None:
+    """Subtract x (K or 1, I) times steps (K,), less shifts (K,), from the expression left."""
+    for k in range(steps.size):
+        row = x[k % x.shape[0]]
+        for i in range(row.size):
+            descent.left[k, i] -= row[i] * steps[k] - shift[k]
+            descent.residual[k, i] = descent.weight[k, i] * descent.left[k, i]
+
+
 @kernel
 def solve(descent: Descent, strength: float, grouped: bool, limit: float, max_sweeps: int) -> bool:
     """Move to the best effects of the working set; return whether any moved."""
     steps = sweep(descent, strength, grouped, limit, max_sweeps)
     if not np.any(steps):
         return False
-    n, n_tissues = descent.weight.shape
-    size = descent.size[0]
-    fitted = descent.centered[:size].T @ steps
-    for k in range(n_tissues):
-        shift = np.sum(descent.mean[:size, k] * steps[:, k])
-        for i in range(n):
-            descent.residual[i, k] -= descent.weight[i, k] * (fitted[i, k] - shift)
+    size, n_tissues = steps.shape
+    shift = np.zeros(n_tissues)
+    for place in range(size):
+        shift += descent.mean[descent.members[place]] * steps[place]
+    fitted = steps.T @ descent.centered[:size]
+    subtract(descent, fitted, np.ones_like(steps[0]), shift.astype(steps.dtype))
     return True
+
+
+@kernel
+def solve_members(
+    descent: Descent,
+    found: np.ndarray,
+    moves: np.ndarray,
+    strength: float,
+    grouped: bool,
+    limit: float,
+    max_sweeps: int,
+) -> tuple[bool, bool]:
+    """Move to the best effects of the working set, which variants that were found join.
+
+    Returns whether any moved, and whether the set holds those that would.
+    """
+    moved = False
+    for _ in range(max_sweeps):
+        joined = let_join(descent, found, moves, limit)
+        if joined < 0:
+            return moved, False
+        if not solve(descent, strength, grouped, limit, max_sweeps):
+            break
+        moved = True
+        if joined == 0:
+            break
+        descent.gradient[found] = descent.genotypes[found] @ descent.residual.T
+        moves = moves_of(descent, found, strength, grouped)
+    return moved, True
+
+
+@kernel(fastmath=SUMS)
+def gradient_of(x: np.ndarray, residual: np.ndarray, gradient: np.ndarray) -> None:
+    """Write the products (K,) of a variant (I,) and residuals (K, I)."""
+    for k in range(gradient.size):
+        total = x.dtype.type(0)
+        for i in range(x.size):
+            total += x[i] * residual[k, i]
+        gradient[k] = total
+
+
+@kernel
+def solve_by_residuals(
+    descent: Descent,
+    among: np.ndarray,
+    strength: float,
+    grouped: bool,
+    limit: float,
+    max_sweeps: int,
+) -> bool:
+    """Sweep over some variants, each with its gradient from the residuals, until they rest.
+
+    Returns whether any moved. After a full sweep only variants with an effect are visited until
+    they no longer move.
+    """
+    n_tissues = descent.total.size
+    linear, step = np.empty(n_tissues), np.empty(n_tissues)
+    typed = np.empty((2, n_tissues), dtype=descent.residual.dtype)
+    active_only, any_moved = False, False
+    for _ in range(max_sweeps):
+        largest = 0.0
+        for s in among:
+            if active_only and not np.any(descent.coef[s]):
+                continue
+            gradient_of(descent.genotypes[s], descent.residual, descent.gradient[s])
+            if is_at_rest(s, descent, strength, grouped):
+                continue
+            moved = move_of(s, descent, strength, grouped, linear, step)
+            if moved > 0.0:
+                largest, any_moved = max(largest, moved), True
+                descent.coef[s] += step
+                typed[0], typed[1] = step, step * descent.mean[s]
+                subtract(descent, descent.genotypes[s : s + 1], typed[0], typed[1])
+        if largest <= limit:
+            if not active_only:
+                break
+            active_only = False
+        else:
+            active_only = True
+    return any_moved
 
 
 @kernel
@@ -333,21 +411,32 @@ def descend(
     max_sweeps : int
     """
     every = np.arange(descent.place.size)
+    fits = True
     for turn in range(max_sweeps):
         moves = moves_of(descent, every, strength, grouped)
         found = every[moves > limit]
         if found.size == 0 and turn > 0:
             return
-        moves, moved = moves[found], False
-        for _ in range(max_sweeps):
-            joined = let_join(descent, found, moves, limit)
-            if not solve(descent, strength, grouped, limit, max_sweeps):
-                break
-            moved = True
-            if joined == 0:
-                break
-            descent.gradient[found] = descent.genotypes[found] @ descent.residual
-            moves = moves_of(descent, found, strength, grouped)
+        moved = False
+        if fits:
+            moved, fits = solve_members(
+                descent, found, moves[found], strength, grouped, limit, max_sweeps
+            )
+        if not fits:
+            among = moves > limit
+            for s in every:
+                among[s] |= descent.place[s] != OUTSIDE or np.any(descent.coef[s])
+            moved |= solve_by_residuals(descent, every[among], strength, grouped, limit, max_sweeps)
         if not moved:
             return
-        np.dot(descent.genotypes, descent.residual, descent.gradient)
+        np.dot(descent.genotypes, descent.residual.T, descent.gradient)
+
+
+@kernel(fastmath=SUMS)
+def squared_errors(descent: Descent, weight: np.ndarray) -> np.ndarray:
+    """Return the squared error (I,) of what is left in cells of weights (K, I), by individual."""
+    errors = np.zeros(weight.shape[1])
+    for k in range(weight.shape[0]):
+        for i in range(weight.shape[1]):
+            errors[i] += weight[k, i] * descent.left[k, i] ** 2
+    return errors

@@ -19,7 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skgenetics.expression.cis._descent import MAX_SWEEPS, descend, start_descent
+from skgenetics.expression.cis._descent import (
+    MAX_SWEEPS,
+    Descent,
+    descend,
+    squared_errors,
+    start_descent,
+)
 from skgenetics.expression.cis._windows import Columns
 from skgenetics.utils._arrays import device_of, is_numpy, move_to, namespace_of, to_numpy
 from skgenetics.utils._parallel import run_parallel
@@ -29,7 +35,7 @@ CHUNK_GENES = 64  # genes per unit of work
 N_ALPHAS = 16
 N_FOLDS = 5
 ROUGH_TOL = 1e-5
-ENOUGH = 0.25  # of the noise of a held-out error, which it rises by where a path ends
+STANDARD_ERRORS = 1.0  # by which held-out individuals are predicted worse where a path ends
 
 
 class CisSettings(NamedTuple):
@@ -93,7 +99,7 @@ def fit_path(
     if penalty == "ridge":
         path = _ridge_path(gene, X @ W / total, y_mean, alphas)
     else:
-        path = _descent_path(gene, y_mean, alphas, penalty == "group_lasso", tol)
+        path = (descent.coef for descent in _descent_path(gene, alphas, penalty, tol))
     for coef in path:
         (used,) = np.nonzero(np.any(coef, axis=1))
         x_mean = X[used] @ W / total
@@ -132,14 +138,16 @@ def _inverse(values, ridge):
     return np.where(values + ridge > floor, 1 / np.maximum(values + ridge, floor), 0.0)
 
 
-def _descent_path(gene, y_mean, alphas, grouped, tol):
-    """Yield the (group) lasso effects (p, K) at each of `alphas`, each started at the last."""
-    centered = gene.expression - y_mean
+def _descent_path(
+    gene: GeneData, alphas: Iterable[float], penalty: str, tol: float
+) -> Iterator[Descent]:
+    """Yield the `Descent` at the (group) lasso effects of each of `alphas`; it moves on."""
+    centered = gene.expression - gene.mean
     descent = start_descent(gene.genotypes, gene.weight, centered)
-    limit = tol * np.sum(descent.residual * centered)
+    limit, n = tol * float(np.sum(gene.weight * centered**2)), gene.n
     for alpha in alphas:
-        descend(descent, gene.n * alpha, grouped, limit, MAX_SWEEPS)
-        yield descent.coef
+        descend(descent, n * alpha, penalty == "group_lasso", limit, MAX_SWEEPS)
+        yield descent
 
 
 def largest_alpha(gene: GeneData, penalty: str) -> float:
@@ -281,8 +289,8 @@ def _fit_chunk(_, chunk, seed):
 def _validate_chunk(_, chunk, seed):
     """Return the squared errors (genes, alphas) on held-out cells of the genes of a chunk.
 
-    A gene's path ends where its error has risen by so much that no weaker penalty will do; the rest
-    goes on in a straight line.
+    A gene's path ends where its error has risen by so many standard errors between individuals that
+    no weaker penalty will do; the rest goes on in a straight line.
     """
     fold, alphas, scales = chunk.folds
     errors = np.zeros((len(chunk.windows), len(alphas)))
@@ -292,10 +300,14 @@ def _validate_chunk(_, chunk, seed):
         for f in range(fold.max() + 1):
             X = gene.genotypes if scales is None else gene.genotypes * scales[f, window][:, None]
             paths.append(_errors_of_fold(gene._replace(genotypes=X), observed, fold == f, chunk))
+        best = None
         for a, of_folds in enumerate(zip(*paths)):
-            errors[j, a] = sum(of_folds)
-            least = errors[j, : a + 1].min()
-            if errors[j, a] - least > ENOUGH * noise_of(least, observed.sum()):
+            by_individual = sum(of_folds)
+            errors[j, a] = by_individual.sum()
+            if best is None or errors[j, a] < best.sum():
+                best = by_individual
+            risen = by_individual - best
+            if risen.sum() > STANDARD_ERRORS * np.sqrt(risen.size) * risen.std():
                 rise = errors[j, a] - errors[j, a - 1]
                 errors[j, a:] = errors[j, a] + rise * np.arange(len(alphas) - a)
                 break
@@ -303,7 +315,7 @@ def _validate_chunk(_, chunk, seed):
 
 
 def _errors_of_fold(gene, observed, held_out, chunk):
-    """Yield the squared error on the held-out cells of a gene at each strength.
+    """Yield the squared error of each individual on held-out cells of a gene at each strength.
 
     gene : GeneData
         Of all individuals.
@@ -313,13 +325,20 @@ def _errors_of_fold(gene, observed, held_out, chunk):
     """
     training = gene._replace(weight=gene.weight * ~held_out[:, None])
     alphas, settings = chunk.folds.alphas, chunk.settings
+    if settings.penalty != "ridge":
+        cells = np.ascontiguousarray((observed * held_out[:, None]).T)
+        for descent in _descent_path(training, alphas, settings.penalty, settings.tol):
+            yield squared_errors(descent, cells)
+        return
     try:
-        for coef, intercept in fit_path(training, alphas, settings.penalty, tol=settings.tol):
-            (used,) = np.nonzero(np.any(coef, axis=1))
-            fitted = gene.genotypes[np.ix_(used, held_out)].T @ coef[used] + intercept
-            yield np.sum(observed[held_out] * (gene.expression[held_out] - fitted) ** 2)
+        for coef, intercept in fit_path(training, alphas, settings.penalty):
+            fitted = gene.genotypes[:, held_out].T @ coef + intercept
+            errors = np.zeros(held_out.size)
+            squares = (gene.expression[held_out] - fitted) ** 2
+            errors[held_out] = np.sum(observed[held_out] * squares, axis=1)
+            yield errors
     except np.linalg.LinAlgError:
-        yield from np.zeros(len(alphas))  # the gene has no say in this fold
+        yield from np.zeros((len(alphas), held_out.size))  # the gene has no say in this fold
 
 
 def _limit_chunk(_, chunk, seed):
