@@ -101,6 +101,7 @@ def test_every_model_and_every_table(study, compare):
     page = Path("run/report.html").read_text()
     assert "MMASHRegressor (joint)" in page
     assert page.count('class="live"') == 1  # the locus of the trait
+    assert "Solver gibbs: " in page  # and whom to cite
     assert printed.splitlines()[-1] == "Next: skgenetics finemap --help"
     assert Path("run/compare.log").read_text() == printed
     assert sorted(os.listdir("run")) == [

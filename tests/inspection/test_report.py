@@ -1,8 +1,6 @@
 """The report of fine-mapped loci: what it holds, and that it works in a browser."""
 
 import re
-import shutil
-import subprocess
 from base64 import b64decode
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -15,11 +13,14 @@ import pytest
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes, make_summary_statistics, make_trait
 from skgenetics.finemapping import finemap_loci
+from skgenetics.finemapping import solvers as finemapping
 from skgenetics.inspection import LocusDisplay, report
 from skgenetics.inspection.displays._style import ORDERED_COLORS
+from skgenetics.inspection.pages import sources
 from skgenetics.inspection.pages._loci import fitted_variants, in_order
 from skgenetics.inspection.pages._locus import interactive_picture, locus_view, shown_variants
 from skgenetics.inspection.pages._page import static_picture, table
+from tests.browser import in_browser, title_after
 
 pytest.importorskip("bokeh")
 
@@ -114,6 +115,15 @@ def test_page_tells_what_was_found(page, loci, result):
         assert alt.startswith(f"Locus {loci[k]['name']}: {len(loci[k]['z'])} variants")
         for lead in sets["lead_rsid"]:
             assert f"lead {lead} with PIP" in alt
+
+
+def test_every_solver_is_cited(page, result):
+    solvers = [*finemapping.SOLVERS, "single_effects"]
+    for name, said in zip(solvers, sources(solvers), strict=True):
+        assert re.search(r"et al\., .* \(20\d\d\)", said), name
+    (said,) = sources(result.loci["solver"])
+    assert said in page.read_text()
+    assert sources(["of another package"]) == []
 
 
 def test_failed_and_doubtful_loci_are_named(loci, tmp_path):
@@ -258,8 +268,7 @@ def test_text_and_focus_have_the_contrast_of_wcag_aa(dark):
             assert (high + 0.05) / (low + 0.05) >= 4.5, (text, ground)
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
-PRESSES = """<script>
+PRESSES = """
 const box = document.querySelector(".sortable"), found = [];
 const first = () => box.querySelector("tbody tr").cells[0].textContent;
 box.querySelectorAll("th button")[5].click(); found.push(first());
@@ -268,25 +277,15 @@ box.querySelector("input").value = "SECOND 60";
 box.querySelector("input").dispatchEvent(new Event("input"));
 found.push([...box.querySelectorAll("tbody tr")].filter((row) => !row.hidden).length);
 document.title = found.join("|");
-</script>"""
+"""
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
+@in_browser
 def test_browser_draws_sorts_and_filters(page, loci, result, tmp_path):
-    path = tmp_path / "loci.html"
-    path.write_text(page.read_text().replace("</body>", PRESSES + "</body>"))
-    options = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-    options += ["--disable-sync", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
-    command = [CHROMIUM, *options, "--enable-logging=stderr", "--virtual-time-budget=10000"]
-    done = subprocess.run(
-        [*command, "--dump-dom", path.as_uri()], capture_output=True, text=True, timeout=120
-    )
-    console = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
+    title, console = title_after(page, PRESSES, tmp_path)
     assert not [line for line in console if "document idle" not in line]
     assert any("document idle" in line for line in console)  # Bokeh drew the open locus
     strengths = result.variants["z"].abs().groupby(result.variants["locus"]).max()
     weak, strong = strengths.idxmin(), strengths.idxmax()
-    title = re.search("<title>(.*?)</title>", done.stdout, re.DOTALL)[1]
     expected = f"{weak}|{strong}|1".replace("<", "&lt;").replace(">", "&gt;")
     assert title == expected

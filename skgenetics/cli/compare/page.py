@@ -23,6 +23,7 @@ from skgenetics.inspection.pages import (
     locus_view,
     paragraphs,
     picture,
+    sources,
     static_picture,
     table,
     write_page,
@@ -39,7 +40,7 @@ _METHODS = (
     "of the models were chosen inside the training folds: scores are of people that no step has "
     "seen. Differences are paired by fold, and two standard errors of them decide.",
     "Credible sets are of all people, by FinemapMiXeR: each holds an effect with the probability "
-    "of its coverage. Wang et al., J R Stat Soc B 82:1273 (2020).",
+    "of its coverage.",
 )
 
 
@@ -64,7 +65,8 @@ def write_report(
             for fit in drawn
         ]
         sections.append(Section("Loci", locus_pictures(views, notes={})))
-    sections.append(Section("Methods", paragraphs(_METHODS[: 1 + bool(fits)])))
+    methods = [*_METHODS[: 1 + bool(fits)], *sources(fit.model.solver_ for fit in fits)]
+    sections.append(Section("Methods", paragraphs(methods)))
     sections.append(Section("Files", file_links([name for name in files if "<" not in name])))
     library = library_script() if drawn else ""
     write_page(folder / _NAME, "Models compared", sections, library=library)

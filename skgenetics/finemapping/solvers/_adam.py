@@ -98,6 +98,9 @@ class Adam(Solver):
     """
 
     name: ClassVar[str] = "adam"
+    source: ClassVar[str] = (
+        "Solver adam: Finemap-MiXeR. Akdeniz et al., PLoS Genet 20:e1011372 (2024)."
+    )
     has_pi: ClassVar[bool] = True
     default_max_iter: ClassVar[int] = 10_000
     default_tol: ClassVar[float] = 2.5e-3

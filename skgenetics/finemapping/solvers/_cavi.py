@@ -60,6 +60,10 @@ class CAVI(Solver):
     """
 
     name: ClassVar[str] = "cavi"
+    source: ClassVar[str] = (
+        "Solver cavi: the spike and slab of Akdeniz et al., PLoS Genet 20:e1011372 (2024), by "
+        "coordinate ascent from drawn starts."
+    )
     has_pi: ClassVar[bool] = True
     forms_ld: ClassVar[bool] = True
     default_max_iter: ClassVar[int] = 500

@@ -168,6 +168,8 @@ class Solver(GeneticsEstimator):
 
     name: ClassVar[str]
     """Value of FinemapMiXeR's parameter `solver` and attribute `solver_`."""
+    source: ClassVar[str] = ""
+    """What it is and whom to cite, in a sentence or two of a report."""
     has_pi: ClassVar[bool] = False
     """Whether its prior is the spike and slab, which has a number pi_1. It then takes `pi_slab` of
     a `Prior`; the others are given one expected effect in its place."""

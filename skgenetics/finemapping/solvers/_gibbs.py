@@ -133,6 +133,11 @@ class Gibbs(Solver):
     """
 
     name: ClassVar[str] = "gibbs"
+    source: ClassVar[str] = (
+        "Solver gibbs: a sampler under the spike and slab of Akdeniz et al., PLoS Genet "
+        "20:e1011372 (2024), with a background of small effects, Cui et al., Nat Genet 56:162 "
+        "(2024)."
+    )
     has_pi: ClassVar[bool] = True
     calibrated: ClassVar[bool] = True
     forms_ld: ClassVar[bool] = True

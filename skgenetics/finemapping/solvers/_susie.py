@@ -92,6 +92,10 @@ class SuSiE(Solver):
     """
 
     name: ClassVar[str] = "susie"
+    source: ClassVar[str] = (
+        "Solver susie: a sum of single effects. Wang et al., J R Stat Soc B 82:1273 (2020); for "
+        "summary statistics, Zou et al., PLoS Genet 18:e1010299 (2022)."
+    )
     calibrated: ClassVar[bool] = True
     sums_effects: ClassVar[bool] = True
 

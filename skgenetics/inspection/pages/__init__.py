@@ -4,7 +4,7 @@
 static and interactive; `_loci` the report of fine-mapped loci.
 """
 
-from skgenetics.inspection.pages._loci import report, write_report
+from skgenetics.inspection.pages._loci import report, sources, write_report
 from skgenetics.inspection.pages._locus import (
     LocusView,
     library_script,
@@ -35,6 +35,7 @@ __all__ = [
     "paragraphs",
     "picture",
     "report",
+    "sources",
     "static_picture",
     "table",
     "write_page",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from skgenetics._version import __version__
+from skgenetics.finemapping import solvers as finemapping
 from skgenetics.inspection.pages._locus import (
     LocusView,
     anchor,
@@ -26,6 +27,7 @@ from skgenetics.inspection.pages._page import (
     write_page,
 )
 from skgenetics.io._regions import neg_log_10_p
+from skgenetics.multitrait import solvers as multitrait
 from skgenetics.utils._labels import Labels, column_labels
 from skgenetics.utils._text import count_of, first_names
 
@@ -41,17 +43,6 @@ _METHODS = (
     "credible set holds an effect with the probability of its coverage; min |r| is the smallest "
     "correlation among its variants.",
 )
-_SOURCES = {
-    "susie": "Solver susie: a sum of single effects. Wang et al., J R Stat Soc B 82:1273 (2020); "
-    "for summary statistics, Zou et al., PLoS Genet 18:e1010299 (2022).",
-    "gibbs": "Solver gibbs: a sampler of effects and of a background of small ones.",
-    "cavi": "Solver cavi: the spike and slab of Akdeniz et al., PLoS Genet (2024), by coordinate "
-    "ascent from drawn starts.",
-    "single_effects": "All traits were fine-mapped together: a sum of single effects, each on some "
-    "of the traits. Zou et al., bioRxiv (2023); lfsr, the probability that the sign of an effect "
-    "is wrong: Stephens, Biostatistics 18:275 (2017).",
-    "adam": "Solver adam: Finemap-MiXeR. Akdeniz et al., PLoS Genet (2024).",
-}
 _COLUMNS = {  # of the table of loci: names shown
     "locus": "locus",
     "n_variants": "variants",
@@ -330,13 +321,20 @@ def _doubtful(result: Bunch) -> set[str]:
     return set(loci.loc[bad, "locus"])
 
 
+def sources(solvers: Iterable[str]) -> list[str]:
+    """Return what solvers are and whom to cite, by their names, each once."""
+    known = {name: solver.source for name, solver in multitrait.SOLVERS.items()}
+    known |= {name: solver.source for name, solver in finemapping.SOLVERS.items()}
+    return [known[name] for name in dict.fromkeys(solvers) if known.get(name)]
+
+
 def _methods(result: Bunch) -> str:
     """Return how it was done, and what to cite."""
     estimator = "MMASHRegressor" if "trait_effects" in result else "FinemapMiXeR"
-    solvers = result.loci["solver"].dropna().unique().tolist()
+    solvers = result.loci["solver"].dropna().tolist()
     return paragraphs(
         [
             *(line.format(version=__version__, estimator=estimator) for line in _METHODS),
-            *(_SOURCES[name] for name in solvers if name in _SOURCES),
+            *sources(solvers),
         ]
     )

@@ -108,6 +108,8 @@ class State(Protocol):
 class Solver:
     """Base of the solvers, which keep no state of a fit."""
 
+    source: ClassVar[str] = ""
+    """What it is and whom to cite, in a sentence or two of a report."""
     covariances: ClassVar[str] = "canonical"
     """What the estimator's parameter means by "auto"; "subsets" only if the traits are few."""
     sums_effects: ClassVar[bool] = False

@@ -155,6 +155,11 @@ class SingleEffects(Solver):
     """Updates of one effect after the other; see the module."""
 
     covariances, sums_effects = "subsets", True
+    source = (
+        "All traits were fine-mapped together: a sum of single effects, each on some of the "
+        "traits. Zou et al., bioRxiv (2023); lfsr, the probability that the sign of an effect is "
+        "wrong: Stephens, Biostatistics 18:275 (2017)."
+    )
 
     def start(self, design: Design, problem: Problem, *, tol: float) -> Iterator[EffectsState]:
         """Return the generator of sweeps, those of the refinement included."""
