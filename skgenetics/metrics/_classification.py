@@ -7,7 +7,13 @@ import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from skgenetics.metrics._validation import check_same_shape, host_array, host_weights
+from skgenetics.metrics._validation import (
+    check_same_shape,
+    host_array,
+    host_labels,
+    host_weights,
+    like_prediction,
+)
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import ArrayLike
 
@@ -47,7 +53,8 @@ def masked_accuracy_score(
     >>> masked_accuracy_score([[1, np.nan], [0, 1], [np.nan, np.nan]], [[1, 0], [0, 0], [1, 1]])
     0.5
     """
-    y, prediction = to_numpy(y_true), to_numpy(y_pred)
+    y, prediction = host_labels("y_true", y_true), to_numpy(y_pred)
+    y = like_prediction(y, prediction)
     check_same_shape("y_true", y, "y_pred", prediction)
     if y.ndim not in (1, 2):
         raise ValueError(f"y_true must have one or two dimensions, got shape {y.shape}.")
@@ -70,7 +77,8 @@ def _task_scores(
     """Apply a ranking score to the observed labels of each task, and average."""
     if average not in ("macro", None):
         raise ValueError(f"average must be 'macro' or None, got {average!r}.")
-    y, y_score = to_numpy(y_true), to_numpy(y_score)
+    y, y_score = host_labels("y_true", y_true), to_numpy(y_score)
+    y = like_prediction(y, y_score)
     check_same_shape("y_true", y, "y_score", y_score)
     if y.ndim not in (1, 2):
         raise ValueError(f"y_true must have one or two dimensions, got shape {y.shape}.")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from sklearn.exceptions import UndefinedMetricWarning
 
-from skgenetics.metrics._validation import check_same_shape
+from skgenetics.metrics._validation import check_same_shape, like_prediction
 from skgenetics.utils._arrays import (
     device_of,
     float_dtype,
@@ -149,6 +149,7 @@ def masked_r2_score(
     xp, device = get_namespace_and_device(y_pred)
     y = _floating("y_true", y_true, xp, device)
     prediction = _floating("y_pred", y_pred, xp, device)
+    y = like_prediction(y, prediction)
     check_same_shape("y_true", y, "y_pred", prediction)
     if y.ndim == 0:
         raise ValueError("y_true and y_pred are single numbers; pass arrays of samples.")

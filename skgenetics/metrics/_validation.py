@@ -7,7 +7,7 @@ import numpy as np
 
 from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._typing import Array, ArrayLike
-from skgenetics.utils._validation import validate_sample_weight
+from skgenetics.utils._validation import as_array, validate_sample_weight
 
 
 def check_same_shape(name_a: str, a: Array, name_b: str, b: Array) -> None:
@@ -19,6 +19,11 @@ def check_same_shape(name_a: str, a: Array, name_b: str, b: Array) -> None:
         )
 
 
+def like_prediction(y: Array, prediction: Array) -> Array:
+    """Return y (n, 1), such as a data frame of one trait, as (n,) if the prediction is."""
+    return y[:, 0] if prediction.ndim == 1 and tuple(y.shape[1:]) == (1,) else y
+
+
 def is_of_several(values: Any) -> bool:
     """Whether `values` is a list of arrays or dicts, one per locus or fit, and not of numbers."""
     if not isinstance(values, list | tuple) or not len(values):
@@ -28,7 +33,7 @@ def is_of_several(values: Any) -> bool:
 
 def host_array(name: str, values: ArrayLike, *, ndim: int, allow_nan: bool = False) -> np.ndarray:
     """Return a float64 NumPy array of `ndim` dimensions without infinities."""
-    values = to_numpy(values)
+    values = to_numpy(as_array(values, name)[0])
     if values.ndim != ndim:
         raise ValueError(f"{name} must have {ndim} dimension(s), got shape {values.shape}.")
     try:
@@ -39,6 +44,14 @@ def host_array(name: str, values: ArrayLike, *, ndim: int, allow_nan: bool = Fal
         allowed = "finite or NaN (not observed)" if allow_nan else "finite"
         raise ValueError(f"{name} must be {allowed}; remove or impute the other values.")
     return values
+
+
+def host_labels(name: str, values: ArrayLike) -> np.ndarray:
+    """Return labels, numbers or text, on the host; numbers that a data frame misses are NaN."""
+    try:
+        return to_numpy(as_array(values, name)[0])
+    except TypeError:  # a data frame of text
+        return to_numpy(values)
 
 
 def host_weights(sample_weight: ArrayLike | None, n_samples: int) -> np.ndarray:

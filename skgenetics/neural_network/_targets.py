@@ -185,6 +185,10 @@ def encode_traits(
     xp, dtype = namespace_of(weight), weight.dtype
     y = move_to(numbers(y), xp, device_of(weight))
     y = xp.astype(y, xp.float64)
+    if y.ndim not in (1, 2):
+        raise ValueError(
+            f"y must be of shape (n_samples,) or (n_samples, n_tasks); got {tuple(y.shape)}."
+        )
     y = y if y.ndim == 2 else y[:, None]
     if bool(xp.any(xp.isinf(y))):
         raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")

@@ -1,5 +1,6 @@
 import array_api_strict
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -266,3 +267,14 @@ def test_ranking_scorer_on_a_forest():
     model = RandomForestClassifier(10, max_depth=2, random_state=0).fit(X, y)
     probability = np.column_stack([p[:, 1] for p in model.predict_proba(X)])
     assert_allclose(masked_roc_auc_scorer(model, X, y), roc_auc_score(y, probability))
+
+
+def test_labels_of_data_frames():
+    """Missing labels of pandas' own types, and a frame of one column."""
+    labels = pd.DataFrame({"a": [1, None, 0], "b": [0, 1, None]}, dtype="Int64")
+    assert masked_accuracy_score(labels, [[1, 0], [0, 0], [0, 0]]) == pytest.approx(2 / 3)
+    score = np.array([[0.9, 0.1], [0.4, 0.8], [0.1, 0.2]])
+    assert masked_roc_auc_score(labels, score) == 1.0
+    one = pd.DataFrame({"a": ["x", "y", "y"]})
+    assert masked_accuracy_score(one, np.array(["x", "x", "y"])) == pytest.approx(2 / 3)
+    assert masked_roc_auc_score(labels[["a"]], score[:, 0]) == 1.0

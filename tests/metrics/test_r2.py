@@ -2,6 +2,7 @@ import pickle
 
 import array_api_strict
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -371,3 +372,9 @@ def test_scorer_takes_weights_and_pickles():
     for score, (train, test) in zip(scores, KFold(2).split(X), strict=True):
         prediction = Ridge().fit(X[train], y[train]).predict(X[test])
         assert_allclose(score, naive_r2(y[test], prediction, weight[test]), rtol=1e-10)
+
+
+def test_a_frame_of_one_trait_goes_with_a_prediction_of_one_dimension():
+    y, prediction = np.array([1.0, 2.0, 4.0]), np.array([1.0, 3.0, 4.0])
+    expected = r2_score(y, prediction)
+    assert masked_r2_score(pd.DataFrame({"trait": y}), prediction) == pytest.approx(expected)

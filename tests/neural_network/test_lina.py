@@ -511,6 +511,10 @@ class TestBadInput:
             model = LINAClassifier(**SMALL, class_weight=class_weight).fit(X, y, weight)
         assert np.all(model.predict(X)[:, 1] == label)
 
+    def test_three_dimensions_of_y(self):
+        with pytest.raises(ValueError, match=r"y must be of shape .*; got \(120, 2, 2\)"):
+            LINARegressor(**SMALL).fit(X, np.ones((120, 2, 2)))
+
     def test_infinity(self):
         y = SCORE.copy()
         y[0] = np.inf
