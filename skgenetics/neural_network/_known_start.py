@@ -1,7 +1,7 @@
 """What is known before training: a linear model of the variants, and the pairs found by a scan.
 
-The effects are fitted to the training rows, by ridge or by a mixture of normals, whichever has the
-larger evidence; pairs are those of a false discovery rate in the scan of the residual. Held-out
+The effects are fitted to the training rows, by ridge and by a mixture of normals, which their
+evidence weighs; pairs are those of a false discovery rate in the scan of the residual. Held-out
 rows, if there are any, decide whether the pairs predict.
 """
 
@@ -13,6 +13,7 @@ from scipy import linalg, special
 from skgenetics.neural_network._linear_model import (
     Effects,
     Products,
+    averaged,
     free_rows,
     mixture_effects,
     penalized_fit,
@@ -34,6 +35,7 @@ from skgenetics.utils._typing import Array
 
 GRAM_COLUMNS = 6000  # columns whose matrix of inner products is held and decomposed
 DUAL_ROWS = 4000  # rows that choose the penalty if there are more columns
+LEAST_SHARE = 1e-3  # probability of ridge or the mixture below which the other stands alone
 KERNEL_SIZE = 2**22  # floats of their dosages that are multiplied at a time
 SCAN_SIZE = 4e12  # rows times pairs of the scan; of more columns, those of strongest effect
 FDR = 0.01  # of the pairs that training starts from
@@ -83,14 +85,17 @@ def fit_effects(problem: Problem, pairs: Sequence[np.ndarray]) -> Known:
 
 
 def _additive_effects(problem: Problem, task: int) -> Effects:
-    """Return the effects of the variants of a logit, of ridge or a mixture: of larger evidence."""
+    """Return the effects of the variants of a logit, and keep the probability of the mixture."""
     if task not in problem.additive:
         variants = problem.quadratic(task)
         nothing = Products(np.empty((len(variants.b), 0)), np.empty((0, 0)), np.empty(0))
         ridge = ridge_effects(variants, problem.spectrum(task), nothing, np.empty(0))
         mixture = mixture_effects(variants, nothing, np.empty(0))
-        problem.is_ridge[task] = ridge.evidence >= mixture.evidence
-        problem.additive[task] = ridge if problem.is_ridge[task] else mixture
+        known = np.isfinite(ridge.evidence)  # or nothing varies
+        share = float(special.expit(mixture.evidence - ridge.evidence)) if known else 0.0
+        share = 0.0 if share < LEAST_SHARE else 1.0 if share > 1 - LEAST_SHARE else share
+        problem.mixture_share[task] = share
+        problem.additive[task] = averaged(mixture, ridge, share)
     return problem.additive[task]
 
 
@@ -115,9 +120,11 @@ def _quadratic_effects(problem: Problem, task: int, P: np.ndarray) -> Effects:
     diagonal = np.diag(products.G)
     strength = np.mean(products.b**2 / np.maximum(diagonal, 1e-12))
     own = diagonal * variants.variance / max(float(strength), 1e-12) / variants.n + 1e-10
-    if problem.is_ridge[task]:
-        return ridge_effects(variants, problem.spectrum(task), products, own)
-    return mixture_effects(variants, products, own)
+    share = problem.mixture_share[task]
+    if share == 1:
+        return mixture_effects(variants, products, own)
+    ridge = ridge_effects(variants, problem.spectrum(task), products, own)
+    return averaged(mixture_effects(variants, products, own), ridge, share) if share else ridge
 
 
 def _dual_penalty(problem: Problem, task: int) -> float:

@@ -11,8 +11,9 @@ are all that the choice of penalties needs: beta minimizes
 
 Ridge takes the one penalty of smallest generalized cross-validation; the mixture learns how many
 effects there are and how large, and shrinks each by its own penalty. Both tell their evidence, the
-logarithm of the probability of the targets, by which one of the two is chosen. For labels of
-classes the penalized likelihood is then maximized with these penalties.
+logarithm of the probability of the targets; their effects are averaged with weights in proportion
+to these probabilities. For labels of classes the penalized likelihood is then maximized with
+penalties that shrink as much as the average does.
 
 Where covariates were regressed out of dosages and target, the target varies in fewer directions
 than there are rows (`free_rows`): variances and degrees of freedom count these alone.
@@ -190,6 +191,17 @@ def mixture_effects(problem: Quadratic, products: Products, own: np.ndarray) -> 
     c = on_products[:, -1] - on_products[:, :-1] @ effects.coef
     penalty = np.concatenate([effects.penalty, own])
     return Effects(np.concatenate([effects.coef, c]), penalty, effects.evidence)
+
+
+def averaged(mixture: Effects, ridge: Effects, share: float) -> Effects:
+    """Return the mean of two sets of effects, with the weight `share` of the mixture's.
+
+    1 / (1 + penalty), by which the effect of an independent standardized column shrinks, is that
+    mean too.
+    """
+    shrinkage = share / (1 + mixture.penalty) + (1 - share) / (1 + ridge.penalty)
+    coef = share * mixture.coef + (1 - share) * ridge.coef
+    return Effects(coef, 1 / shrinkage - 1, max(mixture.evidence, ridge.evidence))
 
 
 def mixture_of_variants(problem: Quadratic) -> Effects:

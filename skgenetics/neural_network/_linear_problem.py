@@ -102,7 +102,7 @@ class Problem:
         self._gram: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
         self._spectra: dict[bytes, Spectrum] = {}
         self.additive: dict[int, Effects] = {}  # of variants alone, once computed, and
-        self.is_ridge: dict[int, bool] = {}  # of which kind
+        self.mixture_share: dict[int, float] = {}  # the probability of the mixture
 
     def _mean_label(self) -> np.ndarray:
         """Return the mean of the observed labels (d,)."""

@@ -18,6 +18,7 @@ from skgenetics.neural_network._linear_model import (
     Products,
     Quadratic,
     Spectrum,
+    averaged,
     mixture_effects,
     mixture_of_variants,
     penalized_fit,
@@ -187,7 +188,24 @@ def test_evidence_tells_few_effects_from_many(n_causal, kind):
     known, _ = known_start(samples_of(Z, y[:, None]), None, "squared", 0)
     problem = quadratic(Z, y)
     effects = ridge(problem) if kind == "ridge" else mixture_of_variants(problem)
-    np.testing.assert_allclose(known.coef[0], effects.coef, atol=1e-8)
+    np.testing.assert_allclose(known.coef[0], effects.coef, atol=1e-8)  # decided
+
+
+def test_effects_are_weighed_by_evidence_where_it_is_undecided():
+    rng = np.random.default_rng(12)
+    Z = rng.normal(size=(60, 40))
+    g = Z[:, :6] @ rng.normal(size=6)
+    y = g / g.std() + 1.5 * rng.normal(size=60)
+    problem = quadratic(Z, y)
+    one, other = mixture_of_variants(problem), ridge(problem)
+    share = 1 / (1 + np.exp(other.evidence - one.evidence))
+    assert 0.1 < share < 0.9
+    known, _ = known_start(samples_of(Z, y[:, None]), None, "squared", 0)
+    expected = share * one.coef + (1 - share) * other.coef
+    np.testing.assert_allclose(known.coef[0], expected, atol=1e-8)
+    both = averaged(one, other, share)
+    shrinkage = share / (1 + one.penalty) + (1 - share) / (1 + other.penalty)
+    np.testing.assert_allclose(1 / (1 + both.penalty), shrinkage)
 
 
 def regressed_out(C, A):
@@ -220,7 +238,11 @@ def test_directions_of_covariates_regressed_out_are_not_counted(limit, monkeypat
         score = np.sum(residual**2) / (1 - np.sum(s**2 / (s**2 + penalty)) / 104) ** 2
         if score < best:
             best, expected = score, Ridge(alpha=penalty).fit(Z, y).coef_
-    np.testing.assert_allclose(known.coef[0], expected, atol=2e-3 if limit == 100 else 1e-8)
+    coef, problem = known.coef[0], Problem(samples_of(Z, y[:, None]), "squared")
+    if limit == 1000:  # the ridge that is averaged with the mixture
+        none = Products(np.empty((200, 0)), np.empty((0, 0)), np.empty(0))
+        coef = ridge_effects(problem.quadratic(0), problem.spectrum(0), none, np.empty(0)).coef
+    np.testing.assert_allclose(coef, expected, atol=2e-3 if limit == 100 else 1e-8)
 
 
 def samples_of(Z, Y):
