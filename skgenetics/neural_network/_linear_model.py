@@ -33,6 +33,7 @@ HERITABILITIES = np.array(
 VARIANCES = 4.0 ** np.arange(-7, 3)  # of effects, in units of heritability over columns times 16
 MAX_SWEEPS, SWEEP_TOL = 200, 1e-3  # change of an effect, relative to the largest one
 SMALL_STEP = 1e-3  # standard errors by which an effect may stay behind its update
+ROUNDING = 1e-4  # share of a column's variance, of single precision, that may be errors of it
 LARGEST_PENALTY = 1e8  # of an effect that is 0
 COMBINATION = 1e-5  # share of its variance by which a target may differ from one of the columns
 
@@ -179,9 +180,11 @@ def mixture_effects(problem: Quadratic, products: Products, own: np.ndarray) -> 
         return mixture_of_variants(problem)
     solve = linalg.cho_factor(products.G + np.diag(own))
     on_products = linalg.cho_solve(solve, np.column_stack([products.cross.T, products.b]))
+    G = problem.G - products.cross @ on_products[:, :-1]
+    left = np.diag(G) > ROUNDING * np.diag(problem.G)  # what the products do not explain
     reduced = Quadratic(
-        problem.G - products.cross @ on_products[:, :-1],
-        problem.b - products.cross @ on_products[:, -1],
+        G * left * left[:, None],
+        left * (problem.b - products.cross @ on_products[:, -1]),
         problem.variance - float(products.b @ on_products[:, -1]),
         problem.n,
         problem.free,

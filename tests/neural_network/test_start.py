@@ -208,6 +208,16 @@ def test_effects_are_weighed_by_evidence_where_it_is_undecided():
     np.testing.assert_allclose(1 / (1 + both.penalty), shrinkage)
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_weights_of_millions_find_more_products_than_people_allow():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(200, 30)).astype(np.int8)
+    y = X[:, 0] + X[:, 1] - X[:, 2] + rng.normal(size=200)
+    model = LINARegressor(max_iter=1, random_state=0)
+    scores = [model.fit(X, y, np.full(200, w)).score(X, y) for w in (1e5, 1e6, 1e10)]
+    np.testing.assert_allclose(scores, scores[0], atol=1e-3)
+
+
 def regressed_out(C, A):
     C = np.column_stack([np.ones(len(C)), C])
     return A - C @ np.linalg.lstsq(C, A, rcond=None)[0]
