@@ -93,7 +93,7 @@ sumstats = pd.concat(statistics, ignore_index=True).drop_duplicates("variant_id"
 from skgenetics.association import twas
 
 genes = twas(sumstats, weights).genes
-genes[["gene", "model", "n_used", "z", "p_bonferroni"]].round(3)
+genes[["gene", "model", "n_used", "z", "p_bonferroni"]].round({"z": 2})
 
 # %%
 # Both drivers are beyond the line of p = 0.05 after Bonferroni's correction, and no other gene is.

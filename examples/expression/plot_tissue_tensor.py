@@ -85,7 +85,7 @@ _ = TrainingCurveDisplay.from_estimator(model).plot()
 # %%
 # Does the model find the regulators? Neighbors on the chromosome are inherited together, so a
 # factor may pick a variant close to the regulator; their squared correlation shows this. The model
-# finds three regulators. The fourth has the weakest effect.
+# finds three regulators. The one that it misses has the weakest effect.
 
 strength = np.sqrt(np.mean(V**2, axis=0) * np.mean(W**2, axis=0))
 print("Strength of the regulators:", strength.round(2))

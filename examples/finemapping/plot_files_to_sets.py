@@ -66,11 +66,14 @@ regions = find_regions(sumstats)
 print([region.name for region in regions])
 
 # %%
-# Match variants and alleles. The report counts what was done, and flags say what to leave out.
+# Match variants and alleles. The report counts what was done. Flags mark what is doubtful: LOW_N is
+# a variant measured in far fewer people, AMBIGUOUS one whose strand the frequencies do not settle.
 
 matched, report = harmonize(sumstats, genotypes)
-print({name: count for name, count in report.items() if count})
-matched["flag"].value_counts()
+for name, count in report.items():
+    if count:
+        print(f"{name}: {count:g}")
+matched["flag"].value_counts().to_frame()
 
 # %%
 # Fine-map. :func:`~skgenetics.finemapping.finemap_loci` takes many loci and returns three tables.

@@ -71,8 +71,9 @@ print(f"R2 of RidgeCV           {masked_r2_score(Y[test], ridge):.3f}")
 
 # %%
 # Which patterns do the effects follow? The left panel shows the weights of the prior, for all
-# variants. The right panel shows the posterior of the variant with the smallest local false sign
-# rate, which acts in all environments.
+# variants: some act in all environments alike ("shared"), some in one alone ("singleton"). The
+# right panel shows the posterior of the variant with the smallest local false sign rate. It acts in
+# the first environment alone, and so does the simulated effect.
 
 strongest = int(model.lfsr_.min(axis=0).argmin())
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), layout="constrained")
