@@ -239,11 +239,31 @@ def minus(says, column, one, others, **options):
     return tuple(Claim(says, column, "", one, other, **options) for other in others)
 
 
+def selections(file, command):
+    """What is claimed of `decoy_selection`: false shares, and what knockoffs cost in power."""
+    claims = []
+    for ld, words in LD.items():
+        for trait in ("additive", "epistatic"):
+            for fdr in (0.1, 0.2):
+                says = f"share without effect at {fdr}, {trait}, {words}"
+                where = ("case", (f"{ld} {trait} {fdr}",))
+                claims.append(Claim(says, "false", "", "knockoff", "", where, (0, fdr)))
+    for ld, words in LD.items():
+        where = ("case", (f"{ld} additive 0.1",))
+        for says, top in (("share without effect", "false"), ("share not in LD", "false_linked")):
+            says = f"{says} at 0.1, additive, {words}"
+            claims.append(Claim(says, top, "", "permuted", "", where, (0, 0.1)))
+        says = f"power at 0.1, additive, {words}"
+        claims.append(Claim(says, "power", "", "knockoff", "permuted", where))
+    return Study(file, command, "seed", "simulations", tuple(claims))
+
+
 OTHERS_OF_COMPARE = (
     *("top variant", "RidgeCV", "ElasticNet", "HistGradientBoosting", "MLP"),
     *("LINARegressor", "MMASHRegressor", "MILAGERegressor"),
 )
 ONE_BY_ONE = "finemap-gibbs", "mmash", "enet"  # what the mixture of weights is made of
+LD = {"chromosomes": "ten chromosomes", "rare": "rare variants", "region": "one region"}
 KINDS = {
     "one": "one effect", "three": "three effects", "mixed": "two effects beside many",
     "all": "an effect of every variant",
@@ -310,6 +330,9 @@ STUDIES = {
     "network_wheat": Study(
         "network_wheat.csv", "network_figures.py wheat --csv FILE", "fold", "folds",
         minus("R2", "score", "LINA", ("ridge", "boosting", "MLP")),
+    ),
+    "network_selection": selections(
+        "network_selection.csv", "selection_figures.py --csv FILE"
     ),
 }  # fmt: skip
 

@@ -4,14 +4,14 @@
 
 2,500 people and 200 variants, 30 of which have effects of one size that explain half of a trait. Of
 an epistatic trait they explain 40%, and the products of four pairs of other variants 10%; these
-eight have an effect too. Kinds of LD: "none"; "chromosomes", 20 variants on each of ten pieces of
-200 kb of a coalescent, of frequency 5% at least; "rare", of frequency .5% at least; "region", all
-200 variants on one such piece. All but "none" need msprime.
+eight have an effect too. Genotypes are those of a coalescent (msprime). Kinds of LD: "chromosomes",
+20 variants on each of ten pieces of 200 kb, of frequency 5% at least; "rare", of frequency .5% at
+least; "region", all 200 variants on one piece, of frequency 5% at least.
 
 A selected variant is false if it has no effect; with "linked", if its r2 with every variant that
 has one is below .5 too. A false share is the mean over simulations, 0 where nothing is selected,
 with its standard error. Power: the share of variants with an effect that are selected; with
-"linked", of those that have a selected variant of r2 .5 at least.
+"linked", that have a selected variant of r2 .5 at least.
 """
 
 import argparse
@@ -23,10 +23,10 @@ import numpy as np
 
 try:
     from .evidence import write_rows
-    from .network_figures import coalescent, independent
+    from .network_figures import coalescent
 except ImportError:  # run as a program
     from evidence import write_rows
-    from network_figures import coalescent, independent
+    from network_figures import coalescent
 
 from skgenetics import LINARegressor
 from skgenetics.neural_network import decoy_selection
@@ -35,7 +35,6 @@ N, M, N_CAUSAL, N_PAIRS = 2_500, 200, 30, 4
 LINKED = 0.5
 RATES = 0.05, 0.1, 0.2
 KINDS = {
-    "none": independent,
     "chromosomes": coalescent,
     "rare": lambda n, m, rng: coalescent(n, m, rng, rarest=0.005),
     "region": lambda n, m, rng: coalescent(n, m, rng, n_regions=1),
@@ -76,7 +75,7 @@ def measured(wins, fdr, causal, r2):
         "power": np.mean(np.isin(causal, found)),
         "power_linked": np.mean(r2[found].max(axis=0) >= LINKED) if some else 0,
     }
-    return {"fdr": fdr} | {key: round(float(value), 4) for key, value in row.items()}
+    return {key: round(float(value), 4) for key, value in row.items()}
 
 
 def main():
@@ -103,22 +102,18 @@ def main():
                     model = LINARegressor(random_state=0)
                     fitted = decoy_selection(model, X, y, decoys=decoys, random_state=seed)
                     seconds.append(time.process_time() - start)
-                    unit = {"ld": kind, "trait": name, "seed": seed, "method": decoys}
-                    rows += [unit | measured(fitted.wins, fdr, causal, r2) for fdr in RATES]
+                    for fdr in RATES:
+                        row = {"case": f"{kind} {name} {fdr}", "seed": seed, "method": decoys}
+                        rows.append(row | measured(fitted.wins, fdr, causal, r2))
         shares = [np.mean(np.concatenate(neighbors) >= r) for r in (0.5, 0.95)]
         print(
             f"{kind}: {shares[0]:.2f} of neighbors are correlated by .5 or more, {shares[1]:.2f} "
             f"by .95; {np.mean(seconds):.1f} s a selection"
         )
         for name, decoys, fdr in itertools.product(arguments.traits, DECOYS, RATES):
-            case = kind, name, decoys, fdr
-            values = np.array(
-                [
-                    [row[key] for key in MEASURES]
-                    for row in rows
-                    if (row["ld"], row["trait"], row["method"], row["fdr"]) == case
-                ]
-            )
+            case = f"{kind} {name} {fdr}", decoys
+            mine = [row for row in rows if (row["case"], row["method"]) == case]
+            values = np.array([[row[key] for key in MEASURES] for row in mine])
             mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
             print(
                 f"{kind:12s} {name:9s} {decoys:9s} {fdr:4}: {mean[0]:5.1f} selected, false "

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import itertools
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -196,6 +197,31 @@ def test_guide_of_networks_has_the_figures_of_its_rows():
             cells.append(f"{short(np.mean(values))} ({short(sem(values))})")
         slope = np.mean([float(row["slope"]) for row in rows if row["method"] == "LINA"])
         assert " ".join((str(number + 1), *cells, short(slope, 2))) in text
+
+
+def test_guide_of_selection_has_the_figures_of_its_rows():
+    text, rows = page("doc/guide/neural_network/figures.rst"), rows_of("network_selection.csv")
+    for ld, name in (
+        ("chromosomes", "ten chromosomes"),
+        ("rare", "the same, rare variants"),
+        ("region", "one region"),
+    ):
+        for trait, method in itertools.product(("additive", "epistatic"), ("permuted", "knockoff")):
+            found = {
+                rate: [
+                    row
+                    for row in rows
+                    if (row["case"], row["method"]) == (f"{ld} {trait} {rate}", method)
+                ]
+                for rate in ("0.05", "0.1", "0.2")
+            }
+            cells = [f"{name}, {trait}", method]
+            for some in found.values():
+                false = [float(row["false"]) for row in some]
+                cells.append(f"{short(np.mean(false))} ({short(sem(false))})")
+            for key in ("false_linked", "power", "power_linked"):
+                cells.append(short(np.mean([float(row[key]) for row in found["0.1"]]), 2))
+            assert " ".join(cells) in text
 
 
 def test_guide_of_fine_mapping_says_what_its_rows_say():

@@ -93,7 +93,8 @@ def decoy_selection(
     With permuted decoys, the rate of variants without effect is controlled for variants independent
     of each other only: a variant without effect in LD with one that has is associated with the
     target, its decoy is not. Knockoffs are meant for LD; the stronger it is, the less power they
-    leave. Blocks of LD have 200 variants at most, fewer than half of the samples.
+    leave, next to none where neighbors can hardly be told apart. Blocks of LD have 200 variants at
+    most, and fewer than half as many as there are samples.
 
     Each variant changes places with its decoy by chance, so that an estimator may treat columns by
     their place.
