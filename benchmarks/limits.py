@@ -4,18 +4,9 @@ The speed of matrix products and of memory is measured in the same run, on one t
 the slower of the two for the work that an operation must do at least; the last lines say how that
 is counted. Files are set beside reading their bytes once.
 
-    python benchmarks/limits.py [--scale 1] [--budget 3] [--only NAME ...]
+    python benchmarks/limits.py [--scale 1] [--budget 3] [--only NAME ...] [--where]
 
-Measured on one thread of an idle machine: 52 Gflop/s in float64, 102 in float32, 50 GB/s. Ratios
-are within 2 where one product dominates (BiLRP, importances). LINA makes its inputs floating batch
-by batch. Fine-mapping takes many sweeps, restarts and checks, and the bound is for one look at the
-LD; of 1,000 variants the default samples. That of MILAGERegressor leaves out the start's lasso and
-principal components, which `bench_expression.py` counts. In the row of the cis part some 850
-variants have effects, which is weaker a strength than folds choose. Files are parsed, not copied.
-The next steps: of the cis part, sweeps without products where the working set is large; of PLINK,
-a table of the four calls of each byte, into arrays that are not row-major; of BGEN, nothing, as
-zlib is more than half of it; of twas, all tissues of a gene at once, since most of a test is
-Python's calls on some tens of numbers.
+Measured on one thread of an idle machine: 52 Gflop/s in float64, 102 in float32, 50 GB/s.
 
 ======================================================================  =======  =====
 operation                                                               seconds  ratio
@@ -37,9 +28,53 @@ reading BGEN, 10,000 x 1,000                                              0.137 
 reading summary statistics, 500,000 rows                                  0.187    110
 twas, 400 genes in 10 tissues                                              1.09     18
 ======================================================================  =======  =====
+
+The aim is 2 where one product dominates and 4 elsewhere. What is above it, where its time goes by
+``--where`` (shares of functions, on a machine with other work), and what would be next:
+
+fine-mapping, 1,000 variants, and the sampler
+    The bound is for one look at the LD, or for the draws alone. Over half is work of p^3: a
+    factorization that tells whether the LD is that of the scan, eigenvectors and quadratic forms of
+    backgrounds. Next: what the eigenvectors give is factorized once more; take it from them.
+fine-mapping, 5,000 and 20,000 variants
+    Again the bound is for one look. Thirteen products with the LD take 40 to 45%, the check that it
+    is a correlation matrix 20 to 50% (before it went by tiles, which are 1.7 and 3 times as fast).
+    Next: nothing; sweeps follow each other.
+MMASHRegressor
+    A quarter gathers the columns of variants that still move, a seventh is the compiled update.
+    Next: columns in place while most variants move.
+single effects of 5 traits
+    A quarter is the compiled update, a sixth weighs the people by the precision that a background
+    gives, the rest are moments, eigenvectors and what the background is. Next: the weighted Gram
+    matrix of a locus this small, once, in place of its genotypes.
+MILAGERegressor
+    No part has more than an eighth: floating copies of blocks, eigenvectors of folds, products with
+    the kernel. The bound leaves out the start's lasso and principal components, which
+    `bench_expression.py` counts. Next: several passes over each block that is made floating.
+cis part of a gene
+    Three quarters are the compiled descent. Some 850 variants have effects in this row, which is
+    weaker a strength than folds choose. Next: sweeps without products where the working set is
+    large.
+LINA
+    Three fifths are products, a seventh the loss by attention, element by element, the rest norms
+    of the weights, penalties, and batches made floating. Next: the loss of a block in one pass.
+reading PLINK
+    Two fifths read the text of the .bim, the rest is bed-reader, which decodes call by call. Next:
+    nothing here. A table of the four calls of each byte is faster, but a library that others keep
+    well is used even where code of ours would be faster.
+reading BGEN
+    Two fifths are zlib, most of the rest makes dosages of probabilities. Next: nothing; another
+    unpacker would be one more dependency.
+reading summary statistics
+    Four fifths turn text into numbers. Next: nothing; `read_sumstats.py` compares with pandas.
+twas
+    No function has more than a tenth: it is Python's calls on some tens of numbers. Next: all
+    tissues of a gene at once.
 """
 
 import argparse
+import cProfile
+import pstats
 import struct
 import tempfile
 import zlib
@@ -178,6 +213,19 @@ def sumstats_reading(folder: Path, scale: float) -> Operation:
     )
 
 
+def where(operation: Operation, most: int = 4) -> str:
+    """Return the functions that hold the most of an operation's time, callees not counted."""
+    profile = cProfile.Profile()
+    profile.runcall(operation.call)
+    times = {
+        f"{Path(file).stem}.{name}" if line else name.strip("<>"): seconds
+        for (file, line, name), (_, _, seconds, _, _) in pstats.Stats(profile).stats.items()
+    }
+    total = sum(times.values())
+    largest = sorted(times, key=times.__getitem__, reverse=True)[:most]
+    return ", ".join(f"{name} {times[name] / total:.0%}" for name in largest)
+
+
 FROM_FILES = (plink_reading, bgen_reading, sumstats_reading, twas_tests)
 
 
@@ -187,6 +235,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, default=1.0)
     parser.add_argument("--budget", type=float, default=3.0, help="seconds for repeats of each")
     parser.add_argument("--only", nargs="+", help="names of functions of operations.py")
+    parser.add_argument("--where", action="store_true", help="also say where the time goes")
     arguments = parser.parse_args()
     chosen = [
         make
@@ -205,6 +254,8 @@ def main() -> None:
             bound = machine.bound(operation)
             ratio = seconds / bound
             print(f"{operation.name:<72}{seconds:>9.3g}{bound:>9.2g}{ratio:>8.3g}", flush=True)
+            if arguments.where:
+                print(f"    {where(operation)}", flush=True)
             counts.append(f"{operation.name}: {operation.count}.")
     print("\nCounted:", *counts, sep="\n")
 

@@ -5,6 +5,7 @@ Each form has the methods of `LD`, so that no solver asks which it is.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from skgenetics.utils._typing import Array
 from skgenetics.utils._validation import check_missing_codes
 
 TEMPORARY_SIZE = 2**22  # elements of a temporary array
+TILE, DEVICE_TILE = 256, 2048  # sides of a part of a matrix: in a cache, or worth a call of a GPU
 ASYMMETRY, EXCESS = 1e-4, 1e-3  # of r that was computed in single precision or printed
 
 
@@ -373,8 +375,8 @@ def _are_dosages(values: Array) -> bool:
 def check_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> None:
     """Raise ValueError unless `ld` is a correlation matrix (n_variants, n_variants).
 
-    Finiteness, symmetry and range are checked by blocks of rows, in O(p^2) time and without a
-    second matrix of the size of `ld`. Whether it is positive semi-definite is not, in O(p^3).
+    Finiteness, symmetry and range are checked by square tiles, in O(p^2) time and without a second
+    matrix of the size of `ld`. Whether it is positive semi-definite is not, in O(p^3).
     """
     if ld.ndim != 2 or ld.shape != (n_variants, n_variants):
         raise ValueError(
@@ -384,8 +386,9 @@ def check_ld(ld: Any, n_variants: int, names: np.ndarray | None = None) -> None:
         )
     xp = numpy_namespace if scipy.sparse.issparse(ld) else namespace_of(ld)
     asymmetry = largest = 0.0
-    for rows in slices(n_variants, TEMPORARY_SIZE // n_variants):
-        block, across = ld[rows, rows.start :], ld[rows.start :, rows].T
+    tiles = list(slices(n_variants, TILE if isinstance(ld, np.ndarray) else DEVICE_TILE))
+    for rows, columns in combinations_with_replacement(tiles, 2):
+        block, across = ld[rows, columns], ld[columns, rows].T
         if scipy.sparse.issparse(ld):
             block, across = block.toarray(), across.toarray()
         with np.errstate(invalid="ignore"):  # infinities, refused below
