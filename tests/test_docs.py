@@ -12,6 +12,7 @@ import io
 import pkgutil
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -160,6 +161,13 @@ def test_malformed_text_is_found():
     assert "Malformed table" in faults_of_text(table, "page.rst")[0]
     assert "Undefined substitution" in faults_of_text("The largest |z| there.", "page.rst")[0]
     assert not faults_of_text(":doc:`other`\n\n.. toctree::\n\n   other\n", "page.rst")
+
+
+def test_every_extra_is_in_the_page_of_the_install():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    page = (DOC / "install.rst").read_text(encoding="utf-8")
+    listed = re.findall(r"``([\w-]+)``", page.split("extra   ")[1])
+    assert set(listed) == set(project["optional-dependencies"])
 
 
 @pytest.fixture
