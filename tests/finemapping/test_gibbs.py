@@ -134,10 +134,11 @@ def test_learned_background_equals_enumeration(monkeypatch):
     monkeypatch.setattr(_background, "FEWEST", 0.0)
     z, R, scale, prior = locus_with_background()
     likelihood, taus = learned_background(
-        z, R, n_variants=60, noise=1.0, slab=prior["slab"] * scale**2, odds=prior["pi"] / 0.9,
-        z_norm=0.0,
+        z, R, n_variants=60, n_samples=8_000, noise=1.0, slab=prior["slab"] * scale**2,
+        odds=prior["pi"] / 0.9, z_norm=0.0,
     )  # fmt: skip
     assert len(taus) > 2
+    assert np.exp(likelihood.log_prior[0]) == pytest.approx(1 - 0.5 * 0.16**0.25)
     state = sample(z, R, scale, background=(likelihood, taus), n_draws=1000, n_chains=40, **prior)
     pip, posterior = enumerate_with_background(
         z, R, scale, taus=taus, prior=np.exp(likelihood.log_prior), **prior

@@ -16,6 +16,7 @@ from skgenetics.utils._numba import kernel
 
 # N h^2 of the background, as a rule: 10 is what 10 effects of z about 1 explain.
 TOTALS = 10.0 * np.sqrt(10.0) ** np.arange(6)
+PROBABLE, MANY_PEOPLE, RARER = 0.5, 50_000, 0.25  # see probability_of_background
 LARGEST = 1.0  # tau^2 of a variant: effects as large as the noise of z are no background
 FEWEST = 10.0  # independent variants: all small effects of fewer look like one effect
 SMALLEST_NOISE = 1e-4  # share of z that is noise, where s0^2 is drawn
@@ -41,6 +42,7 @@ def learned_background(
     quadratic: np.ndarray,
     *,
     n_variants: int,
+    n_samples: float,
     noise: float,
     slab: np.ndarray,
     odds: np.ndarray,
@@ -49,11 +51,12 @@ def learned_background(
 ) -> tuple[Likelihood, np.ndarray]:
     """Return the `Likelihood` on a grid of the background's variance, and the grid (T,).
 
-    No background has probability 1/2, and one of T = N h^2 a probability in proportion to T^(-3/2):
-    a locus of strong LD cannot tell one effect from a large background, which is the rarer. The
-    grid ends where a variant's background is as large as noise, and fewer than 10 independent
-    variants (see `n_independent`) have none. Points whose posterior probability is below 1% beside
-    the clear effects alone are left out. In O(p^3) a point, one third of it for those left out.
+    There is one with `probability_of_background`, and then one of T = N h^2 has a probability in
+    proportion to T^(-3/2): a locus of strong LD cannot tell one effect from a large background,
+    which is the rarer. The grid ends where a variant's background is as large as noise, and fewer
+    than 10 independent variants (see `n_independent`) have none. Points whose posterior probability
+    is below 1% beside the clear effects alone are left out. In O(p^3) a point, one third of it for
+    those left out.
 
     Parameters
     ----------
@@ -63,6 +66,8 @@ def learned_background(
         G.
     n_variants : int
         Variants that vary, over which the background is spread.
+    n_samples : float
+        N, people.
     noise : float
         s0^2 at which clear effects are told, and points left out unless it is drawn.
     slab, odds : array (p,)
@@ -75,7 +80,8 @@ def learned_background(
         totals = totals[:0]
     grid = np.append(0.0, totals / max(n_variants, 1))
     share = totals**-1.5
-    log_prior = np.log(np.append(0.5, 0.5 * share / share.sum()))
+    present = probability_of_background(n_samples)
+    log_prior = np.log(np.append(1 - present, present * share / share.sum()))
     clear = clear_effects(linear / noise, quadratic / noise, slab, odds)
     points = [Point(linear, quadratic, 0.0, z_norm)]
     values = [log_prior[0] + points[0].log_evidence(clear, slab[clear], noise, rank)]
@@ -89,6 +95,15 @@ def learned_background(
     kept[0] = True
     chosen = np.flatnonzero(kept)
     return stacked([points[k] for k in chosen], log_prior[chosen]), grid[chosen]
+
+
+def probability_of_background(n_samples: float) -> float:
+    """Return the prior probability that small effects of a locus have N h^2 of 10 or more.
+
+    1/2 for many people, and less for fewer: h^2, of one locus alone, has to be larger then. With
+    1/2 the one effect of a locus is taken for small ones, and with too little the reverse.
+    """
+    return PROBABLE * min(1.0, n_samples / MANY_PEOPLE) ** RARER
 
 
 def n_independent(quadratic: np.ndarray) -> float:

@@ -106,8 +106,8 @@ class Gibbs(Solver):
 
     Slots hold a variant or nothing; each is redrawn given the others, with the sizes of the effects
     integrated out, so that effects change places in tight LD too. What is learned is drawn with
-    them, slopes of annotations too, and the background of small effects on a grid: none with
-    probability 1/2.
+    them, slopes of annotations too, and the background of small effects on a grid: one with
+    probability 1/2 beyond 50,000 people, and (N / 50,000)^(1/4) times that below.
 
     Parameters
     ----------
@@ -280,6 +280,7 @@ def likelihood_of(
         linear,
         quadratic,
         n_variants=n_variants,
+        n_samples=float(np.max(to_numpy(locus.n_samples))),
         noise=noise,
         slab=np.where(scale > 0, slab * scale**2, 1.0),
         odds=np.where(scale > 0, pi / np.maximum(1 - pi, 1e-12), 0.0),
