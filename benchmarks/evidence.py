@@ -331,6 +331,18 @@ STUDIES = {
         "network_wheat.csv", "network_figures.py wheat --csv FILE", "fold", "folds",
         minus("R2", "score", "LINA", ("ridge", "boosting", "MLP")),
     ),
+    "network_cases": Study(
+        "network_cases.csv", "network_figures.py cases --repeats 5 --csv FILE",
+        "seed", "simulations",
+        tuple(
+            claim
+            for case in ("0.5, n 4000", "0.1, n 4000", "0.01, n 4000", "0.01, n 40000")
+            for claim in minus(
+                f"ROC AUC, share of cases {case}", "score", "LINA",
+                ("logistic", "boosting", "MLP"), where=("data", (f"cases {case}",)),
+            )
+        ),
+    ),
     "network_selection": selections(
         "network_selection.csv", "selection_figures.py --csv FILE"
     ),

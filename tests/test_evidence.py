@@ -199,6 +199,21 @@ def test_guide_of_networks_has_the_figures_of_its_rows():
         assert " ".join((str(number + 1), *cells, short(slope, 2))) in text
 
 
+def test_guide_of_cases_and_controls_has_the_figures_of_its_rows():
+    text, rows = page("doc/guide/neural_network/figures.rst"), rows_of("network_cases.csv")
+    for share, n in (("0.5", 4000), ("0.1", 4000), ("0.01", 4000), ("0.01", 40_000)):
+        mine = [row for row in rows if row["data"] == f"cases {share}, n {n}"]
+        cells = []
+        for method in ("LINA", "logistic", "boosting", "MLP"):
+            scores = [float(row["score"]) for row in mine if row["method"] == method]
+            mean = f"**{short(np.mean(scores))}**" if method == "LINA" else short(np.mean(scores))
+            cells.append(f"{mean} ({short(sem(scores))})")
+        ours = [row for row in mine if row["method"] == "LINA"]
+        slope, pairs = (np.mean([float(row[key]) for row in ours]) for key in ("slope", "pairs"))
+        words = f"{100 * float(share):.0f}% cases, n {n:,}", *cells, short(slope, 2)
+        assert f"{' '.join(words)} {pairs:.1f} of 4" in text
+
+
 def test_guide_of_selection_has_the_figures_of_its_rows():
     text, rows = page("doc/guide/neural_network/figures.rst"), rows_of("network_selection.csv")
     for ld, name in (
