@@ -83,8 +83,8 @@ class LINAClassifier(ClassifierMixin, LINABase):
         Hold out `validation_fraction` of the rows, stop when the loss on them no longer falls, and
         return to the parameters of the smallest loss. If these are not better than the start by 3
         standard errors, return the start, fitted to all rows: the network is then a linear model
-        with products. Its effects are those of ridge or of a mixture of normals, by their evidence
-        in the training rows; the held-out rows say whether the pairs are used.
+        with products. Its effects are the mean of those of ridge and of a mixture of normals,
+        weighed by their evidence; the held-out rows say whether the pairs are used.
     validation_fraction : float, default=0.1
         Share of the rows held out; of each label the same share.
     n_iter_no_change : int, default=10
