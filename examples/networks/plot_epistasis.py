@@ -83,9 +83,8 @@ ImportanceDisplay.from_estimator(
 ).plot()
 
 # %%
-# Which pairs? The ten strongest are found exactly, without computing the others. Pairs in the list
-# that were not planted show how far to trust it: some are neighbors of a planted pair, others are
-# noise.
+# Which pairs? The ten strongest are found exactly. Pairs in the list that were not planted show how
+# far to trust it: some are neighbors of a planted pair, others are noise.
 
 planted = {tuple(sorted(pair)) for pair in stand_in[pairs].tolist()}
 top = network.second_order_importance(X_test, top_k=10)
