@@ -256,8 +256,8 @@ def _judge_falling(judge: Judge, problem: TransProblem, limit: int, auto: set[st
     if not auto & set(ALPHAS):
         given = strengths_at(model, 1.0)
         values = np.array([np.sqrt(given.variant * given.loading)])
-    small = [fold.problem._replace(targets=compress(fold.problem.targets)) for fold in judge.folds]
-    spectra = [spectrum(of_fold) for of_fold in small]
+    problems = [fold.problem for fold in judge.folds]
+    spectra = [spectrum(of_fold) for of_fold in problems]
     ladder = [limit]
     if "n_components" in auto:
         ladder = [n for n in N_COMPONENTS if n <= min(limit, np.sum(joins > values.min()))]
@@ -265,7 +265,7 @@ def _judge_falling(judge: Judge, problem: TransProblem, limit: int, auto: set[st
     for n_components in ladder if limit else []:
         paths = [
             FallingPath(of_fold, found, SOLVERS["varpro"], slope_of(model))
-            for of_fold, found in zip(small, spectra)
+            for of_fold, found in zip(problems, spectra)
         ]
         least = n_components if "n_components" in auto else 1
         if not auto - {"polygenic"}:

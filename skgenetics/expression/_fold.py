@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from skgenetics.expression._parameters import is_nuclear
 from skgenetics.expression._polygenic import PolygenicTerm
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._fit import (
@@ -17,7 +18,7 @@ from skgenetics.expression.trans._fit import (
 )
 from skgenetics.expression.trans._kernel import CenteredGenotypes
 from skgenetics.expression.trans._objective import Params
-from skgenetics.expression.trans._targets import make_targets
+from skgenetics.expression.trans._targets import compress, make_targets
 from skgenetics.utils._arrays import device_of, move_to, namespace_of, to_numpy
 
 
@@ -68,6 +69,8 @@ class Fold:
         self.expression = expression[self.held_out]
         self.judged = make_targets(expression[rows], weight, xp, device)
         targets = make_targets(RowsOf(residual, rows), weight, xp, device)
+        if is_nuclear(model):
+            targets = compress(targets)  # those of all folds are in memory together
         self.judged = self.judged._replace(n_cells=targets.n_cells, n_targets=targets.n_targets)
         design = make_design(genotypes, self.kernel, model.variant_penalty, model.trans_model)
         self.problem = problem._replace(targets=targets, design=design)
@@ -87,7 +90,8 @@ class Fold:
         twin = copy(self)
         twin.model = model
         design = make_design(self.problem.design.genotypes, self.kernel, "l2", "linear")
-        twin.problem = self.problem._replace(design=design, model="linear")
+        targets = compress(self.problem.targets)
+        twin.problem = self.problem._replace(targets=targets, design=design, model="linear")
         return twin
 
     def without_cis(self) -> "Fold":

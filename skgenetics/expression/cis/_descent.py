@@ -43,18 +43,21 @@ class Descent(NamedTuple):
     Individuals of weight 0 change no number, so that variants that differ in them alone stay equal.
     """
 
-    genotypes: np.ndarray  # (p, I), C-contiguous, less their means over all cells
+    genotypes: np.ndarray  # (p, I), C-contiguous
+    share: np.ndarray  # (I,) of each individual in all weights
     weight: np.ndarray  # (K, I), 0 where not observed
     total: np.ndarray  # (K,) sums of the weights
     left: np.ndarray  # (K, I) expression less what is fitted, also where weights are 0
     residual: np.ndarray  # (K, I) weights times that, whose rows sum to 0
     gradient: np.ndarray  # (p, K) genotypes @ residual.T
     coef: np.ndarray  # (p, K)
-    mean: np.ndarray  # (p, K) of the genotypes in each tissue
+    measured: np.ndarray  # (p,) whether the next three are known
+    center: np.ndarray  # (p,) mean of the genotypes over all cells
+    mean: np.ndarray  # (p, K) of the genotypes less their center in each tissue
     sum_of_squares: np.ndarray  # (p, K), d; 0 if constant in a tissue
     place: np.ndarray  # (p,) in the working set, or OUTSIDE
     members: np.ndarray  # variants of the working set
-    centered: np.ndarray  # (members, I) their genotypes
+    centered: np.ndarray  # (members, I) their genotypes less their centers
     gram: np.ndarray  # (members, members, K) their products about the means
     size: np.ndarray  # (1,) of the working set
 
@@ -73,21 +76,22 @@ def start_descent(genotypes: np.ndarray, weight: np.ndarray, target: np.ndarray)
     p, n = genotypes.shape
     n_tissues, n_members, dtype = weight.shape[1], min(p, MAX_MEMBERS), genotypes.dtype
     total = np.maximum(weight.sum(axis=0), 1e-300)
-    center = genotypes @ (weight.sum(axis=1) / total.sum()).astype(dtype)
-    genotypes = genotypes - center[:, None]
+    share = (weight.sum(axis=1) / total.sum()).astype(dtype)
     weight, left = (np.ascontiguousarray(part.T, dtype=dtype) for part in (weight, target))
     residual = weight * left
-    mean, sum_of_squares = _moments(genotypes, weight, total, center)
     return Descent(
         genotypes,
+        share,
         weight,
         total,
         left,
         residual,
         gradient=genotypes @ residual.T,
         coef=np.zeros((p, n_tissues)),
-        mean=mean,
-        sum_of_squares=sum_of_squares,
+        measured=np.zeros(p, dtype=np.bool_),
+        center=np.empty(p, dtype=dtype),
+        mean=np.empty((p, n_tissues)),
+        sum_of_squares=np.empty((p, n_tissues)),
         place=np.full(p, OUTSIDE),
         members=np.zeros(n_members, dtype=np.int64),
         centered=np.empty((n_members, n), dtype=dtype),
@@ -96,18 +100,40 @@ def start_descent(genotypes: np.ndarray, weight: np.ndarray, target: np.ndarray)
     )
 
 
-def _moments(genotypes, weight, total, center):
-    """Return means (p, K) of genotypes by tissue, and sums of squares about them, or 0."""
-    mean = (genotypes @ weight.T) / total
-    about_zero = (genotypes * genotypes) @ weight.T
-    squares = about_zero - total * mean**2
-    for s, k in np.argwhere(squares <= CANCELLATION * about_zero):
-        x, w = genotypes[s].astype(np.float64), weight[k]
-        for _ in range(2):  # the mean of many equal numbers is not that number
-            mean[s, k] += w @ (x - mean[s, k]) / total[k]
-        squares[s, k] = w @ (x - mean[s, k]) ** 2
-    floor = total * (ROUNDING * (np.abs(mean) + np.abs(center)[:, None])) ** 2
-    return mean, np.where(squares > floor, squares, 0.0)
+@kernel
+def measure(descent: Descent, variants: np.ndarray) -> None:
+    """Write the moments of some variants."""
+    W, total = descent.weight, descent.total
+    X = descent.genotypes[variants]
+    center = X @ descent.share
+    X -= center.reshape(-1, 1)
+    means, squares = X @ W.T, (X * X) @ W.T
+    for place, s in enumerate(variants):
+        descent.measured[s], descent.center[s] = True, center[place]
+        for k in range(total.size):
+            mean, about_zero = means[place, k] / total[k], squares[place, k]
+            about_mean = about_zero - total[k] * mean**2
+            if about_mean <= CANCELLATION * about_zero:
+                mean, about_mean = moments_anew(X[place], W[k], total[k], mean)
+            floor = total[k] * (ROUNDING * (abs(mean) + abs(center[place]))) ** 2
+            descent.mean[s, k] = mean
+            descent.sum_of_squares[s, k] = about_mean if about_mean > floor else 0.0
+
+
+@kernel
+def moments_anew(
+    x: np.ndarray, weight: np.ndarray, total: float, mean: float
+) -> tuple[float, float]:
+    """Return a mean, and the sum of squares about it, from one that is nearly right."""
+    for _ in range(2):  # the mean of many equal numbers is not that number
+        step = 0.0
+        for i in range(x.size):
+            step += weight[i] * (x[i] - mean)
+        mean += step / total
+    squares = 0.0
+    for i in range(x.size):
+        squares += weight[i] * (x[i] - mean) ** 2
+    return mean, squares
 
 
 @kernel(fastmath=SUMS)
@@ -198,10 +224,16 @@ def moves_of(descent: Descent, among: np.ndarray, strength: float, grouped: bool
     """Return how far some variants would move fitted values; 0 for those of the working set."""
     n_tissues = descent.total.size
     linear, step = np.empty(n_tissues), np.empty(n_tissues)
-    moves = np.zeros(among.size)
+    moves, may_move = np.zeros(among.size), np.zeros(among.size, dtype=np.bool_)
     for place, s in enumerate(among):
-        if descent.place[s] >= 0 or is_at_rest(s, descent, strength, grouped):
-            continue
+        outside = descent.place[s] == OUTSIDE
+        may_move[place] = outside and not is_at_rest(s, descent, strength, grouped)
+    (places,) = np.nonzero(may_move)
+    variants = among[places]
+    new = variants[~descent.measured[variants]]
+    if new.size > 0:
+        measure(descent, new)
+    for place, s in zip(places, variants):
         moves[place] = move_of(s, descent, strength, grouped, linear, step)
     return moves
 
@@ -212,7 +244,7 @@ def join(s: int, descent: Descent) -> None:
     place, n_tissues = descent.size[0], descent.total.size
     descent.size[0] += 1
     descent.place[s], descent.members[place] = place, s
-    z = descent.genotypes[s]
+    z = descent.genotypes[s] - descent.center[s]
     descent.centered[place] = z
     products = (descent.centered[: place + 1] * z) @ descent.weight.T
     for other in range(place + 1):
@@ -382,7 +414,7 @@ def solve_by_residuals(
             if moved > 0.0:
                 largest, any_moved = max(largest, moved), True
                 descent.coef[s] += step
-                typed[0], typed[1] = step, step * descent.mean[s]
+                typed[0], typed[1] = step, step * (descent.mean[s] + descent.center[s])
                 subtract(descent, descent.genotypes[s : s + 1], typed[0], typed[1])
         if largest <= limit:
             if not active_only:

@@ -6,7 +6,7 @@ from sklearn.linear_model import Lasso, MultiTaskLasso, Ridge
 
 from skgenetics import MILAGERegressor
 from skgenetics.expression.cis import _descent, _regression
-from skgenetics.expression.cis._descent import start_descent
+from skgenetics.expression.cis._descent import measure, start_descent
 from skgenetics.expression.cis._regression import (
     AlphaErrors,
     CisSettings,
@@ -139,6 +139,7 @@ def test_a_variant_constant_in_a_tissue_has_none_whatever_rounding_leaves_of_it(
     X[~np.isnan(y[:, 2]), 5] = 0  # carried by others alone
     cells = weight[:, None] * ~np.isnan(y)
     descent = start_descent(np.ascontiguousarray(X.T), cells, np.zeros(cells.shape))
+    measure(descent, np.arange(X.shape[1]))
     constant = np.argwhere(descent.sum_of_squares == 0).tolist()
     assert constant == [[3, 1], [5, 2]]
     for k in range(3):
