@@ -27,6 +27,7 @@ from skgenetics.expression._parameters import (
     strengths_at,
 )
 from skgenetics.expression._stages import CisStage, CisValues
+from skgenetics.expression.cis._regression import fold_numbers, noise_of_sum
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._fit import TransFit
 from skgenetics.expression.trans._objective import TransProblem
@@ -69,6 +70,7 @@ class PathScores(NamedTuple):
     points: list[Point]
     without: np.ndarray  # (points, n) squared error of each individual without polygenic term
     polygenic: np.ndarray  # (points, n) the same with it, or NaN
+    weight: np.ndarray  # (n,) of the individuals, by which errors are multiplied
     variation: float  # sum of squares about the training means
 
 
@@ -137,7 +139,7 @@ def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]
     _, n_genes, n_tissues = data.training.y.shape
     count = min(n_genes, max(MIN_GENES, JUDGED_TARGETS // n_tissues))
     genes = np.sort(rng.choice(n_genes, count, replace=False))
-    number = rng.permutation(seen.size) % N_FOLDS
+    number = fold_numbers(seen.size, N_FOLDS, rng)
     for f in range(N_FOLDS):
         held_out = np.zeros(data.weight.size, dtype=bool)
         held_out[seen[number == f]] = True
@@ -236,9 +238,9 @@ class Judge:
     def scores(self) -> PathScores:
         """Return what was collected."""
         without, polygenic = np.stack(self.errors, axis=1)
-        return PathScores(
-            self.points, without, polygenic, sum(fold.variation for fold in self.folds)
-        )
+        weight = np.concatenate([fold.weight for fold in self.folds])
+        variation = sum(fold.variation for fold in self.folds)
+        return PathScores(self.points, without, polygenic, weight, variation)
 
 
 def _judge_falling(judge: Judge, problem: TransProblem, limit: int, auto: set[str]) -> None:
@@ -353,7 +355,7 @@ def _best(scores: PathScores, *, with_term: bool) -> Choice:
     best = int(np.nanargmin(errors.sum(axis=1)))
     for place in (0, n_points):
         gain = errors[place] - errors[best]
-        noise = np.sqrt(gain.size) * gain.std()
+        noise = noise_of_sum(gain, scores.weight)
         if gain.sum() <= STANDARD_ERRORS * noise:  # not if NaN, a kind that was not judged
             best = place
             break
@@ -372,7 +374,7 @@ def _unless_alone(best: Choice, folds: list[Fold]) -> Choice:
     bare = [fold.without_cis() for fold in folds]
     nothing, alone = (np.concatenate([f.errors_of(None, t) for f in bare]) for t in (False, True))
     gain = nothing - alone
-    told = gain.sum() > STANDARD_ERRORS * np.sqrt(gain.size) * gain.std()
+    told = gain.sum() > STANDARD_ERRORS * noise_of_sum(gain, scores.weight)
     if not told or alone.sum() >= chosen.sum():
         return best
     return best._replace(n_components=0, polygenic=True, cis=False)

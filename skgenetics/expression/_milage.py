@@ -353,7 +353,9 @@ class MILAGERegressor(
             Expression; NaN marks what was not observed. 2-D: one tissue. 1-D: one gene. Results
             have the dtype of X or, if X holds integers, of y: float32 takes half the memory.
         sample_weight : array-like of shape (n_individuals,), optional
-            Frequencies: weights equal repetition, except of held-out individuals and folds.
+            Frequencies: weights equal repetition where nothing is held out. What folds choose is
+            that of repeated rows whose copies share a fold; without, copies would predict one
+            another. Early stopping holds out individuals, not copies.
 
         Returns
         -------

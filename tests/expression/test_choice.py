@@ -6,6 +6,8 @@ from scipy.linalg import svdvals
 
 from skgenetics import MILAGERegressor
 from skgenetics.datasets import make_expression_tensor, make_genotypes
+from skgenetics.expression import _choice
+from skgenetics.expression.cis import _regression
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._kernel import CenteredGenotypes, genotype_kernel
 from skgenetics.expression.trans._objective import Penalties, TransProblem
@@ -20,6 +22,41 @@ def settings(made, **options):
         "cis_windows": made.cis_windows, "n_variants": made.data.shape[1], "cis_alpha": 0.15,
         "random_state": 0,
     } | options  # fmt: skip
+
+
+def test_choices_by_weights_are_those_of_repeated_rows_whose_copies_share_a_fold(monkeypatch):
+    X = make_genotypes(90, 200, random_state=1).data
+    made = make_expression_tensor(
+        X, n_genes=12, n_tissues=2, n_components=1, trans_h2=0.2, random_state=1
+    )
+    people = np.flatnonzero(~np.isnan(made.target).all(axis=(1, 2)))
+    X, y = X[people], made.target[people]
+    weight = np.random.default_rng(0).integers(1, 4, len(X))
+    copies = np.repeat(np.arange(len(X)), weight)
+    fits = []
+    for rows, weights in ((np.arange(len(X)), weight), (copies, None)):
+        for module in (_choice, _regression):
+            monkeypatch.setattr(module, "fold_numbers", lambda n, k, rng, rows=rows: rows % k)
+        model = MILAGERegressor(**settings(made, cis_alpha="per_gene"))
+        fits.append(model.fit(X[rows], y[rows], sample_weight=weights))
+    ours, theirs = fits
+    assert ours.n_components_ > 0
+    np.testing.assert_allclose(ours.cis_alpha_, theirs.cis_alpha_, rtol=1e-6)
+    for name, values in theirs.strength_path_.items():
+        np.testing.assert_allclose(ours.strength_path_[name], values, atol=2e-3)
+    for name in ("n_components_", "variant_alpha_", "loading_alpha_"):
+        assert getattr(ours, name) == pytest.approx(getattr(theirs, name), rel=1e-6)
+    assert hasattr(ours, "polygenic_coef_") == hasattr(theirs, "polygenic_coef_")
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(X), atol=0.01)
+
+
+@pytest.mark.parametrize("weights", ["equal", "frequencies"])
+def test_the_noise_of_a_sum_is_that_of_repeated_individuals(weights):
+    gains = np.random.default_rng(0).normal(0.3, 1, size=500)
+    weight = np.ones(500) if weights == "equal" else np.arange(500) % 3 + 1.0
+    repeated = np.repeat(gains, weight.astype(int))
+    expected = np.sqrt(repeated.size) * repeated.std()
+    assert _regression.noise_of_sum(weight * gains, weight) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("trans_h2", [0.02, 0.1])

@@ -233,8 +233,8 @@ def moves_of(descent: Descent, among: np.ndarray, strength: float, grouped: bool
     new = variants[~descent.measured[variants]]
     if new.size > 0:
         measure(descent, new)
-    for place, s in zip(places, variants):
-        moves[place] = move_of(s, descent, strength, grouped, linear, step)
+    for rank, s in enumerate(variants):
+        moves[places[rank]] = move_of(s, descent, strength, grouped, linear, step)
     return moves
 
 

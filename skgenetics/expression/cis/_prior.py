@@ -24,6 +24,7 @@ from skgenetics.expression.cis._regression import (
     choose_alpha,
     choose_alphas,
     fit_cis,
+    fold_numbers,
     validate_alphas,
 )
 from skgenetics.expression.cis._windows import Columns
@@ -54,7 +55,7 @@ def learn_prior(
     annotations : array (S, q)
     """
     exposure = window_counts(windows, X.shape[1])
-    fold = random_state.permutation(y.shape[0]) % min(N_FOLDS, y.shape[0])
+    fold = fold_numbers(y.shape[0], N_FOLDS, random_state)
     equal = validate_alphas(X, y, weight, windows, settings, fold)
     best_alpha, best_errors = chosen(equal, settings.alpha)
     rough = settings._replace(alpha=best_alpha, tol=ROUGH_TOL)

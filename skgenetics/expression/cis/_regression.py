@@ -307,7 +307,7 @@ def _validate_chunk(_, chunk, seed):
             if best is None or errors[j, a] < best.sum():
                 best = by_individual
             risen = by_individual - best
-            if risen.sum() > STANDARD_ERRORS * np.sqrt(risen.size) * risen.std():
+            if risen.sum() > STANDARD_ERRORS * noise_of_sum(risen, chunk.weight):
                 rise = errors[j, a] - errors[j, a - 1]
                 errors[j, a:] = errors[j, a] + rise * np.arange(len(alphas) - a)
                 break
@@ -387,6 +387,21 @@ def validate_alphas(
     return AlphaErrors(alphas, errors, np.array([of_gene.sum() for of_gene in cells]))
 
 
+def fold_numbers(n: int, n_folds: int, rng: np.random.RandomState) -> np.ndarray:
+    """Return the number (n,) of the fold that holds out each individual."""
+    return rng.permutation(n) % min(n_folds, n)
+
+
+def noise_of_sum(gains: np.ndarray, weight: np.ndarray) -> float:
+    """Return the standard error of the sum of gains (n,) of individuals, which weights multiply.
+
+    A weight counts as so many individuals of equal gain.
+    """
+    weight = np.maximum(weight, 1e-300)
+    mean = gains.sum() / weight.sum()
+    return float(np.sqrt(np.sum((gains - weight * mean) ** 2 / weight)))
+
+
 def noise_of(error: Any, n_cells: Any) -> Any:
     """Return the standard deviation of a sum of squares of so many normal errors."""
     return error * np.sqrt(2 / np.maximum(n_cells, 1))
@@ -433,7 +448,7 @@ def fit_cis(
     """
     alpha = settings.alpha
     if alpha is None or isinstance(alpha, str):
-        fold = random_state.permutation(y.shape[0]) % min(N_FOLDS, y.shape[0])
+        fold = fold_numbers(y.shape[0], N_FOLDS, random_state)
         found = validate_alphas(X, y, weight, windows, settings, fold)
         alpha = choose_alpha(found) if alpha is None else choose_alphas(found)
         settings = settings._replace(alpha=alpha)
