@@ -268,6 +268,7 @@ KINDS = {
     "one": "one effect", "three": "three effects", "mixed": "two effects beside many",
     "all": "an effect of every variant",
 }  # fmt: skip
+PARTS_OF_YEAST = "cis", "polygenic", "cis and 40 factors", "cis and polygenic"
 STUDIES = {
     "finemapping": finemapping(
         "finemapping_own_ld.csv",
@@ -298,6 +299,15 @@ STUDIES = {
             claim
             for kind, words in KINDS.items()
             for claim in minus(f"R2, {words}", "r2", "auto", ONE_BY_ONE, where=("kind", (kind,)))
+        ),
+    ),
+    "expression": Study(
+        "expression.csv", "expression_figures.py --parts yeast strong --csv FILE",
+        "unit", "folds or genes",
+        minus("R2, yeast", "r2", "default", PARTS_OF_YEAST, where=("data", ("yeast",)))
+        + minus(
+            "R2, strong cis effects", "r2", "cis_alpha='per_gene'", ("ElasticNetCV",),
+            where=("data", ("strong cis effects",)),
         ),
     ),
     "multitrait_wheat": Study(

@@ -303,3 +303,18 @@ def test_guide_of_weights_has_the_figures_of_its_rows():
     gap = (r2["auto"] - r2["enet"])[np.argsort(list(strength.values()))]
     tenths = [part.mean() for part in np.array_split(gap, 10)]
     assert f"(by {short(min(tenths), 4)} to {short(max(tenths), 4)})" in text
+
+
+def test_guide_of_expression_has_the_figures_of_its_rows():
+    text = page("doc/guide/expression/figures.rst")
+    rows = [row for row in rows_of("expression.csv") if row["data"] == "strong cis effects"]
+    r2 = {m: np.array([*units.values()]) for m, units in by_unit(rows, "r2", "unit").items()}
+    net = r2.pop("ElasticNetCV")
+    assert f"``ElasticNetCV`` {short(net.mean())}" in text
+    for method, values in r2.items():
+        gain = values - net
+        name = method.replace("'", '"')
+        figures = f"{short(values.mean())} {gain.mean():+.3f}".replace("0.", ".")
+        assert f"``{name}`` {figures} ({short(sem(gain))})" in text
+    for row in (r for r in rows_of("expression.csv") if r["data"] == "yeast"):
+        assert f"{row['method']} ." in text

@@ -1,5 +1,6 @@
 """Checks of data, with errors that say what was got, what was expected, and what to do."""
 
+import math
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from skgenetics.utils._arrays import (
     get_namespace_and_device,
     move_to,
     namespace_of,
+    slices,
     to_numpy,
     widened,
 )
@@ -30,6 +32,7 @@ from skgenetics.utils._opened import (
 )
 from skgenetics.utils._typing import Array, ArrayLike
 
+BLOCK_CELLS = 2**22  # of a target that are looked at together
 MOST_SAMPLES = 1e15  # that weights may stand for: of more, single ones are lost to rounding
 
 
@@ -292,13 +295,25 @@ def validate_fit_data(
     if not y_xp.isdtype(y.dtype, "real floating"):
         y = y_xp.astype(y, y_xp.float64)
     y = move_to(y, xp, device)
-    finite = xp.where(xp.isfinite(y), y, xp.nan)  # infinity is refused below
-    check_spread(xp.reshape(finite, (-1, 1)), float_dtype(X), name="y")
-    if allow_nan and bool(xp.any(xp.isinf(y))):
+    width = math.prod(y.shape[1:])
+    parts = list(slices(y.shape[0] if width else 0, BLOCK_CELLS / max(width, 1)))
+    ends = [end for rows in parts for end in _finite_range(y[rows, ...])]
+    if ends:  # infinity is refused below
+        check_spread(xp.reshape(xp.stack(ends), (-1, 1)), float_dtype(X), name="y")
+    if allow_nan and any(bool(xp.any(xp.isinf(y[rows, ...]))) for rows in parts):
         raise ValueError("y holds infinity; NaN, and only NaN, marks what was not observed.")
-    if allow_nan and bool(xp.all(xp.isnan(y))):
+    if allow_nan and all(bool(xp.all(xp.isnan(y[rows, ...]))) for rows in parts):
         raise ValueError("y holds no observed cell: every value is NaN.")
     return X, y, xp, device
+
+
+def _finite_range(block: Array) -> tuple[Array, Array]:
+    """Return the least and the greatest finite number, NaN if there is none."""
+    xp = namespace_of(block)
+    finite = xp.isfinite(block)
+    low = xp.min(xp.where(finite, block, xp.inf))
+    high = xp.max(xp.where(finite, block, -xp.inf))
+    return xp.where(low <= high, low, xp.nan), xp.where(low <= high, high, xp.nan)
 
 
 def as_target(estimator: Any, y: ArrayLike, *, allow_nan: bool, dtype: Any = "numeric") -> Array:
