@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from skgenetics import MILAGERegressor
-from skgenetics.utils._validation import validate_fit_data
 from tests.expression.models import STRENGTHS
 
 N, P = 100, 600_000  # 60 MB as int8, 240 as float32
@@ -26,17 +25,6 @@ def expression(X):
     y = rng.normal(size=(N, 5, 2)) + X[:, 3, None, None]
     y[rng.random((N, 1, 2)).repeat(5, axis=1) < 0.3] = np.nan
     return y
-
-
-def test_checks_of_expression_do_not_copy_it():
-    X = np.random.default_rng(0).integers(0, 3, size=(40, 10), dtype=np.int8)
-    y = np.random.default_rng(0).normal(size=(40, 20_000, 12)).astype(np.float32)
-    y[:10] = np.nan
-    most, (_, checked, _, _) = peak(
-        lambda: validate_fit_data(MILAGERegressor(), X, y, ndims=(3,), allow_nan=True)
-    )
-    assert np.shares_memory(checked, y)
-    assert most < 0.8 * y.nbytes
 
 
 def peak(function):

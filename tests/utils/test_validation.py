@@ -1,5 +1,7 @@
 """Checks of parameters and data."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from sklearn.base import BaseEstimator, clone
@@ -47,6 +49,19 @@ def test_targets_of_every_rank_with_missing_cells(shape):
         validate_fit_data(BaseEstimator(), X, np.full(shape, np.inf), **options)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         validate_fit_data(BaseEstimator(), X[:3], y, **options)
+
+
+def test_checks_of_large_targets_do_not_copy_them():
+    X, y = np.ones((40, 2)), np.ones((40, 20_000, 12), dtype=np.float32)
+    y[:10] = np.nan
+    tracemalloc.start()
+    try:
+        _, checked, *_ = validate_fit_data(BaseEstimator(), X, y, ndims=(3,), allow_nan=True)
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert np.shares_memory(checked, y)
+    assert most < 0.8 * y.nbytes
 
 
 def test_wrong_rank_is_named():
