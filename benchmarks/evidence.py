@@ -276,9 +276,7 @@ STUDIES = {
     ),
     "finemapping_panel": finemapping(
         "finemapping_panel.csv",
-        "finemapping_calibration.py --panel 499 --solvers susie --loci 100 --csv FILE",
-        "susie",
-        ("susieR",),
+        "finemapping_calibration.py --panel 499 --solvers auto susie --loci 100 --csv FILE",
     ),
     "finemapping_people": few_people(
         "finemapping_people.csv", "finemapping_people.py --loci 50 --csv FILE"

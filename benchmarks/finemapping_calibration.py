@@ -129,6 +129,8 @@ def effects(regime, heterozygosity, rng):
 def simulate(regime, seed, n_variants, n_panel):
     """A locus: Wald z (p,), LD (p, p) or a panel's genotypes, and the causal variants."""
     X = window(seed, n_variants)
+    if n_panel:  # whose LD of other variants is unknown
+        X = X[:, X[N_SCAN : N_SCAN + n_panel].std(axis=0) > 0]
     rng = np.random.default_rng([REGIMES.index(regime), seed])
     scan = X[:N_SCAN].astype(np.float64)
     Z = (scan - scan.mean(axis=0)) / scan.std(axis=0) / np.sqrt(N_SCAN)

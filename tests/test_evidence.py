@@ -265,7 +265,7 @@ def test_guide_of_fine_mapping_says_what_its_rows_say():
 def test_guide_of_panels_says_what_its_rows_say():
     text = page("doc/guide/finemapping/figures.rst")
     found = {}
-    for method in ("susie", "susieR"):
+    for method in ("auto", "susie", "susieR"):
         rows = [
             row
             for row in rows_of("finemapping_panel.csv")
@@ -280,6 +280,8 @@ def test_guide_of_panels_says_what_its_rows_say():
     assert f"{wrong} variants with a PIP above .9 have none, where {announced}" in text
     wrong, announced = found["susie"]
     assert f"it is {wrong}, where {announced}" in text
+    wrong, announced = found["auto"]
+    assert f"of the default {wrong}, where {announced}" in text
 
 
 def test_programs_of_studies_can_be_imported():

@@ -2,13 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-
 from skgenetics.finemapping._data import MAX_DENSE_LD
 from skgenetics.finemapping._prior import FixedPrior, fixed_prior
 from skgenetics.finemapping.solvers import SOLVERS, Solver
 from skgenetics.loci._summary import Locus
-from skgenetics.utils._arrays import to_numpy
 from skgenetics.utils._parameters import Constraint, Option
 
 
@@ -56,15 +53,12 @@ def choose_solver(estimator: Any, locus: Locus, fixed: FixedPrior, *, own_ld: bo
 def believing_solver(estimator: Any, locus: Locus) -> Solver | None:
     """Return the solver that "auto" takes if the LD is to be believed.
 
-    So it is if it was computed with z, or z shows that it is of the same people. None if it is said
-    to be that of other people, or there is no such solver for the size, or the user asks for
-    another.
+    So it is if it was computed with z, or z shows that it is of the same people, or of others whose
+    errors are known. None if there is no such solver for the size, or the user asks for another.
     """
     if estimator.solver != "auto":
         return None
     if flag_asked_for(estimator, fixed_prior(estimator, locus.labels)) is not None:
-        return None
-    if locus.panel_size < np.max(to_numpy(locus.n_samples)):
         return None
     for solver in SOLVERS.values():
         if solver.calibrated and solver.believes_ld and locus.z.shape[0] <= solver.most_variants:

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
+from skgenetics.finemapping._belief import ld_is_believable
 from skgenetics.finemapping._choice import believing_solver, solver_of_effects
 from skgenetics.finemapping._diagnostics import (
     EVIDENCE_LIMIT,
@@ -21,7 +22,8 @@ from skgenetics.finemapping._diagnostics import (
     screen_mismatch,
 )
 from skgenetics.finemapping._noise_model import SMALLEST_SHARE
-from skgenetics.finemapping._own_ld import ld_is_of_the_scan
+from skgenetics.finemapping._panel import is_of_panel
+from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._ld import LD, ShrunkLD
 from skgenetics.loci._summary import Locus
 from skgenetics.utils._arrays import to_numpy
@@ -85,7 +87,7 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
     """
     believing, checks = believing_solver(estimator, locus), on_mismatch != "ignore"
     if believing is not None:
-        screen, doubts = first_look(estimator, locus, checks)
+        screen, doubts = first_look(estimator, locus, believing, checks)
         if not doubts:
             estimator._fit_summary_locus(locus, believing)
             if estimator.heritability_ <= 1:
@@ -98,7 +100,9 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
         warnings.simplefilter("always")
         estimator._fit_summary_locus(locus)
     mismatch = settle_doubts(estimator, locus, on_mismatch) if checks else False
-    believed = believing is not None and not mismatch and ld_is_of_the_scan(estimator, locus)
+    believed = (
+        believing is not None and not mismatch and ld_is_believable(estimator, locus, believing)
+    )
     if believed:
         again = clone(estimator).set_params(random_state=estimator.random_state).set_callbacks()
         again._fit_summary_locus(locus, believing)
@@ -113,7 +117,9 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
         estimator.ld_mismatch_ = mismatch
 
 
-def first_look(estimator: Any, locus: Locus, checks: bool) -> tuple[Screen | None, bool]:
+def first_look(
+    estimator: Any, locus: Locus, believing: Solver, checks: bool
+) -> tuple[Screen | None, bool]:
     """Return the `Screen`, if the LD is checked, and whether a quick fit leaves doubts."""
     look = clone(estimator).set_params(solver=solver_of_effects().quick()).set_callbacks()
     look.set_params(annotations=None)  # which say nothing of the LD
@@ -123,7 +129,7 @@ def first_look(estimator: Any, locus: Locus, checks: bool) -> tuple[Screen | Non
         warnings.simplefilter("ignore", ConvergenceWarning)
         look._fit_summary_locus(locus)
     screen, doubts = screen_with_doubts(look, locus) if checks else (None, [])
-    return screen, bool(doubts) or not ld_is_of_the_scan(look, locus)
+    return screen, bool(doubts) or not ld_is_believable(look, locus, believing)
 
 
 def take_over(estimator: Any, refit: Any) -> None:
@@ -245,7 +251,7 @@ def screen_fit(estimator: Any, locus: Locus) -> Screen:
     """
     z = to_numpy(locus.z).astype(float)
     noise, panel_size = to_numpy(estimator.residual_variance_), locus.panel_size
-    if panel_size >= np.max(to_numpy(locus.n_samples)):  # as good as the scan's people
+    if not is_of_panel(locus):  # as good as the scan's people
         panel_size = np.inf
     else:
         noise = np.minimum(noise, 1 + EFFECTS_IN_NOISE * np.max(z**2) / panel_size)

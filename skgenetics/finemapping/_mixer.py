@@ -71,8 +71,8 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
 
         SOLVERS
 
-        "auto" takes "gibbs" up to 1,500 variants, in :meth:`fit_summary` if the LD is that of the
-        scan's people, as z shows, and else "susie". With max_effects it takes "susie"; else, if a
+        "auto" takes "gibbs" up to 1,500 variants, in :meth:`fit_summary` if z fits the LD, with the
+        errors of a panel, and else "susie". With max_effects it takes "susie"; else, if a
         number is given for causal_probability, or the heritability, "gibbs" up to 4,096 variants,
         whose prior has such a number, as in the model above. `solver_` tells.
     causal_probability : None, float or array-like of shape (n_variants,), default=None

@@ -8,7 +8,7 @@ from sklearn.utils import check_random_state
 from skgenetics.finemapping._background import learn_background, noise_beside_background
 from skgenetics.finemapping._elbo import NoiseNorm
 from skgenetics.finemapping._likelihood import with_background, with_overlap
-from skgenetics.finemapping._panel import panel_noise
+from skgenetics.finemapping._panel import with_panel
 from skgenetics.finemapping._prior import FixedPrior, known_prior
 from skgenetics.finemapping.solvers import Problem, Solver
 from skgenetics.loci._summary import Locus
@@ -39,7 +39,7 @@ def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPr
         rng=check_random_state(estimator.random_state),
     )
     if noise is not None and observed.panel_size < np.inf:
-        problem = problem._replace(residual_variance=panel_noise(problem, noise))
+        problem = with_panel(problem, believing=solver.believes_ld)
     return problem if solver.learns_background else held_background(problem)
 
 

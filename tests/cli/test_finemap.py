@@ -22,7 +22,8 @@ from tests.cli.scans import (
 pd = pytest.importorskip("pandas")
 pytest.importorskip("bed_reader")
 
-FILES = "--sumstats gwas.tsv --bfile panel --build GRCh37 --out run"
+DEFAULTS = "--sumstats gwas.tsv --bfile panel --build GRCh37 --out run"
+FILES = DEFAULTS + " --max-num-causal 10"  # single effects, which draw nothing
 COLUMNS = {
     "loci.tsv": "locus chromosome start end n_variants n_sets expected_causal h2 solver converged "
     "ld_mismatch status message seconds",
@@ -65,7 +66,7 @@ def test_tables_and_pictures_are_those_of_the_estimator(scan, finemap):
     for number in range(2):
         here = slice(N_VARIANTS * number, N_VARIANTS * (number + 1))
         z = (table["beta"] / table["standard_error"]).to_numpy()[here]
-        model = FinemapMiXeR().fit_summary(
+        model = FinemapMiXeR(max_effects=10).fit_summary(
             z, np.corrcoef(X[:, here], rowvar=False), n_samples=N_STUDY, panel_size=N_PEOPLE
         )
         rows = variants[here]
@@ -92,6 +93,17 @@ def test_tables_and_pictures_are_those_of_the_estimator(scan, finemap):
     assert loci["status"].tolist() == ["ok", "ok"]
     assert loci["ld_mismatch"].tolist() == [False, False]
     assert "No mismatch of z and LD was found" in printed
+
+
+def test_the_default_samples_with_the_genotypes_of_the_panel(scan, finemap):
+    X, table = scan
+    run(finemap, text=DEFAULTS)
+    assert set(read("run.loci.tsv")["solver"]) == {"gibbs"}
+    got = read("run.variants.tsv.gz")["pip"].to_numpy()
+    z = (table["beta"] / table["standard_error"]).to_numpy()
+    for here in np.split(np.arange(len(z)), 2):
+        model = FinemapMiXeR().fit_summary(z[here], X[:, here], n_samples=N_STUDY)
+        np.testing.assert_allclose(got[here], model.pip_, atol=0.03)  # other draws
 
 
 def test_exchanged_alleles_shuffled_rows_and_other_names_change_nothing(scan, finemap):
@@ -339,7 +351,7 @@ def test_chromosome_x_needs_sexes(scan, finemap):
     missing = X.astype(float)
     missing[0, 3] = np.delete(X[:, 3], 0).mean()
     here = slice(0, N_VARIANTS)
-    model = FinemapMiXeR().fit_summary(
+    model = FinemapMiXeR(max_effects=10).fit_summary(
         got["z"].to_numpy()[here],
         np.corrcoef(missing[:, here], rowvar=False),
         n_samples=N_STUDY,

@@ -1,5 +1,6 @@
 """LD of a reference panel: its errors are noise of z in proportion to the signal."""
 
+import itertools
 import re
 import warnings
 
@@ -8,8 +9,16 @@ import pytest
 
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
+from skgenetics.finemapping._panel import (
+    copies_seen,
+    errors_of_correlations,
+    shrinkage,
+    variance_of_correlation,
+)
 from skgenetics.finemapping.solvers import SOLVERS
+from skgenetics.loci._summary import validate_summary
 from skgenetics.metrics import credible_set_summary, pip_average_precision
+from tests.oracles.finemapping import log_normal
 
 
 def standardized(X):
@@ -39,6 +48,90 @@ def test_errors_of_a_sample_covariance_spread_as_the_model_says():
     np.testing.assert_allclose(np.cov(errors.T), expected, atol=0.06 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [(0.5, 0.5, 0.48), (0.4, 0.3, 0.28), (0.08, 0.06, 0.055), (0.05, 0.3, 0.02), (0.3, 0.2, 0.06)],
+)
+def test_the_variance_of_r_between_dosages_is_that_of_simulated_panels(first, second, together):
+    # frequencies of two alleles and of the haplotype with both
+    rng, m = np.random.default_rng(0), 400
+    cells = [together, first - together, second - together, 1 - first - second + together]
+    drawn = rng.choice(4, p=cells, size=(4000, m, 2))
+    x, y = (drawn < 2).sum(axis=2), (drawn % 2 == 0).sum(axis=2)
+    x, y = (dosage - dosage.mean(axis=1, keepdims=True) for dosage in (x, y))
+    simulated = np.sum(x * y, axis=1) / np.sqrt(np.sum(x**2, axis=1) * np.sum(y**2, axis=1))
+    spread = np.sqrt(first * (1 - first) * second * (1 - second))
+    r = (together - first * second) / spread
+    skewness = [(1 - 2 * f) / np.sqrt(f * (1 - f)) for f in (first, second)]
+    np.testing.assert_allclose(
+        variance_of_correlation(np.array(r), *np.array(skewness), m), simulated.var(), rtol=0.08
+    )
+
+
+def test_errors_of_the_ld_of_one_effect_are_those_of_its_correlations():
+    R = np.array([[1, 0.9, 0.2], [0.9, 1, 0.3], [0.2, 0.3, 1]])
+    copies, skewness = np.array([40.0, 50.0, 200.0]), np.array([2.0, 1.5, 0.5])
+    got = errors_of_correlations(R, np.array([0, 25.0, 0]), copies, skewness, 100)
+    expected = [
+        25 * (variance_of_correlation(R[j, 1], skewness[j], skewness[1], 100) + R[j, 1] ** 2 / c)
+        for j, c in ((0, 2 * 40 * 50), (2, 2 * 200 * 50))
+    ]
+    np.testing.assert_allclose(got, [expected[0], 0, expected[1]])  # none at the effect itself
+
+
+def test_copies_are_counted_in_genotypes_or_told_by_heterozygosity():
+    panel = np.random.default_rng(0).binomial(2, [0.05, 0.3, 0.9], size=(200, 3)).astype(np.int8)
+    z, frequency = np.zeros(3), panel.mean(axis=0) / 2
+    locus = validate_summary(z, panel, n_samples=9999).locus(score=False)
+    copies, skewness = copies_seen(locus)
+    minor = np.minimum(frequency, 1 - frequency)
+    np.testing.assert_allclose(copies, 400 * minor, rtol=0.2)  # not quite in equilibrium
+    np.testing.assert_allclose(skewness[0] ** 2, 1 / minor[0] + 1 / (1 - minor[0]) - 4, rtol=0.2)
+    told = validate_summary(
+        z, np.corrcoef(panel.T), n_samples=9999, panel_size=200, heterozygosity=panel.var(axis=0)
+    ).locus(score=False)
+    np.testing.assert_allclose(copies_seen(told), (copies, skewness))
+
+
+@pytest.mark.parametrize("m", [50, 400])
+def test_the_shrinkage_brings_r_nearest_to_that_of_all(m):
+    rng = np.random.default_rng(0)
+    R = 0.8 ** np.abs(np.subtract.outer(np.arange(60), np.arange(60)))
+    shares, errors = [], []
+    grid = np.linspace(0, 0.5, 51)
+    for _ in range(20):
+        drawn = np.corrcoef(rng.multivariate_normal(np.zeros(60), R, size=m).T)
+        shares.append(shrinkage(drawn, m))
+        errors.append([np.sum(((1 - s) * drawn + s * np.eye(60) - R)[~np.eye(60, dtype=bool)] ** 2)
+                       for s in grid])  # fmt: skip
+    best = grid[np.argmin(np.mean(errors, axis=0))]
+    np.testing.assert_allclose(np.mean(shares), best, atol=0.02)
+    assert shrinkage(np.eye(3), 100) == 1
+    assert shrinkage(np.ones((1, 1)), 100) == 0
+
+
+def test_the_sampler_equals_enumeration_under_the_likelihood_of_a_panel():
+    z, _, panel, _ = scan(2, largest=12, n_panel=200, n_variants=60)
+    z, panel = z[:8], panel[:, :8]
+    pi, slab, n = 0.15, 0.003, 50_000
+    model = FinemapMiXeR(solver="gibbs", causal_probability=pi, effect_variance=slab, background=0)
+    model.fit_summary(z, panel, n_samples=n, on_mismatch="ignore")
+    observed = np.corrcoef(panel.T)
+    share = shrinkage(observed, len(panel))
+    R = (1 - share) * observed + share * np.eye(8)
+    locus = validate_summary(z, panel, n_samples=n).locus(score=False)
+    noise = model.residual_variance_
+    assert noise > 1.05
+    covariance = noise * R
+    logs, configurations = [], list(itertools.product([0, 1], repeat=8))
+    for config in configurations:
+        g = np.array(config)
+        prior = np.sum(np.log(np.where(g, pi, 1 - pi)))
+        logs.append(prior + log_normal(locus.z, covariance + n * R * (slab * g) @ R))
+    weights = np.exp(np.array(logs) - np.logaddexp.reduce(logs))
+    np.testing.assert_allclose(model.pip_, weights @ np.array(configurations), atol=0.02)
+
+
 def test_the_noise_is_a_fixed_point_of_the_signal_over_the_people():
     z, _, panel, _ = scan(0, largest=30)
     model = FinemapMiXeR().fit_summary(z, panel, n_samples=50_000, on_mismatch="ignore")
@@ -64,8 +157,49 @@ def test_every_solver_takes_the_noise_of_the_panel(solver):
     assert model.residual_variance_ > 1.3
     np.testing.assert_allclose(named.pip_, model.pip_, atol=1e-4)
     noisy = FinemapMiXeR(**options, residual_variance=model.residual_variance_)
-    noisy.fit_summary(z, ld, **settings)
-    np.testing.assert_allclose(noisy.pip_, model.pip_, atol=1e-4)
+    believing = SOLVERS[solver].believes_ld  # which is told that R is shrunk, too
+    share = shrinkage(ld, len(panel)) if believing else 0.0
+    noisy.fit_summary(z, (1 - share) * ld + share * np.eye(len(ld)), **settings)
+    np.testing.assert_allclose(noisy.pip_, model.pip_, atol=1e-2 if believing else 1e-4)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_small_panels_do_not_make_sets_of_effects_that_cancel():
+    found, above = [], []
+    for seed in range(6):
+        z, _, panel, causal = scan(seed, largest=20, n_panel=60, n_variants=120)
+        model = FinemapMiXeR(solver="gibbs").fit_summary(
+            z, panel, n_samples=50_000, on_mismatch="ignore"
+        )
+        found += [bool(np.isin(one["variants"], causal).any()) for one in model.credible_sets_]
+        above += list(np.isin(np.flatnonzero(model.pip_ > 0.9), causal))
+    assert len(found) >= 4
+    assert np.mean(found) > 0.85
+    assert np.sum(~np.array(above, dtype=bool)) <= 1
+
+
+def test_variants_that_few_have_are_not_told_apart_by_r_of_1_in_the_panel():
+    rng = np.random.default_rng(3)
+    panel = rng.binomial(2, 0.3, size=(500, 30)).astype(np.int8)
+    panel[:, 0] = 0
+    panel[:10, 0] = 1  # ten of 500 have it
+    panel[:, 1] = panel[:, 2] = panel[:, 0]
+    z = rng.normal(size=30)
+    z[:3] = 22.0, 21.4, 19.5  # r of .97 and .89 in the scan
+    model = FinemapMiXeR().fit_summary(z, panel, n_samples=50_000, on_mismatch="ignore")
+    assert model.solver_ == "gibbs"
+    assert model.pip_[:3].sum() < 1.5
+    assert np.all(model.pip_[1:3] < 0.5)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_z_that_does_not_fit_a_panel_is_left_to_single_effects():
+    z, _, panel, _ = scan(0, largest=10, n_variants=120)
+    model = FinemapMiXeR().fit_summary(z, panel, n_samples=50_000, on_mismatch="ignore")
+    assert model.solver_ == "gibbs"
+    z = np.random.default_rng(0).normal(size=len(z))  # independent, in spite of LD
+    model.fit_summary(z, panel, n_samples=50_000, on_mismatch="ignore")
+    assert model.solver_ == "susie"
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # one is slow

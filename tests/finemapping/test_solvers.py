@@ -270,7 +270,9 @@ def test_auto_reads_the_flags(monkeypatch):
     assert chosen(8, heritability=0.1) == "gibbs"
     assert chosen(12, heritability=0.1) == "susie"  # "gibbs" forms LD
     assert chosen(8) == chosen(8, panel_size=500) == "gibbs"
-    assert chosen(8, panel_size=499) == chosen(8, max_effects=2) == "susie"
+    assert chosen(8, panel_size=499) == "gibbs"  # the errors of its LD are known
+    assert chosen(8, panel_size=499, residual_variance=None) == "susie"
+    assert chosen(8, max_effects=2) == "susie"
     assert chosen(8, max_effects=2, heritability=0.1) == "susie"
     monkeypatch.setattr(Gibbs, "most_variants", 7)
     assert chosen(7) == "gibbs"

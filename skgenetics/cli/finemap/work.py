@@ -184,8 +184,10 @@ def read_locus(
     if isinstance(source, PanelDosages):
         if panel_size is None and len(ld) < fitted["n"].max():  # else they are the scan's people
             panel_size = len(ld)
-        if ld.shape[0] >= ld.shape[1]:
-            ld = panel_ld(ld).dense().matrix
+        n_people, n_variants = ld.shape
+        of_others = panel_size is not None and panel_size < fitted["n"].max()
+        if n_people == n_variants or (n_people > n_variants and not of_others):
+            ld = panel_ld(ld).dense().matrix  # a square array is always r
     locus: dict[str, Any] = {
         "z": fitted["z"].to_numpy(),
         "n_samples": fitted["n"].to_numpy(),

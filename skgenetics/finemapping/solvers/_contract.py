@@ -179,8 +179,8 @@ class Solver(GeneticsEstimator):
     forms_ld: ClassVar[bool] = False
     """Whether it needs the dense LD matrix (p, p)."""
     believes_ld: ClassVar[bool] = False
-    """Whether it misleads with LD that is not that of the people of the scan. "auto" then takes it
-    for summary statistics only once they are found to fit their LD."""
+    """Whether it misleads with LD that is not that of the people of the scan. It is then told more
+    of a panel's errors, and "auto" takes it for summary statistics only once they fit their LD."""
     most_variants: ClassVar[float] = np.inf
     """Up to how many variants "auto" takes it if it believes the LD."""
     sums_effects: ClassVar[bool] = False
