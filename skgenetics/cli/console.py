@@ -5,6 +5,7 @@ import contextlib
 import importlib.util
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from skgenetics._version import __version__
 
+SILENCE = 30.0  # seconds without a line on standard error, at most
 OK, BAD_INPUT, SOME_FAILED, UNEXPECTED = 0, 2, 3, 1
 
 
@@ -53,7 +55,8 @@ def close_output() -> None:
 def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]]:
     """Give a function to call with the name of each finished unit of work.
 
-    A bar on a terminal if rich is installed, otherwise a line whenever the name changes.
+    A bar on a terminal if rich is installed, otherwise a line whenever the name changes, and one
+    after `SILENCE` seconds without any.
     """
     if sys.stderr.isatty() and importlib.util.find_spec("rich"):
         from rich.console import Console as RichConsole
@@ -63,16 +66,46 @@ def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]
             task = bar.add_task("fitting", total=n_units)
             yield lambda name: bar.update(task, advance=1, description=name)
         return
-    start, n_done, last = time.perf_counter(), 0, None
+    lines = _ProgressLines(n_units, noun)
+    over = threading.Event()
+    thread = threading.Thread(target=lines.write_if_silent, args=[over], daemon=True)
+    thread.start()
+    try:
+        yield lines.report
+    finally:
+        over.set()
+        thread.join()
 
-    def report(name: str) -> None:
-        nonlocal n_done, last
-        if last not in (None, name):
-            seconds = time.perf_counter() - start
-            sys.stderr.write(f"  {last} done: {n_done} of {n_units} {noun}, {seconds:.0f} s\n")
-        n_done, last = n_done + 1, name
 
-    yield report
+class _ProgressLines:
+    """Lines on standard error that tell how much of the work is done."""
+
+    def __init__(self, n_units: int, noun: str) -> None:
+        self.n_units, self.noun = n_units, noun
+        self.n_done, self.last = 0, ""
+        self.start = self.written = time.perf_counter()
+
+    def report(self, name: str) -> None:
+        """Count a unit; write a line if it is the first of another name."""
+        if self.last not in ("", name):
+            self._write(f"{self.last} done: ")
+        self.n_done, self.last = self.n_done + 1, name
+
+    def write_if_silent(self, over: threading.Event) -> None:
+        """Write a line after every `SILENCE` seconds without one, until it is `over`."""
+        while not over.wait(max(self.written + SILENCE - time.perf_counter(), 0.0)):
+            if time.perf_counter() - self.written >= SILENCE:
+                self._write(f"{self.last}: " if self.last else "")
+
+    def _write(self, what: str) -> None:
+        """Write how much is done, and when the rest will be, if that can be told."""
+        self.written = time.perf_counter()
+        seconds, left = self.written - self.start, self.n_units - self.n_done
+        end = f", about {seconds / self.n_done * left:.0f} s to go" if self.n_done and left else ""
+        sys.stderr.write(
+            f"  {what}{self.n_done} of {self.n_units} {self.noun}, {seconds:.0f} s{end}\n"
+        )
+        sys.stderr.flush()
 
 
 def check_prefix(text: str) -> None:

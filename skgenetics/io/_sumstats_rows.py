@@ -1,6 +1,8 @@
 """The rows of summary statistics, as columns by their meaning."""
 
 from array import array
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,12 +66,21 @@ def _read(
     for parsed in (frozenset(numbers), frozenset(without_p), None):
         reader = _Reader(source, form, used, extra, BadRows(source.name, strict), parsed)
         try:
-            for batch in source.batches(reader.wanted(), reader.bad.malformed, parsed):
+            for batch in _ahead(source.batches(reader.wanted(), reader.bad.malformed, parsed)):
                 reader.add(batch)
         except NotPlain:
             continue
         break
     return reader
+
+
+def _ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches; a thread unpacks and parses the next one meanwhile."""
+    with ThreadPoolExecutor(1) as thread:
+        following = thread.submit(next, batches, None)
+        while (batch := following.result()) is not None:
+            following = thread.submit(next, batches, None)
+            yield batch
 
 
 class _Reader:
