@@ -126,18 +126,15 @@ def variance_per_deviation(locus: Locus, variance: float) -> float:
 
 def per_deviation_spectrum(locus: Locus) -> tuple[Array, Array]:
     """Return eigenvalues (k,) >= 0 and eigenvectors (p, k) of T R T, T = diag sqrt(N)."""
-    xp, root = namespace_of(locus.z), root_samples(locus)
-    largest = xp.max(root)
-    if bool(xp.all((root == largest) | (root == 0))) and bool(xp.all(root > 0)):
-        ld = locus.ld
-        if isinstance(ld, GenotypeLD) and ld.X.shape[0] > ld.n_variants:
-            ld = ld.dense()
-        values, vectors = ld.spectrum()
-        values = values * largest**2
+    xp, root, ld = namespace_of(locus.z), root_samples(locus), locus.ld
+    if isinstance(ld, GenotypeLD) and ld.X.shape[0] <= ld.n_variants:  # in O(n^2 p)
+        scaled = GenotypeLD(ld.X, ld.mean, ld.inverse_sd * root, ld.root_weight)
+        values, vectors = scaled.spectrum()
+    elif bool(xp.all(root == root[0])):
+        values, vectors = ld.dense().spectrum()
+        values = values * root[0] ** 2
     else:
-        values, vectors = DenseLD(
-            root[:, None] * locus.ld.dense().matrix * root[None, :]
-        ).spectrum()
+        values, vectors = DenseLD(root[:, None] * ld.dense().matrix * root[None, :]).spectrum()
     return xp.clip(values, min=0.0), vectors
 
 

@@ -9,8 +9,13 @@ from scipy.stats import multivariate_normal
 from skgenetics import FinemapMiXeR
 from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping._background import Spectrum, best_variances, log_likelihood
-from skgenetics.finemapping._likelihood import with_background, with_overlap
+from skgenetics.finemapping._likelihood import (
+    per_deviation_spectrum,
+    with_background,
+    with_overlap,
+)
 from skgenetics.finemapping.solvers import SOLVERS, Gibbs
+from skgenetics.loci._ld import GenotypeLD
 from skgenetics.loci._summary import validate_summary
 
 P, N = 6, 2000
@@ -51,6 +56,25 @@ def test_fewer_people_than_variants_stay_a_factor():
     v = rng.normal(size=40)
     np.testing.assert_allclose(thin.ld.product(v), full.ld.product(v), rtol=1e-8)
     np.testing.assert_allclose(thin.z, full.z, rtol=1e-8)
+
+
+@pytest.mark.parametrize("n_samples", [500, np.linspace(200, 500, 40)])
+def test_the_spectrum_of_few_people_takes_no_dense_ld(monkeypatch, n_samples):
+    rng = np.random.default_rng(3)
+    X, z = rng.integers(0, 3, size=(12, 40)).astype(float), rng.normal(size=40)
+    h = np.where(np.arange(40) == 7, 0.0, 0.4)  # as of a variant that folds have made constant
+    locus = validate_summary(z, X, n_samples=n_samples, heterozygosity=h).locus()
+    root = np.sqrt(n_samples * np.ones(40)) * (h > 0)
+    expected = root[:, None] * np.corrcoef(X.T) * root
+
+    def dense(self):
+        raise AssertionError("p^3")
+
+    monkeypatch.setattr(GenotypeLD, "dense", dense)
+    values, vectors = per_deviation_spectrum(locus)
+    assert len(values) == 11
+    np.testing.assert_allclose((vectors * values) @ vectors.T, expected, atol=1e-9)
+    np.testing.assert_allclose(vectors.T @ vectors, np.eye(11), atol=1e-9)
 
 
 def test_a_constant_variant_stays_without_an_effect():
