@@ -29,7 +29,8 @@ from skgenetics.preprocessing import GenotypeScaler
 
 ridge = make_pipeline(GenotypeScaler(), RidgeCV(alphas=[500, 5_000, 50_000]))
 elastic_net = make_pipeline(GenotypeScaler(), ElasticNetCV(l1_ratio=0.5, alphas=10, eps=0.05))
-models = {"RidgeCV": ridge, "ElasticNetCV": elastic_net, "FinemapMiXeR": FinemapMiXeR()}
+finemap = FinemapMiXeR(solver="susie")  # single effects: fast, and draw nothing
+models = {"RidgeCV": ridge, "ElasticNetCV": elastic_net, "FinemapMiXeR": finemap}
 folds = KFold(5, shuffle=True, random_state=0)
 
 rows = []

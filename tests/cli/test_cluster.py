@@ -85,6 +85,7 @@ def test_lines_for_slurm_give_the_tables_of_one_run(scan, finemap, tmp_path, mon
     assert "--array=1-22" in lines
     assert "$SLURM_ARRAY_TASK_ID/22'" in lines
     lines = lines.replace("1-22", "1-3").replace("ID/22", "ID/3").replace("gwas.tsv.gz", "gwas.tsv")
+    lines = lines.replace("--build", "--max-num-causal 10 --build")  # as in FILES
     programs = tmp_path / "bin"
     programs.mkdir()
     (programs / "sbatch").write_text(f"#!{sys.executable}\n{SBATCH}")

@@ -114,10 +114,10 @@ def test_panel_frames_bring_their_names():
     pd = pytest.importorskip("pandas")
     names = [f"1_{i}_A_G" for i in range(P)]
     panel = pd.DataFrame(genotypes(), columns=names)
-    model = FinemapMiXeR().fit_summary(np.zeros(P), panel, n_samples=100)
+    model = FinemapMiXeR(solver="susie").fit_summary(np.zeros(P), panel, n_samples=100)
     assert model.feature_names_in_.tolist() == names
     z = pd.Series(6 * np.corrcoef(genotypes().T)[2], index=names)
-    straight = FinemapMiXeR().fit_summary(z, panel, n_samples=100).pip_
-    turned = FinemapMiXeR().fit_summary(z[::-1], panel, n_samples=100)
+    straight = FinemapMiXeR(solver="susie").fit_summary(z, panel, n_samples=100).pip_
+    turned = FinemapMiXeR(solver="susie").fit_summary(z[::-1], panel, n_samples=100)
     assert turned.feature_names_in_.tolist() == names[::-1]
     np.testing.assert_allclose(turned.pip_, straight[::-1], atol=1e-8)
