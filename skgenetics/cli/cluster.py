@@ -11,6 +11,9 @@ from skgenetics.utils._optional import import_optional
 
 _SECONDS_TO_CONNECT = 30
 
+# where a client and the loop of its thread log what they could not finish
+_TALKATIVE = ("distributed", "distributed.client", "tornado.application", "asyncio")
+
 
 def add_scheduler(group: Any) -> None:
     """Add ``--scheduler`` to a group of arguments."""
@@ -49,14 +52,16 @@ def on_cluster(address: str | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _without_tracebacks() -> Iterator[None]:
-    """Let Dask not print how it lost a scheduler: what the command says of it is one sentence."""
-    logger = logging.getLogger("distributed.client")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
+    """Let Dask not print how it lost a scheduler or was interrupted: the command says it itself."""
+    loggers = [logging.getLogger(name) for name in _TALKATIVE]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
-        logger.setLevel(before)
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _in_folder(folder: str) -> Any:

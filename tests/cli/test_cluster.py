@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from skgenetics import FinemapMiXeR
-from skgenetics.cli.cluster import Chunk, chunk
+from skgenetics.cli.cluster import Chunk, chunk, on_cluster
 from skgenetics.cli.main import main
 from tests.cli.conftest import killing_a_worker
 from tests.cli.scans import draw_nothing
@@ -129,6 +130,22 @@ def test_models_are_compared_on_a_cluster_whose_worker_ends(study, compare, clus
         assert status == 0, errors
         found.append(pd.read_csv("run/comparison.csv").drop(columns="seconds"))
     pd.testing.assert_frame_equal(*found)
+
+
+@pytest.mark.slow
+def test_what_fails_in_the_loop_of_a_client_is_not_printed(cluster, caplog):
+    """As Dask's own clean-up after an interruption sometimes does."""
+    client = pytest.importorskip("distributed").Client
+    happened = threading.Event()
+
+    def fail():
+        happened.set()
+        raise NameError("future")
+
+    with on_cluster(cluster.scheduler_address):
+        client.current().loop.add_callback(fail)
+        assert happened.wait(60)
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 @pytest.fixture
