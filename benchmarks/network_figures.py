@@ -63,20 +63,29 @@ def independent(n, m, rng):
     return rng.binomial(2, rng.uniform(0.05, 0.5, m), size=(n, m)).astype(np.int8)
 
 
-def coalescent(n, m, rng, *, n_regions=10, rarest=0.05):
-    """Genotypes of regions of a coalescent, with its LD; variants of frequency >= `rarest`."""
+def coalescent(n, m, rng, *, n_regions=10, length=2e5, rarest=0.05):
+    """Genotypes of regions of a coalescent, with its LD; variants of frequency >= `rarest`.
+
+    A region of `length` base pairs that has too few of them is drawn again.
+    """
     import msprime
 
     columns = []
-    for _ in range(n_regions):
+    while len(columns) < n_regions:
         seed = int(rng.integers(1, 2**31))
         ancestry = msprime.sim_ancestry(
-            n, population_size=1e4, sequence_length=2e5, recombination_rate=1e-8, random_seed=seed
+            n,
+            population_size=1e4,
+            sequence_length=length,
+            recombination_rate=1e-8,
+            random_seed=seed,
         )
         tree = msprime.sim_mutations(ancestry, rate=2e-8, random_seed=seed)
         haplotypes = np.clip(tree.genotype_matrix(), 0, 1).T
         dosages = haplotypes[::2] + haplotypes[1::2]
         common = np.flatnonzero(abs(dosages.mean(axis=0) - 1) < 1 - 2 * rarest)
+        if len(common) < m // n_regions:
+            continue
         columns.append(dosages[:, np.sort(rng.choice(common, m // n_regions, replace=False))])
     return np.concatenate(columns, axis=1).astype(np.int8)
 

@@ -1,17 +1,20 @@
-"""Print the false share of the variants that decoys and knockoffs select, and the power.
+"""Print the false share of what decoys and knockoffs select, variants or groups, and the power.
 
-    python benchmarks/selection_figures.py [--repeats 40] [--kinds ...] [--traits ...] [--csv FILE]
+    python benchmarks/selection_figures.py [--repeats 40] [--kinds ...] [--traits ...]
+        [--methods ...] [--csv FILE]
 
 2,500 people and 200 variants, 30 of which have effects of one size that explain half of a trait. Of
 an epistatic trait they explain 40%, and the products of four pairs of other variants 10%; these
 eight have an effect too. Genotypes are those of a coalescent (msprime). Kinds of LD: "chromosomes",
 20 variants on each of ten pieces of 200 kb, of frequency 5% at least; "rare", of frequency .5% at
-least; "region", all 200 variants on one piece, of frequency 5% at least.
+least; "dense", 20 variants on each of ten pieces of 20 kb, and "region", all 200 variants on one
+piece of 200 kb, of frequency 5% at least. "groups" are knockoffs of groups in LD, of r2 .5.
 
-A selected variant is false if it has no effect; with "linked", if its r2 with every variant that
-has one is below .5 too. A false share is the mean over simulations, 0 where nothing is selected,
-with its standard error. Power: the share of variants with an effect that are selected; with
-"linked", that have a selected variant of r2 .5 at least.
+A selected variant is false if it has no effect, a selected group if none of its variants has; with
+"linked", if its r2 with every variant that has an effect is below .5 too. A false share is the mean
+over simulations, 0 where nothing is selected, with its standard error. Power: the share of variants
+with an effect that are selected, or in a selected group; with "linked", that have a selected
+variant of r2 .5 at least. Size: variants of a selected group.
 """
 
 import argparse
@@ -37,11 +40,16 @@ RATES = 0.05, 0.1, 0.2
 KINDS = {
     "chromosomes": coalescent,
     "rare": lambda n, m, rng: coalescent(n, m, rng, rarest=0.005),
+    "dense": lambda n, m, rng: coalescent(n, m, rng, length=2e4),
     "region": lambda n, m, rng: coalescent(n, m, rng, n_regions=1),
 }
 TRAITS = {"additive": 0.0, "epistatic": 0.1}  # variance of products
-DECOYS = "permuted", "knockoff"
-MEASURES = "selected", "false", "false_linked", "power", "power_linked"
+METHODS = {
+    "permuted": {"decoys": "permuted"},
+    "knockoff": {"decoys": "knockoff"},
+    "groups": {"decoys": "knockoff", "groups": 0.5},
+}
+MEASURES = "selected", "false", "false_linked", "power", "power_linked", "size"
 
 
 def trait(Z, epistatic, rng):
@@ -64,16 +72,19 @@ def threshold(wins, fdr):
     return np.inf
 
 
-def measured(wins, fdr, causal, r2):
-    """What is selected by wins at a rate; `r2` (m, k) is that with the variants of effect."""
-    found = np.flatnonzero(wins >= threshold(wins, fdr))
-    some = len(found) > 0
+def measured(wins, groups, fdr, causal, r2):
+    """What is selected by wins of groups at a rate; `r2` (m, k) is that with variants of effect."""
+    chosen = np.flatnonzero(wins >= threshold(wins, fdr))
+    members = [np.flatnonzero(groups == group) for group in chosen]
+    found = np.flatnonzero(np.isin(groups, chosen))
+    some = len(chosen) > 0
     row = {
-        "selected": len(found),
-        "false": np.mean(~np.isin(found, causal)) if some else 0,
-        "false_linked": np.mean(r2[found].max(axis=1) < LINKED) if some else 0,
+        "selected": len(chosen),
+        "false": np.mean(~np.isin(chosen, groups[causal])) if some else 0,
+        "false_linked": np.mean([r2[group].max() < LINKED for group in members]) if some else 0,
         "power": np.mean(np.isin(causal, found)),
         "power_linked": np.mean(r2[found].max(axis=0) >= LINKED) if some else 0,
+        "size": len(found) / max(len(chosen), 1),
     }
     return {key: round(float(value), 4) for key, value in row.items()}
 
@@ -84,6 +95,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=40)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--traits", nargs="+", choices=TRAITS, default=list(TRAITS))
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--csv", help="file of a row per selection")
     arguments = parser.parse_args()
     rows = []
@@ -97,28 +109,29 @@ def main():
             for name in arguments.traits:
                 y, causal = trait(Z, TRAITS[name], rng)
                 r2 = (Z.T @ Z[:, causal] / N) ** 2
-                for decoys in DECOYS:
+                for method in arguments.methods:
                     start = time.process_time()
                     model = LINARegressor(random_state=0)
-                    fitted = decoy_selection(model, X, y, decoys=decoys, random_state=seed)
+                    fitted = decoy_selection(model, X, y, random_state=seed, **METHODS[method])
                     seconds.append(time.process_time() - start)
                     for fdr in RATES:
-                        row = {"case": f"{kind} {name} {fdr}", "seed": seed, "method": decoys}
-                        rows.append(row | measured(fitted.wins, fdr, causal, r2))
+                        row = {"case": f"{kind} {name} {fdr}", "seed": seed, "method": method}
+                        figures = measured(fitted.wins, fitted.groups, fdr, causal, r2)
+                        rows.append(row | figures)
         shares = [np.mean(np.concatenate(neighbors) >= r) for r in (0.5, 0.95)]
         print(
             f"{kind}: {shares[0]:.2f} of neighbors are correlated by .5 or more, {shares[1]:.2f} "
             f"by .95; {np.mean(seconds):.1f} s a selection"
         )
-        for name, decoys, fdr in itertools.product(arguments.traits, DECOYS, RATES):
-            case = f"{kind} {name} {fdr}", decoys
+        for name, method, fdr in itertools.product(arguments.traits, arguments.methods, RATES):
+            case = f"{kind} {name} {fdr}", method
             mine = [row for row in rows if (row["case"], row["method"]) == case]
             values = np.array([[row[key] for key in MEASURES] for row in mine])
             mean, error = values.mean(axis=0), values.std(axis=0, ddof=1) / np.sqrt(len(values))
             print(
-                f"{kind:12s} {name:9s} {decoys:9s} {fdr:4}: {mean[0]:5.1f} selected, false "
+                f"{kind:12s} {name:9s} {method:9s} {fdr:4}: {mean[0]:5.1f} selected, false "
                 f"{mean[1]:.3f} ({error[1]:.3f}), linked {mean[2]:.3f} ({error[2]:.3f}), "
-                f"power {mean[3]:.2f}, linked {mean[4]:.2f}",
+                f"power {mean[3]:.2f}, linked {mean[4]:.2f}; size {mean[5]:.1f}",
                 flush=True,
             )
         if arguments.csv:

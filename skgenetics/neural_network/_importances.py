@@ -20,7 +20,7 @@ from skgenetics.neural_network._fitted import FittedNetwork
 from skgenetics.neural_network._interactions import swap_pairs
 from skgenetics.neural_network._network import Network, forward
 from skgenetics.utils._arrays import device_of, namespace_of, to_numpy
-from skgenetics.utils._labels import labels_of_fit
+from skgenetics.utils._labels import Labels, labels_of_fit
 from skgenetics.utils._optional import import_optional
 from skgenetics.utils._parameters import check_number, check_option
 from skgenetics.utils._typing import Array, ArrayLike
@@ -282,16 +282,23 @@ class NetworkImportances(FittedNetwork):
 
     def _group_members(self, groups: ArrayLike) -> Array:
         """Return the membership (m, n_groups) of variants in groups."""
-        groups = to_numpy(labels_of_fit(self).match(groups, "groups"))
-        m, like = self.n_features_in_, self.task_coef_
-        if groups.shape != (m,):
-            raise ValueError(
-                f"groups must name one group for each of the {m} variants; got an array of shape "
-                f"{groups.shape}."
-            )
-        codes = np.unique(groups, return_inverse=True)[1]
-        members = np.eye(codes.max() + 1)[codes]
+        names, codes = groups_in_order(groups, labels_of_fit(self), self.n_features_in_)
+        members, like = np.eye(len(names))[codes], self.task_coef_
         return namespace_of(like).asarray(members, dtype=like.dtype, device=device_of(like))
+
+
+def groups_in_order(groups: ArrayLike, labels: Labels, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the names of groups, sorted, and the place (m,) there of each variant's group.
+
+    `labels` are those of the variants.
+    """
+    values = to_numpy(labels.match(groups, "groups"))
+    if values.shape != (m,):
+        raise ValueError(
+            f"groups must name one group for each of the {m} variants; got an array of shape "
+            f"{values.shape}."
+        )
+    return np.unique(values, return_inverse=True)
 
 
 def check_options(

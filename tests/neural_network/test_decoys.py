@@ -11,7 +11,11 @@ from sklearn.linear_model import Ridge
 
 from skgenetics.neural_network import LINARegressor, _decoys, decoy_selection
 from skgenetics.neural_network._decoys import select_threshold
-from skgenetics.neural_network._knockoffs import gaussian_knockoffs, own_variances
+from skgenetics.neural_network._knockoffs import (
+    gaussian_knockoffs,
+    groups_of_ld,
+    own_covariances,
+)
 from tests.oracles import knockoffs_naive
 
 MODEL = LINARegressor((8,), start="linear", max_iter=3, random_state=0)
@@ -150,7 +154,7 @@ def test_an_estimator_that_prefers_some_places_selects_nothing_by_it(decoys):
 def test_a_variant_that_changes_places_with_its_decoy_changes_the_sign_of_its_win(monkeypatch):
     X, y, _ = simulate(0)
     X = X.astype(np.float32)
-    decoys = gaussian_knockoffs(X, np.ones(600), np.random.default_rng(0))
+    decoys = gaussian_knockoffs(X, np.ones(600), np.arange(60), np.random.default_rng(0))
     monkeypatch.setattr(_decoys, "places", lambda m, _: np.arange(2 * m).reshape(2, m))
     moved = np.random.default_rng(1).random(60) < 0.5
     first = decoy_selection(MODEL, X, y, decoys=decoys)
@@ -170,8 +174,9 @@ def moments(columns, share):
     return centered.T @ (share[:, None] * centered)
 
 
+@pytest.mark.parametrize("grouped", [False, True])
 @pytest.mark.parametrize("rare", [False, True])
-def test_moments_are_the_same_after_swaps(rare):
+def test_moments_are_the_same_after_swaps(rare, grouped):
     """Whatever the dosages are, for the weighted moments of these people."""
     rng = np.random.default_rng(0)
     X, _, _ = linked(0, n=1000, m=40)
@@ -179,25 +184,29 @@ def test_moments_are_the_same_after_swaps(rare):
         X = X * rng.binomial(1, 0.02, size=X.shape).astype(np.int8)
     X[:, 7] = X[:, 6]  # collinear
     weight = rng.integers(0, 4, size=1000).astype(float)
-    knockoffs = gaussian_knockoffs(X, weight, rng)
+    groups = np.arange(40) // 2 if grouped else np.arange(40)
+    knockoffs = gaussian_knockoffs(X, weight, groups, rng)
     share = weight / weight.sum()
     gram = moments(np.column_stack([X, knockoffs]).astype(float), share)
     sd = np.sqrt(np.diag(gram))
     correlation = gram / np.outer(sd, sd)
     np.testing.assert_allclose(share @ knockoffs, share @ X, atol=1e-6)
     for _ in range(5):
-        which = np.flatnonzero(rng.random(40) < 0.5)
+        which = np.flatnonzero((rng.random(40) < 0.5)[groups])
         np.testing.assert_allclose(
             knockoffs_naive.swapped(correlation, which), correlation, atol=1e-4
         )
     own = np.diag(correlation[:40, 40:])
-    assert own[[6, 7]].min() > 0.99
     assert np.delete(own, [6, 7]).max() < 0.9
+    if grouped:  # with its copy, a variant can be told from the knockoffs of both
+        assert own[[6, 7]].max() < 0.9
+    else:
+        assert own[[6, 7]].min() > 0.99
 
 
 def test_knockoffs_of_blocks_are_linked_as_the_variants():
     X, _, _ = linked(0, n=8_000, m=250)  # two blocks
-    knockoffs = gaussian_knockoffs(X, np.ones(8_000), np.random.default_rng(1))
+    knockoffs = gaussian_knockoffs(X, np.ones(8_000), np.arange(250), np.random.default_rng(1))
     both = np.corrcoef(np.column_stack([X, knockoffs]), rowvar=False)
     own, beside, cross = both[:250, :250], both[250:, 250:], both[:250, 250:]
     apart = ~np.eye(250, dtype=bool)
@@ -206,23 +215,37 @@ def test_knockoffs_of_blocks_are_linked_as_the_variants():
     assert own[apart].max() > 0.4
 
 
-def test_own_variances_have_the_largest_entropy():
-    rng = np.random.default_rng(0)
-    for _ in range(3):
+@pytest.mark.parametrize("groups", [[0, 1, 2, 3], [0, 1, 0, 1], [0, 0, 0, 1]])
+def test_own_covariances_have_the_largest_entropy(groups):
+    rng, groups = np.random.default_rng(0), np.array(groups)
+    for _ in range(2):
         F = rng.normal(size=(4, 6))
         S = F @ F.T
         S /= np.sqrt(np.outer(np.diag(S), np.diag(S)))
         np.testing.assert_allclose(
-            own_variances(S), knockoffs_naive.own_variances(S), rtol=5e-3, atol=1e-3
+            own_covariances(S, groups), knockoffs_naive.own_covariances(S, groups), atol=3e-3
         )
+
+
+def test_groups_of_ld_are_those_of_average_linkage():
+    X, _, _ = linked(0, n=500, m=40, correlation=0.95)
+    weight = np.random.default_rng(1).integers(0, 3, size=500).astype(float)
+    r = np.corrcoef(np.repeat(X, weight.astype(int), axis=0), rowvar=False)
+    for r2 in (0.4, 0.6):
+        groups = groups_of_ld(X, weight, r2)
+        members = {frozenset(np.flatnonzero(groups == g).tolist()) for g in range(groups.max() + 1)}
+        assert members == knockoffs_naive.average_linkage(r, np.sqrt(r2))
+        assert 4 < len(members) < 40
+        np.testing.assert_array_equal(np.unique(groups, return_index=True)[1],
+                                      [min(m) for m in sorted(members, key=min)])  # fmt: skip
 
 
 def test_knockoffs_of_constant_columns_and_few_people():
     X = np.tile(np.array([[0, 1, 2], [0, 2, 1], [0, 0, 0], [0, 1, 1], [0, 0, 2]]), (1, 2))
-    knockoffs = gaussian_knockoffs(X, np.ones(5), np.random.default_rng(0))
+    knockoffs = gaussian_knockoffs(X, np.ones(5), np.arange(6), np.random.default_rng(0))
     np.testing.assert_array_equal(knockoffs[:, [0, 3]], 0)
     assert np.isfinite(knockoffs).all()
-    with pytest.raises(ValueError, match="needs 3 samples of positive weight at least; got 2"):
+    with pytest.raises(ValueError, match="need 3 samples of positive weight at least; got 2"):
         decoy_selection(MODEL, X[:2], [0.0, 1.0], decoys="knockoff")
 
 
@@ -248,3 +271,87 @@ def test_decoys_made_elsewhere():
         decoy_selection(MODEL, X, y, decoys=decoys[:, 1:])
     with pytest.raises(ValueError, match="decoys must be one of"):
         decoy_selection(MODEL, X, y, decoys="shuffled")
+
+
+def copies(seed, n=1000, m=120, n_causal=16):
+    """Genotypes of which three at a time are nearly equal, and a trait of some."""
+    rng = np.random.default_rng(seed)
+    X = np.repeat(rng.binomial(2, rng.uniform(0.2, 0.5, m // 3), size=(n, m // 3)), 3, axis=1)
+    changed = rng.random((n, m)) < 0.02
+    X[changed] = rng.binomial(2, 0.3, size=int(changed.sum()))
+    causal = 3 * rng.choice(m // 3, n_causal, replace=False) + rng.integers(0, 3, n_causal)
+    y = X[:, causal] @ rng.choice([-0.5, 0.5], size=n_causal) + rng.normal(size=n)
+    return X.astype(np.int8), y, causal
+
+
+@pytest.mark.slow
+def test_groups_hold_the_rate_and_find_what_single_variants_do_not():
+    shares, found, found_alone = [], [], []
+    for seed in range(20):
+        X, y, causal = copies(seed)
+        options = {"fdr": 0.2, "decoys": "knockoff", "random_state": seed}
+        selection = decoy_selection(MODEL, X, y, groups=0.5, **options)
+        assert len(selection.names) == 40
+        true = np.unique(selection.groups[causal])
+        shares.append(np.mean(~np.isin(selection.selected, true)) if selection.members else 0.0)
+        found.append(np.isin(true, selection.selected).mean())
+        alone = decoy_selection(MODEL, X, y, **options)
+        found_alone.append(np.isin(causal, alone.selected).mean())
+    assert np.mean(shares) <= 0.2 + 2 * np.std(shares, ddof=1) / np.sqrt(20)
+    assert np.mean(found) > 0.8
+    assert np.mean(found_alone) < 0.5 * np.mean(found)
+
+
+@pytest.mark.parametrize("decoys", ["permuted", "knockoff"])
+def test_groups_win_by_the_sum_of_their_variants(decoys):
+    X, y, _ = copies(0, m=60)
+    X = pd.DataFrame(X, columns=[f"rs{j}" for j in range(60)])
+    genes = pd.Series([f"gene {j // 6:02d}" for j in range(60)], index=X.columns)
+    options = {"decoys": decoys, "fdr": 0.3, "random_state": 0}
+    selection = decoy_selection(MODEL, X, y, groups=genes[::-1], **options)
+    assert selection.names.tolist() == sorted(set(genes))
+    decoy = selection.estimator.feature_importances_[selection.columns[1]]
+    np.testing.assert_array_equal(selection.decoy_importances, decoy)
+    excess = selection.importances - decoy
+    if decoys == "permuted":
+        expected = [excess[genes == name].sum() for name in selection.names]
+        np.testing.assert_allclose(selection.wins, expected, rtol=1e-5)
+    assert len(selection.selected)
+    for group, members in zip(selection.selected, selection.members, strict=True):
+        np.testing.assert_array_equal(members, np.arange(6 * group, 6 * group + 6))
+    numbers = decoy_selection(MODEL, X, y, groups=np.arange(60) // 6, **options)
+    np.testing.assert_array_equal(numbers.wins, selection.wins)
+
+
+def test_groups_that_do_not_fit():
+    X, y, _ = simulate(0)
+    with pytest.raises(ValueError, match="groups must name one group for each of the 60 variants"):
+        decoy_selection(MODEL, X, y, groups=np.zeros(59))
+    with pytest.raises(ValueError, match=r"groups must be .* got 1\.5"):
+        decoy_selection(MODEL, X, y, groups=1.5)
+    far = np.arange(60) % 59  # the first and the last variant
+    with pytest.raises(ValueError, match="span more than 49 columns of X from column 0 on"):
+        decoy_selection(MODEL, X[:100], y[:100], groups=far, decoys="knockoff")
+
+
+def test_groups_of_ld_in_a_sparse_matrix():
+    X, y, _ = copies(0, m=60)
+    sparse_X = sparse.csr_array(X)
+    dense_wins = decoy_selection(MODEL, X, y, groups=0.5, random_state=0).wins
+    np.testing.assert_array_equal(
+        decoy_selection(MODEL, sparse_X, y, groups=0.5, random_state=0).wins, dense_wins
+    )
+    assert len(dense_wins) == 20
+
+
+def test_blocks_do_not_cut_groups():
+    X, _, _ = linked(0, n=301, m=240)  # blocks of 150 at most
+    groups = np.repeat([0, 1, 0, 2], 60)  # the first and the second overlap: 180 columns
+    with pytest.raises(ValueError, match="span more than 150 columns"):
+        gaussian_knockoffs(X, np.ones(301), groups, np.random.default_rng(0))
+    groups = np.repeat([3, 1, 1, 2], 60)
+    knockoffs = gaussian_knockoffs(X, np.ones(301), groups, np.random.default_rng(0))
+    both = np.corrcoef(np.column_stack([X, knockoffs]), rowvar=False)
+    own, cross = both[60:180, 60:180], both[60:180, 300:420]
+    np.testing.assert_allclose(both[300:420, 300:420], own, atol=1e-4)
+    assert np.abs(cross - own).max() > 0.3  # within the group nothing is promised

@@ -24,26 +24,48 @@ def selected_by_step(wins, fdr):
     return sorted(selected)
 
 
-def own_variances(S):
-    """The s of largest entropy: a general optimizer of log det of the joint correlations."""
+def own_covariances(S, groups):
+    """The D of largest entropy, 0 between groups: a general optimizer over its triangular roots."""
+    k = len(S)
+    rows, columns = np.tril_indices(k)
+    inside = groups[rows] == groups[columns]
+    rows, columns = rows[inside], columns[inside]
 
-    def joint(s):
-        beside = S - np.diag(s)
-        return np.block([[S, beside], [beside, S]])
+    def covariances(vector):
+        root = np.zeros((k, k))
+        root[rows, columns] = vector
+        return root @ root.T
 
-    def loss(log_s):
-        sign, value = np.linalg.slogdet(joint(np.exp(log_s)))
-        return -value if sign > 0 else np.inf
+    def loss(vector):
+        beside = S - covariances(vector)
+        sign, value = np.linalg.slogdet(np.block([[S, beside], [beside, S]]))
+        return -value if sign > 0 else 1e10
 
-    smallest = np.linalg.eigvalsh(S)[0]
-    start = np.full(len(S), np.log(smallest))
-    options = {"xatol": 1e-9, "fatol": 1e-13, "maxiter": 20_000, "maxfev": 20_000}
-    result = optimize.minimize(loss, start, method="Nelder-Mead", options=options)
-    return np.exp(result.x)
+    start = np.sqrt(np.linalg.eigvalsh(S)[0]) * (rows == columns)
+    options = {"xatol": 1e-9, "fatol": 1e-13, "maxiter": 40_000, "maxfev": 40_000}
+    for _ in range(3):  # again from where it stopped
+        start = optimize.minimize(loss, start, method="Nelder-Mead", options=options).x
+    return covariances(start)
+
+
+def average_linkage(r, least):
+    """Sets of variants: the two of largest mean |r| are joined as long as it is `least`."""
+    groups = [{j} for j in range(len(r))]
+    while len(groups) > 1:
+        means = {
+            (a, b): np.mean([abs(r[i, j]) for i in groups[a] for j in groups[b]])
+            for a in range(len(groups))
+            for b in range(a)
+        }
+        a, b = max(means, key=means.get)
+        if means[a, b] < least:
+            break
+        groups[b] |= groups.pop(a)
+    return {frozenset(group) for group in groups}
 
 
 def swapped(gram, which):
-    """Moments (2 m, 2 m) of variants and knockoffs after `which` of them changed places."""
+    """Moments (2 m, 2 m) of variants and knockoffs after the variants `which` changed places."""
     m = len(gram) // 2
     order = np.arange(2 * m)
     order[which], order[m + which] = m + which, which

@@ -63,7 +63,8 @@ class ImportanceDisplay(Display):
     tasks : list of str, default=None
         Names of the tasks, above their panels.
     selected : array-like of int, or bool of shape (n_variants,), default=()
-        Variants to mark, for instance `selected` of `decoy_selection`.
+        Variants to mark, for instance `selected` of `decoy_selection`; of groups,
+        ``numpy.concatenate(selection.members)``.
     n_labels : int, default=3
         Variants named in each panel: the most important ones that are not close to one another.
     label : str, default="Importance"
