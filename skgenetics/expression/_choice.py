@@ -5,7 +5,8 @@ follows a path of strengths, and the polygenic term is fitted to what it leaves,
 is the point that predicts the held-out best, over all genes and tissues in standardized
 expression. No factors and no polygenic term are among the points, and kept unless another is
 better by more than the standard error of the difference between individuals; so is a polygenic
-term without factors. A polygenic term without cis part either is chosen where it predicts best.
+term without factors. What is chosen is then averaged with a polygenic term alone, without a cis
+part, by the weights that predict the held-out best.
 """
 
 from collections.abc import Iterable, Iterator
@@ -54,6 +55,7 @@ STANDARD_ERRORS = 1.0  # by which a point must be better than no factors and no 
 PATIENCE = 2  # numbers of factors without a better choice that end the search
 HEAD_START = 4.0  # over the best strength for fewer factors; more factors need stronger ones
 N_COMPONENTS = (1, 2, 4, 8, 16, LARGEST_N_COMPONENTS)
+STEPS = 10  # of the weight of a polygenic term alone
 WEAK = 0.1  # strengths of the start of a rising path, of the usual ones
 
 
@@ -81,7 +83,7 @@ class Choice(NamedTuple):
     strengths: Strengths
     polygenic: bool
     scores: PathScores | None = None  # None: nothing was left to the data
-    cis: bool = True  # False: the polygenic term predicts better without a cis part before it
+    alone: float = 0.0  # weight of a polygenic term without a cis part before it
 
 
 def choose(
@@ -118,6 +120,9 @@ def choose(
     if seen.size < MIN_INDIVIDUALS:
         return unjudged
     folds = list(_folds(model, data, cis_stage, problem, kernel, seen, rng))
+    free = model.cis_alpha is None or isinstance(model.cis_alpha, str)
+    free = bool(free and data.windows and model.n_components in ("auto", 0) and model.polygenic)
+    errors_alone = [fold.judge_alone() for fold in folds] if free else []
     judge = Judge(folds, model)
     if is_nuclear(model):
         _judge_falling(judge, problem, limit, auto)
@@ -128,10 +133,7 @@ def choose(
     if not judge.errors:  # nothing varies
         return unjudged
     best = _best(judge.scores(), with_term=model.polygenic is True)
-    free = model.cis_alpha is None or isinstance(model.cis_alpha, str)
-    if free and data.windows and model.n_components in ("auto", 0) and model.polygenic:
-        return _unless_alone(best, folds)
-    return best
+    return _averaged(best, judge, *np.sum(errors_alone, axis=0)) if free else best
 
 
 def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]:
@@ -167,6 +169,7 @@ class Judge:
         self.with_term = model.polygenic is not False
         self.points: list[Point] = []
         self.errors: list[np.ndarray] = []  # (2, n) per point, without and with polygenic term
+        self.products: list[np.ndarray] = []  # the same, with the errors of that term alone
 
     @property
     def best(self) -> float:
@@ -187,11 +190,18 @@ class Judge:
             penalties = penalties_of(self.model, point.strengths)
             moved = [path.move(penalties, point.n_components) for path in paths]
             fits = [fold.fit_of(params, penalties) for fold, params in zip(self.folds, moved)]
-        errors = np.full((2, sum(fold.held_out.size for fold in self.folds)), np.nan)
-        errors[0] = np.concatenate([f.errors_of(fit) for f, fit in zip(self.folds, fits)])
+        shape = 2, sum(fold.held_out.size for fold in self.folds)
         self.points.append(point)
-        self.errors.append(errors)
+        self.errors.append(np.full(shape, np.nan))
+        self.products.append(np.full(shape, np.nan))
+        self._compare(-1, fits, False)
         return fits
+
+    def _compare(self, place: int, fits: list[TransFit | None], term: bool) -> None:
+        """Write the errors of a point without or with polygenic term."""
+        found = [fold.errors_of(fit, term) for fold, fit in zip(self.folds, fits)]
+        kind = int(term)
+        self.errors[place][kind], self.products[place][kind] = np.concatenate(found, axis=1)
 
     def follow(self, points: Iterable[Point], paths: list[Any], patience: int = 1) -> bool:
         """Judge points until so many are no better than the best of this path.
@@ -222,9 +232,7 @@ class Judge:
         if np.isnan(with_term).any():
             if not self._is_promising(float(without.sum())):
                 return np.inf
-            with_term[:] = np.concatenate(
-                [f.errors_of(fit, True) for f, fit in zip(self.folds, fits)]
-            )
+            self._compare(place, fits, True)
         return float(with_term.sum())
 
     def _is_promising(self, error: float) -> bool:
@@ -362,19 +370,24 @@ def _best(scores: PathScores, *, with_term: bool) -> Choice:
     return Choice(*scores.points[best % n_points], best >= n_points, scores)
 
 
-def _unless_alone(best: Choice, folds: list[Fold]) -> Choice:
-    """Return a choice, or that of a polygenic term alone if it predicts better.
+def _averaged(best: Choice, judge: Judge, nothing: float, alone: float) -> Choice:
+    """Return a choice, averaged with a polygenic term alone by what predicts the held-out best.
 
     Many small effects in a window are too weak to be selected one by one; and what a cis part that
     tries leaves of them in training is too little for a polygenic term.
+
+    nothing, alone : float
+        Squared errors of the means and of the polygenic term alone.
     """
-    scores: Any = best.scores
-    place = scores.points.index(Point(best.n_components, best.strengths))
-    chosen = (scores.polygenic if best.polygenic else scores.without)[place]
-    bare = [fold.without_cis() for fold in folds]
-    nothing, alone = (np.concatenate([f.errors_of(None, t) for f in bare]) for t in (False, True))
-    gain = nothing - alone
-    told = gain.sum() > STANDARD_ERRORS * noise_of_sum(gain, scores.weight)
-    if not told or alone.sum() >= chosen.sum():
+    place = judge.points.index(Point(best.n_components, best.strengths))
+    chosen, shared = (
+        float(of_points[place][int(best.polygenic)].sum())
+        for of_points in (judge.errors, judge.products)
+    )
+    apart = chosen - 2 * shared + alone  # squared distance of the two predictions
+    if alone >= nothing or apart <= 0:
         return best
-    return best._replace(n_components=0, polygenic=True, cis=False)
+    weight = round(STEPS * min(max((chosen - shared) / apart, 0.0), 1.0)) / STEPS
+    if weight == 1:
+        best = best._replace(n_components=0, polygenic=True)
+    return best._replace(alone=weight)

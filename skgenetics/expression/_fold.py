@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from skgenetics.expression._parameters import is_nuclear
-from skgenetics.expression._polygenic import PolygenicTerm
+from skgenetics.expression._polygenic import PolygenicTerm, Share
 from skgenetics.expression.trans._design import make_design
 from skgenetics.expression.trans._fit import (
     GENE_AXIS,
@@ -84,6 +84,7 @@ class Fold:
         squares = np.nansum((z[self.held_out] - mean) ** 2, axis=(1, 2))
         self.variation = float(self.weight @ squares)
         self.whole = z[rows], z[self.held_out]
+        self.alone: np.ndarray | None = None  # what the term alone leaves, once that is judged
 
     def as_linear(self, model: Any) -> "Fold":
         """Return this fold for a "linear" model with L2 penalties."""
@@ -94,18 +95,35 @@ class Fold:
         twin.problem = self.problem._replace(targets=targets, design=design, model="linear")
         return twin
 
-    def without_cis(self) -> "Fold":
-        """Return this fold with the expression that no cis part was taken from."""
-        twin = copy(self)
-        expression, twin.expression = self.whole
+    def judge_alone(self) -> tuple[float, float]:
+        """Return the squared errors of the means, and of a polygenic term without a cis part.
+
+        What the latter leaves is kept, so that `errors_of` compares it with that of other parts.
+        """
+        bare = copy(self)
+        expression, bare.expression = self.whole
         first = self.judged.blocks[0].y
-        twin.judged = make_targets(
+        bare.judged = make_targets(
             expression, self.training_weight, namespace_of(first), device_of(first)
         )
-        return twin
+        nothing, self.alone = bare._left_by(None), bare._left_by(None, True)
+        errors = (self._sums(left, left) for left in (nothing, self.alone))
+        return float(next(errors).sum()), float(next(errors).sum())
 
     def errors_of(self, fit: TransFit | None, polygenic: bool = False) -> np.ndarray:
-        """Return the squared errors (n,) of the held-out individuals."""
+        """Return sums of squares of the errors (2, n) of the held-out individuals.
+
+        And of the products with those of the polygenic term alone; 0 if it was not judged.
+        """
+        left = self._left_by(fit, polygenic)
+        return np.stack([self._sums(left, left), self._sums(left, self.alone)])
+
+    def _sums(self, left, right):
+        """Return the sums (n,) of products over genes and tissues; 0 without a factor."""
+        return self.weight * (0.0 if right is None else np.nansum(left * right, axis=(1, 2)))
+
+    def _left_by(self, fit, polygenic=False):
+        """Return the expression (n, genes, K) of the held-out less its prediction."""
         targets, values = self.judged, np.zeros(self.expression.shape)
         if fit is None:
             offset = np.zeros(targets.shape[:0:-1])
@@ -119,8 +137,7 @@ class Fold:
         values = values + offset.T
         if polygenic:
             values = values + self._polygenic(fit)
-        squares = np.nansum((self.expression - values) ** 2, axis=(1, 2))
-        return self.weight * squares
+        return self.expression - values
 
     def _polygenic(self, fit):
         """Return the polygenic part (n, genes, K) of the held-out, fitted to what `fit` leaves."""
@@ -131,7 +148,7 @@ class Fold:
         else:
             blocks = [block._replace(y=block.y + 0) for block in targets.blocks]
             targets = subtract_trans(targets._replace(blocks=blocks), fit)
-        term = self.term.fit(targets)
+        term = self.term.fit(Share(targets))
         cross = to_numpy(self.cross)
         values = [cross @ dual + b for dual, b in zip(term.dual, term.intercept)]
         return np.stack(values, axis=2)

@@ -19,7 +19,7 @@ from skgenetics.expression._parameters import (
     start_settings_of,
     strengths_at,
 )
-from skgenetics.expression._polygenic import PolygenicTerm
+from skgenetics.expression._polygenic import PolygenicTerm, Share, sum_of_squares_left
 from skgenetics.expression._prediction import ExpressionPredictionMixin, are_dosages
 from skgenetics.expression._stages import (
     LAYERS,
@@ -27,6 +27,7 @@ from skgenetics.expression._stages import (
     Stages,
     fitted_attributes,
     held_out_of,
+    with_means,
 )
 from skgenetics.expression._standardization import variance_explained
 from skgenetics.expression.cis._prior import CisPrior
@@ -179,6 +180,8 @@ class MILAGERegressor(
         Dual coefficients, in standardized expression; only with the polygenic term.
     polygenic_share_ : array of shape (n_tissues, n_genes)
         Heritable share of the residual that was chosen; only with the polygenic term.
+    polygenic_weight_ : float
+        Of a polygenic term alone, in the average that all coefficients are of; see Notes.
     intercept_ : array of shape (n_tissues, n_genes)
         Intercepts of the whole, in standardized expression.
     expression_mean_, expression_scale_ : arrays of shape (n_genes,)
@@ -222,10 +225,11 @@ class MILAGERegressor(
     1, 2, 4, ... factors, each point started at the one before. Points with the polygenic term are
     judged while they improve, and where factors alone predict best. With L1 and in "tensor" the
     path rises from the staged start. No factors, and no polygenic term, are among the choices, and
-    are kept unless another is better by a standard error between individuals. The cis part is left
-    out if the polygenic term alone predicts better, as it does where effects are many and small,
-    unless `cis_alpha` is a number. Parameters that are given are kept. `GridSearchCV` over any of
-    them works as well.
+    are kept unless another is better by a standard error between individuals. The fit is then
+    averaged with a polygenic term that has no cis part before it, by the weight in steps of .1
+    that predicts the held-out best, unless `cis_alpha` is a number. Where effects are many and
+    small that is 1, and no cis part is left. Parameters that are given are kept. `GridSearchCV`
+    over any of them works as well.
 
     References
     ----------
@@ -380,7 +384,7 @@ class MILAGERegressor(
         cis = cis_stage.fit()
         problem, kernel = self._trans_problem(data, cis.targets)
         choice = choose(self, data, cis_stage, problem, kernel, settings, rng)
-        if not choice.cis:
+        if choice.alone == 1:
             cis = cis_stage.leave_out()
             problem = problem._replace(targets=cis.targets)
         self._set_choice(choice)
@@ -394,7 +398,7 @@ class MILAGERegressor(
             problem, data.weight, self.n_components_, SOLVERS[self.solver_], settings, rng
         )
         self._run(stages, start, given, y)
-        self._set_parts(stages, data, kernel, choice.polygenic)
+        self._set_parts(stages, kernel, choice)
         if sum_of_squares(problem.targets) > 0:
             self._warn_without_factors()
         return self
@@ -412,6 +416,7 @@ class MILAGERegressor(
         """Set the fitted attributes of what "auto" stood for."""
         self.n_components_ = choice.n_components
         self.variant_alpha_, self.loading_alpha_, tissue = choice.strengths
+        self.polygenic_weight_ = choice.alone
         self.__dict__.pop("tissue_alpha_", None)
         if self.trans_model == "tensor":
             self.tissue_alpha_ = tissue
@@ -466,21 +471,28 @@ class MILAGERegressor(
         )
         self.converged_ = bool(state.converged)
 
-    def _set_parts(
-        self, stages: Stages, data: FitData, kernel: Array, with_polygenic: bool
-    ) -> None:
-        """Set the cis and trans part of the best iteration, and fit the polygenic part."""
+    def _set_parts(self, stages: Stages, kernel: Array, choice: Choice) -> None:
+        """Set the cis and trans part of the best iteration, and fit the polygenic part.
+
+        If a polygenic term alone has a weight, they are those of the average with it.
+        """
         params, cis, problem = stages.best
-        put = data.placement.put
-        fit = finish(params, problem)
-        self.__dict__.update(fitted_attributes(fit, cis.effects, data.placement))
+        data, effects, fit = stages.cis_stage.data, cis.effects, finish(params, problem)
+        shares = [Share(problem.targets, 1.0, choice.polygenic)]
+        rest, put = fit, data.placement.put
+        if 0 < choice.alone < 1:
+            own = 1 - choice.alone
+            rest, effects = with_means(fit, effects, own, data.moments.tissue_mean)
+            shares = [shares[0]._replace(weight=own)]
+            shares.append(Share(stages.cis_stage.leave_out().targets, choice.alone))
+        self.__dict__.update(fitted_attributes(rest, effects, data.placement))
         remaining = {"tissue_means": data.moments.within}
         if data.windows is not None:
-            remaining["cis"] = sum_of_squares(problem.targets)
-        targets = subtract_trans(problem.targets, fit)
-        remaining["trans"] = sum_of_squares(targets)
-        if with_polygenic:
-            polygenic = PolygenicTerm(to_numpy(kernel)).fit(targets)
+            remaining["cis"] = sum_of_squares_left(shares)
+        shares[0] = shares[0]._replace(targets=subtract_trans(problem.targets, fit))
+        remaining["trans"] = sum_of_squares_left(shares)
+        if any(share.smoothed for share in shares):
+            polygenic = PolygenicTerm(to_numpy(kernel)).fit(*shares)
             remaining["polygenic"] = polygenic.sum_of_squares
             self.polygenic_coef_ = put(polygenic.dual)
             self.polygenic_share_ = put(polygenic.share)

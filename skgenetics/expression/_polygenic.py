@@ -5,12 +5,18 @@ strength of each gene and tissue minimizes the squared error of leaving out one 
 has a closed form; no effect at all is among the strengths.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from skgenetics.expression.trans._targets import Block, Targets, is_masked, same_cells
+from skgenetics.expression.trans._targets import (
+    Block,
+    Targets,
+    is_masked,
+    same_cells,
+    sum_of_products,
+)
 from skgenetics.utils._arrays import to_numpy
 
 SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)  # of the variance, heritable
@@ -33,6 +39,23 @@ class PolygenicFit(NamedTuple):
     intercept: np.ndarray  # (K, J)
     share: np.ndarray  # (K, J) heritable share of the residual
     sum_of_squares: float  # weighted, of what remains
+
+
+class Share(NamedTuple):
+    """Expression that a share of a prediction is about."""
+
+    targets: Targets
+    weight: float = 1.0
+    smoothed: bool = True  # False: no polygenic term
+
+
+def sum_of_squares_left(shares: Sequence[Share]) -> float:
+    """Return the weighted sum of squares of the average of shares, which are of the same cells."""
+    return sum(
+        one.weight * other.weight * sum_of_products(one.targets, other.targets)
+        for one in shares
+        for other in shares
+    )
 
 
 class CompletePart(NamedTuple):
@@ -113,23 +136,31 @@ class PolygenicTerm:
         self.kernel = kernel
         self.smoothers: dict[bytes, Smoother] = {}
 
-    def fit(self, targets: Targets) -> PolygenicFit:
-        """Return the `PolygenicFit` of targets (I, J, K), block by block."""
+    def fit(self, *shares: Share) -> PolygenicFit:
+        """Return the `PolygenicFit` of targets (I, J, K), block by block.
+
+        With several shares, of the same cells, it is the average by their weights.
+        """
+        targets = shares[0].targets
         n, n_genes, n_tissues = targets.shape
         order, sum_of_squares = to_numpy(targets.order), 0.0
         dual = np.zeros((n_tissues, n, n_genes), dtype=to_numpy(targets.blocks[0].y).dtype)
-        intercept, share = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
-        for k, rows, weight, genes, y in _complete_parts(targets):
-            residual = y
-            if rows.size >= MIN_INDIVIDUALS:
-                smoother = self._smoother(rows, weight)
-                fit = fit_block(smoother, y)
-                residual = y - (smoother.kernel @ fit.dual + fit.intercept)
-                members = order[genes]
-                dual[k][rows[:, None], members] = fit.dual
-                intercept[k, members], share[k, members] = fit.intercept, fit.share
+        intercept, heritable = np.zeros((n_tissues, n_genes)), np.zeros((n_tissues, n_genes))
+        for parts in zip(*(_complete_parts(share.targets) for share in shares)):
+            k, rows, weight, genes, _ = parts[0]
+            members, residual = order[genes], np.zeros((rows.size, genes.size))
+            for share, part in zip(shares, parts):
+                left = part.y
+                if share.smoothed and rows.size >= MIN_INDIVIDUALS:
+                    smoother = self._smoother(rows, weight)
+                    fit = fit_block(smoother, part.y)
+                    left = part.y - (smoother.kernel @ fit.dual + fit.intercept)
+                    dual[k][rows[:, None], members] += share.weight * fit.dual
+                    intercept[k, members] += share.weight * fit.intercept
+                    heritable[k, members] += share.weight * fit.share
+                residual += share.weight * left
             sum_of_squares += float(np.sum(weight @ residual**2))
-        return PolygenicFit(dual, intercept, share, sum_of_squares)
+        return PolygenicFit(dual, intercept, heritable, sum_of_squares)
 
     def _smoother(self, rows: np.ndarray, weight: np.ndarray) -> Smoother:
         """Return the `Smoother` of some individuals, made once while there are few."""

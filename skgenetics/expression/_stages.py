@@ -15,7 +15,13 @@ from skgenetics.expression.cis._regression import (
     no_effects,
     predict_cis,
 )
-from skgenetics.expression.trans._fit import TransFit, finish, new_factors, trans_values
+from skgenetics.expression.trans._fit import (
+    TransFit,
+    finish,
+    new_factors,
+    scaled_trans,
+    trans_values,
+)
 from skgenetics.expression.trans._kernel import CenteredGenotypes, GenotypeScale, cross_kernel
 from skgenetics.expression.trans._objective import Params, TransProblem
 from skgenetics.expression.trans._solvers import Solver, TransState
@@ -133,6 +139,15 @@ def held_out_of(data: FitData, scale: GenotypeScale) -> HeldOut | None:
     variation = float(np.nansum((z - data.moments.tissue_mean.T) ** 2))
     kernel = cross_kernel(X, data.training.X, scale)
     return HeldOut(variation, kernel, CenteredGenotypes(X, scale))
+
+
+def with_means(
+    fit: TransFit, effects: CisEffects, share: float, tissue_mean: np.ndarray
+) -> tuple[TransFit, CisEffects]:
+    """Return the trans and the cis part of an average, by a share, with means (K, J) alone."""
+    intercept = share * effects.intercept + (1 - share) * tissue_mean
+    effects = effects._replace(coef=share * effects.coef, intercept=intercept)
+    return scaled_trans(fit, share), effects
 
 
 class BestIteration(NamedTuple):

@@ -100,6 +100,53 @@ def test_many_small_effects_in_a_window_are_left_to_the_polygenic_term():
             assert kept.cis_coef_.size
 
 
+def test_the_average_with_a_polygenic_term_alone_is_that_of_its_predictions(monkeypatch):
+    X = make_genotypes(120, 150, random_state=0).data
+    made = make_expression_tensor(
+        X, n_genes=8, n_tissues=2, n_components=1, trans_h2=0.2, missing_rate=0.2, random_state=0
+    )
+    y, fits = made.target, []
+    factors = {"n_components": 2, "strengths": _choice.Strengths(0.01, 0.01, 0.01)}
+    for weight in (0.0, 0.3, 1.0):
+        choice = {"alone": weight} | (
+            {"n_components": 0, "polygenic": True} if weight == 1 else factors
+        )
+        monkeypatch.setattr(_choice, "_averaged", lambda best, *_, c=choice: best._replace(**c))
+        model = MILAGERegressor(cis_windows=made.cis_windows, n_variants=150, random_state=0)
+        fits.append(model.fit(X, y))
+    whole, average, alone = fits
+    expected = 0.7 * whole.predict(X) + 0.3 * alone.predict(X)
+    np.testing.assert_allclose(average.predict(X), expected, atol=1e-10)
+    assert whole.n_effective_components_ == average.n_effective_components_ == 2
+    assert average.polygenic_weight_ == 0.3
+    within, scale = average.variance_explained_["within"], average.expression_scale_[:, None]
+    left, about = ((y - value) / scale for value in (average.predict(X), average.tissue_mean_.T))
+    share = 1 - np.nansum(left**2) / np.nansum(about**2)
+    assert sum(within.values()) == pytest.approx(share)
+
+
+def test_the_weight_of_a_polygenic_term_alone_predicts_the_held_out_best(monkeypatch):
+    X = make_genotypes(150, 300, random_state=3).data
+    rng = np.random.default_rng(3)
+    few = X[:, [50, 250]] @ rng.normal(size=(2, 2)) + 0.05 * X @ rng.normal(size=(300, 2))
+    y = few / few.std(axis=0) + rng.normal(size=few.shape)
+    chosen, averaged = [], _choice._averaged
+
+    def recorded(best, judge, nothing, alone):
+        own = [fold._left_by(None, best.polygenic) for fold in judge.folds]
+        chosen.append((np.concatenate(own), np.concatenate([f.alone for f in judge.folds])))
+        return averaged(best, judge, nothing, alone)
+
+    monkeypatch.setattr(_choice, "_averaged", recorded)
+    model = MILAGERegressor(0, cis_windows=[[0, 300]] * 2, n_variants=300, random_state=0)
+    weight = model.fit(X, y).polygenic_weight_
+    ((own, alone),) = chosen
+    weights = np.linspace(0, 1, 11)
+    errors = [np.sum(((1 - w) * own + w * alone) ** 2) for w in weights]
+    assert weight == pytest.approx(weights[np.argmin(errors)])
+    assert 0 < weight < 1
+
+
 def test_without_genetics_nothing_is_chosen():
     rng = np.random.default_rng(0)
     X, chosen = make_genotypes(60, 100, random_state=0).data, []

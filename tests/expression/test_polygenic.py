@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from skgenetics.expression._polygenic import SHARES, PolygenicTerm, fit_block, make_smoother
+from skgenetics.expression._polygenic import (
+    SHARES,
+    PolygenicTerm,
+    Share,
+    fit_block,
+    make_smoother,
+)
 from skgenetics.expression.trans._kernel import genotype_kernel
 from skgenetics.expression.trans._targets import make_targets
 
@@ -63,7 +69,7 @@ def test_blocks_use_their_own_individuals(tensor):
     X, y = tensor(n=60, p=40, pattern="samples")
     kernel, _ = genotype_kernel(X, np.ones(60))
     targets = make_targets(y, np.ones(60), np, "cpu")
-    dual, intercept, share, sum_of_squares = PolygenicTerm(kernel).fit(targets)
+    dual, intercept, share, sum_of_squares = PolygenicTerm(kernel).fit(Share(targets))
     values = np.einsum("ab,kbj->ajk", kernel, dual) + intercept.T
     np.testing.assert_allclose(sum_of_squares, np.nansum((y - values) ** 2))
     assert np.any(share > 0)

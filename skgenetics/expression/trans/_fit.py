@@ -101,6 +101,14 @@ def trans_values(factors: Array, layers: Params) -> Array:
     return xp.stack([factors @ xp.astype(b, factors.dtype, copy=False) for b in loadings], axis=2)
 
 
+def scaled_trans(fit: TransFit, share: float) -> TransFit:
+    """Return the `TransFit` whose trans part, intercepts included, is a share of that of `fit`."""
+    layers = {
+        name: share * value if name in GENE_AXIS else value for name, value in fit.layers.items()
+    }
+    return fit._replace(layers=layers, offset=share * fit.offset)
+
+
 def subtract_trans(targets: Targets, fit: TransFit) -> Targets:
     """Return targets less the trans part and its intercepts, which overwrites their expression."""
     xp, blocks = namespace_of(fit.factors), []

@@ -249,10 +249,16 @@ def dense(targets: Targets) -> np.ndarray:
 
 def sum_of_squares(targets: Targets) -> float:
     """Return the weighted sum of squares of the observed cells."""
+    return sum_of_products(targets, targets)
+
+
+def sum_of_products(targets: Targets, others: Targets) -> float:
+    """Return the weighted sum of products over the observed cells, which are the same ones."""
     xp = namespace_of(targets.blocks[0].y)
     return sum(
-        float(xp.sum(block.y**2, dtype=xp.float64)) + float(xp.sum(block.total * block.mean**2))
-        for block in targets.blocks
+        float(xp.sum(block.y * other.y, dtype=xp.float64))
+        + float(xp.sum(block.total * block.mean * other.mean))
+        for block, other in zip(targets.blocks, others.blocks)
     )
 
 
