@@ -154,9 +154,8 @@ def _folds(model, data, cis_stage, problem, kernel, seen, rng) -> Iterator[Fold]
 class Judge:
     """Collects what held-out individuals say of points, all folds in step.
 
-    Every point is judged without polygenic term, and few of each path with it, since that takes
-    longest: it explains what weak factors would, so that they predict best where they are strongly
-    penalized, or where they do so without it.
+    Every point is judged without polygenic term, and the best of each path with it, since that
+    takes longest.
 
     Parameters
     ----------
@@ -204,36 +203,23 @@ class Judge:
         self.errors[place][kind], self.products[place][kind] = np.concatenate(found, axis=1)
 
     def follow(self, points: Iterable[Point], paths: list[Any], patience: int = 1) -> bool:
-        """Judge points until so many are no better than the best of this path.
+        """Judge points until so many are no better than the best, and that one with the term too.
 
-        With polygenic term: the first ones until one is no better than the one before, and the best
-        of those without. Returns whether any choice was the best of all paths.
+        Returns whether any choice was the best of all paths.
         """
         before, least, stale = self.best, np.inf, 0
         best_fits: list[TransFit | None] = []
-        place, with_term, least_with_term = -1, self.with_term, np.inf
+        place = -1
         for point in points:
             fits = self.visit(point, paths)
             error, stale = float(self.errors[-1][0].sum()), stale + 1
             if error < least:
                 least, place, best_fits, stale = error, len(self.points) - 1, fits, 0
-            if with_term:
-                found = self._judge_term(len(self.points) - 1, fits)
-                with_term, least_with_term = found < least_with_term, found
             if stale >= patience:
                 break
-        if self.with_term and place >= 0:
-            self._judge_term(place, best_fits)
+        if self.with_term and place >= 0 and self._is_promising(least):
+            self._compare(place, best_fits, True)
         return self.best < before
-
-    def _judge_term(self, place: int, fits: list[TransFit | None]) -> float:
-        """Judge a point with polygenic term if that is promising, and return its error."""
-        without, with_term = self.errors[place]
-        if np.isnan(with_term).any():
-            if not self._is_promising(float(without.sum())):
-                return np.inf
-            self._compare(place, fits, True)
-        return float(with_term.sum())
 
     def _is_promising(self, error: float) -> bool:
         """Return whether the polygenic term may make a point of this error the best choice.

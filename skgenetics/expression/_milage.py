@@ -222,9 +222,9 @@ class MILAGERegressor(
     -----
     "auto" is chosen in 3 folds of the individuals, each with its own cis part. Where the product of
     two L2 strengths alone matters, the path falls from the one that leaves no factor, for each of
-    1, 2, 4, ... factors, each point started at the one before. Points with the polygenic term are
-    judged while they improve, and where factors alone predict best. With L1 and in "tensor" the
-    path rises from the staged start. No factors, and no polygenic term, are among the choices, and
+    1, 2, 4, ... factors, each point started at the one before. The polygenic term is judged where
+    the factors of each path predict best. With L1 and in "tensor" the path rises from the staged
+    start. No factors, and no polygenic term, are among the choices, and
     are kept unless another is better by a standard error between individuals. The fit is then
     averaged with a polygenic term that has no cis part before it, by the weight in steps of .1
     that predicts the held-out best, unless `cis_alpha` is a number. Where effects are many and

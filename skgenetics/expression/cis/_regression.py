@@ -290,7 +290,7 @@ def _validate_chunk(_, chunk, seed):
     """Return the squared errors (genes, alphas) on held-out cells of the genes of a chunk.
 
     A gene's path ends where its error has risen by so many standard errors between individuals that
-    no weaker penalty will do; the rest goes on in a straight line.
+    no weaker penalty will do; the rest goes on in a straight line. Without variants it is a point.
     """
     fold, alphas, scales = chunk.folds
     errors = np.zeros((len(chunk.windows), len(alphas)))
@@ -304,6 +304,9 @@ def _validate_chunk(_, chunk, seed):
         for a, of_folds in enumerate(zip(*paths)):
             by_individual = sum(of_folds)
             errors[j, a] = by_individual.sum()
+            if not len(gene.genotypes):
+                errors[j] = errors[j, a]
+                break
             if best is None or errors[j, a] < best.sum():
                 best = by_individual
             risen = by_individual - best

@@ -218,6 +218,20 @@ def test_errors_of_held_out_individuals_are_those_of_scikit_learn(tensor, penalt
         assert found.errors[j, 0] == pytest.approx(expected, rel=3e-3)
 
 
+def test_a_gene_without_variants_is_fitted_once_in_each_fold(tensor, monkeypatch):
+    X, y = tensor(n=60, n_genes=2, pattern="none")
+    fold, solved, descend = np.arange(60) % 3, [], _regression.descend
+    monkeypatch.setattr(
+        _regression, "descend", lambda *given: solved.append(len(given[0].coef)) or descend(*given)
+    )
+    windows = [slice(5, 5), slice(0, 10)]
+    found = validate_alphas(X, y, np.ones(60), windows, CisSettings("group_lasso"), fold)
+    assert solved.count(0) == 3
+    assert solved.count(10) > 3
+    left = [y[fold == f, 0] - y[fold != f, 0].mean(axis=0) for f in range(3)]
+    np.testing.assert_allclose(found.errors[0], sum(np.sum(part**2) for part in left))
+
+
 @pytest.mark.parametrize("n_jobs", [None, pytest.param(2, marks=pytest.mark.slow)])
 def test_windows_hold_the_effects(tensor, n_jobs):
     X, y = tensor(n=80, n_genes=3, pattern="samples")
