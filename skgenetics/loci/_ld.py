@@ -168,6 +168,15 @@ class GenotypeLD(LD):
         chosen = (chosen - self.xp.take(self.mean, index)) * self.xp.take(self.inverse_sd, index)
         return chosen * self.root_weight[:, None]
 
+    def combine(self, effects: Array) -> Array:
+        """Return effects Z' (..., n) for effects (..., p), without centering X, in one pass."""
+        scaled = effects * self.inverse_sd
+        products = (
+            scaled[..., columns] @ block.T
+            for columns, block in column_blocks(self.X, self.mean.dtype)
+        )
+        return (sum(products) - (scaled @ self.mean)[..., None]) * self.root_weight
+
     def project(self, scores: Array) -> Array:
         """Return scores Z (..., p) for scores (..., n), without centering X: one pass over it."""
         weighted = scores * self.root_weight
@@ -191,8 +200,7 @@ class GenotypeLD(LD):
 
     def product(self, effects: Array) -> Array:
         """Return R effects for effects (..., p): two products with Z."""
-        scores = sum(effects[..., columns] @ block.T for columns, block in self.blocks())
-        return self.project(scores)
+        return self.project(self.combine(effects))
 
     def scores(self) -> Array:
         """Return the LD scores sum_j r_ij^2 (p,): squared norms of Z (Z'Z)."""
