@@ -52,11 +52,14 @@ def close_output() -> None:
 
 
 @contextlib.contextmanager
-def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]]:
+def progress(
+    n_units: int, noun: str = "fits", kinds: Sequence[str] | None = None
+) -> Iterator[Callable[[str], None]]:
     """Give a function to call with the name of each finished unit of work.
 
     A bar on a terminal if rich is installed, otherwise a line whenever the name changes, and one
-    after `SILENCE` seconds without any.
+    after `SILENCE` seconds without any. `kinds` are those of the units, in their order: a unit
+    takes as long as others of its kind did.
     """
     if sys.stderr.isatty() and importlib.util.find_spec("rich"):
         from rich.console import Console as RichConsole
@@ -66,7 +69,7 @@ def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]
             task = bar.add_task("fitting", total=n_units)
             yield lambda name: bar.update(task, advance=1, description=name)
         return
-    lines = _ProgressLines(n_units, noun)
+    lines = _ProgressLines(n_units, noun, kinds)
     over = threading.Event()
     thread = threading.Thread(target=lines.write_if_silent, args=[over], daemon=True)
     thread.start()
@@ -80,16 +83,20 @@ def progress(n_units: int, noun: str = "fits") -> Iterator[Callable[[str], None]
 class _ProgressLines:
     """Lines on standard error that tell how much of the work is done."""
 
-    def __init__(self, n_units: int, noun: str) -> None:
+    def __init__(self, n_units: int, noun: str, kinds: Sequence[str] | None = None) -> None:
         self.n_units, self.noun = n_units, noun
+        self.kinds = [""] * n_units if kinds is None else list(kinds)
+        self.seconds: dict[str, list[float]] = {}  # of the units that are done, by kind
         self.n_done, self.last = 0, ""
-        self.start = self.written = time.perf_counter()
+        self.start = self.written = self.done = time.perf_counter()
 
     def report(self, name: str) -> None:
         """Count a unit; write a line if it is the first of another name."""
         if self.last not in ("", name):
             self._write(f"{self.last} done: ")
-        self.n_done, self.last = self.n_done + 1, name
+        now = time.perf_counter()
+        self.seconds.setdefault(self.kinds[self.n_done], []).append(now - self.done)
+        self.n_done, self.last, self.done = self.n_done + 1, name, now
 
     def write_if_silent(self, over: threading.Event) -> None:
         """Write a line after every `SILENCE` seconds without one, until it is `over`."""
@@ -100,12 +107,17 @@ class _ProgressLines:
     def _write(self, what: str) -> None:
         """Write how much is done, and when the rest will be, if that can be told."""
         self.written = time.perf_counter()
-        seconds, left = self.written - self.start, self.n_units - self.n_done
-        end = f", about {seconds / self.n_done * left:.0f} s to go" if self.n_done and left else ""
+        seconds, left = self.written - self.start, self.kinds[self.n_done :]
+        known = left and all(kind in self.seconds for kind in left)
+        end = f", about {sum(map(self._seconds_of, left)):.0f} s to go" if known else ""
         sys.stderr.write(
             f"  {what}{self.n_done} of {self.n_units} {self.noun}, {seconds:.0f} s{end}\n"
         )
         sys.stderr.flush()
+
+    def _seconds_of(self, kind: str) -> float:
+        """Return the mean seconds of the units of a kind that are done."""
+        return sum(self.seconds[kind]) / len(self.seconds[kind])
 
 
 def check_prefix(text: str) -> None:

@@ -294,7 +294,7 @@ def _fit(
     """Return the results of all fits; raise ValueError if every one failed."""
     from skgenetics.cli.compare.work import compare_models
 
-    n_fits, fits = compare_models(
+    kinds, fits = compare_models(
         study.all_tasks,
         models,
         n_jobs=n_jobs,
@@ -303,7 +303,7 @@ def _fit(
         folder=parts_of(arguments.out).absolute(),  # processes may have started elsewhere
     )
     results = []
-    with progress(n_fits) as report:
+    with progress(len(kinds), kinds=kinds) as report:
         for result in fits:
             results.append(result)
             report(result.task)

@@ -124,12 +124,8 @@ def _elastic_net(settings: FitSettings) -> Any:
     return elastic_net(settings.cv)
 
 
-def _single_effects(settings: FitSettings) -> Any:
-    return settings.search(FinemapMiXeR(), {"max_effects": [1, 3, 10]})
-
-
-def _sets_by_default(settings: FitSettings) -> Any:
-    return FinemapMiXeR()  # sets come from its defaults, not from a search for prediction
+def _effects_and_background(settings: FitSettings) -> Any:
+    return FinemapMiXeR()
 
 
 def _regression_trees(settings: FitSettings) -> Any:
@@ -241,10 +237,10 @@ MODELS: tuple[ModelEntry, ...] = (
     ),
     ModelEntry(
         "FinemapMiXeR",
-        "at most 1, 3 or 10 effects",
-        regressor=_single_effects,
+        "few effects, and a background of small ones if the data support it",
+        regressor=_effects_and_background,
         variants_used="per allele",
-        credible_sets=_sets_by_default,
+        credible_sets=_effects_and_background,
         quick=True,
     ),
     ModelEntry(

@@ -68,8 +68,8 @@ def compare_models(
     seed: int,
     keep_all: bool = False,
     folder: Path | None = None,
-) -> tuple[int, Iterator[Result]]:
-    """Return how many fits there are, and an iterator of their `Result`, task by task.
+) -> tuple[list[str], Iterator[Result]]:
+    """Return the model of each fit to make, and an iterator of their `Result`, task by task.
 
     There is one for every task, model and fold, and one to all people for every model that gives
     credible sets, or for every model if `keep_all`. Those of folds are kept in `folder`, and taken
@@ -87,7 +87,7 @@ def compare_models(
     results = run_parallel(
         fit_and_score, fits, n_jobs=n_jobs, random_state=seed, died=result_of_death
     )
-    return len(fits), results
+    return [fit.model.name for fit in fits], results
 
 
 def _hash_of(task: Task, stamp: Stamp) -> str:
