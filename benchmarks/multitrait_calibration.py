@@ -1,7 +1,8 @@
 """Print how far PIPs, sets and local false sign rates of many traits hold, on coalescent genotypes.
 
     python benchmarks/multitrait_calibration.py [--traits 2 5 20] [--effects shared sparse ...]
-        [--loci 40] [--people 600] [--variants 500] [--panel M [--background 0]] [--csv FILE]
+        [--loci 40] [--people 600] [--variants 500] [--panel M [--background 0]] [--independent]
+        [--csv FILE]
 
 Windows of neighboring variants are those of finemapping_calibration.py. Three variants act; they
 explain .1 of the variance of every trait that they act on:
@@ -15,13 +16,16 @@ With --panel M the data are z of scans of 50,000 people, of independent noise, i
 explain .02 of a trait, and the LD is that of the dosages of M others, or with 0 that of the scans.
 Every variant has a small effect beside them, --background N h^2 in sum.
 
+With --independent the dosages of every variant are drawn anew among the people, and 30 variants act
+in place of three, ten times as many of each kind. They explain half of every trait.
+
 A row per number of traits, kind of effects and solver: average precision of PIPs, averaged over
 loci; sum of PIPs over number of effects (null: a locus); PIPs above .9, and the share of them that
 is false; credible sets, the share that holds a causal variant, and their median size; pairs of set
-and trait of lfsr < .05, the share whose sign is wrong or whose true effect is 0, and the share that
-they announce; median seconds. "per trait" is single_effects on one trait at a time, "canonical" is
-single_effects without the covariances of subsets of up to five traits, "without background" is
-single_effects of scans with polygenic=0.
+(of variant, with coordinate ascent and --independent) and trait of lfsr < .05, the share whose sign
+is wrong or whose true effect is 0, and the share that they announce; median seconds. "per trait" is
+single_effects on one trait at a time, "canonical" is single_effects without the covariances of
+subsets of up to five traits, "without background" is single_effects of scans with polygenic=0.
 """
 
 import os
@@ -46,6 +50,7 @@ except ImportError:  # run as a program
 from skgenetics import MMASHRegressor
 
 N_EFFECTS, EXPLAINED, EXPLAINED_IN_SCAN = 3, 0.1, 0.02
+N_GROUPS, EXPLAINED_INDEPENDENTLY = 10, 0.5
 
 
 def effects_of(kind, n_traits, rng):
@@ -62,17 +67,20 @@ def effects_of(kind, n_traits, rng):
     return effects
 
 
-def locus(seed, kind, n_traits, n_people, n_variants):
+def locus(seed, kind, n_traits, n_people, n_variants, *, independent=False):
     """X (n, p), Y (n, J) and the true effects (p, J) per standard deviation of the variant."""
     rng = np.random.default_rng([seed, n_traits])
     X = window(seed, n_variants)[:n_people]
     X = X[:, X.std(axis=0) > 0]
+    n_groups, explained = (N_GROUPS, EXPLAINED_INDEPENDENTLY) if independent else (1, EXPLAINED)
+    X = rng.permuted(X, axis=0) if independent else X
     B = np.zeros((X.shape[1], n_traits))
-    B[rng.choice(X.shape[1], N_EFFECTS, replace=False)] = effects_of(kind, n_traits, rng)
+    acting = rng.choice(X.shape[1], n_groups * N_EFFECTS, replace=False)
+    B[acting] = np.concatenate([effects_of(kind, n_traits, rng) for _ in range(n_groups)])
     genetic = (X - X.mean(axis=0)) / X.std(axis=0) @ B
     sd = genetic.std(axis=0)
-    scale = np.sqrt(EXPLAINED) * np.divide(1, sd, out=np.zeros(n_traits), where=sd > 0)
-    noise = rng.normal(size=genetic.shape) * np.where(sd > 0, np.sqrt(1 - EXPLAINED), 1)
+    scale = np.sqrt(explained) * np.divide(1, sd, out=np.zeros(n_traits), where=sd > 0)
+    noise = rng.normal(size=genetic.shape) * np.where(sd > 0, np.sqrt(1 - explained), 1)
     return X, genetic * scale + noise, B * scale
 
 
@@ -93,13 +101,13 @@ def scan(seed, kind, n_traits, n_variants, n_panel, background):
 
 
 def fit(name, data, *, summary=False):
-    """PIPs (p,) and credible sets."""
+    """PIPs (p,), and the model that has them if there is one."""
     if name == "per trait":
         X, Y = data[::-1] if summary else data
         pips = [
             fit("single_effects", (y, X) if summary else (X, y), summary=summary)[0] for y in Y.T
         ]
-        return 1 - np.prod(1 - np.stack(pips), axis=0), []
+        return 1 - np.prod(1 - np.stack(pips), axis=0), None
     settings = {"solver": name, "polygenic": "auto" if summary else 0}
     if name == "without background":
         settings = {"solver": "single_effects", "polygenic": 0}
@@ -111,13 +119,14 @@ def fit(name, data, *, summary=False):
         model.fit_summary(*data, n_samples=N_SAMPLES, trait_correlation=np.eye(n_traits))
     else:
         model.fit(*data)
-    return model.pip_, getattr(model, "credible_sets_", [])
+    return model.pip_, model
 
 
 def measured(name, kind, n_traits, seed, arguments):
     """What one locus says of a solver: counts and sums."""
     if arguments.panel is None:
-        X, Y, B = locus(seed, kind, n_traits, arguments.people, arguments.variants)
+        shape = n_traits, arguments.people, arguments.variants
+        X, Y, B = locus(seed, kind, *shape, independent=arguments.independent)
         data = X, Y
     else:
         X, data, B = scan(
@@ -125,10 +134,14 @@ def measured(name, kind, n_traits, seed, arguments):
         )
     causal = np.any(B != 0, axis=1)
     start = time.process_time()
-    pip, found = fit(name, data, summary=arguments.panel is not None)
+    pip, model = fit(name, data, summary=arguments.panel is not None)
     seconds = time.process_time() - start
     sizes, sets_true, claims = [], 0, []
-    for credible_set in found:
+    if arguments.independent and name == "coordinate_ascent":
+        said = model.lfsr_ < 0.05
+        wrong = np.sign(model.coef_) != np.sign(B.T)
+        claims = [*zip(model.lfsr_[said], wrong[said], strict=True)]
+    for credible_set in getattr(model, "credible_sets_", []):
         held = [v for v in credible_set["variants"] if causal[v]]
         sizes.append(len(credible_set["variants"]))
         sets_true += bool(held)
@@ -196,6 +209,9 @@ def main():
     parser.add_argument("--variants", type=int, default=500)
     parser.add_argument("--panel", type=int, help="people whose LD is given; 0: the scan's")
     parser.add_argument("--background", type=float, default=0.0)
+    parser.add_argument(
+        "--independent", action="store_true", help="30 effects on variants without LD"
+    )
     parser.add_argument("--csv", help="file for a row per window and solver")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

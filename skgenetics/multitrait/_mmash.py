@@ -116,9 +116,9 @@ class MMASHRegressor(
     include_null : bool, default=True
         Whether the mixture has a point mass at 0.
     null_pseudocounts : None or float, default=None
-        Variants without an effect that count beside those of the data where weights are learned.
-        Without them, many variants pass for small effects if there is none. None: 10 and a tenth of
-        the variants. "single_effects" has none.
+        Variants without an effect that count where weights are learned, with one effect of each
+        covariance; else many variants pass for small effects if there is none. None: 10 and a tenth
+        of the variants; 0: the likeliest weights. "single_effects" has counts of its own.
     weight_threshold : float, default=1e-8
         Weights learned to be smaller are set to 0, which spares the work on their components.
     update_order : {"sequential", "random", "evidence"}, default="evidence"

@@ -104,12 +104,11 @@ def make_problem(model: Any, data: Data, start: Start | None) -> Problem:
     if start is not None:
         effects = start.effects(data.genotypes.inverse_sd, data.modeled)
     weights = starting_weights(model, prior.n_weights, start)
-    shares = weights[int(prior.has_null) :]
     return Problem(
         prior=prior,
         weights=weights,
         max_effects=model.max_effects,
-        slab_shares=shares / max(shares.sum(), 1e-300),
+        slab_shares=starting_weights(model, prior.n_weights, None)[int(prior.has_null) :],
         learn_weights=model.weights is None,
         null_pseudocounts=null_pseudocounts(model.null_pseudocounts, data.design.n_used),
         weight_threshold=model.weight_threshold,

@@ -15,7 +15,7 @@ from skgenetics.multitrait._residual_covariance import (
 )
 from skgenetics.multitrait.solvers import _coordinate_ascent
 from skgenetics.multitrait.solvers._variant_updates import update_block
-from skgenetics.multitrait.solvers._weights import updated_weights
+from skgenetics.multitrait.solvers._weights import WeightPrior, updated_weights
 from tests.hypothesis_settings import examples
 from tests.multitrait.designs import make_design, random_problem, run
 from tests.oracles import multitrait_naive as naive
@@ -153,7 +153,8 @@ def test_accelerated_weights_climb_faster_than_em_to_the_same_top():
     alpha = np.vstack([alpha, np.zeros(4)])  # a variant that does not vary
 
     def fit(n_cycles):
-        plain, accelerated = updated_weights(alpha, weights, np.arange(21) < 20, n_cycles)
+        used = np.arange(21) < 20
+        plain, accelerated = updated_weights(alpha, weights, used, n_cycles, WeightPrior.flat())
         np.testing.assert_allclose(plain, steps[0], rtol=1e-12)
         return accelerated
 

@@ -760,12 +760,3 @@ def test_rare_variants_and_heavy_tails(traits):
     MMASHRegressor(polygenic=0).fit(X, Y)  # no rare variant
     Y[7, 1] = 2.0
     MMASHRegressor(polygenic=0).fit(np.hstack([X, rare]), Y)
-
-
-def test_pseudo_counts_grow_with_the_number_of_variants():
-    correlation = 0.3 * np.eye(20) + 0.7
-    rng = np.random.default_rng(0)  # multivariate_normal draws otherwise from NumPy 2.5 on
-    z = np.sqrt(0.7) * rng.normal(size=(2000, 1)) + np.sqrt(0.3) * rng.normal(size=(2000, 20))
-    rest = {"z": z, "ld": np.eye(2000), "n_samples": 1e5, "trait_correlation": correlation}
-    assert MMASHRegressor().fit_summary(**rest).pip_.sum() < 20  # there is no effect
-    assert MMASHRegressor(null_pseudocounts=10).fit_summary(**rest).pip_.sum() > 100

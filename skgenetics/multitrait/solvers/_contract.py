@@ -16,6 +16,7 @@ import numpy as np
 from skgenetics.multitrait._design import Design
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import CovarianceStep, ResidualCovariance
+from skgenetics.multitrait.solvers._weights import WeightPrior
 
 
 class Problem(NamedTuple):
@@ -35,13 +36,21 @@ class Problem(NamedTuple):
     effects: np.ndarray | None = None
     """(P, J) posterior means to start from; None: 0."""
     null_pseudocounts: float = 0.0
-    """Variants without an effect that count beside those of the data where pi is learned."""
+    """Variants without an effect that count beside those of the data where the pi of variants is
+    learned; 0: pi of the largest likelihood."""
     max_effects: int = 10
     """L, of a solver that sums single effects."""
     refine: bool = True
     """Whether such a solver looks for better optima from other starts."""
     slab_shares: np.ndarray | None = None
-    """(T',) w of such a solver before the data are seen, without the null."""
+    """(T',) shares of the slabs, without the null, before the data are seen. None: those of the
+    weights."""
+
+    def weight_prior(self, *, null: float, effects: float = 0.0) -> WeightPrior:
+        """Return the `WeightPrior` of learned weights, with a null, of these pseudo-counts."""
+        shares = self.weights[1:] if self.slab_shares is None else self.slab_shares
+        n_covariances = len(self.prior.factors)
+        return WeightPrior.of_slabs(shares, n_covariances, null=null, effects=effects)
 
 
 class VariantPosterior(NamedTuple):

@@ -34,7 +34,7 @@ from skgenetics.multitrait.solvers._updates_by_trait import (
     update_variants_alone,
 )
 from skgenetics.multitrait.solvers._variant_updates import Mixture, update_block
-from skgenetics.multitrait.solvers._weights import log_weight_prior, updated_weights
+from skgenetics.multitrait.solvers._weights import WeightPrior, updated_weights
 
 CYCLES = (1, 8)  # of accelerated EM for the weights, after the first sweep and at most
 GROWTH = 1.5  # of their number from sweep to sweep
@@ -198,7 +198,7 @@ def canonical_problem(problem: Problem, background: CanonicalBackground) -> Prob
 def coordinate_ascent(design: Design, problem: Problem, *, tol: float) -> Iterator[SweepState]:
     """Yield a `SweepState` per sweep, of a bound that never falls.
 
-    Where weights are learned, the bound holds the log prior of their pseudo-counts. They are
+    Where weights are learned, the bound holds the log density of their prior. They are
     learned by several cycles of EM between sweeps, more from sweep to sweep. If
     the bound is lower after them, they are undone with the components that they removed, and
     replaced by one step of EM, which cannot lower it.
@@ -209,23 +209,23 @@ def coordinate_ascent(design: Design, problem: Problem, *, tol: float) -> Iterat
     design.start(posterior.effects)
     model, weights = Model(problem.prior, np.arange(n_weights), problem.covariance), problem.weights
     learn_covariance = problem.covariance_step is not None
-    pseudocounts = np.zeros(n_weights)
-    if problem.learn_weights and problem.prior.has_null:
-        pseudocounts[0] = problem.null_pseudocounts
+    weight_prior = WeightPrior.flat()
+    if problem.learn_weights and problem.prior.has_null and problem.null_pseudocounts > 0:
+        weight_prior = problem.weight_prior(null=problem.null_pseudocounts)
     bound, undo, n_cycles = -np.inf, None, float(CYCLES[0])
     while True:
         if undo is not None:
             saved = posterior.effects.copy(), design.save()
         posterior.reserve(n_weights)
         reached, moment = sweep(design, model, weights, posterior, learn_covariance)
-        reached += log_weight_prior(weights, pseudocounts[model.indices])
+        reached += weight_prior.of_components(model.indices).log_density(weights)
         if undo is not None and reached < bound:
             posterior.effects[:] = saved[0]
             design.restore(*saved)
             weights, model = undo[0], undo[1].with_covariance(model.covariance)
             n_cycles = float(CYCLES[0])
             reached, moment = sweep(design, model, weights, posterior, learn_covariance)
-            reached += log_weight_prior(weights, pseudocounts[model.indices])
+            reached += weight_prior.of_components(model.indices).log_density(weights)
         converged, bound = reached - bound < tol, reached
         all_weights = np.zeros(n_weights)
         all_weights[model.indices] = weights
@@ -247,7 +247,11 @@ def coordinate_ascent(design: Design, problem: Problem, *, tol: float) -> Iterat
         if problem.learn_weights:
             alpha = posterior.responsibilities(len(weights))
             plain, weights = updated_weights(
-                alpha, weights, design.used, int(n_cycles), pseudocounts[model.indices]
+                alpha,
+                weights,
+                design.used,
+                int(n_cycles),
+                weight_prior.of_components(model.indices),
             )
             undo = plain, model
             n_cycles = min(GROWTH * n_cycles, float(CYCLES[1]))

@@ -32,9 +32,9 @@ from skgenetics.multitrait.solvers._contract import (
 from skgenetics.multitrait.solvers._coordinate_ascent import make_mixture, update_alone
 from skgenetics.multitrait.solvers._updates_by_trait import whitened_eigenbases
 from skgenetics.multitrait.solvers._variant_updates import Mixture
+from skgenetics.multitrait.solvers._weights import WeightPrior
 
 SUPPORT = 1e-4  # what the means left out of a support can shift any z by
-SHARED_COUNTS = 1.0  # pseudo-count of w per covariance: few effects say little of the mixture
 MAX_MOVE = 1e-2  # of a PIP in the last sweep
 CACHED_COLUMNS = 2000  # of X'QX
 REFINING_SWEEPS, TRIED_SWEEPS = 100, 2
@@ -337,7 +337,7 @@ def single_effects(
         square = design.square()
         fit = design.n_samples * covariance.log_det + np.sum(square * covariance.inverse)
         reached = design.log_normalizer - fit / 2 + gain + log_imputed - covariance.penalty
-        reached += slabs.log_prior_of_weights()
+        reached += slabs.weight_prior.log_density(weights)
         pip_before, pip = pip, pips(effects)
         moved = np.abs(pip - pip_before).max()
         converged = bool(reached - bound < tol and moved < MAX_MOVE)
@@ -371,8 +371,10 @@ class Slabs:
         self.components = components._replace(has_null=False)
         self.mixture: Mixture = make_mixture(self.components, self.shares, covariance)
         self.covariance, self.has_null, self.problem = covariance, has_null, problem
-        first = self.shares if problem.slab_shares is None else problem.slab_shares
-        self.counts = first * SHARED_COUNTS * len(problem.prior.factors)
+        self.weights = weights
+        self.weight_prior = WeightPrior.flat()
+        if problem.learn_weights and has_null:  # one effect and L absent ones count beforehand
+            self.weight_prior = problem.weight_prior(null=problem.max_effects, effects=1.0)
 
     def update(
         self,
@@ -433,25 +435,14 @@ class Slabs:
         return total
 
     def updated_weights(self, effects: list[Effect]) -> np.ndarray:
-        """Return pi and w after an EM step: pi has one effect and L absent ones counted before."""
-        present = sum(effect.presence for effect in effects if effect.means is not None)
-        pi = (present + 1) / (2 * len(effects) + 1)
-        counts = self.counts.copy()
+        """Return pi and w after an EM step."""
+        counts = np.zeros_like(self.weights)
         for effect in effects:
             if effect.responsibilities is not None:
                 share = effect.presence * effect.alpha[effect.variants]
-                counts += share @ effect.responsibilities
-        return np.concatenate([[1 - pi], pi * counts / counts.sum()])
-
-    def log_prior_of_weights(self) -> float:
-        """Return the log density, up to a constant, of the pseudo-counts of pi and w."""
-        if not (self.problem.learn_weights and self.has_null):
-            return 0.0
-        counted = self.counts > 0
-        log_shares = np.log(np.maximum(self.shares[counted], 1e-300))
-        n_effects = self.problem.max_effects
-        log_presence = np.log(self.presence) + n_effects * np.log1p(-self.presence)
-        return float(self.counts[counted] @ log_shares + log_presence)
+                counts[1:] += share @ effect.responsibilities
+        counts[0] = len(effects) - counts[1:].sum()
+        return self.weight_prior.mode(counts)
 
 
 def support_of(shifts: np.ndarray) -> np.ndarray:
