@@ -54,8 +54,8 @@ def choose_covariances(
     if isinstance(covariances, str):
         check_option(covariances, "covariances", ("auto", *WORDS))
         if covariances == "auto":
-            few = len(modeled) <= MAX_SUBSET_TRAITS
-            covariances = auto if few or auto != "subsets" else "canonical"
+            lacking = lack_subsets(covariances, auto=auto, n_traits=len(modeled))
+            covariances = "canonical" if lacking else auto
         groups = WORDS[covariances]
     if not isinstance(groups, (list, tuple)) or not all(isinstance(name, str) for name in groups):
         matrices = check_covariances(covariances, len(trait_names))
@@ -77,6 +77,12 @@ def choose_covariances(
             "vary; add 'independent'."
         )
     return chosen
+
+
+def lack_subsets(covariances: Any, *, auto: str, n_traits: int) -> bool:
+    """Whether "auto" would have "subsets", were there not too many traits."""
+    asked = isinstance(covariances, str) and covariances == "auto" and auto == "subsets"
+    return asked and n_traits > MAX_SUBSET_TRAITS
 
 
 def canonical_covariances(trait_names: Sequence[str]) -> dict[str, Named]:

@@ -21,13 +21,14 @@ from skgenetics.multitrait._problem import FittedUnits
 from skgenetics.multitrait._scan_background import ScanBackgroundDesign
 from skgenetics.multitrait._single_effect_results import (
     MultitraitCredibleSet,
+    SubsetMixing,
     credible_sets,
     effect_likelihoods,
     lds_of,
     summarize_effects,
     variant_probabilities,
 )
-from skgenetics.multitrait.solvers import State
+from skgenetics.multitrait.solvers import Problem, State
 from skgenetics.utils._arrays import device_of, float_dtype, move_to, namespace_of
 from skgenetics.utils._typing import Array
 
@@ -48,7 +49,7 @@ class FittedAttributes:
     Traits that do not vary are not in the model: they have no effects and no noise.
     """
 
-    prior: Prior
+    problem: Problem
     design: Design
     """In the order and with the background of the fit."""
     data: Data
@@ -84,6 +85,11 @@ class FittedAttributes:
         del effects
         told = self.effects_of(state) if state.single_effects() else self.probabilities(state)
         return attributes | {"coef_": coef} | told
+
+    @property
+    def prior(self) -> Prior:
+        """The mixture."""
+        return self.problem.prior
 
     @property
     def unit(self) -> np.ndarray:
@@ -167,6 +173,11 @@ class FittedAttributes:
         unit = np.zeros(len(self.data.traits.mean))
         unit[self.data.modeled.columns] = self.unit
         columns = self.data.modeled.columns
+        mixing = None
+        if self.problem.subset_variances is not None:
+            mixing = SubsetMixing(
+                self.problem.subset_variances, self.prior.scales, state.covariance, design.n_used
+            )
         sets = credible_sets(
             effects,
             summaries,
@@ -174,6 +185,7 @@ class FittedAttributes:
             self.unit,
             coverage=self.coverage,
             min_purity=self.min_purity,
+            mixing=mixing,
         )
         lfsr = told["lfsr"]
         lfsr[:, self.unit == 0] = 1.0

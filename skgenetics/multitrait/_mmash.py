@@ -73,15 +73,15 @@ class MMASHRegressor(
         vector of effects on the traits drawn from the mixture (the model of mvSuSiE): for
         fine-mapping of a locus, with `credible_sets_` that say which traits each set acts on.
     covariances : str, list of str or array-like of shape (K, J, J), default="auto"
-        U. "auto": "subsets" of "single_effects" for up to five traits, else "canonical".
-        "canonical": effects independent between traits, on one trait alone, of correlation .25,
-        .5 and .75, and the same for all traits, in units of the traits' deviations.
-        "data_driven": extreme deconvolution of the strongest marginal effects. "both". "subsets",
-        for up to five traits: the canonical ones, and effects on some of the traits, independent or
-        the same; without them an effect that some traits share looks shared by all. A list names
-        some of "independent", "singleton", "heterogeneous", "shared", "data_driven" and "subsets",
-        which there are those on some of the traits alone. An array is given in squared units of y,
-        per standardized variant if `standardize`.
+        U. "auto": "canonical"; of "single_effects" for up to five traits "subsets". Sets of more
+        traits weigh an effect on any of the traits as well. "canonical": effects independent
+        between traits, on one trait alone, of correlation .25, .5 and .75, and the same for all
+        traits, in units of the traits' deviations. "data_driven": extreme deconvolution of the
+        strongest marginal effects. "both". "subsets", for up to five traits: the canonical ones,
+        and effects on some of the traits, independent or the same; without them an effect that some
+        traits share looks shared by all. A list names some of "independent", "singleton",
+        "heterogeneous", "shared", "data_driven" and "subsets", which there are those on some of the
+        traits alone. An array is in squared units of y, per standardized variant if `standardize`.
     scales : None or array-like of shape (L,), default=None
         omega, factors of the covariances; component t = (k, l) is scales[l] * covariances[k].
         None: a grid from the marginal effects; an array of covariances is then divided by its
@@ -460,7 +460,7 @@ class MMASHRegressor(
             data, problem = with_panel_noise(solver, data, problem, panel_size, tol=self.tol)
         design, problem = choose_design(self, solver, data, problem, start, panel_size)
         fitted = FittedAttributes(
-            problem.prior,
+            problem,
             design,
             data,
             self.fit_intercept,

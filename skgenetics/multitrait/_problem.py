@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skgenetics.multitrait._cell_design import CellDesign
-from skgenetics.multitrait._covariances import check_residual_covariance, choose_covariances
+from skgenetics.multitrait._covariances import (
+    check_residual_covariance,
+    choose_covariances,
+    lack_subsets,
+)
 from skgenetics.multitrait._data import Data
 from skgenetics.multitrait._genetic_covariance import TraitCovariances
 from skgenetics.multitrait._moments import MarginalStatistics, ModeledTraits
@@ -104,6 +108,8 @@ def make_problem(model: Any, data: Data, start: Start | None) -> Problem:
     if start is not None:
         effects = start.effects(data.genotypes.inverse_sd, data.modeled)
     weights = starting_weights(model, prior.n_weights, start)
+    sd, auto = data.modeled.sd, SOLVERS[model.solver].covariances
+    lacking = lack_subsets(model.covariances, auto=auto, n_traits=len(sd))
     return Problem(
         prior=prior,
         weights=weights,
@@ -115,6 +121,7 @@ def make_problem(model: Any, data: Data, start: Start | None) -> Problem:
         covariance=covariance,
         covariance_step=step,
         effects=effects,
+        subset_variances=(sd / data.modeled.unit) ** 2 if lacking else None,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit
 
 from skgenetics.loci._credible_sets import CredibleSet, sets_of_effects
 from skgenetics.loci._ld import LD, DenseLD, GenotypeLD
@@ -12,6 +13,7 @@ from skgenetics.multitrait._population_design import PopulationDesign, strongest
 from skgenetics.multitrait._posterior import posterior_of_slabs
 from skgenetics.multitrait._priors import Prior
 from skgenetics.multitrait._residual_covariance import ResidualCovariance
+from skgenetics.multitrait._trait_subsets import TraitEffects, trait_subsets
 from skgenetics.multitrait.solvers import EffectPosterior
 from skgenetics.utils._arrays import to_numpy
 
@@ -57,9 +59,9 @@ class EffectSummary(NamedTuple):
     alpha: np.ndarray
     """(k,), summing to 1."""
 
-    def averaged(self, values: np.ndarray) -> np.ndarray:
-        """Return the mean (J,) of `values` (k, J) over the variants."""
-        return self.alpha @ values
+    def averaged(self) -> TraitEffects:
+        """Return the means over the variants."""
+        return TraitEffects(*(self.alpha @ values for values in self[:5]))
 
     def oriented(self, lds: Sequence[LD], lead: int) -> "EffectSummary":
         """Return the effects of the alleles that go with the counted one of the variant `lead`.
@@ -117,6 +119,32 @@ def effect_likelihoods(
     return EffectLikelihoods(linear, precision, np.array([e.presence for e in effects]))
 
 
+class SubsetMixing(NamedTuple):
+    """The mixture's effects against those on any of the traits, for which it has no covariance.
+
+    Either kind is as likely before the data are seen.
+    """
+
+    variances: np.ndarray
+    """(J,) u of `trait_subsets`."""
+    scales: np.ndarray
+    """(L,) omega."""
+    covariance: ResidualCovariance
+    n_used: int
+    """Variants that may carry an effect."""
+
+    def mixed(self, told: TraitEffects, effect: EffectPosterior) -> TraitEffects:
+        """Return what is known of an effect from both, at its first variant."""
+        n_traits = len(self.variances)
+        unit, columns = np.ones(n_traits), np.arange(n_traits)
+        likelihood = effect_likelihoods([effect], self.covariance, unit, columns, n_traits)
+        log_bf, subsets = trait_subsets(
+            likelihood.linear[0], likelihood.precision[0], self.variances, self.scales
+        )
+        mixture = effect.log_bf + np.log(self.n_used * effect.alpha.max())
+        return told.mixed(subsets, float(expit(log_bf - mixture)))
+
+
 def summarize_effects(
     effects: list[EffectPosterior],
     prior: Prior,
@@ -164,6 +192,7 @@ def credible_sets(
     *,
     coverage: float,
     min_purity: float,
+    mixing: SubsetMixing | None = None,
 ) -> list[MultitraitCredibleSet]:
     """Return the sets of the effects that are more likely there than not, strongest first.
 
@@ -171,6 +200,8 @@ def credible_sets(
         One, or one for each trait: the purity of a set is that of its strongest correlations.
     unit : array (J,)
         Of the traits: effects are reported in units of y.
+    mixing : SubsetMixing, optional
+        Of the mixture's effects with those on any of the traits.
     """
     ld = lds[0]
     if len(lds) > 1:
@@ -194,17 +225,18 @@ def credible_sets(
                 continue
             seen.add(members)
             summary = summaries[place].oriented(lds, int(found["variants"][0]))
-            mean = summary.averaged(summary.mean)
-            sd = np.sqrt(np.maximum(summary.averaged(summary.second) - mean**2, 0))
-            low, high = summary.averaged(summary.low), summary.averaged(summary.high)
+            told = summary.averaged()
+            if mixing is not None:
+                told = mixing.mixed(told, effect)
+            sd = np.sqrt(np.maximum(told.second - told.mean**2, 0))
             sets.append(
                 MultitraitCredibleSet(
                     **found,
                     probability=effect.presence,
-                    effect=mean * unit,
+                    effect=told.mean * unit,
                     effect_sd=sd * unit,
-                    lfsr=np.minimum(np.minimum(low, high), 1.0),
-                    nonzero=summary.averaged(summary.nonzero),
+                    lfsr=np.minimum(np.minimum(told.low, told.high), 1.0),
+                    nonzero=told.nonzero,
                 )
             )
     return sets

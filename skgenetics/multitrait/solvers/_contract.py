@@ -46,6 +46,10 @@ class Problem(NamedTuple):
     """(T',) shares of the slabs, without the null, before the data are seen. None: those of the
     weights."""
 
+    subset_variances: np.ndarray | None = None
+    """(J,) u of effects that may be on any of the traits, if the covariances have none for them
+    that should; the solver need not know."""
+
     def weight_prior(self, *, null: float, effects: float = 0.0) -> WeightPrior:
         """Return the `WeightPrior` of learned weights, with a null, of these pseudo-counts."""
         shares = self.weights[1:] if self.slab_shares is None else self.slab_shares
