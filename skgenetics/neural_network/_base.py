@@ -62,8 +62,10 @@ DIVERGED = 10  # times the loss of a constant, or 1: too large for chance or too
 N_MOMENTS = 5000  # rows whose moments batch norm starts from
 N_SAMPLE = 1000  # training rows kept for feature_importances_
 BATCH_SIZE = 200  # rows of a minibatch for batch_size="auto"
+BEYOND_CHANCE = 3  # standard errors by which the best of some dozens of epochs must beat the start
 LEARNING_RATE = 1e-2  # of Adam for learning_rate_init="auto"
-SUM_OF_STEPS = 2.0  # largest sum of the variants' steps without held-out rows, likewise
+SUM_OF_STEPS = 2.0  # largest sum of the variants' steps without held-out rows, likewise, and
+STEPS_PER_ROW = 1 / 2000  # for each row, from a start by what is known
 
 
 class LINABase(CallbackSupportMixin, NetworkImportances):
@@ -136,14 +138,15 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         training = self._samples(rows, X, targets, weight)
         validation = None if held_out is None else training._replace(rows=held_out)
         with_pairs = None if resume else self._start(training, validation, rng)
-        epochs = self._epochs(training, validation, rng)
+        margin = 0.0 if resume else -np.inf if self.start == "random" else BEYOND_CHANCE
+        epochs = self._epochs(training, validation, margin, rng)
         epoch, _ = run_solver(
             self, epochs, max_iter=self.max_iter, X=given, y=y, attributes=self._attributes
         )
         if with_pairs is not None and held_out is not None and not epoch.best_epoch:
             every = training._replace(rows=np.arange(X.shape[0]))
-            known = fit_known(Problem(every, self._loss), with_pairs * self._n_pairs())
-            epoch = epoch._replace(state=self._network_of(known, every, rng))
+            model = fit_known(Problem(every, self._loss), with_pairs * self._n_pairs())
+            epoch = epoch._replace(state=self._network_of(model, every, rng))
         self._store(epoch)
         self._optimizer = None
         self._keep_sample(X, rows, rng)
@@ -171,7 +174,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
             self._scale(X, targets, weight)
             self._state = self._untrained(self._samples(rows, X, targets, weight), rng)
         network = copy_network(self._state.network)
-        rate = self._learning_rate(X.shape[1])
+        rate = self._learning_rate(X.shape[1], SUM_OF_STEPS)
         if self._optimizer is None:
             optimizer = Adam(network.arrays(), rate)
         else:
@@ -244,11 +247,18 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         scanned = self.start == "auto" and self.standardize
         return min(self._hidden_sizes()) // 2 if scanned else 0
 
-    def _learning_rate(self, n_variants: int, *, held_out: bool = False) -> float:
-        """Return the learning rate of Adam; "auto" heeds the variants if no row is held out."""
+    def _learning_rate(self, n_variants: int, sum_of_steps: float) -> float:
+        """Return the learning rate of Adam; "auto" heeds the variants."""
         if self.learning_rate_init == "auto":
-            return LEARNING_RATE if held_out else min(LEARNING_RATE, SUM_OF_STEPS / n_variants)
+            return min(LEARNING_RATE, sum_of_steps / n_variants)
         return self.learning_rate_init
+
+    def _rate_of_fit(self, training: Samples, *, held_out: bool) -> float:
+        """Return the learning rate of Adam in `fit`."""
+        n, m = len(training.rows), training.X.shape[1]
+        known = self.start in ("auto", "linear")
+        most = min(SUM_OF_STEPS, n * STEPS_PER_ROW) if known else SUM_OF_STEPS
+        return self._learning_rate(m, np.inf if held_out else most)
 
     def _network_of(self, known: Known, samples: Samples, rng: np.random.Generator) -> ModelState:
         """Return the network of a linear model with products."""
@@ -287,17 +297,18 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
         return Samples(rows, X, targets.Y, targets.cell_weight, weight, scales.mean, scales.scale)
 
     def _epochs(
-        self, training: Samples, validation: Samples | None, rng: np.random.Generator
+        self, training: Samples, validation: Samples | None, margin: float, rng: np.random.Generator
     ) -> Iterator[Epoch]:
         """Return the epochs of Adam, or the iterations of L-BFGS, one after the other."""
         if self.solver == "lbfgs":
             return train_lbfgs(self._state.network, training, self._objective(), tol=self.tol)
         settings = AdamSettings(
-            learning_rate=self._learning_rate(training.X.shape[1], held_out=validation is not None),
+            learning_rate=self._rate_of_fit(training, held_out=validation is not None),
             batch_size=self._batch_size(len(training.rows)),
             dropout=self.dropout,
             tol=self.tol,
             n_iter_no_change=self.n_iter_no_change,
+            margin=margin,
         )
         return train_adam(self._state, training, validation, self._objective(), settings, rng)
 
@@ -332,9 +343,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
 
     def _check_divergence(self, epoch: Epoch, training: Samples) -> None:
         """Raise, or warn, if the training has diverged."""
-        rate = self._learning_rate(
-            training.X.shape[1], held_out=epoch.validation_scores is not None
-        )
+        rate = self._rate_of_fit(training, held_out=epoch.validation_scores is not None)
         if epoch.diverged:
             raise FitKept(
                 "The training diverged: a loss or parameter is not finite after "

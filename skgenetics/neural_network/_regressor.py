@@ -61,7 +61,8 @@ class LINARegressor(RegressorMixin, LINABase):
     learning_rate_init : "auto" or float, default="auto"
         Learning rate of Adam. With held-out rows it is lowered three times, to .3 of itself, where
         the loss on them no longer falls. "auto": 0.01, and without such rows, as in `partial_fit`,
-        at most 2 / n_variants: a step moves a coefficient of each variant by as much.
+        at most 2 / n_variants: a step moves a coefficient of each variant by as much. In `fit`
+        without them, from "auto" or "linear", at most n_samples / (2000 n_variants) too.
     batch_size : "auto" or int, default="auto"
         Rows of a minibatch. "auto": 200, or all rows if there are fewer.
     max_iter : int, default=200
@@ -71,7 +72,9 @@ class LINARegressor(RegressorMixin, LINABase):
         return to the parameters of the smallest loss. If these are not better than the start by 3
         standard errors, return the start, fitted to all rows: the network is then a linear model
         with products. Its effects are the mean of those of ridge and of a mixture of normals,
-        weighed by their evidence; the held-out rows say whether the pairs are used.
+        weighed by their evidence; the held-out rows say whether the pairs are used. With
+        start="random", return to the smallest loss of all epochs. False: train until the training
+        loss no longer falls, which overfits where people are few.
     validation_fraction : float, default=0.1
         Share of the rows held out.
     n_iter_no_change : int, default=10

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, special
 
 from skgenetics.neural_network._network import (
     ModelState,
@@ -43,7 +43,6 @@ MOMENTUM = 0.1  # share of the last batch in the running moments, if an epoch ha
 UPDATE_SIZE = 2**20  # floats of a parameter that Adam updates at a time, to stay in the cache
 COMPILED_SIZE = 2**18  # floats of a parameter above which a compiled update pays for compilation
 SLOWER, N_SLOWER = 0.3, 3  # factor of the learning rate where the loss no longer falls; how often
-BEYOND_CHANCE = 3  # standard errors by which the best of some dozens of epochs must beat the start
 CONVERTED_SIZE = 2**22  # floats of X that are converted at a time if all rows are read
 
 
@@ -85,6 +84,7 @@ class AdamSettings(NamedTuple):
     dropout: float
     tol: float
     n_iter_no_change: int
+    margin: float  # standard errors by which a state must be better than the start
 
 
 class Epoch(NamedTuple):
@@ -271,9 +271,10 @@ def train_adam(
     by `tol` for `n_iter_no_change` epochs. A loss or parameter that is not finite ends it.
 
     With validation rows the epoch has the best state so far. The start is a candidate: another
-    state replaces it if its loss is smaller by more than BEYOND_CHANCE standard errors of the
-    difference. Where the loss no longer falls, training goes on from the best state with the
-    learning rate times SLOWER, until it has been lowered N_SLOWER times.
+    state replaces it if its loss is smaller by more than `margin` standard errors of the
+    difference, or by what is as improbable where few rows decide (`n_deciding`). Where the loss no
+    longer falls, training goes on from the best state with the learning rate times SLOWER, until it
+    has been lowered N_SLOWER times.
 
     Without validation rows the epoch has the last state; of a training that diverged, the state at
     the start of the epoch of smallest loss, since at its end it may have been lost already.
@@ -286,7 +287,8 @@ def train_adam(
     scores: list[float] | None = None
     if validation is not None:
         scores, start = [], row_losses(state, validation, objective)
-        smallest = float(np.mean(start))
+        n_rows = n_deciding(validation, objective.loss)
+        smallest = float(np.mean(start)) if settings.margin >= 0 else math.inf
     while True:
         loss, moments = adam_epoch(
             ModelState(network, moments),
@@ -313,7 +315,7 @@ def train_adam(
             scores.append(-criterion)
             if criterion < smallest:
                 best = ModelState(copy_network(network), moments)
-                if beyond_chance(start - rows):
+                if beyond_chance(start - rows, n_rows, settings.margin):
                     current = finite = best
                     best_epoch = len(losses)
         smallest = min(smallest, criterion)
@@ -327,11 +329,31 @@ def train_adam(
             return
 
 
-def beyond_chance(gain: np.ndarray) -> bool:
-    """Whether the mean of gains (n,) is larger than BEYOND_CHANCE of its standard errors."""
-    if len(gain) < 2:
+def n_deciding(samples: Samples, loss: str) -> int:
+    """Return how many rows a comparison of losses rests on: of labels, as many as are rare.
+
+    A single case beside a hundred controls says little, whatever the standard error over rows: it
+    is counted once, and so are the rarer of two labels in each task, up to the number of rows.
+    """
+    Y, cells = (to_numpy(array)[samples.rows] for array in (samples.Y, samples.cell_weight))
+    if loss == "squared":
+        return len(Y)
+    observed = np.broadcast_to(cells > 0, Y.shape)
+    n_ones = np.sum(observed & (Y > 0), axis=0)
+    return min(int(np.minimum(n_ones, observed.sum(axis=0) - n_ones).sum()), len(Y))
+
+
+def beyond_chance(gain: np.ndarray, n_rows: int, margin: float) -> bool:
+    """Whether the mean of gains (n,) is larger than `margin` of its standard errors.
+
+    If it rests on few rows, it must be as improbable as that by Student's t.
+    """
+    if margin <= 0:
+        return margin < 0 or bool(gain.mean() > 0)
+    if n_rows < 2:
         return False
-    return bool(gain.mean() > BEYOND_CHANCE * gain.std(ddof=1) / math.sqrt(len(gain)))
+    limit = special.stdtrit(n_rows - 1, special.ndtr(margin))
+    return bool(gain.mean() > limit * gain.std(ddof=1) / math.sqrt(len(gain)))
 
 
 class FlatNetwork:

@@ -4,11 +4,11 @@ import warnings
 
 import numpy as np
 import pytest
-from scipy.stats import multivariate_normal
+from scipy.stats import multivariate_normal, norm
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 from sklearn.metrics import log_loss
 
-from skgenetics.neural_network import LINAClassifier, LINARegressor
+from skgenetics.neural_network import LINAClassifier, LINARegressor, _training
 from skgenetics.neural_network._derivatives import second_order_sum
 from skgenetics.neural_network._known_start import known_start
 from skgenetics.neural_network._linear_model import (
@@ -29,7 +29,7 @@ from skgenetics.neural_network._linear_problem import Known, Problem
 from skgenetics.neural_network._network import fold_batch_norm, forward, task_logit
 from skgenetics.neural_network._start import calibrated, start_network, with_known
 from skgenetics.neural_network._targets import Targets, split_rows
-from skgenetics.neural_network._training import Samples, beyond_chance
+from skgenetics.neural_network._training import Samples, beyond_chance, n_deciding
 
 
 def linear_with_products(known, Z):
@@ -361,11 +361,56 @@ def test_start_of_each_kind():
 
 
 def test_a_state_replaces_the_start_only_beyond_chance():
-    gain = np.array([1.0, 2.0, 3.0, 2.0])
-    assert beyond_chance(gain)
-    assert not beyond_chance(gain - 1.5)
-    assert not beyond_chance(gain[:1])
-    assert not beyond_chance(np.zeros(5))
+    gain = np.tile([1.0, 2.0, 3.0, 2.0], 25)
+    assert beyond_chance(gain, 100, 3)
+    assert not beyond_chance(gain - 1.9, 100, 3)
+    assert beyond_chance(gain - 1.9, 100, 0)
+    assert not beyond_chance(gain - 2.1, 100, 0)
+    assert beyond_chance(gain - 2.1, 100, -np.inf)
+    assert not beyond_chance(gain[:1], 1, 3)
+    assert not beyond_chance(np.zeros(5), 5, 3)
+
+
+def test_few_rows_replace_the_start_as_rarely_as_many():
+    rng = np.random.default_rng(0)
+    for n in (3, 10, 1000):
+        replaced = np.mean([beyond_chance(rng.normal(size=n), n, 3) for _ in range(6_000)])
+        assert abs(replaced - norm.sf(3)) < 4 * np.sqrt(norm.sf(3) / 6_000)
+
+
+def test_labels_decide_as_often_as_the_rarer_one_is_there():
+    Y = np.zeros((100, 2))
+    Y[:3, 0] = 1.0
+    Y[:98, 1] = 1.0
+    cells = np.ones((100, 2))
+    cells[1, 0] = 0.0
+    samples = Samples(np.arange(1, 100), None, Y, cells, None, None, None)
+    assert n_deciding(samples, "binary") == 1 + 2
+    assert n_deciding(samples, "squared") == 99
+    balanced = samples._replace(Y=np.eye(4)[np.arange(100) % 4], cell_weight=np.ones((100, 1)))
+    assert n_deciding(balanced, "multiclass") == 99
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_of_nine_cases_the_one_held_out_is_a_single_row(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        _training, "beyond_chance", lambda gain, n, margin: seen.append((len(gain), n, margin))
+    )
+    X = np.random.default_rng(0).binomial(2, 0.3, size=(1000, 20))
+    LINAClassifier((8,), start="mean", random_state=0, max_iter=9).fit(X, np.arange(1000) < 9)
+    LINARegressor((8,), start="mean", random_state=0, max_iter=9).fit(X, X[:, 0] * X[:, 1])
+    assert set(seen) == {(100, 1, 3), (100, 100, 3)}
+
+
+def test_a_random_start_is_never_returned():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(100, 6))
+    y = X[:, 0] + rng.normal(size=100)
+    for seed in range(4):  # by luck, ten held-out rows are predicted better by a random network
+        model = LINARegressor((8,), start="random", random_state=seed).fit(X, y)
+        never = LINARegressor((8,), start="random", random_state=seed, learning_rate_init=1e-12)
+        assert model.score(X, y) > never.fit(X, y).score(X, y) + 0.2
 
 
 def test_rows_are_held_out_by_their_rarest_label_and_never_the_only_case():

@@ -56,7 +56,7 @@ OBJECTIVE = Objective("binary", slope=0.2, coef_alpha=0.01, attention_alpha=0.1)
 
 
 SETTINGS = AdamSettings(
-    learning_rate=0.01, batch_size=60, dropout=0.0, tol=0.0, n_iter_no_change=10
+    learning_rate=0.01, batch_size=60, dropout=0.0, tol=0.0, n_iter_no_change=10, margin=0
 )
 
 
@@ -428,7 +428,22 @@ def test_fit_without_held_out_rows_does_not_lose_its_start_with_many_variants():
         return model.fit(X[:200], y[:200])
 
     model = fitted()
-    assert model.loss_curve_ == fitted(learning_rate_init=2 / 2000).loss_curve_
+    assert model.loss_curve_ == fitted(learning_rate_init=200 / 2000 / 2000).loss_curve_
+    random = fitted(start="random")
+    assert random.loss_curve_ == fitted(start="random", learning_rate_init=2 / 2000).loss_curve_
     score = model.score(X[200:], y[200:])
     assert score > 0.6
     assert score > fitted(learning_rate_init=0.01).score(X[200:], y[200:]) + 0.2
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_without_held_out_rows_few_people_get_small_steps():
+    rng = np.random.default_rng(0)
+    X = rng.binomial(2, 0.3, size=(900, 200)).astype(np.int8)
+    y = X[:, :20].sum(axis=1) + 3 * rng.normal(size=900)
+
+    def score(**options):
+        model = LINARegressor((20,), early_stopping=False, random_state=0, **options)
+        return model.fit(X[:300], y[:300]).score(X[300:], y[300:])
+
+    assert score() > score(learning_rate_init=0.01) + 0.05
