@@ -244,10 +244,10 @@ def selections(file, command):
     claims = []
     for ld, words in LD.items():
         for trait in ("additive", "epistatic"):
-            for fdr in (0.1, 0.2):
-                says = f"share without effect at {fdr}, {trait}, {words}"
-                where = ("case", (f"{ld} {trait} {fdr}",))
-                claims.append(Claim(says, "false", "", "knockoff", "", where, (0, fdr)))
+            for method in ("knockoff", "groups"):
+                says = f"share without effect at 0.1, {trait}, {words}"
+                where = ("case", (f"{ld} {trait} 0.1",))
+                claims.append(Claim(says, "false", "", method, "", where, (0, 0.1)))
     for ld, words in LD.items():
         where = ("case", (f"{ld} additive 0.1",))
         for says, top in (("share without effect", "false"), ("share not in LD", "false_linked")):
@@ -255,6 +255,7 @@ def selections(file, command):
             claims.append(Claim(says, top, "", "permuted", "", where, (0, 0.1)))
         says = f"power at 0.1, additive, {words}"
         claims.append(Claim(says, "power", "", "knockoff", "permuted", where))
+        claims.append(Claim(says, "power", "", "groups", "knockoff", where))
     return Study(file, command, "seed", "simulations", tuple(claims))
 
 
@@ -263,7 +264,10 @@ OTHERS_OF_COMPARE = (
     *("LINARegressor", "MMASHRegressor", "MILAGERegressor"),
 )
 ONE_BY_ONE = "finemap-gibbs", "mmash", "enet"  # what the mixture of weights is made of
-LD = {"chromosomes": "ten chromosomes", "rare": "rare variants", "region": "one region"}
+LD = {
+    "chromosomes": "ten chromosomes", "rare": "rare variants", "dense": "ten dense pieces",
+    "region": "one region",
+}  # fmt: skip
 KINDS = {
     "one": "one effect", "three": "three effects", "mixed": "two effects beside many",
     "all": "an effect of every variant",

@@ -219,9 +219,11 @@ def test_guide_of_selection_has_the_figures_of_its_rows():
     for ld, name in (
         ("chromosomes", "ten chromosomes"),
         ("rare", "the same, rare variants"),
+        ("dense", "ten dense pieces"),
         ("region", "one region"),
     ):
-        for trait, method in itertools.product(("additive", "epistatic"), ("permuted", "knockoff")):
+        methods = "permuted", "knockoff", "groups"
+        for trait, method in itertools.product(("additive", "epistatic"), methods):
             found = {
                 rate: [
                     row
