@@ -151,17 +151,24 @@ def summarize_effects(
     weights: np.ndarray,
     covariance: ResidualCovariance,
 ) -> list[EffectSummary]:
-    """Return the `EffectSummary` of each effect."""
+    """Return the `EffectSummary` of each effect.
+
+    Those without evidence are alike: of equal scores there is one summary.
+    """
     shares = weights[int(prior.has_null) :]
     shares = shares / max(shares.sum(), 1e-300)
-    summaries = []
+    summaries: list[EffectSummary] = []
+    before: EffectPosterior | None = None
     for effect in effects:
-        variants = np.flatnonzero(effect.alpha > SUMMED * effect.alpha.max())
-        alpha = effect.alpha[variants] / effect.alpha[variants].sum()
-        moments = posterior_of_slabs(
-            effect.scores[variants], effect.squared_norm[variants], prior, shares, covariance
-        )
-        summaries.append(EffectSummary(*moments, variants=variants, alpha=alpha))
+        if before is None or effect.scores is not before.scores:
+            variants = np.flatnonzero(effect.alpha > SUMMED * effect.alpha.max())
+            alpha = effect.alpha[variants] / effect.alpha[variants].sum()
+            moments = posterior_of_slabs(
+                effect.scores[variants], effect.squared_norm[variants], prior, shares, covariance
+            )
+            summary = EffectSummary(*moments, variants=variants, alpha=alpha)
+        summaries.append(summary)
+        before = effect
     return summaries
 
 

@@ -7,6 +7,7 @@ from scipy.special import logsumexp
 from skgenetics import MMASHRegressor
 from skgenetics.multitrait._priors import make_prior
 from skgenetics.multitrait._residual_covariance import full_step, residual_covariance
+from skgenetics.multitrait._single_effect_results import summarize_effects
 from skgenetics.multitrait.solvers import SOLVERS, Problem
 from tests.multitrait.designs import make_design, random_problem
 from tests.oracles import multitrait_naive as naive
@@ -258,3 +259,15 @@ def test_variants_have_no_posterior_of_their_own():
         with pytest.raises(ValueError, match="see credible_sets_"):
             ask(20)
     assert model.sharing(20)["null"] == pytest.approx(1 - model.pip_[20], abs=0.02)
+
+
+def test_effects_of_the_same_scores_are_summarized_once():
+    X, Y, U, scales, weights, sigma = random_problem(0, n=80)
+    fitted = states(make_design(X, Y), U, scales, sigma, weights, n_sweeps=5)[-1]
+    first, other = fitted.single_effects()[0], fitted.single_effects()[-1]
+    effects = [first, first, other._replace(scores=first.scores.copy()), first]
+    prior = make_prior(U, scales, range(len(U)), has_null=True)
+    told = summarize_effects(effects, prior, weights, residual_covariance(sigma))
+    assert told[0] is told[1]
+    assert told[2] is not told[0]
+    np.testing.assert_array_equal(told[3].mean, told[0].mean)
