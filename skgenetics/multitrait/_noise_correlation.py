@@ -2,7 +2,9 @@
 
 People shared by two scans make their z correlate even without effects, by the share of people times
 the correlation of the traits. Pairs (u, v) of z with abs(u), abs(v) < c follow a bivariate normal
-of correlation rho, truncated to that square. Leaving the truncation out would halve rho.
+of correlation rho, truncated to that square. Leaving the truncation out would halve rho. Of many
+traits the errors of the pairs add up: in some direction the noise would seem much smaller than it
+is, and its z pass for effects. So pairs are shrunk towards their mean by the share of errors.
 """
 
 import numpy as np
@@ -16,6 +18,7 @@ NULL_Z = 2.0  # c: variants whose abs(z) stays below it in both traits tell how 
 LEAST_PAIRS = 50  # variants that a correlation is estimated from
 LARGEST = 0.999  # correlation that is estimated
 N_STEPS = 1000  # of the grid of rho
+CURVED = 10  # steps to either side of the likeliest rho, by which the curvature is measured
 SINGULAR = 1e-4  # smallest eigenvalue of correlations whose traits differ
 
 
@@ -23,8 +26,8 @@ def noise_correlation(z: ArrayLike) -> np.ndarray:
     """Estimate how the noise of z correlates between traits, which shared people make it.
 
     Pairs of z that are small in both traits are taken as bivariate normal within these limits, so
-    that effects, which are large, hardly count. Variants of the whole genome tell more than those
-    of a locus.
+    that effects, which are large, hardly count. Correlations are shrunk towards their mean, more
+    where the variants tell less. Variants of the whole genome tell more than those of a locus.
 
     Parameters
     ----------
@@ -53,7 +56,7 @@ def noise_correlation(z: ArrayLike) -> np.ndarray:
     values = to_numpy(z).astype(float)
     if values.ndim != 2:
         raise ValueError(f"z must have shape (n_variants, n_traits); got {values.shape}.")
-    return nearest_correlation(truncated_correlations(values))
+    return nearest_correlation(shrunk(*truncated_correlations(values)))
 
 
 def checked_correlation(z: np.ndarray, given: ArrayLike | None) -> np.ndarray:
@@ -83,8 +86,11 @@ def checked_correlation(z: np.ndarray, given: ArrayLike | None) -> np.ndarray:
     return correlations
 
 
-def truncated_correlations(z: np.ndarray) -> np.ndarray:
-    """Return the likeliest correlations (J, J) of pairs of columns of z, each truncated."""
+def truncated_correlations(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the likeliest correlations (J, J) of pairs of truncated columns of z, and variances.
+
+    The variance of an error is one over the curvature of the log likelihood, 0 in the diagonal.
+    """
     inside = np.where(np.abs(z) < NULL_Z, z, 0.0)
     counted = (np.abs(z) < NULL_Z).astype(float)
     n_pairs = counted.T @ counted
@@ -98,12 +104,32 @@ def truncated_correlations(z: np.ndarray) -> np.ndarray:
     products = inside.T @ inside
     rho = np.linspace(-LARGEST, LARGEST, 2 * N_STEPS + 1)
     log_share = np.log(share_inside(rho))
-    correlations = np.eye(z.shape[1])
+    correlations, variances = np.eye(z.shape[1]), np.zeros((z.shape[1],) * 2)
+    width = CURVED * (rho[1] - rho[0])
     for i, j in zip(*np.triu_indices(z.shape[1], 1), strict=True):
         quadratic = squares[i, j] + squares[j, i] - 2 * rho * products[i, j]
         loss = n_pairs[i, j] * (log_share + np.log1p(-(rho**2)) / 2) + quadratic / 2 / (1 - rho**2)
-        correlations[i, j] = correlations[j, i] = rho[np.argmin(loss)]
-    return correlations
+        least = int(np.argmin(loss))
+        correlations[i, j] = correlations[j, i] = rho[least]
+        middle = min(max(least, CURVED), len(rho) - 1 - CURVED)
+        curvature = loss[middle - CURVED] - 2 * loss[middle] + loss[middle + CURVED]
+        variances[i, j] = variances[j, i] = width**2 / max(curvature, 1e-12)
+    return correlations, variances
+
+
+def shrunk(correlations: np.ndarray, variances: np.ndarray) -> np.ndarray:
+    """Return correlations (J, J) nearer to their mean.
+
+    The expected square error is least at a share of sum Var(r) / sum (r - mean)^2 of the mean, over
+    pairs (Ledoit and Wolf 2004; Schaefer and Strimmer 2005).
+    """
+    pairs = np.triu_indices(len(correlations), 1)
+    mean = np.mean(correlations[pairs]) if len(pairs[0]) else 0.0
+    spread = np.sum((correlations[pairs] - mean) ** 2)
+    share = min(np.sum(variances[pairs]) / spread, 1.0) if spread > 0 else 1.0
+    nearer = (1 - share) * correlations + share * mean
+    np.fill_diagonal(nearer, 1.0)
+    return nearer
 
 
 def share_inside(rho: np.ndarray) -> np.ndarray:
