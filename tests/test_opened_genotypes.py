@@ -9,6 +9,7 @@ import pytest
 from skgenetics import FinemapMiXeR, LINAClassifier, LINARegressor, MMASHRegressor
 from skgenetics.compose import CovariateAdjustedRegressor
 from skgenetics.io import OpenedGenotypes
+from skgenetics.neural_network import decoy_selection
 from skgenetics.utils import _opened
 from tests.arrays import Disk
 
@@ -178,6 +179,23 @@ def test_new_calls_are_at_the_mean_of_training():
     model = FinemapMiXeR().fit(disk, y)
     nothing = Disk(np.full((3, P), -127, dtype=np.int8))
     np.testing.assert_allclose(model.predict(nothing), model.predict(disk).mean(), rtol=1e-9)
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("decoys", ["permuted", "knockoff"])
+def test_decoys_of_a_file_are_those_in_memory(data, small_reads, decoys):
+    disk, X, y = data
+    model = LINARegressor((4,), max_iter=2, random_state=0)
+    options = {"decoys": decoys, "fdr": 0.4, "random_state": 0}
+    names = disk.variants["variant_id"]
+    genes = pd.Series([f"gene {j // 2:02d}" for j in range(P)], index=names)[::-1]
+    for groups in (None, 0.3, genes):
+        by_file = decoy_selection(model, disk, y, groups=groups, **options)
+        frame = pd.DataFrame(X, columns=names)
+        in_memory = decoy_selection(model, frame, y, groups=groups, **options)
+        np.testing.assert_allclose(by_file.wins, in_memory.wins, rtol=1e-4, atol=1e-6)
+        np.testing.assert_array_equal(by_file.groups, in_memory.groups)
+    assert len(by_file.names) == P // 2
 
 
 def test_what_is_wrong_is_said():

@@ -46,8 +46,9 @@ def decoy_selection(
     ----------
     estimator : estimator
         Unfitted; it is cloned. Its `feature_importances_` after `fit` are compared.
-    X : {array-like, CSR matrix} of shape (n_samples, n_variants)
-        Dosages. A copy of twice the width is made, of X's dtype.
+    X : {array-like, CSR matrix, Genotypes} of shape (n_samples, n_variants)
+        Dosages. A copy of twice the width is made, of X's dtype. Opened genotypes are read into
+        memory, missing calls at the mean.
     y : array-like of shape (n_samples,) or (n_samples, n_tasks)
         Target.
     fdr : float, default=0.1
