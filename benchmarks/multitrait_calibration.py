@@ -75,8 +75,8 @@ def locus(seed, kind, n_traits, n_people, n_variants, *, independent=False):
     n_groups, explained = (N_GROUPS, EXPLAINED_INDEPENDENTLY) if independent else (1, EXPLAINED)
     X = rng.permuted(X, axis=0) if independent else X
     B = np.zeros((X.shape[1], n_traits))
-    acting = rng.choice(X.shape[1], n_groups * N_EFFECTS, replace=False)
-    B[acting] = np.concatenate([effects_of(kind, n_traits, rng) for _ in range(n_groups)])
+    effects = np.concatenate([effects_of(kind, n_traits, rng) for _ in range(n_groups)])
+    B[rng.choice(X.shape[1], len(effects), replace=False)] = effects
     genetic = (X - X.mean(axis=0)) / X.std(axis=0) @ B
     sd = genetic.std(axis=0)
     scale = np.sqrt(explained) * np.divide(1, sd, out=np.zeros(n_traits), where=sd > 0)
