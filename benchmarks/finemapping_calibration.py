@@ -2,7 +2,7 @@
 
     python benchmarks/finemapping_calibration.py [--regimes weak mixed ...] [--solvers ...]
         [--loci 20] [--variants 500] [--panel 0] [--rivals susieR ...] [--first 0] [--csv FILE]
-        [--annotation true | noise]
+        [--split 0] [--annotation true | noise]
 
 Windows are of neighboring variants (MAF above .01) of 5,500 people of European history, simulated
 by msprime and kept in a folder of the system's temporary files. z ~ N(sqrt(N) R b, R) for N =
@@ -24,6 +24,7 @@ share of causal variants. susieR is susie_rss on the same z and LD, with its def
 RIVALS, some of which need susieR 0.16. With --csv, a row per locus and method, from which the
 documentation's tables are made.
 
+With --split T the panel is of a population of 5,000 people that left the scan's T generations ago.
 With --annotation true the solvers are told which variants are annotated: .15 of all and .6 of the
 causal ones. With noise, the annotation is normal and tells nothing.
 """
@@ -62,13 +63,17 @@ RIVALS = {
 REGIMES = "weak", "mixed", "strong", "rare", "background", "null"
 N_SAMPLES, BACKGROUND = 50_000, 30.0
 N_SCAN, N_OTHERS = 5_000, 500  # people of a window: whose LD z has, and of whom panels are
+SIZE_OF_OTHERS = 5_000  # of a population of others, if they are of another
 BINS = np.array([0, 0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1 + 1e-9])
 WINDOWS = Path(tempfile.gettempdir()) / "skgenetics_windows"
 
 
-def window(seed, n_variants):
-    """Dosages (people, n_variants), int8, of neighboring variants; kept in a file."""
-    file = WINDOWS / f"{seed}_{n_variants}.npy"
+def window(seed, n_variants, split=0):
+    """Dosages (people, n_variants), int8, of neighboring variants; kept in a file.
+
+    If `split` is not 0, the others are of a population that left so many generations ago.
+    """
+    file = WINDOWS / f"{seed}_{n_variants}{f'_{split}' if split else ''}.npy"
     if not file.exists():
         import msprime
 
@@ -82,8 +87,14 @@ def window(seed, n_variants):
                 time=generation, initial_size=size, growth_rate=growth, population="eur"
             )
         history.add_population_parameters_change(time=5920, initial_size=7310, population="eur")
+        people = {"eur": N_SCAN + N_OTHERS}
+        if split:
+            history.add_population(name="others", initial_size=SIZE_OF_OTHERS)
+            history.add_mass_migration(time=split, source="others", dest="eur", proportion=1)
+            history.sort_events()
+            people = {"eur": N_SCAN, "others": N_OTHERS}
         trees = msprime.sim_ancestry(
-            N_SCAN + N_OTHERS,
+            people,
             demography=history,
             sequence_length=1500 * n_variants,
             recombination_rate=1e-8,
@@ -98,7 +109,8 @@ def window(seed, n_variants):
         if len(columns) < n_variants:
             raise ValueError(f"Window {seed} has only {len(columns)} variants.")
         X = np.array(columns[:n_variants], dtype=np.int8).T
-        X = X[np.random.default_rng(seed).permutation(len(X))]
+        if not split:
+            X = X[np.random.default_rng(seed).permutation(len(X))]
         X = X[:, (X[:N_SCAN].std(axis=0) > 0) & (X[N_SCAN:].std(axis=0) > 0)]
         WINDOWS.mkdir(exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=WINDOWS, suffix=".part", delete=False) as part:
@@ -126,9 +138,9 @@ def effects(regime, heterozygosity, rng):
     return b, np.sort(causal)
 
 
-def simulate(regime, seed, n_variants, n_panel):
+def simulate(regime, seed, n_variants, n_panel, split=0):
     """A locus: Wald z (p,), LD (p, p) or a panel's genotypes, and the causal variants."""
-    X = window(seed, n_variants)
+    X = window(seed, n_variants, split)
     if n_panel:  # whose LD of other variants is unknown
         X = X[:, X[N_SCAN : N_SCAN + n_panel].std(axis=0) > 0]
     rng = np.random.default_rng([REGIMES.index(regime), seed])
@@ -258,6 +270,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="number of the first window")
     parser.add_argument("--variants", type=int, default=500)
     parser.add_argument("--panel", type=int, default=0, help="people of the panel; 0: own LD")
+    parser.add_argument("--split", type=int, default=0, help="generations since theirs left")
     parser.add_argument("--rivals", nargs="*", default=["susieR"], choices=list(RIVALS))
     parser.add_argument("--annotation", choices=["true", "noise"])
     parser.add_argument("--csv", help="file of what is counted, a row per locus and method")
@@ -267,7 +280,7 @@ def main():
     names = list(arguments.solvers)
     if shutil.which("Rscript") is not None:
         names += arguments.rivals
-    warm_z, warm_ld, _ = simulate("mixed", arguments.first, arguments.variants, 0)
+    warm_z, warm_ld, _ = simulate("mixed", arguments.first, arguments.variants, 0, arguments.split)
     for solver in arguments.solvers:
         fit(solver, warm_z[:50], warm_ld[:50, :50])  # compiles
     rows = []
@@ -278,7 +291,7 @@ def main():
     )
     for regime in arguments.regimes:
         loci = [
-            simulate(regime, seed, arguments.variants, arguments.panel)
+            simulate(regime, seed, arguments.variants, arguments.panel, arguments.split)
             for seed in range(arguments.first, arguments.first + arguments.loci)
         ]
         truth = [causal for *_, causal in loci]

@@ -23,6 +23,7 @@ from skgenetics.finemapping._diagnostics import (
 )
 from skgenetics.finemapping._noise_model import SMALLEST_SHARE
 from skgenetics.finemapping._panel import is_of_panel
+from skgenetics.finemapping._panel_size import FEWEST, with_effective_panel
 from skgenetics.finemapping.solvers import Solver
 from skgenetics.loci._ld import LD, ShrunkLD
 from skgenetics.loci._summary import Locus
@@ -31,6 +32,12 @@ from skgenetics.utils._typing import ArrayLike
 
 LINKED = 0.95  # |r| of two effects that may be one, or an artifact of LD that does not fit
 USUAL_PANEL = 500.0  # people that LD may be of, if it is not said to be of other people
+FOREIGN = 1 / 5  # of the people of a panel: if it is worth fewer, it is of others
+CHECKS = (
+    "Check that both count the same alleles, that n_samples is that of each variant, and that the "
+    "LD is of people of the scan's ancestry; ld_mismatch(z, ld, n_samples) tells which variants to "
+    "look at."
+)
 EFFECTS_IN_NOISE = 4  # as strong as the strongest variant, which LD of a panel blurs
 
 
@@ -81,11 +88,62 @@ def hidden_effects(leads: ArrayLike, effects: np.ndarray, z: np.ndarray) -> list
 def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
     """Fit `estimator` to summary statistics, and do by `on_mismatch` what doubts ask for.
 
+    LD of a panel is taken as that of fewer people where z asks for it: see `with_effective_panel`,
+    and half as many again while the fit is at odds with its z.
+    """
+    checks, fitted, given = on_mismatch != "ignore", estimator, float(locus.panel_size)
+    if checks:
+        locus = with_effective_panel(estimator, locus)
+    while True:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            fit_in_steps(fitted, locus, on_mismatch, checks=checks)
+        doubtful = checks and is_of_panel(locus) and at_odds(fitted, locus)
+        if not doubtful or locus.panel_size < 2 * FEWEST:
+            break
+        locus = locus._replace(panel_size=locus.panel_size / 2)
+        fitted = clone(estimator).set_params(random_state=estimator.random_state).set_callbacks()
+    if fitted is not estimator:
+        take_over(estimator, fitted)
+        estimator._solver = fitted._solver
+    for warning in caught:
+        warnings.warn(warning.message, stacklevel=5)
+    if not hasattr(estimator, "panel_size_"):
+        estimator.panel_size_ = float(locus.panel_size)
+    if estimator.panel_size_ < FOREIGN * given < np.inf and not estimator.ld_mismatch_:
+        estimator.ld_mismatch_ = True
+        warnings.warn(
+            f"z fits ld as it would fit that of {estimator.panel_size_:.0f} people of the scan's "
+            f"population, rather than of {given:.0f}, and is fitted so. {CHECKS}",
+            LDMismatchWarning,
+            stacklevel=5,
+        )
+
+
+def at_odds(estimator: Any, locus: Locus) -> bool:
+    """Return whether a fit to LD of a panel says more than its z do.
+
+    Either z as a whole does not fit the LD, or there is an effect that its own z does not show by
+    half. With LD of the scan's people others may hide it; errors of a panel's LD look like that.
+    """
+    if estimator.ld_mismatch_ and estimator.flipped_.size + estimator.outliers_.size == 0:
+        return True
+    pip = to_numpy(estimator.pip_).astype(float)
+    effects = to_numpy(estimator.coef_ * locus.scale).astype(float) / np.maximum(pip, 1e-300)
+    z = to_numpy(locus.z).astype(float)
+    return bool(
+        hidden_effects(np.setdiff1d(np.flatnonzero(pip > 0.5), estimator.outliers_), effects, z)
+    )
+
+
+def fit_in_steps(estimator: Any, locus: Locus, on_mismatch: str, *, checks: bool) -> None:
+    """Fit with more effort or more caution, as far as doubts ask for it.
+
     A solver that believes the LD follows where that is found to fit: by single effects without a
     background at once, or else by single effects in full, which stay if doubts remain, or if it
     explains more than all of the trait.
     """
-    believing, checks = believing_solver(estimator, locus), on_mismatch != "ignore"
+    believing = believing_solver(estimator, locus)
     if believing is not None:
         screen, doubts = first_look(estimator, locus, believing, checks)
         if not doubts:
@@ -148,11 +206,7 @@ def settle_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> bool | None
     if not doubts:
         return False if screen.tells else None
     reason = f"z and ld do not fit: {'; '.join(doubts)}."
-    remedy = (
-        "Check that both count the same alleles, that n_samples is that of each variant, and that "
-        "the LD is of people of the scan's ancestry; ld_mismatch(z, ld, n_samples) tells which "
-        "variants to look at."
-    )
+    remedy = CHECKS
     if looks_squared(to_numpy(locus.z).astype(float), locus.ld):
         remedy = f"ld looks like r^2: give r. {remedy}"
     if on_mismatch == "raise":
@@ -164,7 +218,7 @@ def settle_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> bool | None
     if measures:
         take_over(estimator, refit)
         restore_alleles(estimator, locus, turned)
-    warnings.warn(f"{reason} {' '.join(measures)} {remedy}", LDMismatchWarning, stacklevel=6)
+    warnings.warn(" ".join([reason, *measures, remedy]), LDMismatchWarning, stacklevel=6)
     return True
 
 
@@ -207,6 +261,7 @@ def refit_without_doubts(
     elif doubts_remain and screen.mismatched and not screen.of_panel:
         locus = locus._replace(panel_size=USUAL_PANEL)
         doubts_remain = doubtful()
+        refit.panel_size_ = USUAL_PANEL
         measures.append(f"The LD was taken as that of {USUAL_PANEL:.0f} people (panel_size).")
     if doubts_remain:  # of LD that does not fit no z is known to be wrong
         refit.set_params(solver=solver_of_effects(), max_effects=1)._fit_summary_locus(reported)

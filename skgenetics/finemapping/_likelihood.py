@@ -60,6 +60,13 @@ def normal_locus(locus: Locus, design: np.ndarray, covariance: np.ndarray) -> Lo
     )
 
 
+def log_density(values: np.ndarray, covariance: np.ndarray) -> float:
+    """Return log N(values; 0, covariance), but for the constant."""
+    lower = cholesky(covariance, lower=True)
+    size = solve_triangular(lower, values, lower=True)
+    return float(-np.sum(np.log(np.diag(lower))) - size @ size / 2)
+
+
 def same_people(locus: Locus) -> bool:
     """Whether all variants are known in the same people, or it makes no difference."""
     n_samples = to_numpy(locus.n_samples + 0 * locus.z)

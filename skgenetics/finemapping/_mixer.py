@@ -144,11 +144,10 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         probabilities), "coverage", "min_abs_r", "mean_abs_r", "log10_bf" (Bayes factor of the
         signal). Variants tied with the last of a set belong to it too.
     effects_ : dict of ndarray
-        Of the effects found, those with a credible set first, in its order; a row per effect and a
-        column per variant: "alpha" (probability that it is this variant's), "mean" and "sd" (per
-        counted allele, if it is), "log_bf" (log Bayes factor against no effect). Per effect:
-        "log10_bf", "presence", "lead", "r" (of the leads), "credible_set" (its number, 0 = none),
-        "size", "min_abs_r", "low_purity" (no set for that reason).
+        Of the effects found, those with a credible set first; a row per effect, a column per
+        variant: "alpha" (probability that it is this variant's), "mean" and "sd" (per allele, if it
+        is), "log_bf" (log Bayes factor against no effect). Per effect: "log10_bf", "presence",
+        "lead", "r" (of the leads), "credible_set" (0 = none), "size", "min_abs_r", "low_purity".
     causal_probability_ : float or array of shape (n_variants,)
         The prior probability given, or learned: the mean PIP.
     effect_variance_ : float or array of shape (n_variants,)
@@ -158,27 +157,27 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
     background_variance_ : float
         tau^2 of the background, given or learned, in the unit of `effect_variance_`.
     heritability_ : float
-        Of the locus: the share of the trait's variance that its effects explain on average over
-        the posterior, with the LD between them; without the background.
+        Share of the trait's variance that the effects explain on average over the posterior,
+        with the LD between them; without the background.
     genic_variance_ : float
-        The same without LD: sum of H_i E[beta_i^2] over variants with an effect, which
-        `heritability` fixes a priori; H is the variance of the genotypes, or the heterozygosity
-        given.
+        The same without LD: sum of H_i E[beta_i^2], which `heritability` fixes a priori; H is the
+        variance of the genotypes, or the heterozygosity given.
     n_causal_ : tuple
-        (mean, (low, high)): the number of variants with an effect, and the central interval that
-        holds it with probability `coverage`.
+        (mean, (low, high)): variants with an effect, and their central interval of `coverage`.
     annotation_coef_ : array of shape (n_annotations,)
         With annotations: log odds ratio of an effect per unit of each; of a sampler the mean.
     solver_ : str
         Name of the solver that ran.
     elbo_path_ : list of float
-        Lower bound on the log evidence relative to no effect, after each iteration; of the start
-        that ends best. Empty for a sampler.
+        Lower bound on the log evidence relative to no effect, per iteration of the best start.
     ld_mismatch_ : bool or None
         After :meth:`fit_summary`: whether z does not fit the LD, see its `on_mismatch`. None: too
         few variants correlate to tell.
     flipped_, outliers_ : ndarray of int
         With `ld_mismatch_`: variants whose alleles are flipped, and others whose z does not fit.
+    panel_size_ : float
+        After :meth:`fit_summary`: how many people of the scan's population the LD is worth, of a
+        panel as many as it has or fewer; infinity for LD of the scan's people.
     diagnostics_ : dict
         What else the solver says of its fit, such as the agreement of chains; often empty.
     n_iter_ : int
@@ -342,8 +341,9 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
             genotype.
         panel_size : None or float, default=None
             Number of people that ld was estimated from, if other than the scan's: errors of ld add
-            to the noise of z, in proportion to the signal. None: the rows of genotypes given as ld
-            if they are fewer than n_samples, else infinity.
+            to the noise of z. If z fits such LD badly, as of another population, fewer are assumed
+            (`panel_size_`). None: the rows of genotypes given as ld if they are fewer than
+            n_samples, else infinity.
         on_mismatch : {"one_effect", "shrink", "raise", "ignore"}, default="one_effect"
             What to do if z does not fit the LD. "one_effect": turn the signs of flipped variants,
             leave out z that do not fit the others, take the LD as that of 500 people or the noise
@@ -457,7 +457,7 @@ class FinemapMiXeR(LocusReports, CallbackSupportMixin, GeneticsEstimator):
         solver: Solver | None = None,
     ) -> Posterior:
         """Run the solver, set the fitted attributes and return the `Posterior`."""
-        for name in ("annotation_coef_", "ld_mismatch_", "flipped_", "outliers_"):
+        for name in ("annotation_coef_", "ld_mismatch_", "flipped_", "outliers_", "panel_size_"):
             self.__dict__.pop(name, None)
         fixed = fixed_prior(self, locus.labels)
         n_variants = locus.z.shape[0]

@@ -19,6 +19,7 @@ from skgenetics.utils._arrays import to_numpy
 
 MAX_ROUNDS, MAX_SWEEPS = 10, 30
 RELATIVE_CHANGE = 0.01  # of s0^2: the rounds end below it
+DENSEST = 0.5  # of the shrinkage that brings R nearest to that of all: errors are no normal ones
 NEGLIGIBLE = 1e-4  # effects whose square is below this share of the largest
 
 
@@ -26,29 +27,33 @@ def with_panel(problem: Problem, *, believing: bool) -> Problem:
     """Return the problem with the errors of its panel's LD in the likelihood.
 
     Far from all effects they are noise like e, as `panel_noise` says. A solver that believes LD
-    explains all that is left by effects, and is told more (`believing`): R is shrunk by
-    `shrinkage`, since a panel of m people has less variance than others in most directions, and
-    each z has what `errors_of_correlations` adds to its own noise, if that is more than the
-    panel's noise anyway.
+    explains all that is left by effects, and is told more (`believing`): see `panel_likelihood`.
     """
     if not believing or not is_of_panel(problem.observed):
         return problem._replace(residual_variance=panel_noise(problem)[0])
+    return panel_likelihood(problem)[0]
+
+
+def panel_likelihood(problem: Problem) -> tuple[Problem, np.ndarray]:
+    """Return the problem with all errors of its panel's LD, and the covariance (p, p) of z.
+
+    R is shrunk, see `shrunk_ld`, and each z has what `errors_of_correlations` adds to its own
+    noise, if that is more than the panel's noise anyway.
+    """
     locus, known = problem.locus, float(problem.residual_variance or 1.0)
     dense = locus.ld.dense()
     noise, state = panel_noise(problem._replace(locus=locus._replace(ld=dense)))
     observed = to_numpy(dense.matrix).astype(float)
     squares = np.sum(state.presence[:, None] * state.alpha * state.mean**2, axis=0)
     squares = squares * to_numpy(locus.scale).astype(float) ** 2
-    errors = errors_of_correlations(
-        observed, squares, *copies_seen(problem.observed), locus.panel_size
-    )
-    share = shrinkage(observed, locus.panel_size)
-    matrix = (1 - share) * observed
-    np.fill_diagonal(matrix, 1.0)
+    copies, skewness = copies_seen(problem.observed)
+    errors = errors_of_correlations(observed, squares, copies, skewness, locus.panel_size)
+    matrix = shrunk_ld(observed, copies, locus.panel_size)
     covariance = matrix.copy()
     covariance.flat[:: len(matrix) + 1] += np.maximum(errors - (noise - known), 0.0) / noise
     design = matrix * to_numpy(root_samples(locus))
-    return problem._replace(residual_variance=noise, locus=normal_locus(locus, design, covariance))
+    told = problem._replace(residual_variance=noise, locus=normal_locus(locus, design, covariance))
+    return told, noise * covariance
 
 
 def is_of_panel(locus: Locus) -> bool:
@@ -76,6 +81,21 @@ def panel_noise(problem: Problem) -> tuple[float, EffectsState]:
         if abs(noise - previous) < RELATIVE_CHANGE * noise:
             return noise, state
     return max(noise, previous), state
+
+
+def shrunk_ld(matrix: np.ndarray, copies: np.ndarray, n_people: float) -> np.ndarray:
+    """Return R of a panel with what it cannot know of the variants taken away.
+
+    A panel of m people has less variance than others in most directions: half of the `shrinkage`
+    gives z the highest density. And an allele of c copies, all of which share another allele, need
+    not share it in others: the next copy does not with probability 1 / (c + 1) or so. The larger
+    share of a variant's variance is left to the variant alone.
+    """
+    share = np.maximum(DENSEST * shrinkage(matrix, n_people), 1 / (copies + 1))
+    root = np.sqrt(1 - share)
+    shrunk = root[:, None] * matrix * root
+    np.fill_diagonal(shrunk, 1.0)
+    return shrunk
 
 
 def shrinkage(matrix: np.ndarray, n_people: float) -> float:

@@ -18,11 +18,19 @@ MAX_EFFECTS = 10  # of a solver that sums single effects, if the user sets no li
 
 def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPrior) -> Problem:
     """Return what `solver` is asked of a locus by the parameters of a FinemapMiXeR."""
+    problem = own_problem(estimator, solver, observed, fixed)
+    if problem.residual_variance is not None and observed.panel_size < np.inf:
+        problem = with_panel(problem, believing=solver.believes_ld)
+    return problem if solver.learns_background else held_background(problem)
+
+
+def own_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPrior) -> Problem:
+    """Return it as if the LD were of the scan's people, and without a background."""
     noise = estimator.residual_variance
     if noise == "auto":
         noise = None if observed.trait_known else 1.0
     locus = with_overlap(observed)
-    problem = Problem(
+    return Problem(
         locus=locus,
         observed=observed,
         fixed=fixed,
@@ -38,9 +46,6 @@ def pose_problem(estimator: Any, solver: Solver, observed: Locus, fixed: FixedPr
         min_purity=estimator.min_purity,
         rng=check_random_state(estimator.random_state),
     )
-    if noise is not None and observed.panel_size < np.inf:
-        problem = with_panel(problem, believing=solver.believes_ld)
-    return problem if solver.learns_background else held_background(problem)
 
 
 def held_background(problem: Problem) -> Problem:

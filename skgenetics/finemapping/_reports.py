@@ -85,6 +85,11 @@ class LocusReports(RegressorMixin):
         sentences = []
         if getattr(self, "ld_mismatch_", False):
             sentences.append("z and LD do not fit each other; the warning says what was done.")
+        worth = getattr(self, "panel_size_", np.inf)
+        if worth < np.inf:
+            sentences.append(
+                f"The LD is worth that of {worth:.0f} people of the scan's population."
+            )
         if not self.converged_:
             sentences.append("The fit did not converge.")
         sets, effects = self.credible_sets_, self.effects_
