@@ -1,10 +1,8 @@
 """How many people of the scan's population a reference panel is worth, as z tells.
 
 The LD of people of another population errs more than that of as many people of the scan's own:
-its alleles drifted apart, which is like sampling them once more. A drift that changes allele
-frequencies by F_ST leaves of m people about 1 / (1/m + 4 F_ST), and F_ST is not known. But each
-number of people gives z a density, the effects integrated out, and the number is that of the
-highest one.
+its alleles drifted apart, which is like sampling them once more. By how much is not known, but
+each number of people gives z a density, the effects integrated out; that of the highest is taken.
 """
 
 from itertools import islice

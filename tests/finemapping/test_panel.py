@@ -12,10 +12,14 @@ from skgenetics.datasets import make_genotypes
 from skgenetics.finemapping._panel import (
     copies_seen,
     errors_of_correlations,
+    panel_likelihood,
     shrinkage,
     shrunk_ld,
     variance_of_correlation,
 )
+from skgenetics.finemapping._panel_size import log_evidence
+from skgenetics.finemapping._prior import fixed_prior
+from skgenetics.finemapping._problem import own_problem
 from skgenetics.finemapping.solvers import SOLVERS
 from skgenetics.loci._summary import validate_summary
 from skgenetics.metrics import credible_set_summary, pip_average_precision
@@ -236,6 +240,34 @@ def test_annotations_are_learned_at_the_noise_of_the_panel():
     np.testing.assert_allclose(told.annotation_coef_, noisy.annotation_coef_, rtol=1e-4)
     exact = FinemapMiXeR(**options).fit_summary(z, np.corrcoef(panel.T), **settings)
     assert np.abs(exact.annotation_coef_ / told.annotation_coef_ - 1).max() > 1e-2
+
+
+def test_the_density_of_z_given_a_panel_is_that_of_enumeration():
+    """Of one effect or none; single effects are exact then."""
+    z, _, panel, _ = scan(2, largest=12, n_panel=200, n_variants=60)
+    z, panel, n, slab = z[:8], panel[:, :8], 50_000, 0.003
+    model = FinemapMiXeR(causal_probability=0.05, effect_variance=slab, max_effects=1)
+    locus = validate_summary(z, panel, n_samples=n).locus(score=False)
+    solver = SOLVERS["susie"](refine=False)
+    differences = []
+    for m in (200.0, 100.0, 50.0):
+        sized = locus._replace(panel_size=m)
+        problem = own_problem(model, solver, sized, fixed_prior(model, sized.labels))
+        problem = problem._replace(tol=1e-10, background=0.0)
+        noise = panel_likelihood(problem)[0].residual_variance
+        R = shrunk_ld(np.corrcoef(panel.T), copies_seen(sized)[0], m)
+        covariance = panel_likelihood(problem)[1]
+        np.testing.assert_allclose(
+            covariance - np.diag(np.diag(covariance)), noise * (R - np.eye(8))
+        )
+        none = log_normal(locus.z, covariance)
+        each = [log_normal(locus.z, covariance + n * slab * np.outer(r, r)) for r in R]
+        prior = 1 - 0.95**8
+        expected = np.logaddexp(
+            np.log1p(-prior) + none, np.log(prior / 8) + np.logaddexp.reduce(each)
+        )
+        differences.append(log_evidence(problem) - expected)
+    np.testing.assert_allclose(differences, differences[0], atol=1e-6)  # a constant of z
 
 
 def drifted(panel, n_founders, rng):
