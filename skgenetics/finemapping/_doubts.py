@@ -92,6 +92,7 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
     and half as many again while the fit is at odds with its z.
     """
     checks, fitted, given = on_mismatch != "ignore", estimator, float(locus.panel_size)
+    foreign = False
     if checks:
         locus = with_effective_panel(estimator, locus)
     while True:
@@ -101,6 +102,7 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
         doubtful = checks and is_of_panel(locus) and at_odds(fitted, locus)
         if not doubtful or locus.panel_size < 2 * FEWEST:
             break
+        foreign = foreign or bool(fitted.ld_mismatch_)
         locus = locus._replace(panel_size=locus.panel_size / 2)
         fitted = clone(estimator).set_params(random_state=estimator.random_state).set_callbacks()
     if fitted is not estimator:
@@ -110,7 +112,8 @@ def fit_with_doubts(estimator: Any, locus: Locus, on_mismatch: str) -> None:
         warnings.warn(warning.message, stacklevel=5)
     if not hasattr(estimator, "panel_size_"):
         estimator.panel_size_ = float(locus.panel_size)
-    if estimator.panel_size_ < FOREIGN * given < np.inf and not estimator.ld_mismatch_:
+    foreign = foreign or estimator.panel_size_ < FOREIGN * given < np.inf
+    if foreign and not estimator.ld_mismatch_:
         estimator.ld_mismatch_ = True
         warnings.warn(
             f"z fits ld as it would fit that of {estimator.panel_size_:.0f} people of the scan's "

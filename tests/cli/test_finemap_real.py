@@ -78,7 +78,11 @@ def test_the_ldl_locus_never_misleads(ldl, finemap, words, n_low):
     """z of 1.2 million people and the LD of 503 others do not fit: one set of many variants."""
     printed, sets, variants = run(finemap, words)
     assert ("39 LOW_N: fewer people than 0.8 of the locus median" in printed) == (n_low > 0)
-    assert re.search(r"Warning: z and ld do not fit: [\d.]+% of the noise of the strong", printed)
+    fewer = (
+        r"z fits ld as it would fit that of \d+ people of the scan's population, rather than of 503"
+    )
+    share = r"z and ld do not fit: [\d.]+% of the noise of the strong"
+    assert re.search(f"Warning: {share if n_low == 0 else fewer}", printed)
     assert re.search(r"LD_OUTLIER: .* and \d+ more, whose z does not fit the others", printed)
     assert "No variant has PIP > 0.5: the sets are the result, not the lead variants" in printed
     assert sets["lead_rsid"].tolist() == ["rs34596921"]
