@@ -51,7 +51,8 @@ def describe_thumbnails(app, doctree):
             example = Path(app.srcdir, *found.groups())
             texts = re.findall(r":alt: (.+)", example.with_suffix(".rst").read_text("utf-8"))
             chosen = CHOSEN.search(example.with_suffix(".py").read_text("utf-8"))
-            image["alt"] = texts[int(chosen[1]) - 1 if chosen else 0]
+            if texts:  # none is drawn with plot_gallery=0
+                image["alt"] = texts[int(chosen[1]) - 1 if chosen else 0]
 
 
 def setup(app):
