@@ -255,7 +255,7 @@ class LINABase(CallbackSupportMixin, NetworkImportances):
 
     def _rate_of_fit(self, training: Samples, *, held_out: bool) -> float:
         """Return the learning rate of Adam in `fit`."""
-        n, m = len(training.rows), training.X.shape[1]
+        m, n = training.X.shape[1], float(to_numpy(training.weight)[training.rows].sum())
         known = self.start in ("auto", "linear")
         most = min(SUM_OF_STEPS, n * STEPS_PER_ROW) if known else SUM_OF_STEPS
         return self._learning_rate(m, np.inf if held_out else most)
