@@ -96,6 +96,8 @@ def harmonize(
 
     Notes
     -----
+    Columns chrom or chr are taken for chromosome, and position, pos or bp for base_pair_location.
+
     A variant is matched by chromosome, position and pair of alleles; by ID and pair of alleles
     if the statistics or the panel have no positions, or 0 for them. Where the statistics lack the
     other allele (PLINK 1.9), it is that of the panel's variant, if it is the only one at its place
@@ -361,9 +363,13 @@ def _likely_cause(rows: "DataFrame", known: "DataFrame", report: Bunch, called: 
         return "the statistics have neither positions nor IDs. Name their columns (--columns)."
     if not len(chromosomes) or not len(panel_chromosomes):
         lacking = called.name if len(chromosomes) else "the statistics"
+        reason = f"IDs are written differently, such as {names}"
+        if not len(first) or not len(ids):
+            lacks_ids = f"{called.name} {called.has}" if len(first) else "the statistics have"
+            reason = f"{lacks_ids} no IDs"
         return (
             f"they were matched by ID, for want of chromosome and base_pair_location in {lacking}, "
-            f"and IDs are written differently, such as {names}."
+            f"and {reason}."
         )
     if shared.sum() > half:
         return (

@@ -16,6 +16,7 @@ from skgenetics.io._lines import (
     split_lines,
     split_rows,
 )
+from skgenetics.io._match_variants import PLACE_COLUMNS
 from skgenetics.io._plink2 import read_pvar
 from skgenetics.utils._text import first_names
 from skgenetics.utils._typing import ArrayLike, PathLike
@@ -27,8 +28,7 @@ _TOLERANCE = 5e-3  # text holds few digits
 _ROWS_AT_ONCE = 1024
 _WEAK, _MANY_WEAK = 0.1, 60  # correlations, of which half are negative by chance
 _NAMES = {
-    "chromosome": ("chromosome", "chrom", "chr"),
-    "base_pair_location": ("base_pair_location", "position", "pos", "bp"),
+    **PLACE_COLUMNS,
     "variant_id": ("rsid", "variant_id", "id", "snp", "variant_ids"),
     "effect_allele": ("effect_allele", "allele1", "a1"),
     "other_allele": ("other_allele", "allele2", "a2"),

@@ -16,6 +16,11 @@ _BASES = ("A", "C", "G", "T")  # numbered 0 to 3, so that 3 - number is the base
 _OTHER_STRAND = dict(zip(_BASES, reversed(_BASES), strict=True))
 _N_SNP_PAIRS = 16
 
+PLACE_COLUMNS = {  # how tables name them, in lower case
+    "chromosome": ("chromosome", "chrom", "chr"),
+    "base_pair_location": ("base_pair_location", "position", "pos", "bp"),
+}
+
 
 def place_by_id(frame: "DataFrame", reference: "DataFrame") -> "DataFrame":
     """Give variants without a position the position that another table has for their ID.
@@ -44,6 +49,7 @@ def place_by_id(frame: "DataFrame", reference: "DataFrame") -> "DataFrame":
 def comparable_variants(frame: "DataFrame", name: str) -> "DataFrame":
     """Return place, alleles and IDs of the variants of a frame, written one way."""
     pd = import_optional("pandas", extra="dataframe")
+    frame = _with_known_places(frame)
     missing = [column for column in ("effect_allele", "other_allele") if column not in frame]
     placed = {"chromosome", "base_pair_location"} <= set(frame)
     if not placed and not {"rsid", "variant_id"} & set(frame):
@@ -67,6 +73,17 @@ def comparable_variants(frame: "DataFrame", name: str) -> "DataFrame":
     unplaced |= result["chromosome"].isna() | (result["chromosome"] == "0")
     result.loc[unplaced, ["chromosome", "base_pair_location"]] = None
     return result
+
+
+def _with_known_places(frame: "DataFrame") -> "DataFrame":
+    """Return the frame with chromosome and base_pair_location, if it has them by other names."""
+    columns = {str(column).lower().lstrip("#"): column for column in frame}
+    renamed = {}
+    for meaning, names in PLACE_COLUMNS.items():
+        present = [columns[name] for name in names if name in columns]
+        if meaning not in frame and present:
+            renamed[present[0]] = meaning
+    return frame.rename(columns=renamed)
 
 
 class Match(NamedTuple):

@@ -173,10 +173,29 @@ def test_duplicates_that_agree_are_one_and_others_are_none():
     assert (report.duplicates, report.conflicts) == (1, 2)
 
 
+ROW = ("1", 10, "A", "G")
+
+
 @pytest.mark.parametrize("spelling", ["23", "chrX", "X", "chr23", "CHRX"])
 def test_chromosomes_by_any_name(spelling):
     got, _ = harmonize(frame([(spelling, 9, "a", "g")], z=1.0), frame([("X", 9, "A", "G")]))
     assert got.loc[0, PLACE].tolist() == ["X", 9, "A", "G"]
+
+
+@pytest.mark.parametrize("names", [("chrom", "position"), ("#CHROM", "POS"), ("chr", "BP")])
+def test_places_by_any_name(names):
+    """Without that, IDs alone would match, here other ones."""
+    panel = frame([ROW, ("1", 20, "A", "G")], variant_id=["rs1", "rs2"])
+    statistics = frame([ROW, ("1", 20, "A", "G")], z=[1.0, 2.0], rsid=["rs2", "rs1"])
+    other = dict(zip(["chromosome", "base_pair_location"], names, strict=True))
+    for one, two in (
+        (statistics, panel.rename(columns=other)),
+        (statistics.rename(columns=other), panel),
+    ):
+        got, report = harmonize(one, two)
+        assert got["z"].tolist() == [1.0, 2.0]
+        assert (report.by_id, report.other_id) == (0, 2)
+        assert got["base_pair_location"].tolist() == [10, 20]
 
 
 def test_ids_stand_in_for_positions_and_never_overrule_them():
@@ -227,9 +246,6 @@ def test_frequencies_of_the_other_allele_show():
         np.testing.assert_allclose(report.frequency_correlation, sign)
 
 
-ROW = ("1", 10, "A", "G")
-
-
 @pytest.mark.parametrize(
     ("statistics", "panel", "message"),
     [
@@ -254,8 +270,13 @@ ROW = ("1", 10, "A", "G")
         ),
         (
             frame([ROW], z=1.0, rsid="rs1"),
-            frame([ROW], variant_id="rs2").rename(columns={"base_pair_location": "position"}),
+            frame([ROW], variant_id="rs2").rename(columns={"base_pair_location": "place"}),
             "base_pair_location in the panel, and IDs .* such as rs1 and rs2",
+        ),
+        (
+            frame([ROW], z=1.0),
+            frame([ROW], variant_id="rs2").drop(columns="base_pair_location"),
+            "base_pair_location in the panel, and the statistics have no IDs",
         ),
         (frame([ROW]), frame([ROW]), "must have a column z"),
         (frame([ROW], z=1.0).drop(columns="effect_allele"), frame([ROW]), "sumstats must have eff"),
