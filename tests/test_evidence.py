@@ -51,6 +51,13 @@ def test_every_file_has_claims_and_every_study_a_section_and_a_program():
             assert program == "skgenetics"
 
 
+def test_every_row_of_results_says_what_it_is_of():
+    """A regime called null is a word, which some readers of tables lose."""
+    for path in RESULTS.iterdir():
+        first = [next(iter(row.values())) for row in rows_of(path.name)]
+        assert all(first), path.name
+
+
 def test_files_of_results_are_small():
     assert sum(path.stat().st_size for path in RESULTS.iterdir()) < 2_000_000
 
