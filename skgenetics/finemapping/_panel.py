@@ -19,7 +19,7 @@ from skgenetics.utils._arrays import to_numpy
 
 MAX_ROUNDS, MAX_SWEEPS = 10, 30
 RELATIVE_CHANGE = 0.01  # of s0^2: the rounds end below it
-DENSEST = 0.5  # of the shrinkage that brings R nearest to that of all: errors are no normal ones
+TAKEN = 0.5  # of the shrinkage that brings R nearest to that of all
 NEGLIGIBLE = 1e-4  # effects whose square is below this share of the largest
 
 
@@ -87,11 +87,11 @@ def shrunk_ld(matrix: np.ndarray, copies: np.ndarray, n_people: float) -> np.nda
     """Return R of a panel with what it cannot know of the variants taken away.
 
     A panel of m people has less variance than others in most directions: half of the `shrinkage`
-    gives z the highest density. And an allele of c copies, all of which share another allele, need
-    not share it in others: the next copy does not with probability 1 / (c + 1) or so. The larger
-    share of a variant's variance is left to the variant alone.
+    is taken, as r near 1 errs less than that makes of it. And an allele of c copies, all of which
+    share another allele, need not share it in others: the next copy does not with probability
+    1 / (c + 1) or so. The larger share of a variant's variance is left to the variant alone.
     """
-    share = np.maximum(DENSEST * shrinkage(matrix, n_people), 1 / (copies + 1))
+    share = np.maximum(TAKEN * shrinkage(matrix, n_people), 1 / (copies + 1))
     root = np.sqrt(1 - share)
     shrunk = root[:, None] * matrix * root
     np.fill_diagonal(shrunk, 1.0)

@@ -33,15 +33,17 @@ def with_effective_panel(estimator: Any, locus: Locus) -> Locus:
     n_variants = locus.z.shape[0]
     if not is_of_panel(locus) or n_variants > MOST_VARIANTS:
         return locus
-    fixed, solver = fixed_prior(estimator, locus.labels), solver_of_effects().quick()
+    solver = solver_of_effects().quick()
+    problem = own_problem(estimator, solver, locus, fixed_prior(estimator, locus.labels))
+    if problem.residual_variance is None:
+        return locus
+    dense = problem.locus._replace(ld=problem.locus.ld.dense())
+    problem = problem._replace(locus=dense, tol=solver.default_tol, background=0.0)
 
     def evidence(n_people: float) -> float:
-        resized = locus._replace(panel_size=n_people)
-        problem = own_problem(estimator, solver, resized, fixed)
-        return log_evidence(problem._replace(tol=solver.default_tol, background=0.0))
+        of_people = [part._replace(panel_size=n_people) for part in (dense, locus)]
+        return log_evidence(problem._replace(locus=of_people[0], observed=of_people[1]))
 
-    if own_problem(estimator, solver, locus, fixed).residual_variance is None:
-        return locus
     n_people, best = float(locus.panel_size), evidence(locus.panel_size)
     while n_people / STEP >= FEWEST:
         value = evidence(n_people / STEP)

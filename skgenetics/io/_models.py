@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.metrics import make_scorer, r2_score
+from sklearn.model_selection import check_cv
 
 from skgenetics._version import __version__
 from skgenetics.utils import to_host
@@ -15,10 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OURS = "skgenetics."
-SCIKIT_LEARNS = (  # that skops does not know yet: searches hold them
-    "sklearn.metrics._scorer._Scorer",
-    "sklearn.model_selection._split._CVIterableWrapper",
-)
 PICKLES = (".joblib", ".pkl", ".pickle")
 
 
@@ -93,7 +91,7 @@ def read_model(
         return loaded if isinstance(loaded, SavedModel) else SavedModel(loaded, _no_variants())
     skops = import_optional("skops.io", extra="skops")
     named = skops.get_untrusted_types(file=path)
-    known = {*SCIKIT_LEARNS, *trusted}
+    known = {*_held_by_searches(), *trusted}
     unknown = [name for name in named if not name.startswith(OURS) and name not in known]
     if unknown:
         raise ValueError(
@@ -104,6 +102,12 @@ def read_model(
     pandas = import_optional("pandas", extra="dataframe")
     content["variants"] = pandas.DataFrame(content["variants"])
     return SavedModel(**content)
+
+
+def _held_by_searches() -> list[str]:
+    """Return the names of scikit-learn's classes in searches that skops does not know yet."""
+    held = make_scorer(r2_score), check_cv([([0], [1])])
+    return [f"{type(one).__module__}.{type(one).__qualname__}" for one in held]
 
 
 def _check_suffix(path: Path, suffixes: tuple[str, ...]) -> None:
